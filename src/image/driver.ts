@@ -1,0 +1,77 @@
+/**
+ * The contract between format drivers and everything above them.
+ *
+ * A driver translates guest offsets into places; it never does guest I/O itself, except for what
+ * only it can decode. A missing optional member of {@link Image} is a missing capability, for which
+ * image access has a fallback or a refusal.
+ *
+ * @module
+ */
+import type { IoBuffer } from "../sys/memory.ts";
+import type { ImageFile } from "./image_file.ts";
+import type { Mapping } from "./mapping.ts";
+
+/** Bytes that mark a format, at a fixed offset from the start or (negative) the end of the file. */
+export interface Magic {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** One registered file format; stateless. */
+export interface FormatDriver {
+  /** What `--file-fmt-type` takes, in any case, and what listings show. */
+  readonly name: string;
+  /** Other spellings of the name. */
+  readonly aliases: readonly string[];
+  /** How files of this format begin; empty for a format without a mark. */
+  readonly magics: readonly Magic[];
+  /** Whether the driver can write images. */
+  readonly writable: boolean;
+  /** One line about what it can do, for help texts and the README's table. */
+  readonly summary: string;
+  /**
+   * Reads and validates the metadata. The file stays the caller's to close.
+   *
+   * @throws {ImageFormatError} if the file is not a valid image of this format
+   * @throws {UnsupportedFeatureError} if it needs something this driver does not have
+   */
+  open(file: ImageFile, options: OpenOptions): Image;
+}
+
+export interface OpenOptions {
+  readonly readOnly: boolean;
+}
+
+/** An open image: its metadata and the cache of it. */
+export interface Image extends Disposable {
+  /** Size of the virtual disk in bytes. */
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  /**
+   * Says where the guest bytes from `guestOffset` on are, for as many as one answer holds for, at
+   * most `lengthBytes`. The range lies within the disk. Fills `mapping`.
+   *
+   * @throws {ImageFormatError} if the metadata of this place is damaged
+   */
+  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void;
+  /**
+   * Reads guest bytes that `map` called special, all within that one answer, to `target` from
+   * `position` on.
+   *
+   * @returns false if that would wait for a disk: `mapping` then says (Blocked) what has to be read
+   * @throws {ImageFormatError} if the stored bytes cannot be decoded
+   */
+  readSpecial?(
+    guestOffset: number,
+    lengthBytes: number,
+    target: IoBuffer,
+    position: number,
+    mapping: Mapping,
+  ): boolean;
+  /** Files whose writes a flush has to make durable; empty for a read-only image. */
+  readonly filesToSync: readonly ImageFile[];
+  /** Frees a range of the disk: afterwards it reads as zeros, or (a mere hint) as before. */
+  discard?(guestOffset: number, lengthBytes: number): void;
+  /** Makes a range read as zeros without a payload; false where the file system cannot do that. */
+  writeZeroes?(guestOffset: number, lengthBytes: number, keepAllocated: boolean): boolean;
+}

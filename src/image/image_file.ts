@@ -1,0 +1,141 @@
+/**
+ * A file that holds (a part of) an image, or a block device that does.
+ *
+ * @module
+ */
+import { EAGAIN, EINTR, EIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
+import { type Fd, type FileStatus, openFileStatus, seekableSize } from "../sys/files.ts";
+import { lastErrno, libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+
+/** linux/fs.h: fail with EAGAIN instead of waiting for a disk. */
+const RWF_NOWAIT = 0x8;
+
+// linux/magic.h: file systems that are memory, so that reading them never waits
+const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
+
+const STATFS_SIZE = 120;
+
+/**
+ * How a file tells what is in the page cache:
+ * - `asks`: reads can be made to fail rather than wait (RWF_NOWAIT),
+ * - `memory`: all of it always is,
+ * - `unknown`: it cannot say (NFS, FUSE): any read may wait.
+ */
+export type CacheKnowledge = "asks" | "memory" | "unknown";
+
+/** An open file descriptor with the reads and writes that drivers and image access need. */
+export class ImageFile implements Disposable {
+  readonly path: string;
+  readonly fd: number;
+  readonly status: FileStatus;
+  /** Size in bytes when it was opened. */
+  readonly sizeBytes: number;
+  readonly cacheKnowledge: CacheKnowledge;
+  /** Whether {@link ImageFile.read} may wait for a disk; image access sets it for each request. */
+  mayBlock = true;
+
+  readonly #owned: Fd;
+  readonly #libc = libc();
+  readonly #vector = new IoBuffer(16);
+
+  constructor(owned: Fd, path: string) {
+    this.#owned = owned;
+    this.path = path;
+    this.fd = owned.number;
+    this.status = openFileStatus(this.fd);
+    this.sizeBytes = seekableSize(this.fd, path);
+    this.cacheKnowledge = this.#findCacheKnowledge();
+  }
+
+  /**
+   * Reads `lengthBytes` from `hostOffset` on into `target` at `position`. What lies past the end of
+   * the file reads as zeros, as in qemu.
+   *
+   * @returns false if that would wait for a disk and {@link ImageFile.mayBlock} is off
+   * @throws {SystemError} as pread(2)
+   */
+  read(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): boolean {
+    if (!this.mayBlock) {
+      if (this.cacheKnowledge === "unknown") return false;
+      if (this.cacheKnowledge === "asks") {
+        const count = this.#readCached(target.address + position, hostOffset, lengthBytes);
+        if (count === lengthBytes) return true;
+        if (count < 0 || hostOffset + count < this.sizeBytes) return false;
+      }
+    }
+    this.#readWaiting(target, position, hostOffset, lengthBytes);
+    return true;
+  }
+
+  #readCached(address: number, hostOffset: number, lengthBytes: number): number {
+    this.#vector.view.setUint32(0, address >>> 0, true);
+    this.#vector.view.setUint32(4, Math.floor(address / 2 ** 32), true);
+    this.#vector.view.setUint32(8, lengthBytes, true);
+    return this.#libc.preadv2(this.fd, this.#vector.address, 1, hostOffset, RWF_NOWAIT);
+  }
+
+  #readWaiting(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): void {
+    let done = 0;
+    while (done < lengthBytes) {
+      const at = target.address + position + done;
+      const count = this.#libc.pread(this.fd, at, lengthBytes - done, hostOffset + done);
+      if (count < 0) {
+        if (lastErrno() === EINTR) continue;
+        throw new SystemError("read", lastErrno(), this.path);
+      }
+      if (count === 0) {
+        target.bytes.fill(0, position + done, position + lengthBytes);
+        return;
+      }
+      done += count;
+    }
+  }
+
+  /**
+   * Writes `lengthBytes` of `source` from `position` on to the file at `hostOffset`.
+   *
+   * @throws {SystemError} as pwrite(2), ENOSPC among them
+   */
+  write(source: IoBuffer, position: number, hostOffset: number, lengthBytes: number): void {
+    let done = 0;
+    while (done < lengthBytes) {
+      const from = source.address + position + done;
+      const count = this.#libc.pwrite(this.fd, from, lengthBytes - done, hostOffset + done);
+      if (count <= 0) {
+        if (count < 0 && lastErrno() === EINTR) continue;
+        throw new SystemError("write", count < 0 ? lastErrno() : EIO, this.path);
+      }
+      done += count;
+    }
+  }
+
+  /**
+   * fallocate(2) with `mode` on a range.
+   *
+   * @returns false where the file system or device cannot do it
+   * @throws {SystemError} for every other failure
+   */
+  allocate(mode: number, hostOffset: number, lengthBytes: number): boolean {
+    for (;;) {
+      if (this.#libc.fallocate(this.fd, mode, hostOffset, lengthBytes) === 0) return true;
+      const errno = lastErrno();
+      if (errno === EOPNOTSUPP) return false;
+      if (errno !== EINTR) throw new SystemError("fallocate", errno, this.path);
+    }
+  }
+
+  #findCacheKnowledge(): CacheKnowledge {
+    const probe = new IoBuffer(1);
+    const count = this.#readCached(probe.address, 0, 1);
+    if (count >= 0 || lastErrno() === EAGAIN) return "asks";
+    const statfs = new Uint8Array(STATFS_SIZE);
+    if (this.#libc.fstatfs(this.fd, statfs) !== 0) return "unknown";
+    const type = new DataView(statfs.buffer).getUint32(0, true);
+    return MEMORY_FILE_SYSTEMS.includes(type) ? "memory" : "unknown";
+  }
+
+  [Symbol.dispose](): void {
+    this.#owned.close();
+  }
+}

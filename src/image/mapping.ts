@@ -1,0 +1,76 @@
+/**
+ * What a format driver says of a run of guest bytes: where they are.
+ *
+ * @module
+ */
+import type { Image } from "./driver.ts";
+import type { ImageFile } from "./image_file.ts";
+
+/** What a run of guest bytes is made of. */
+export const Extent = {
+  /** Bytes of a file, unchanged. */
+  Data: 0,
+  /** Zeros, stored nowhere. */
+  Zero: 1,
+  /** Not in this image: whatever its backing image has there. */
+  Backing: 2,
+  /** Stored, but only the driver can read it: compressed or encrypted. */
+  Special: 3,
+  /** Not known yet: a part of a file has to be read first, and reading it now would wait for a disk. */
+  Blocked: 4,
+} as const;
+
+export type Extent = typeof Extent[keyof typeof Extent];
+
+/**
+ * One record, filled anew by each {@link Image.map} call: mapping allocates nothing.
+ * Only the fields named for its `kind` mean anything.
+ */
+export class Mapping {
+  kind: Extent = Extent.Zero;
+  /** Guest bytes the answer holds for, from the asked offset on; 1 up to the asked length. */
+  lengthBytes = 0;
+  /** Data, Special: where the stored bytes are. Blocked: what has to be read first. */
+  file: ImageFile | undefined = undefined;
+  hostOffset = 0;
+  /** Special, Blocked: bytes of `file` from `hostOffset` on. */
+  hostBytes = 0;
+  /** Backing: the image to ask, and the offset in it; undefined if there is none (zeros). */
+  image: Image | undefined = undefined;
+  guestOffset = 0;
+
+  setData(file: ImageFile, hostOffset: number, lengthBytes: number): void {
+    this.kind = Extent.Data;
+    this.file = file;
+    this.hostOffset = hostOffset;
+    this.lengthBytes = lengthBytes;
+  }
+
+  setZero(lengthBytes: number): void {
+    this.kind = Extent.Zero;
+    this.lengthBytes = lengthBytes;
+  }
+
+  setBacking(image: Image | undefined, guestOffset: number, lengthBytes: number): void {
+    this.kind = Extent.Backing;
+    this.image = image;
+    this.guestOffset = guestOffset;
+    this.lengthBytes = lengthBytes;
+  }
+
+  setSpecial(file: ImageFile, hostOffset: number, hostBytes: number, lengthBytes: number): void {
+    this.kind = Extent.Special;
+    this.file = file;
+    this.hostOffset = hostOffset;
+    this.hostBytes = hostBytes;
+    this.lengthBytes = lengthBytes;
+  }
+
+  setBlocked(file: ImageFile, hostOffset: number, hostBytes: number): void {
+    this.kind = Extent.Blocked;
+    this.file = file;
+    this.hostOffset = hostOffset;
+    this.hostBytes = hostBytes;
+    this.lengthBytes = 0;
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * Files, folders and links by system call. Deno's own file functions would need permissions for
+ * every path an image may have, and all of them for /sys and /proc.
+ *
+ * @module
+ */
+import { checked, EEXIST, EINTR, ENOENT, SystemError } from "./errno.ts";
+import { lastErrno, libc } from "./libc.ts";
+import { addressOf, cString, IoBuffer, textOf } from "./memory.ts";
+
+// asm-generic/fcntl.h
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_TRUNC = 0o1000;
+export const O_APPEND = 0o2000;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
+
+const SEEK_END = 2;
+const PATH_MAX = 4096;
+
+/** An open file descriptor that closes itself at the end of its scope. */
+export class Fd implements Disposable {
+  #number: number;
+
+  constructor(number: number) {
+    this.#number = number;
+  }
+
+  get number(): number {
+    return this.#number;
+  }
+
+  close(): void {
+    if (this.#number >= 0) libc().close(this.#number);
+    this.#number = -1;
+  }
+
+  /** Gives the descriptor away: closing it becomes the caller's task. */
+  release(): number {
+    const number = this.#number;
+    this.#number = -1;
+    return number;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Opens `path` close-on-exec.
+ *
+ * @throws {SystemError} as open(2)
+ */
+export function openFile(path: string, flags: number, mode = 0o600): Fd {
+  return new Fd(checked(libc().open(cString(path), flags | O_CLOEXEC, mode), "open", path));
+}
+
+/** What statx(2) tells of a file. */
+export interface FileStatus {
+  readonly kind: "file" | "directory" | "block" | "character" | "socket" | "fifo" | "other";
+  readonly mode: number;
+  readonly uid: number;
+  readonly inode: number;
+  readonly sizeBytes: number;
+  /** Device the file lies on, as major and minor number. */
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  /** Device the file is, for block and character devices. */
+  readonly specialMajor: number;
+  readonly specialMinor: number;
+}
+
+// struct statx, linux/stat.h
+const STATX = { size: 256, uid: 20, mode: 28, ino: 32, bytes: 40, rdev: 128, dev: 136 } as const;
+const STATX_BASIC_STATS = 0x7ff;
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+const KINDS: Readonly<Record<number, FileStatus["kind"]>> = {
+  0o010000: "fifo",
+  0o020000: "character",
+  0o040000: "directory",
+  0o060000: "block",
+  0o100000: "file",
+  0o140000: "socket",
+};
+
+/**
+ * Status of the file `path` leads to, through symbolic links.
+ *
+ * @throws {SystemError} as statx(2)
+ */
+export function fileStatus(path: string): FileStatus {
+  return statusOf(AT_FDCWD, path, 0);
+}
+
+/** Status of the link or file at `path` itself. */
+export function linkStatus(path: string): FileStatus {
+  return statusOf(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+}
+
+/** Status of an open file. */
+export function openFileStatus(fd: number): FileStatus {
+  return statusOf(fd, "", AT_EMPTY_PATH);
+}
+
+function statusOf(fd: number, path: string, flags: number): FileStatus {
+  const raw = new Uint8Array(STATX.size);
+  checked(libc().statx(fd, cString(path), flags, STATX_BASIC_STATS, raw), "stat", path);
+  const view = new DataView(raw.buffer);
+  const mode = view.getUint16(STATX.mode, true);
+  return {
+    kind: KINDS[mode & 0o170000] ?? "other",
+    mode: mode & 0o7777,
+    uid: view.getUint32(STATX.uid, true),
+    inode: Number(view.getBigUint64(STATX.ino, true)),
+    sizeBytes: Number(view.getBigUint64(STATX.bytes, true)),
+    deviceMajor: view.getUint32(STATX.dev, true),
+    deviceMinor: view.getUint32(STATX.dev + 4, true),
+    specialMajor: view.getUint32(STATX.rdev, true),
+    specialMinor: view.getUint32(STATX.rdev + 4, true),
+  };
+}
+
+/** Status of `path`, or undefined where there is no such file. */
+export function fileStatusIfAny(path: string): FileStatus | undefined {
+  try {
+    return fileStatus(path);
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether anything lies at `path`. */
+export function fileExists(path: string): boolean {
+  return fileStatusIfAny(path) !== undefined;
+}
+
+/** Size in bytes of an open file or block device, found by seeking to its end. */
+export function seekableSize(fd: number, path: string): number {
+  const end = libc().lseek(fd, 0, SEEK_END);
+  if (end < 0n) throw new SystemError("lseek", lastErrno(), path);
+  return Number(end);
+}
+
+/**
+ * The whole content of a (small) file as text; works for /proc and /sys, whose files have no size.
+ *
+ * @throws {SystemError} as open(2) and read(2)
+ */
+export function readTextFile(path: string): string {
+  using file = openFile(path, O_RDONLY);
+  return readText(file.number, path);
+}
+
+/** Everything that can be read from `fd`, as text. */
+export function readText(fd: number, path?: string): string {
+  const chunks: Uint8Array[] = [];
+  const buffer = new IoBuffer(64 * 1024);
+  for (;;) {
+    const count = libc().read(fd, buffer.address, buffer.size);
+    if (count < 0 && lastErrno() === EINTR) continue;
+    if (checked(count, "read", path) === 0) break;
+    chunks.push(buffer.bytes.slice(0, count));
+  }
+  return new TextDecoder().decode(joined(chunks));
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+/** The trimmed text of a file, or undefined where it cannot be read. */
+export function readTextIfAny(path: string): string | undefined {
+  try {
+    return readTextFile(path).trim();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
+/** Writes all of `text` to `fd`. */
+export function writeText(fd: number, text: string, path?: string): void {
+  const bytes = new TextEncoder().encode(text);
+  const address = addressOf(bytes);
+  let at = 0;
+  while (at < bytes.length) {
+    const count = libc().write(fd, address + at, bytes.length - at);
+    if (count < 0 && lastErrno() === EINTR) continue;
+    at += checked(count, "write", path);
+  }
+}
+
+/** Writes `text` to an existing file, as a sysfs or procfs attribute wants it: in one call. */
+export function writeAttribute(path: string, text: string): void {
+  using file = openFile(path, O_WRONLY);
+  writeText(file.number, text, path);
+}
+
+/**
+ * Puts `text` at `path` at once: readers see the old content or the new, never a part.
+ *
+ * @throws {SystemError} as open(2), write(2) and rename(2)
+ */
+export function replaceFile(path: string, text: string): void {
+  const temporary = `${path}.${libc().getpid()}.new`;
+  {
+    using file = openFile(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    writeText(file.number, text, temporary);
+  }
+  checked(libc().rename(cString(temporary), cString(path)), "rename", path);
+}
+
+/** Names in a folder, without `.` and `..`, sorted; none where the folder cannot be read. */
+export function listDirectory(path: string): string[] {
+  const directory = Number(libc().opendir(cString(path)));
+  if (directory === 0) return [];
+  const names: string[] = [];
+  for (;;) {
+    const entry = libc().readdir(directory);
+    if (entry === null) break;
+    const name = entryName(entry);
+    if (name !== "." && name !== "..") names.push(name);
+  }
+  libc().closedir(directory);
+  return names.sort();
+}
+
+// struct dirent64, bits/dirent.h: d_ino 8, d_off 8, d_reclen 2, d_type 1, d_name
+const DIRENT_NAME = 19;
+
+function entryName(entry: Deno.PointerObject): string {
+  return new Deno.UnsafePointerView(entry).getCString(DIRENT_NAME);
+}
+
+/**
+ * Target of a symbolic link.
+ *
+ * @throws {SystemError} as readlink(2)
+ */
+export function readLink(path: string): string {
+  const target = new Uint8Array(PATH_MAX);
+  const length = checked(libc().readlink(cString(path), target, PATH_MAX), "readlink", path);
+  return new TextDecoder().decode(target.subarray(0, length));
+}
+
+/**
+ * Absolute path without symbolic links.
+ *
+ * @throws {SystemError} as realpath(3), ENOENT where a part of it is missing
+ */
+export function realPath(path: string): string {
+  const resolved = new Uint8Array(PATH_MAX);
+  const result = libc().realpath(cString(path), resolved);
+  if (result === 0n) throw new SystemError("realpath", lastErrno(), path);
+  return textOf(resolved);
+}
+
+/** Removes a file; one that is not there counts as removed. */
+export function removeFile(path: string): void {
+  const result = libc().unlink(cString(path));
+  if (result < 0 && lastErrno() === ENOENT) return;
+  checked(result, "unlink", path);
+}
+
+/** Makes a folder; one that is already there is left as it is. */
+export function makeDirectory(path: string, mode: number): void {
+  const result = libc().mkdir(cString(path), mode);
+  if (result < 0 && lastErrno() === EEXIST) return;
+  checked(result, "mkdir", path);
+}

@@ -1,0 +1,113 @@
+/**
+ * Pipes and Unix sockets.
+ *
+ * @module
+ */
+import { checked } from "./errno.ts";
+import { Fd } from "./files.ts";
+import { libc } from "./libc.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const O_CLOEXEC = 0o2000000;
+
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+
+/** Longest path a Unix socket can have, in bytes (sun_path, linux/un.h, less its NUL). */
+export const SOCKET_PATH_MAX = 107;
+
+/** A pipe: what is written to the second end is read from the first. */
+export function pipe(): [Fd, Fd] {
+  const fds = new Int32Array(2);
+  checked(libc().pipe2(new Uint8Array(fds.buffer), O_CLOEXEC), "pipe");
+  return [new Fd(fds[0] ?? -1), new Fd(fds[1] ?? -1)];
+}
+
+/** Two connected stream sockets, both blocking. */
+export function streamPair(): [Fd, Fd] {
+  const fds = new Int32Array(2);
+  const result = libc().socketpair(
+    AF_UNIX,
+    SOCK_STREAM | SOCK_CLOEXEC,
+    0,
+    new Uint8Array(fds.buffer),
+  );
+  checked(result, "socketpair");
+  return [new Fd(fds[0] ?? -1), new Fd(fds[1] ?? -1)];
+}
+
+/**
+ * Address of a socket in the file system.
+ *
+ * @throws {RangeError} if the path is longer than {@link SOCKET_PATH_MAX}
+ */
+function unixAddress(path: string): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode(path);
+  if (name.length > SOCKET_PATH_MAX) {
+    throw new RangeError(`a socket path has at most ${SOCKET_PATH_MAX} bytes`);
+  }
+  const address = new Uint8Array(2 + name.length + 1);
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(name, 2);
+  return address;
+}
+
+/**
+ * A non-blocking socket listening at `path`, which must not exist. Only the owner may connect.
+ *
+ * @throws {SystemError} as bind(2)
+ * @throws {RangeError} if the path is too long
+ */
+export function listenUnix(path: string): Fd {
+  const address = unixAddress(path);
+  const flags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  const socket = new Fd(checked(libc().socket(AF_UNIX, flags, 0), "socket"));
+  const mask = libc().umask(0o177);
+  const result = libc().bind(socket.number, address, address.length);
+  try {
+    checked(result, "bind", path);
+    checked(libc().listen(socket.number, 64), "listen", path);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  } finally {
+    libc().umask(mask);
+  }
+}
+
+/** Whether something accepts connections at `path`. */
+export function isListening(path: string): boolean {
+  using socket = new Fd(checked(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  const address = unixAddress(path);
+  return libc().connect(socket.number, address, address.length) === 0;
+}
+
+/** The next waiting client of a listening socket, non-blocking, or -1. */
+export function acceptClient(listener: number): number {
+  return libc().accept4(listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/** A datagram socket connected to `path`, never blocking, or undefined where nobody listens. */
+export function datagramTo(path: string): Fd | undefined {
+  const flags = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  const socket = new Fd(checked(libc().socket(AF_UNIX, flags, 0), "socket"));
+  const address = unixAddress(path);
+  if (libc().connect(socket.number, address, address.length) === 0) return socket;
+  socket.close();
+  return undefined;
+}
+
+/** Asks for socket buffers of `sizeBytes`; the kernel may give less. */
+export function setBufferSizes(fd: number, sizeBytes: number): void {
+  const value = new Uint8Array(Int32Array.of(sizeBytes).buffer);
+  libc().setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length);
+  libc().setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, value.length);
+}
