@@ -186,6 +186,7 @@ const SYMBOLS = {
 
 type Symbols = typeof SYMBOLS;
 type Argument<T> = T extends "buffer" ? Uint8Array<ArrayBuffer> | null : number;
+type Arguments<P extends readonly unknown[]> = { -readonly [I in keyof P]: Argument<P[I]> };
 type Result<T> = T extends "pointer" ? Deno.PointerValue
   : T extends "usize" | "i64" ? bigint
   : T extends "void" ? void
@@ -194,9 +195,7 @@ type Result<T> = T extends "pointer" ? Deno.PointerValue
 /** The libc functions, typed for what is passed here: numbers for offsets and addresses. */
 export type Libc = {
   readonly [K in keyof Symbols]: (
-    ...args: {
-      -readonly [I in keyof Symbols[K]["parameters"]]: Argument<Symbols[K]["parameters"][I]>;
-    }
+    ...args: Arguments<Symbols[K]["parameters"]>
   ) => Result<Symbols[K]["result"]>;
 };
 
