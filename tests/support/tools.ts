@@ -1,0 +1,68 @@
+/**
+ * Tests that need programs we did not write. Where one is absent, the test is skipped and says why.
+ *
+ * @module
+ */
+
+/** Whether `program` is found on PATH. */
+export function hasTool(program: string): boolean {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin");
+  return folders.some((folder) => isFile(`${folder}/${program}`));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Registers a test that runs only where all of `tools` are installed. */
+export function oracleTest(
+  name: string,
+  tools: readonly string[],
+  body: (t: Deno.TestContext) => void | Promise<void>,
+): void {
+  const missing = tools.filter((tool) => !hasTool(tool));
+  const reason = missing.length > 0 ? ` [skipped: ${missing.join(", ")} not installed]` : "";
+  Deno.test({ name: name + reason, ignore: missing.length > 0, fn: body });
+}
+
+/** What a finished program printed. */
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. */
+export async function run(program: string, ...args: string[]): Promise<Output> {
+  const output = await new Deno.Command(program, { args, stdin: "null" }).output();
+  const text = new TextDecoder();
+  return {
+    code: output.code,
+    stdout: text.decode(output.stdout),
+    stderr: text.decode(output.stderr),
+  };
+}
+
+/** Runs a program that has to succeed, and returns its standard output. */
+export async function must(program: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(program, ...args);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")} exited ${code}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+/** A folder that is removed at the end of its scope. */
+export class TempDirectory implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "tslosetup-test-" });
+
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
