@@ -35,6 +35,10 @@ export class ImageFile implements Disposable {
   /** Whether {@link ImageFile.read} may wait for a disk; image access sets it for each request. */
   mayBlock = true;
 
+  /** A range that has just been brought in for the request at hand; for files that cannot say. */
+  #warmFrom = 0;
+  #warmTo = 0;
+
   readonly #owned: Fd;
   readonly #libc = libc();
   readonly #vector = new IoBuffer(16);
@@ -57,7 +61,7 @@ export class ImageFile implements Disposable {
    */
   read(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): boolean {
     if (!this.mayBlock) {
-      if (this.cacheKnowledge === "unknown") return false;
+      if (this.cacheKnowledge === "unknown" && !this.#isWarm(hostOffset, lengthBytes)) return false;
       if (this.cacheKnowledge === "asks") {
         const count = this.#readCached(target.address + position, hostOffset, lengthBytes);
         if (count === lengthBytes) return true;
@@ -66,6 +70,16 @@ export class ImageFile implements Disposable {
     }
     this.#readWaiting(target, position, hostOffset, lengthBytes);
     return true;
+  }
+
+  /** Says that a range was read a moment ago, so that reading it again will not wait. */
+  setWarm(hostOffset: number, lengthBytes: number): void {
+    this.#warmFrom = hostOffset;
+    this.#warmTo = hostOffset + lengthBytes;
+  }
+
+  #isWarm(hostOffset: number, lengthBytes: number): boolean {
+    return hostOffset >= this.#warmFrom && hostOffset + lengthBytes <= this.#warmTo;
   }
 
   #readCached(address: number, hostOffset: number, lengthBytes: number): number {

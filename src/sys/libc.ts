@@ -181,6 +181,10 @@ const SYMBOLS = {
   aio_fsync: { parameters: ["i32", /* op */ "usize" /* struct aiocb * */], result: "i32" },
   aio_return: { parameters: ["usize" /* struct aiocb * */], result: "i32" },
 
+  syscall: {
+    parameters: ["i64", /* long number */ "i64", "i64", "i64", "i64", "i64", "i64"],
+    result: "i64",
+  },
   memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "usize" /* n */], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

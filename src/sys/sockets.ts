@@ -15,6 +15,7 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const F_DUPFD_CLOEXEC = 1030;
 const O_CLOEXEC = 0o2000000;
 
 export const MSG_DONTWAIT = 0x40;
@@ -28,6 +29,11 @@ export function pipe(): [Fd, Fd] {
   const fds = new Int32Array(2);
   checked(libc().pipe2(new Uint8Array(fds.buffer), O_CLOEXEC), "pipe");
   return [new Fd(fds[0] ?? -1), new Fd(fds[1] ?? -1)];
+}
+
+/** Another descriptor for what `fd` refers to. */
+export function duplicate(fd: number): Fd {
+  return new Fd(checked(libc().fcntl(fd, F_DUPFD_CLOEXEC, 3), "fcntl"));
 }
 
 /** Two connected stream sockets, both blocking. */

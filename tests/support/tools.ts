@@ -50,7 +50,9 @@ export async function run(program: string, ...args: string[]): Promise<Output> {
 /** Runs a program that has to succeed, and returns its standard output. */
 export async function must(program: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await run(program, ...args);
-  if (code !== 0) throw new Error(`${program} ${args.join(" ")} exited ${code}: ${stderr}${stdout}`);
+  if (code !== 0) {
+    throw new Error(`${program} ${args.join(" ")} exited ${code}: ${stderr}${stdout}`);
+  }
   return stdout;
 }
 

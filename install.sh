@@ -1,0 +1,332 @@
+#!/bin/sh
+# install.sh: install tslosetup.
+#
+#   curl -fsSL https://…/install.sh | sh     install a release binary
+#   ./install.sh                             in a checkout: build it, or install the sources
+#   ./install.sh --uninstall                 remove what an earlier run installed
+#
+# Environment:
+#   PREFIX             where to install: /usr/local for root, ~/.local for others
+#   DESTDIR            put before PREFIX while copying, for packagers
+#   TSLOSETUP_INSTALL  auto (default), release, build or source
+#   TSLOSETUP_URL      the release binary (https://, http:// or file://); <URL>.sha256 must exist
+#
+# auto: outside a checkout a release. In a checkout: the release if TSLOSETUP_URL is set, else a
+# build, else (where Deno's compile base cannot be had) the sources with a launcher for Deno.
+#
+# Everything is prepared and tried out beside its destination and then put in place by one
+# rename(2): a failure leaves the previous installation as it was. Nothing runs before the last
+# line is read, so a download cut short does nothing.
+set -eu
+
+DENO_VERSION=2.7.14
+RELEASES=https://github.com/tslosetup/tslosetup/releases/latest/download
+DENO_RELEASES=https://github.com/denoland/deno/releases/download
+
+say() { echo "tslosetup: $*"; }
+fail() { echo "install.sh: $*" >&2; exit 1; }
+# Notes why a way to install is not open; the next one may be.
+no_way() { reason=$*; return 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+usage() {
+	cat <<-'EOF'
+	Usage: install.sh [--uninstall | --help]
+	Installs tslosetup below $PREFIX (/usr/local for root, ~/.local for others).
+	TSLOSETUP_INSTALL=auto|release|build|source chooses how, TSLOSETUP_URL names the release binary.
+	EOF
+}
+
+# --- the machine -------------------------------------------------------------------------------
+
+check_machine() {
+	[ "$(uname -s)" = Linux ] || fail "tslosetup runs on Linux only, this is $(uname -s)"
+	case $(uname -m) in
+	x86_64 | amd64) arch=x86_64 ;;
+	aarch64 | arm64) arch=aarch64 ;;
+	*) fail "no tslosetup for this architecture: $(uname -m) (x86_64 and aarch64 only)" ;;
+	esac
+	check_libc
+}
+
+check_libc() {
+	libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || libc=$(ldd --version 2>&1 | head -n 1) || :
+	case $libc in
+	*musl*) fail "this system uses musl libc; tslosetup needs glibc 2.27 or newer" ;;
+	glibc\ *) at_least "${libc#glibc }" 2 27 || fail "tslosetup needs glibc 2.27 or newer, this is $libc" ;;
+	*[Gg][Ll][Ii][Bb][Cc]* | *GNU\ libc*) ;;
+	*) fail "tslosetup needs glibc 2.27 or newer; none was found" ;;
+	esac
+}
+
+# at_least VERSION MAJOR MINOR
+at_least() {
+	major=${1%%.*} minor=${1#*.} minor=${minor%%[!0-9]*}
+	case $major$minor in '' | *[!0-9]*) return 1 ;; esac
+	[ "$major" -gt "$2" ] || { [ "$major" -eq "$2" ] && [ "${minor:-0}" -ge "$3" ]; }
+}
+
+# --- downloads ---------------------------------------------------------------------------------
+
+# fetch URL FILE
+fetch() {
+	case $1 in
+	file://*) detail=$(cp "${1#file://}" "$2" 2>&1) ;;
+	https://*) fetch_http "=https" "$@" ;;
+	http://*) fetch_http "=http,https" "$@" ;;
+	*) fail "not an https://, http:// or file:// URL: $1" ;;
+	esac
+}
+
+fetch_http() {
+	if have curl; then
+		detail=$(curl -fsSL --proto "$1" -o "$3" "$2" </dev/null 2>&1)
+	elif have wget; then
+		detail=$(wget -nv -O "$3" "$2" </dev/null 2>&1)
+	else
+		detail="neither curl nor wget is installed"
+		return 1
+	fi
+}
+
+last_line() { printf '%s\n' "$1" | tail -n 1; }
+
+sha256_of() {
+	if have sha256sum; then sha256sum <"$1"; elif have shasum; then shasum -a 256 <"$1"; else
+		openssl dgst -sha256 -r <"$1"; fi | cut -c 1-64
+}
+
+# fetch_verified URL CHECKSUM_URL FILE
+fetch_verified() {
+	fetch "$1" "$3" || no_way "cannot download $1: $(last_line "$detail")" || return 1
+	fetch "$2" "$3.sum" || no_way "no checksum for the download: $(last_line "$detail")" || return 1
+	expected=$(cut -c 1-64 <"$3.sum" | head -n 1 | tr A-F a-f)
+	actual=$(sha256_of "$3") || actual=
+	{ [ ${#actual} -eq 64 ] && [ "$actual" = "$expected" ]; } || no_way "checksum mismatch for $1"
+}
+
+# --- Deno: on PATH, from its installer, from npm, from its site ---------------------------------
+
+find_deno() {
+	[ -z "$deno" ] || return 0
+	for deno in "$(command -v deno || :)" "${DENO_INSTALL:-${HOME:-/nonexistent}/.deno}/bin/deno"; do
+		suitable_deno && return 0
+	done
+	npm_deno || download_deno || fail "no Deno 2.7 or newer here, nor from npm, nor from its site ($reason)"
+}
+
+# The npm package puts a script before the program: ask the program where it is.
+suitable_deno() {
+	[ -x "$deno" ] || return 1
+	deno=$("$deno" eval 'console.log(Deno.execPath())' </dev/null 2>/dev/null) || return 1
+	version=$("$deno" --version 2>/dev/null) || return 1
+	version=${version#deno }
+	at_least "${version%%[!0-9.]*}" 2 7
+}
+
+npm_deno() {
+	have npx || return 1
+	say "getting Deno $DENO_VERSION from npm"
+	deno=$(cd "$work" && HOME=${HOME:-$work} npx --yes "deno@$DENO_VERSION" \
+		eval 'console.log(Deno.execPath())' </dev/null 2>/dev/null) && suitable_deno
+}
+
+download_deno() {
+	zip=${TSLOSETUP_DENO_URL:-$DENO_RELEASES/v$DENO_VERSION/deno-$arch-unknown-linux-gnu.zip}
+	say "getting Deno $DENO_VERSION from its site"
+	fetch_verified "$zip" "$zip.sha256sum" "$work/deno.zip" && unpack "$work/deno.zip" "$work" || return 1
+	deno=$work/deno
+	chmod 755 "$deno" && suitable_deno
+}
+
+unpack() {
+	if have unzip; then unzip -q -o "$1" -d "$2"; elif have bsdtar; then bsdtar -x -f "$1" -C "$2"; else
+		python3 -m zipfile -e "$1" "$2"; fi >/dev/null 2>&1
+}
+
+# --- the three ways ----------------------------------------------------------------------------
+
+install_release() {
+	url=${TSLOSETUP_URL:-$RELEASES/tslosetup-linux-$arch}
+	say "downloading $url"
+	fetch_verified "$url" "$url.sha256" "$stage/tslosetup" && try_staged && move_in_place && prune_sources ''
+}
+
+# Compiles a copy, for `deno compile` embeds a node_modules folder lying near.
+install_build() {
+	find_deno || return 1
+	say "compiling the sources in $checkout"
+	{ mkdir -p "$work/build" && copy_sources "$work/build"; } || no_way "cannot copy the sources" || return 1
+	(cd "$work/build" && "$deno" task --quiet compile) </dev/null >"$work/log" 2>&1 ||
+		no_way "deno compile: $(error_in "$work/log")" || return 1
+	cp "$work/build/dist/tslosetup" "$stage/tslosetup" || no_way "cannot copy the binary" || return 1
+	try_staged && move_in_place && prune_sources ''
+}
+
+# Sources, npm packages and Deno itself go into a new folder: it needs no network, no cache and no
+# home folder later, and works for every user.
+install_source() {
+	find_deno || return 1
+	say "installing the sources, to run on Deno"
+	{ mkdir -p "$libdir" && sources=$(mktemp -d "$libdir/sources.XXXXXX"); } 2>/dev/null ||
+		no_way "cannot write to $libdir" || return 1
+	{ chmod 755 "$sources" && cp "$deno" "$sources/deno" && copy_sources "$sources"; } ||
+		no_way "cannot copy the sources to $sources" || return 1
+	flags=$(settle_sources 2>"$work/log") ||
+		no_way "cannot get the npm packages: $(error_in "$work/log")" || return 1
+	launcher "$sources" "$flags" >"$stage/tslosetup" && try_staged || return 1
+	# Below DESTDIR the folder's later name differs from the one just tried.
+	launcher "$PREFIX/lib/tslosetup/${sources##*/}" "$flags" >"$stage/tslosetup" || return 1
+	kept=$sources sources=''
+	move_in_place || { sources=$kept; return 1; }
+	prune_sources "$kept"
+}
+
+# The line of a log that says what went wrong.
+error_in() {
+	{ grep 'sending request' "$1" || grep -i error "$1" || tail -n 1 "$1"; } | head -n 1 | sed 's/^[ 0-9]*: //'
+}
+
+copy_sources() {
+	cp -R "$checkout/src" "$checkout/deno.json" "$1" || return 1
+	[ ! -e "$checkout/deno.lock" ] || cp "$checkout/deno.lock" "$1"
+}
+
+# Puts the npm packages beside the sources and prints the permissions the compile task gives.
+settle_sources() (
+	cd "$sources"
+	frozen=--frozen
+	[ -e deno.lock ] || frozen=--no-lock
+	DENO_DIR=$work/deno_dir ./deno install --quiet "$frozen" --node-modules-dir=auto \
+		--entrypoint src/main.ts </dev/null >&2 || return 1
+	rm -f deno.lock
+	./deno eval --no-lock '
+		const settings = JSON.parse(Deno.readTextFileSync("deno.json"));
+		const task = settings.tasks.compile.command ?? settings.tasks.compile;
+		Object.assign(settings, { nodeModulesDir: "manual", lock: false });
+		Deno.writeTextFileSync("deno.json", JSON.stringify(settings, null, 2) + "\n");
+		const words = task.split(/\s+/).map((word) => word.replace(/["\x27]/g, ""));
+		console.log(words.filter((word) => /^--(allow|deny|unstable|v8)-[\w=,.:*\/-]+$/.test(word)).join(" "));
+	' </dev/null
+)
+
+# launcher FOLDER FLAGS: prints the launcher of the sources in FOLDER.
+launcher() {
+	quoted=\'$(printf %s "$1" | sed "s/'/'\\\\''/g")\'
+	cat <<-EOF
+	#!/bin/sh
+	# Runs the sources of tslosetup on Deno. Written by install.sh.
+	export DENO_DIR=$quoted/cache DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+	exec $quoted/deno run --no-prompt --cached-only --no-code-cache $2 $quoted/src/main.ts "\$@"
+	EOF
+}
+
+# --- putting in place --------------------------------------------------------------------------
+
+# Runs what is staged, without the caller's environment: it has to work at early boot, too.
+try_staged() {
+	chmod 755 "$stage/tslosetup"
+	version=$(env -i "$stage/tslosetup" --version 2>&1 </dev/null) ||
+		no_way "what would be installed does not run here: $(echo "$version" | head -n 1)"
+}
+
+move_in_place() {
+	{ chmod 755 "$stage/tslosetup" && mv -f "$stage/tslosetup" "$bindir/tslosetup"; } ||
+		no_way "cannot write $bindir/tslosetup"
+}
+
+# Removes the folders of earlier source installations, except those a daemon still runs from.
+prune_sources() {
+	for folder in "$libdir"/sources.*; do
+		[ "$folder" = "$1" ] || in_use "$folder" || rm -rf "$folder"
+	done
+	rmdir "$libdir" 2>/dev/null || :
+}
+
+in_use() {
+	for exe in /proc/[0-9]*/exe; do
+		[ "$(readlink "$exe" 2>/dev/null || :)" != "$1/deno" ] || return 0
+	done
+	return 1
+}
+
+uninstall() {
+	[ -e "$bindir/tslosetup" ] || [ -e "$libdir" ] || fail "tslosetup is not installed in $DESTDIR$PREFIX"
+	rm -rf "$bindir/tslosetup" "$libdir" || fail "cannot remove $bindir/tslosetup: run as root?"
+	say "removed from $DESTDIR$PREFIX"
+}
+
+# --- main --------------------------------------------------------------------------------------
+
+settle_prefix() {
+	if [ -z "${PREFIX:-}" ]; then
+		if [ "$(id -u)" -eq 0 ]; then PREFIX=/usr/local; else
+			[ -n "${HOME:-}" ] || fail "HOME is not set: set PREFIX"
+			PREFIX=$HOME/.local
+		fi
+	fi
+	DESTDIR=${DESTDIR:-}
+	case $PREFIX in /*) ;; *) fail "PREFIX has to be an absolute path: $PREFIX" ;; esac
+	bindir=$DESTDIR$PREFIX/bin libdir=$DESTDIR$PREFIX/lib/tslosetup
+}
+
+make_stage() {
+	umask 022
+	trap cleanup EXIT
+	trap 'exit 1' HUP INT TERM
+	[ ! -d "$bindir/tslosetup" ] || fail "$bindir/tslosetup is a folder"
+	[ -d "$bindir" ] || new=$bindir
+	{ mkdir -p "$bindir" && stage=$(mktemp -d "$bindir/.tslosetup.XXXXXX"); } 2>/dev/null ||
+		fail "cannot write to $bindir: run as root, or set PREFIX"
+	work=$(mktemp -d) || fail "cannot make a temporary folder"
+}
+
+cleanup() {
+	rm -rf ${stage:+"$stage"} ${work:+"$work"} ${sources:+"$sources"}
+	rmdir "$libdir" ${new:+"$new"} 2>/dev/null || :
+}
+
+# The folder this script lies in, if that is a checkout. Piped into sh, it lies nowhere.
+find_checkout() {
+	case $0 in *install.sh) ;; *) return 0 ;; esac
+	folder=$(cd "$(dirname "$0")" && pwd) || return 0
+	[ ! -f "$folder/src/main.ts" ] || [ ! -f "$folder/deno.json" ] || checkout=$folder
+}
+
+install() {
+	case ${TSLOSETUP_INSTALL:-auto} in
+	release) install_release || fail "$reason" ;;
+	build | source)
+		[ -n "$checkout" ] || fail "TSLOSETUP_INSTALL=$TSLOSETUP_INSTALL needs a checkout: run its install.sh"
+		"install_$TSLOSETUP_INSTALL" || fail "$reason" ;;
+	auto)
+		if [ -z "$checkout" ] || [ -n "${TSLOSETUP_URL:-}" ]; then
+			install_release || fail "$reason"
+		elif ! install_build; then
+			say "no binary can be built here ($reason)"
+			install_source || fail "$reason"
+		fi ;;
+	*) fail "TSLOSETUP_INSTALL: auto, release, build or source, not $TSLOSETUP_INSTALL" ;;
+	esac
+}
+
+main() {
+	reason='' detail='' stage='' work='' sources='' checkout='' deno='' new=''
+	case ${1:-} in
+	'') ;;
+	--uninstall) settle_prefix; uninstall; return ;;
+	-h | --help) usage; return ;;
+	*) usage >&2; exit 1 ;;
+	esac
+	check_machine
+	settle_prefix
+	make_stage
+	find_checkout
+	# Deno knows only its own certificate authorities unless told; a company's proxy needs the system's.
+	export DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-mozilla,system}" NO_COLOR=1
+	install
+	say "installed $bindir/tslosetup ($version)"
+	case :${PATH:-}: in *:"$PREFIX/bin":*) ;; *) say "note: $PREFIX/bin is not on your PATH" ;; esac
+}
+
+{ main "$@"; }

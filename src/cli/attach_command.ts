@@ -1,0 +1,127 @@
+/**
+ * The command that sets a device up, and the words it is asked for with:
+ *
+ *     tslosetup DEVICE FILE                  losetup's
+ *     tslosetup -f FILE                      losetup's
+ *     tslosetup -f FORMAT [DEVICE] FILE      ours
+ *     tslosetup --socket PATH FILE           ours
+ *
+ * @module
+ */
+import { agreeing, type Settings } from "./settings.ts";
+import { UsageError } from "./usage_error.ts";
+import {
+  checkSectorSize,
+  findFormat,
+  type FormatNames,
+  type Transport,
+  unknownFormat,
+} from "./values.ts";
+
+export interface AttachCommand {
+  readonly kind: "attach";
+  readonly file: string;
+  /** As given, so not yet a path if it has no slash. Undefined if one is found, or none is made. */
+  readonly device: string | undefined;
+  /** Whether to take any free device. */
+  readonly find: boolean;
+  /** Whether to print the device's name, or the socket's URI. */
+  readonly show: boolean;
+  readonly readOnly: boolean;
+  readonly partScan: boolean;
+  /** Where the device begins in the virtual disk. */
+  readonly offsetBytes: number;
+  /** 0 is no limit. */
+  readonly sizeLimitBytes: number;
+  /** 512, 1024, 2048 or 4096; undefined is the default. */
+  readonly sectorSizeBytes: number | undefined;
+  /** Canonical name, or `auto`; undefined is RAW, by default. */
+  readonly format: string | undefined;
+  /** `socket` exactly if there is a {@link socketPath}. */
+  readonly transport: Transport;
+  readonly socketPath: string | undefined;
+}
+
+export interface AttachOperands {
+  readonly file: string;
+  readonly device?: string;
+}
+
+/** @throws {UsageError} if the options do not fit each other */
+export function attachCommand(settings: Settings, operands: AttachOperands): AttachCommand {
+  const { seen, socketPath } = settings;
+  return {
+    kind: "attach",
+    file: operands.file,
+    device: operands.device,
+    find: operands.device === undefined && socketPath === undefined,
+    show: seen.has("show"),
+    readOnly: seen.has("read-only"),
+    partScan: seen.has("partscan"),
+    offsetBytes: settings.offsetBytes,
+    sizeLimitBytes: settings.sizeLimitBytes,
+    sectorSizeBytes: chooseSectorSize(settings),
+    format: settings.format,
+    transport: chooseTransport(settings),
+    socketPath,
+  };
+}
+
+/** `-f` with operands: a format's name may come first. */
+export function findCommand(settings: Settings, formats: FormatNames): AttachCommand {
+  const named = formatBehindFind(settings, formats);
+  const words = settings.operands.filter((token) => token !== named?.token)
+    .map(({ word }) => word);
+  if (named === undefined) return attachCommand(settings, { file: onlyFile(words) });
+  const format = agreeing("file-fmt-type", settings.format, named.format);
+  const [device, ...rest] = words;
+  return device === undefined || rest.length === 0
+    ? attachCommand({ ...settings, format }, { file: onlyFile(words) })
+    : attachCommand({ ...settings, format }, { device, file: onlyFile(rest) });
+}
+
+/** The one operand there is. */
+export function onlyFile(operands: readonly string[]): string {
+  const [file, ...excess] = operands;
+  if (file === undefined) throw new UsageError("no file specified");
+  refuseOperands(excess);
+  return file;
+}
+
+/** @throws {UsageError} if there are any */
+export function refuseOperands(operands: readonly string[]): void {
+  if (operands.length > 0) throw new UsageError("unexpected arguments");
+}
+
+interface NamedFormat {
+  readonly token: Settings["operands"][number];
+  readonly format: string;
+}
+
+/** What nobody writes for a file where a format can be: worth saying that it is unknown. */
+const FORMAT_LIKE = /^[A-Z][A-Z0-9]+$/;
+
+/** The format in `-f FORMAT ...`: the word right behind `-f`, unless it is the only operand. */
+function formatBehindFind(settings: Settings, formats: FormatNames): NamedFormat | undefined {
+  const { operands, wordsAfterFind } = settings;
+  const token = operands.find(({ wordIndex }) => wordsAfterFind.has(wordIndex));
+  if (token === undefined || operands.length === 1) return undefined;
+  const format = findFormat(token.word, formats);
+  if (format !== undefined) return { token, format };
+  if (FORMAT_LIKE.test(token.word)) throw unknownFormat(token.word, formats);
+  return undefined;
+}
+
+function chooseSectorSize({ sectorSizeBytes }: Settings): number | undefined {
+  return sectorSizeBytes === 0 ? undefined : checkSectorSize(sectorSizeBytes);
+}
+
+function chooseTransport({ transport = "auto", socketPath }: Settings): Transport {
+  if (socketPath === undefined && transport === "socket") {
+    throw new UsageError("--transport socket requires --socket <path>");
+  }
+  if (socketPath !== undefined && transport === "nbd") {
+    throw new UsageError("mutually exclusive arguments: --transport nbd --socket");
+  }
+  return socketPath === undefined ? transport : "socket";
+}

@@ -1,0 +1,162 @@
+/**
+ * Attaching an image to an nbd device, and a loop device to that if one was named.
+ *
+ *     image ── daemon ══ sockets ══ /dev/nbdN [── /dev/loopN, direct I/O]
+ *
+ * @module
+ */
+import type { Ready } from "../daemon/job.ts";
+import { launchDaemon, type Launched } from "../daemon/launch.ts";
+import { waitUntilGone } from "../daemon/processes.ts";
+import { attachLoop, detachLoop, loopBackingPath } from "../kernel/loop.ts";
+import { requireLoop, requireNbd } from "../kernel/modules.ts";
+import { NbdControl } from "../kernel/nbd.ts";
+import { nbdDevice, waitUntilUsable } from "../kernel/nbd_devices.ts";
+import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
+import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
+import type { Fd } from "../sys/files.ts";
+import { duplicate, streamPair } from "../sys/sockets.ts";
+import { type Attached, type AttachRequest, jobFor, readyAnswer, stateFor } from "./attach.ts";
+import { backendOf } from "./backend.ts";
+import { complain } from "./console.ts";
+import { type DeviceName, resolveDevice } from "./device_names.ts";
+
+/** Connections of a read-only device; threads come only with traffic on more than one. */
+const MAX_CONNECTIONS = 4;
+const DEFAULT_SECTOR_BYTES = 512;
+/** How the block layer is to treat the device: it is memory and sockets, not a disk with a head. */
+const QUEUE = { scheduler: "none", maxSectorsKb: 1024, readAheadKb: 1024 } as const;
+/** An abandoned daemon has nothing to write back. */
+const ABANDON_MS = 5000;
+
+/** @throws {Error} if it fails; nothing is left behind then */
+export function attachNbd(request: AttachRequest): Attached {
+  const device = namedDevice(request);
+  requireNbd();
+  if (device?.kind === "loop") requireLoop();
+  using control = new NbdControl();
+  const count = request.command.readOnly
+    ? Math.min(MAX_CONNECTIONS, navigator.hardwareConcurrency)
+    : 1;
+  const pairs = Array.from({ length: count }, streamPair);
+  const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
+  const job = jobFor(request, { transport: "nbd", sockets: count, keptOpen: 1, threads: count });
+  const launched = launchDaemon(job, [...pairs.map(([, end]) => end), duplicate(control.fd)]);
+  try {
+    const ready = readyAnswer(launched, request);
+    return configure({ request, launched, ready, control, device, kernelEnds });
+  } catch (error) {
+    // Without the kernel's ends of its sockets the daemon has nothing to serve.
+    for (const end of kernelEnds) end.close();
+    launched.abandon();
+    waitUntilGone(launched.process, ABANDON_MS);
+    throw error;
+  }
+}
+
+/** The device that was named, if it is one that can be used and looks free. */
+function namedDevice({ command }: AttachRequest): DeviceName | undefined {
+  if (command.device === undefined) return undefined;
+  const device = resolveDevice(command.device);
+  if (device.kind === "nbd") {
+    if (nbdDevice(device.index)?.connected) throw new SystemError("open", EBUSY, device.path);
+    return device;
+  }
+  if (device.kind !== "loop") throw new SystemError("open", ENODEV, device.path);
+  const name = device.path.slice("/dev/".length);
+  if (loopBackingPath(name) !== undefined) throw new SystemError("open", EBUSY, device.path);
+  return device;
+}
+
+interface Setup {
+  readonly request: AttachRequest;
+  readonly launched: Launched;
+  readonly ready: Ready;
+  readonly control: NbdControl;
+  readonly device: DeviceName | undefined;
+  readonly kernelEnds: readonly Fd[];
+}
+
+function configure(setup: Setup): Attached {
+  const { request, launched, ready, control, device, kernelEnds } = setup;
+  const sectorBytes = request.command.sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
+  const sizeBytes = wholeSectors(setup, sectorBytes);
+  const backend = backendOf(ready.format, request.imagePath);
+  const { index } = control.connect({
+    ...(device?.kind === "nbd" ? { index: device.index } : {}),
+    sockets: kernelEnds.map((end) => end.number),
+    sizeBytes,
+    blockSizeBytes: sectorBytes,
+    serverFlags: ready.flags,
+    backend,
+  });
+  for (const end of kernelEnds) end.close();
+  try {
+    const path = makeUsable(setup, { index, sizeBytes, sectorBytes, backend });
+    request.states.write(stateFor(request, launched, ready, {
+      device: path,
+      transport: "nbd",
+      nbdIndex: index,
+      sizeBytes,
+    }));
+    launched.confirm();
+    return { shown: path };
+  } catch (error) {
+    control.disconnect(index);
+    throw error;
+  }
+}
+
+/** The kernel's size of the device. What does not fill a sector is not accessible, as in losetup. */
+function wholeSectors({ request, ready }: Setup, sectorBytes: number): number {
+  const rest = ready.sizeBytes % sectorBytes;
+  if (rest === ready.sizeBytes) {
+    throw new RangeError(`the virtual disk is smaller than a sector of ${sectorBytes} bytes`);
+  }
+  if (rest > 0) {
+    complain(
+      `${request.command.file}: warning: the disk does not end with a whole ${sectorBytes}-byte ` +
+        `sector; its last ${rest} bytes are ignored`,
+    );
+  }
+  return ready.sizeBytes - rest;
+}
+
+interface Connected {
+  readonly index: number;
+  readonly sizeBytes: number;
+  readonly sectorBytes: number;
+  readonly backend: string;
+}
+
+/** Completes a device that is connected, and the loop device on top; returns what to call it. */
+function makeUsable({ request, ready, control, device }: Setup, connected: Connected): string {
+  const { index, sizeBytes, sectorBytes, backend } = connected;
+  const { readOnly } = ready;
+  const { partScan } = request.command;
+  const node = waitUntilUsable(index, { sizeBytes, readOnly, queue: QUEUE });
+  if (device?.kind !== "loop") {
+    if (partScan) showPartitions(node);
+    else hidePartitions(node);
+    return node;
+  }
+  // The loop device shows the partitions, if asked to: they must not be there twice.
+  hidePartitions(node);
+  const path = attachLoop({
+    device: device.path,
+    backingPath: node,
+    readOnly,
+    directIo: true,
+    partScan,
+    sectorSizeBytes: sectorBytes,
+    label: request.imagePath,
+  });
+  try {
+    if (partScan) showPartitions(path);
+    control.disconnectOnLastClose(index, backend);
+  } catch (error) {
+    detachLoop(path);
+    throw error;
+  }
+  return path;
+}

@@ -1,0 +1,25 @@
+/**
+ * The backend identifier of our nbd devices: in /sys/block/nbdN/backend it answers whose a device
+ * is and which image is on it.
+ *
+ * @module
+ */
+import { NBD_BACKEND_MAX_BYTES } from "../kernel/nbd.ts";
+
+const PREFIX = "tslosetup:";
+
+/** Identifier of a device for an image. */
+export function backendOf(format: string, imagePath: string): string {
+  const text = `${PREFIX}${format}:${imagePath.replaceAll("\n", "?")}`;
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= NBD_BACKEND_MAX_BYTES) return text;
+  return new TextDecoder().decode(bytes.subarray(0, NBD_BACKEND_MAX_BYTES - 3)).replace(
+    /\ufffd$/,
+    "",
+  );
+}
+
+/** Whether a device was attached by this program. */
+export function isOwnBackend(backend: string | undefined): boolean {
+  return backend?.startsWith(PREFIX) === true;
+}

@@ -1,0 +1,32 @@
+/**
+ * Which options exclude each other, and the check, as util-linux does it (include/optutils.h:
+ * `err_exclusive_options`; the rows of losetup 2.38.1).
+ *
+ * @module
+ */
+import type { OptionName } from "./option_table.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** In each row every option excludes every other; the error names the row in its order. */
+export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
+  ["detach-all", "detach", "find", "associated"],
+  ["detach-all", "detach", "find", "list"],
+  // A socket is not a block device: there is none to find, to scan, or to give a sector size.
+  ["socket", "find"],
+  ["socket", "partscan"],
+  ["socket", "sector-size"],
+];
+
+/**
+ * Checks an option against those before it.
+ *
+ * @throws {UsageError} without a hint, if one of `seen` excludes `name`
+ */
+export function checkExclusive(name: OptionName, seen: ReadonlySet<OptionName>): void {
+  const row = EXCLUSIVE_OPTIONS.find((names) =>
+    names.includes(name) && names.some((other) => other !== name && seen.has(other))
+  );
+  if (row === undefined) return;
+  const names = row.map((other) => `--${other}`).join(" ");
+  throw new UsageError(`mutually exclusive arguments: ${names}`);
+}

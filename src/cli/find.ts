@@ -1,0 +1,20 @@
+/**
+ * `-f` alone: names the first free device.
+ *
+ * @module
+ */
+import { requireLoop } from "../kernel/modules.ts";
+import { freeLoopDevice } from "../kernel/loop.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
+import { print } from "./console.ts";
+
+/** Prints the first loop device that is not attached. */
+export function find(): number {
+  try {
+    requireLoop();
+    print(`${freeLoopDevice()}\n`);
+    return 0;
+  } catch (error) {
+    throw new CommandError(`cannot find an unused loop device: ${reasonOf(error)}`);
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Every option there is, once: the parser, the exclusivity table and `--help` all read this.
+ *
+ * losetup's own options keep its names, letters and words (losetup 2.38.1, `losetup --help`), in the
+ * order of its help. `-d` differs: there its argument is required, in losetup 2.42 it has none and
+ * the devices are operands. With an optional argument both grammars are understood.
+ *
+ * @module
+ */
+import type { OptionSpec } from "./getopt.ts";
+
+/** Paragraphs of the help text, in its order. */
+export type OptionGroup = "action" | "setup" | "format" | "output" | "general";
+
+export interface OptionRow extends OptionSpec {
+  readonly group: OptionGroup;
+  /** What `--help` shows for the argument, with its separator; empty if there is none. */
+  readonly label: string;
+  readonly help: string;
+}
+
+export const OPTIONS = [
+  {
+    long: ["detach"],
+    short: "d",
+    argument: "optional",
+    label: " <device>...",
+    group: "action",
+    help: "detach one or more devices",
+  },
+  {
+    long: ["detach-all"],
+    short: "D",
+    argument: "none",
+    label: "",
+    group: "action",
+    help: "detach all used devices",
+  },
+  {
+    long: ["find"],
+    short: "f",
+    argument: "none",
+    label: "",
+    group: "action",
+    help: "find first unused device",
+  },
+  {
+    long: ["associated"],
+    short: "j",
+    argument: "required",
+    label: " <file>",
+    group: "action",
+    help: "list all devices associated with <file>",
+  },
+  {
+    long: ["offset"],
+    short: "o",
+    argument: "required",
+    label: " <num>",
+    group: "setup",
+    help: "start at offset <num> into the disk",
+  },
+  {
+    long: ["sizelimit"],
+    short: "",
+    argument: "required",
+    label: " <num>",
+    group: "setup",
+    help: "device is limited to <num> bytes of the disk",
+  },
+  {
+    long: ["sector-size"],
+    short: "b",
+    argument: "required",
+    label: " <num>",
+    group: "setup",
+    help: "set the logical sector size to <num>",
+  },
+  {
+    long: ["partscan"],
+    short: "P",
+    argument: "none",
+    label: "",
+    group: "setup",
+    help: "create a partitioned device",
+  },
+  {
+    long: ["read-only"],
+    short: "r",
+    argument: "none",
+    label: "",
+    group: "setup",
+    help: "set up a read-only device",
+  },
+  {
+    long: ["show"],
+    short: "",
+    argument: "none",
+    label: "",
+    group: "setup",
+    help: "print device name after setup (with -f)",
+  },
+  {
+    // -t and --type are the spellings of xlosetup, where this comes from.
+    long: ["file-fmt-type", "type"],
+    short: "t",
+    argument: "required",
+    label: " <format>",
+    group: "format",
+    help: "format of <file>, default RAW",
+    extension: true,
+  },
+  {
+    long: ["transport"],
+    short: "",
+    argument: "required",
+    label: " <name>",
+    group: "format",
+    help: "how to make the device: auto, nbd or socket",
+    extension: true,
+  },
+  {
+    long: ["socket"],
+    short: "",
+    argument: "required",
+    label: " <path>",
+    group: "format",
+    help: "serve NBD on a Unix socket instead of a device",
+    extension: true,
+  },
+  {
+    long: ["list"],
+    short: "l",
+    argument: "none",
+    label: "",
+    group: "output",
+    help: "list info about all or specified (default)",
+  },
+  {
+    long: ["help"],
+    short: "h",
+    argument: "none",
+    label: "",
+    group: "general",
+    help: "display this help",
+  },
+  {
+    long: ["version"],
+    short: "V",
+    argument: "none",
+    label: "",
+    group: "general",
+    help: "display version",
+  },
+] as const satisfies readonly OptionRow[];
+
+/** An option's own name: its first long one. */
+export type OptionName = (typeof OPTIONS)[number]["long"][0];

@@ -1,0 +1,55 @@
+/**
+ * Runs one command line.
+ *
+ * @module
+ */
+import { DRIVERS, FORMAT_NAMES } from "../image/registry.ts";
+import { type Command, parseCommand } from "./command.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
+import { complain, print, printError } from "./console.ts";
+import { helpText, versionText } from "./help.ts";
+import { UsageError, usageErrorText } from "./usage_error.ts";
+import { VERSION } from "./version.ts";
+
+/**
+ * Does what `args` ask for.
+ *
+ * @param runtimeDirectory XDG_RUNTIME_DIR, where a user other than root keeps state
+ * @returns the exit code: 0, or 1 for every failure
+ */
+export async function runCommand(
+  args: readonly string[],
+  runtimeDirectory: string | undefined,
+): Promise<number> {
+  try {
+    return await perform(parseCommand(args, FORMAT_NAMES), runtimeDirectory);
+  } catch (error) {
+    if (error instanceof UsageError) printError(usageErrorText(error, "tslosetup"));
+    else complain(error instanceof CommandError ? error.message : `failed: ${reasonOf(error)}`);
+    return 1;
+  }
+}
+
+/** Actions are loaded when they are needed: what prints a text shall not open the C library. */
+async function perform(command: Command, runtimeDirectory: string | undefined): Promise<number> {
+  switch (command.kind) {
+    case "help":
+      print(helpText(DRIVERS));
+      return 0;
+    case "version":
+      print(versionText(VERSION));
+      return 0;
+    case "attach":
+      return (await import("./attach.ts")).attach(command, runtimeDirectory);
+    case "detach":
+      return (await import("./detach.ts")).detach(command.devices, runtimeDirectory);
+    case "detachAll":
+      return (await import("./detach.ts")).detachAll(runtimeDirectory);
+    case "list":
+      return (await import("./list.ts")).list(command, runtimeDirectory);
+    case "status":
+      return (await import("./list.ts")).status(command.device, runtimeDirectory);
+    case "find":
+      return (await import("./find.ts")).find();
+  }
+}

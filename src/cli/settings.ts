@@ -1,0 +1,156 @@
+/**
+ * What the words of a command line say, before it is decided what they ask for.
+ *
+ * Values are read and exclusive options noticed as they come, so that of several faults the leftmost
+ * is reported, as in losetup.
+ *
+ * @module
+ */
+import { checkExclusive } from "./exclusive.ts";
+import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
+import { type OptionName, OPTIONS } from "./option_table.ts";
+import { parseSizeBytes } from "./sizes.ts";
+import { UsageError } from "./usage_error.ts";
+import { type FormatNames, parseFormat, parseTransport, type Transport } from "./values.ts";
+
+export interface Settings {
+  /** Every option that occurred. */
+  readonly seen: ReadonlySet<OptionName>;
+  readonly operands: readonly OperandToken[];
+  /** Indexes of the words right behind a `-f`: one of them may be a format's name. */
+  readonly wordsAfterFind: ReadonlySet<number>;
+  /** 0 unless given. */
+  readonly offsetBytes: number;
+  /** 0, which is no limit, unless given. */
+  readonly sizeLimitBytes: number;
+  /** 0, which is the default, unless given; any other number is not checked yet. */
+  readonly sectorSizeBytes: number;
+  /** Canonical name or `auto`. */
+  readonly format: string | undefined;
+  readonly transport: Transport | undefined;
+  readonly socketPath: string | undefined;
+  /** The file of `-j`. */
+  readonly associatedFile: string | undefined;
+  /** Devices attached to a `-d`. */
+  readonly detachDevices: readonly string[];
+  /** How the last `-d` without a device of its own was spelled. */
+  readonly detachSpelling: string | undefined;
+}
+
+/** `--help` and `--version` end the reading. */
+export type EarlyEnd = "help" | "version";
+
+type Draft = { -readonly [K in keyof Settings]: DraftOf<Settings[K]> };
+type DraftOf<T> = T extends ReadonlySet<infer M> ? Set<M>
+  : T extends readonly (infer M)[] ? M[]
+  : T;
+
+/**
+ * Reads the arguments up to their end, or up to the first `--help` or `--version`.
+ *
+ * @throws {UsageError} for the leftmost fault
+ */
+export function readSettings(args: readonly string[], formats: FormatNames): Settings | EarlyEnd {
+  const draft = emptyDraft();
+  for (const token of getopt(args, OPTIONS)) {
+    if (token.kind === "operand") {
+      draft.operands.push(token);
+      continue;
+    }
+    const name = token.option.long[0];
+    checkExclusive(name, draft.seen);
+    if (name === "help" || name === "version") return name;
+    takeOption(draft, token, formats);
+    draft.seen.add(name);
+  }
+  requireDetachDevice(draft);
+  return draft;
+}
+
+function emptyDraft(): Draft {
+  return {
+    seen: new Set(),
+    operands: [],
+    wordsAfterFind: new Set(),
+    offsetBytes: 0,
+    sizeLimitBytes: 0,
+    sectorSizeBytes: 0,
+    format: undefined,
+    transport: undefined,
+    socketPath: undefined,
+    associatedFile: undefined,
+    detachDevices: [],
+    detachSpelling: undefined,
+  };
+}
+
+/** Enters what one option says; mere flags say all in being {@link Settings.seen}. */
+function takeOption(
+  draft: Draft,
+  token: OptionToken<(typeof OPTIONS)[number]>,
+  formats: FormatNames,
+): void {
+  const name = token.option.long[0];
+  if (name === "find" && token.endsWord) draft.wordsAfterFind.add(token.wordIndex + 1);
+  else if (name === "detach") takeDetach(draft, token);
+  else if (token.value !== undefined) takeValue(draft, { name, value: token.value, formats });
+}
+
+function takeDetach(draft: Draft, { value, spelling }: OptionToken<unknown>): void {
+  if (value === undefined) draft.detachSpelling = spelling;
+  else draft.detachDevices.push(value);
+}
+
+interface GivenValue {
+  readonly name: OptionName;
+  readonly value: string;
+  readonly formats: FormatNames;
+}
+
+/** The beginnings of the errors for sizes are losetup's. */
+function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
+  switch (name) {
+    case "offset":
+      draft.offsetBytes = parseSizeBytes(value, "failed to parse offset");
+      break;
+    case "sizelimit":
+      draft.sizeLimitBytes = parseSizeBytes(value, "failed to parse size");
+      break;
+    case "sector-size":
+      draft.sectorSizeBytes = parseSizeBytes(value, "failed to parse logical block size");
+      break;
+    case "associated":
+      draft.associatedFile = value;
+      break;
+    case "file-fmt-type":
+      draft.format = agreeing(name, draft.format, parseFormat(value, formats));
+      break;
+    case "transport":
+      draft.transport = agreeing(name, draft.transport, parseTransport(value));
+      break;
+    case "socket":
+      draft.socketPath = agreeing(name, draft.socketPath, value);
+      break;
+  }
+}
+
+/**
+ * The value of an option that may be repeated but not contradicted. (Where losetup's own options are
+ * repeated, the last one counts, as there.)
+ *
+ * @throws {UsageError} if `earlier` is another value
+ */
+export function agreeing<T extends string>(
+  name: OptionName,
+  earlier: T | undefined,
+  value: T,
+): T {
+  if (earlier === undefined || earlier === value) return value;
+  throw new UsageError(`conflicting arguments for --${name}: '${earlier}' and '${value}'`);
+}
+
+/** `-d` takes its devices from the operands too, but there has to be one. */
+function requireDetachDevice({ detachSpelling, detachDevices, operands }: Settings): void {
+  if (detachSpelling === undefined) return;
+  if (detachDevices.length + operands.length === 0) throw missingArgument(detachSpelling);
+}

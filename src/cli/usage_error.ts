@@ -1,0 +1,39 @@
+/**
+ * Wrong uses of the command line.
+ *
+ * @module
+ */
+
+export interface UsageErrorOptions {
+  /** See {@link UsageError.hint}. */
+  readonly hint: boolean;
+}
+
+/** A command line that cannot be carried out as written. Always exit code 1, as in losetup. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  /**
+   * Whether the line that points at `--help` follows. losetup 2.38.1 prints it (`errtryhelp`) only
+   * for what getopt_long finds, not for unusable values, exclusive options or missing operands.
+   */
+  readonly hint: boolean;
+
+  constructor(message: string, options: UsageErrorOptions = { hint: false }) {
+    super(message);
+    this.hint = options.hint;
+  }
+}
+
+/**
+ * What goes to standard error for `error`, each line ended.
+ *
+ * @example
+ * ```ts
+ * usageErrorText(new UsageError("unexpected arguments"), "tslosetup");
+ * // "tslosetup: unexpected arguments\n"
+ * ```
+ */
+export function usageErrorText(error: UsageError, program: string): string {
+  const hint = error.hint ? `Try '${program} --help' for more information.\n` : "";
+  return `${program}: ${error.message}\n${hint}`;
+}

@@ -1,0 +1,64 @@
+/**
+ * Arguments of options that are neither sizes nor paths.
+ *
+ * @module
+ */
+import { UsageError } from "./usage_error.ts";
+
+/** The formats there are, as far as a command line has to know them. */
+export interface FormatNames {
+  /** The format's own name for any spelling of it (in any case, aliases too), if it is one. */
+  canonical(name: string): string | undefined;
+  /** The formats' own names, in the order to show them. */
+  readonly names: readonly string[];
+}
+
+/** The format that stands for "whatever the file begins with". */
+export const AUTO_FORMAT = "auto";
+
+/** How an image can become a device; `auto` leaves the choice to the attach action. */
+export type Transport = "auto" | "nbd" | "socket";
+
+const TRANSPORTS: readonly Transport[] = ["auto", "nbd", "socket"];
+/** Names that are taken for transports to come. */
+const PLANNED_TRANSPORTS: readonly string[] = ["fuse", "loop"];
+
+/** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
+const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];
+
+/** The canonical name of a format, or {@link AUTO_FORMAT}, or undefined if there is no such one. */
+export function findFormat(name: string, formats: FormatNames): string | undefined {
+  return name.toLowerCase() === AUTO_FORMAT ? AUTO_FORMAT : formats.canonical(name);
+}
+
+/** As {@link findFormat}, with an error that lists the known formats. */
+export function parseFormat(name: string, formats: FormatNames): string {
+  const format = findFormat(name, formats);
+  if (format === undefined) throw unknownFormat(name, formats);
+  return format;
+}
+
+export function unknownFormat(name: string, formats: FormatNames): UsageError {
+  const known = formats.names.join(", ");
+  return new UsageError(
+    `unknown file format type '${name}'; known: ${known} (or '${AUTO_FORMAT}' to detect it)`,
+  );
+}
+
+/** @throws {UsageError} if there is no such transport, or not yet */
+export function parseTransport(name: string): Transport {
+  const transport = TRANSPORTS.find((candidate) => candidate === name);
+  if (transport !== undefined) return transport;
+  if (PLANNED_TRANSPORTS.includes(name)) {
+    throw new UsageError(`transport '${name}' is not supported yet`);
+  }
+  throw new UsageError(`unknown transport '${name}'; known: ${TRANSPORTS.join(", ")}`);
+}
+
+/** @throws {UsageError} if no device can have sectors of `sizeBytes` */
+export function checkSectorSize(sizeBytes: number): number {
+  if (SECTOR_SIZES_BYTES.includes(sizeBytes)) return sizeBytes;
+  throw new UsageError(
+    `invalid logical block size: '${sizeBytes}'; known: ${SECTOR_SIZES_BYTES.join(", ")}`,
+  );
+}

@@ -1,0 +1,63 @@
+/**
+ * What the command hands to the daemon it starts, and what it hears back.
+ *
+ *     command                                daemon
+ *        │ ── job (stdin, until its end) ──────> │ opens and locks the image
+ *        │ <─────────── ready, or why not ──── │ serves
+ *        │ configures the device                 │
+ *        │ ── "go" over the lifeline ──────────> │ (its end without "go": the command failed)
+ *
+ * @module
+ */
+import type { ImageRequest } from "../image/open.ts";
+
+/** The hidden first argument that makes the program a daemon. */
+export const DAEMON_ARGUMENT = "--internal-daemon";
+/** The hidden first argument of the helper a daemon starts for a lazy detach. */
+export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
+
+/**
+ * Descriptors of the daemon. Deno duplicates the standard ones at its start, so that the answer
+ * could not be ended by closing one of those. Further  ones are the sockets to serve.
+ */
+export const DaemonFd = { Job: 0, Ready: 3, Lifeline: 4, FirstSocket: 5 } as const;
+
+export interface Job {
+  /** Absolute path without symbolic links. */
+  readonly imagePath: string;
+  /** What is wanted; the format may be `auto` here. */
+  readonly image: ImageRequest;
+  readonly transport: "nbd" | "socket";
+  /** How many descriptors from {@link DaemonFd.FirstSocket} on are sockets to serve. */
+  readonly sockets: number;
+  /** Descriptors after the sockets that only have to stay open. */
+  readonly keptOpen: number;
+  /** Most threads to use. */
+  readonly threads: number;
+  /** Path of the listening socket, to be removed at the end; transport socket only. */
+  readonly socketPath?: string;
+}
+
+/** The daemon serves. */
+export interface Ready {
+  readonly ok: true;
+  readonly format: string;
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  /** Transmission flags for the kernel. */
+  readonly flags: number;
+  /** Lines for the user that are no errors. */
+  readonly warnings: readonly string[];
+}
+
+/** It does not, and has ended. */
+export interface Refusal {
+  readonly ok: false;
+  /** Text to follow the image's name. */
+  readonly message: string;
+}
+
+export type Answer = Ready | Refusal;
+
+/** What {@link DaemonFd.Lifeline} carries when the device is set up. */
+export const GO = "go";

@@ -1,0 +1,103 @@
+/**
+ * Starting this very program again: as a daemon, or as a daemon's helper.
+ *
+ * @module
+ */
+import { EIO, SystemError } from "../sys/errno.ts";
+import { Fd, fileStatusIfAny, readLink, readText, writeText } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { pipe } from "../sys/sockets.ts";
+import { daemonSignals } from "../sys/signals.ts";
+import { openNull, spawn, waitFor } from "../sys/spawn.ts";
+import { type Answer, DAEMON_ARGUMENT, GO, type Job, LAZY_DETACH_ARGUMENT } from "./job.ts";
+import { identityOf, type ProcessIdentity } from "./processes.ts";
+import type { AttachState } from "./state.ts";
+
+/** Writing back what others wait for must not wait for memory that is being freed by it. */
+const PR_SET_IO_FLUSHER = 57;
+
+/** A daemon that has answered. */
+export interface Launched {
+  readonly process: ProcessIdentity;
+  readonly answer: Answer;
+  /** Tells the daemon that its device is set up. */
+  confirm(): void;
+  /** Makes the daemon end, unless it was confirmed. */
+  abandon(): void;
+}
+
+/**
+ * Starts a daemon and waits for its answer.
+ *
+ * @param sockets what it is to serve, in order, then what it is to keep open
+ * @throws {SystemError} if it cannot be started, or ends without an answer
+ */
+export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
+  if (job.transport === "nbd") libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+  const [jobEnd, jobStart] = pipe();
+  const [readyEnd, readyStart] = pipe();
+  const [lifelineEnd, lifeline] = pipe();
+  using nothing = openNull();
+  const pid = spawnSelf([DAEMON_ARGUMENT], [
+    jobEnd.number,
+    nothing.number,
+    nothing.number,
+    readyStart.number,
+    lifelineEnd.number,
+    ...sockets.map((socket) => socket.number),
+  ]);
+  for (const fd of [jobEnd, readyStart, lifelineEnd, ...sockets]) fd.close();
+  const process = identityOf(pid) ?? { pid, startTime: 0 };
+  writeText(jobStart.number, JSON.stringify(job));
+  jobStart.close();
+  const text = readText(readyEnd.number);
+  readyEnd.close();
+  if (text === "") throw new SystemError(`daemon (exit code ${waitFor(pid)})`, EIO);
+  return {
+    process,
+    answer: JSON.parse(text) as Answer,
+    confirm: () => {
+      writeText(lifeline.number, GO);
+      lifeline.close();
+    },
+    abandon: () => lifeline.close(),
+  };
+}
+
+/** Starts the helper that has a device detached as soon as nobody uses it. */
+export function startLazyDetach(state: AttachState): void {
+  using nothing = openNull();
+  const fd = nothing.number;
+  spawnSelf([LAZY_DETACH_ARGUMENT, state.device], [fd, fd, fd]);
+}
+
+function spawnSelf(args: readonly string[], fds: readonly number[]): number {
+  const { program, prefix } = ownCommand();
+  // systemd spares storage daemons of the initramfs whose name begins so (ROOT_STORAGE_DAEMONS).
+  const name = libc().geteuid() === 0 ? "@tslosetup" : "tslosetup";
+  return spawn(program, {
+    argv: [name, ...prefix, ...args],
+    fds,
+    newSession: true,
+    blockedSignals: daemonSignals(),
+  });
+}
+
+/** How to run this program: the compiled binary itself, or Deno with the main module. */
+function ownCommand(): { program: string; prefix: readonly string[] } {
+  const program = ownExecutable();
+  if (Deno.build.standalone) return { program, prefix: [] };
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const flags = ["--quiet", "--no-prompt", "--allow-ffi", "--allow-env=XDG_RUNTIME_DIR"];
+  return { program, prefix: ["run", ...flags, `--config=${config}`, main] };
+}
+
+/** The running file, which after an upgrade may no longer be the one of that name. */
+function ownExecutable(): string {
+  const path = readLink("/proc/self/exe");
+  const running = fileStatusIfAny("/proc/self/exe");
+  const named = fileStatusIfAny(path);
+  const isSame = named !== undefined && named.inode === running?.inode;
+  return isSame ? path : "/proc/self/exe";
+}

@@ -1,0 +1,182 @@
+/**
+ * The daemon: one process for each attached image. It serves; what is to be configured, the command
+ * that started it configures.
+ *
+ * No thread of it ever opens, syncs or configures the device it serves: a process that waits for
+ * its own device cannot even be killed.
+ *
+ * @module
+ */
+import { toText } from "@std/streams/to-text";
+import { type ImageFile } from "../image/image_file.ts";
+import type { ImageAccess } from "../image/image_access.ts";
+import { lockImage } from "../image/lock.ts";
+import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
+import { foreignMagic, probeFormat } from "../image/probe.ts";
+import { findDriver, RAW } from "../image/registry.ts";
+import { Server } from "../nbd/server.ts";
+import { Fd, readText, removeFile, writeAttribute, writeText } from "../sys/files.ts";
+import { SystemError } from "../sys/errno.ts";
+import { libc } from "../sys/libc.ts";
+import { addressOf, cString } from "../sys/memory.ts";
+import { daemonSignals, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
+import { type Answer, DaemonFd, GO, type Job } from "./job.ts";
+import { startLazyDetach } from "./launch.ts";
+import { Log } from "./log.ts";
+import { stateDirectory, StateStore } from "./state.ts";
+
+const PR_SET_NAME = 15;
+/** Never killed for memory: what waits for the device would wait for ever (proc(5), oom_score_adj). */
+const OOM_NEVER = "-1000";
+
+/** An image that is open and locked. */
+interface Opened {
+  readonly file: ImageFile;
+  readonly access: ImageAccess;
+  /** What was asked for, with the format found out and the access that was possible. */
+  readonly request: ImageRequest;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Takes a job from standard input and serves it to its end.
+ *
+ * @param runtimeDirectory XDG_RUNTIME_DIR, where a user other than root keeps state
+ * @returns the exit code: 0, or 1 if the image could not be served or data may have been lost
+ */
+export async function runDaemon(runtimeDirectory: string | undefined): Promise<number> {
+  const states = new StateStore(stateDirectory(runtimeDirectory));
+  const job = JSON.parse(await toText(Deno.stdin.readable)) as Job;
+  leaveSurroundings(job);
+  const opened = tryToOpen(job);
+  if (opened === undefined) return 1;
+  const server = createServer(job, opened);
+  watchLifeline(server);
+  watchSignals(server, job, states);
+  const { sizeBytes, flags } = server.description;
+  const { readOnly, format } = opened.request;
+  answer({ ok: true, format, sizeBytes, readOnly, flags, warnings: opened.warnings });
+  server.run();
+  return conclude(job, opened, server, states);
+}
+
+function leaveSurroundings(job: Job): void {
+  libc().chdir(cString("/"));
+  libc().prctl(PR_SET_NAME, addressOf(cString("tslosetup")), 0, 0, 0);
+  if (job.transport === "nbd") tryToWrite("/proc/self/oom_score_adj", OOM_NEVER);
+}
+
+function tryToWrite(path: string, text: string): void {
+  try {
+    writeAttribute(path, text);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
+
+/** Opens the image, or says why not. */
+function tryToOpen(job: Job): Opened | undefined {
+  try {
+    return open(job);
+  } catch (error) {
+    answer({ ok: false, message: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  }
+}
+
+function open(job: Job): Opened {
+  const asked = job.image;
+  const first = openImageFile(job.imagePath, asked);
+  const format = asked.format === "auto" ? probeFormat(first.file) ?? RAW.name : asked.format;
+  const driver = findDriver(format);
+  if (driver === undefined) throw new RangeError(`${format} images are not supported`);
+  const warnings: string[] = [];
+  let { file, readOnly } = first;
+  if (!readOnly && !driver.writable) {
+    // Reopened, so that nothing in this process could write to it.
+    file[Symbol.dispose]();
+    ({ file, readOnly } = openImageFile(job.imagePath, { readOnly: true }));
+    warnings.push(`the ${format} driver only reads: the device is read-only`);
+  } else if (readOnly && !asked.readOnly) {
+    warnings.push("the file is write-protected: the device is read-only");
+  }
+  if (!lockImage(file, readOnly ? "read" : "write")) {
+    warnings.push("the file system has no locks: nothing keeps others from writing to the image");
+  }
+  const foreign = driver === RAW ? foreignMagic(file) : undefined;
+  if (foreign !== undefined && asked.format !== "auto") {
+    warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
+  }
+  const request = { ...asked, format, readOnly };
+  return { file, access: openImage(file, request), request, warnings };
+}
+
+function createServer(job: Job, opened: Opened): Server {
+  const server = new Server({
+    access: opened.access,
+    image: opened.request,
+    imagePath: job.imagePath,
+    imageFd: opened.file.fd,
+    log: new Log(job.imagePath),
+    threads: job.threads,
+    maySpin: navigator.hardwareConcurrency > 1,
+  });
+  const sockets = Array.from({ length: job.sockets }, (_, n) => DaemonFd.FirstSocket + n);
+  if (job.transport === "nbd") server.serveKernel(sockets);
+  else for (const fd of sockets) server.listen(new Fd(fd));
+  return server;
+}
+
+/** Tells the command. */
+function answer(message: Answer): void {
+  writeText(DaemonFd.Ready, JSON.stringify(message));
+  libc().close(DaemonFd.Ready);
+}
+
+/** A command that ends without having said "go" has failed to set up the device. */
+function watchLifeline(server: Server): void {
+  const { Lifeline } = DaemonFd;
+  server.watch(Lifeline, () => {
+    const word = readText(Lifeline);
+    server.unwatch(Lifeline);
+    libc().close(Lifeline);
+    if (word !== GO) server.finish();
+  });
+}
+
+/**
+ * SIGTERM is a lazy detach, for at shutdown it comes before the file system is unmounted. SIGINT
+ * ends a socket at once; a device has to be disconnected instead.
+ */
+function watchSignals(server: Server, job: Job, states: StateStore): void {
+  const signals = new SignalReader(daemonSignals().filter((signal) => signal <= SIGTERM));
+  const isSocket = job.transport === "socket";
+  server.watch(signals.fd, () => {
+    for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
+      if (signal === SIGINT && isSocket) server.finish();
+      else if (signal === SIGTERM && isSocket) endSocket(server, job);
+      else if (signal === SIGTERM) detachOwnDevice(states);
+    }
+  });
+}
+
+function endSocket(server: Server, job: Job): void {
+  if (job.socketPath !== undefined) removeFile(job.socketPath);
+  server.stopListening();
+}
+
+function detachOwnDevice(states: StateStore): void {
+  const state = states.ofProcess(libc().getpid());
+  if (state !== undefined) startLazyDetach(state);
+}
+
+/** Makes everything durable and removes what is left of the attach. */
+function conclude(job: Job, opened: Opened, server: Server, states: StateStore): number {
+  const failures = opened.access.filesToSync.filter((file) => libc().fdatasync(file.fd) !== 0);
+  if (job.socketPath !== undefined) removeFile(job.socketPath);
+  const state = states.ofProcess(libc().getpid());
+  if (state !== undefined) states.remove(state);
+  const lost = failures.length > 0 || server.flushFailed;
+  if (lost) new Log(job.imagePath).error("the last writes may not have reached the disk");
+  return lost ? 1 : 0;
+}

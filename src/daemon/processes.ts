@@ -1,0 +1,57 @@
+/**
+ * Telling processes apart: a process id may be somebody else's by now.
+ *
+ * @module
+ */
+import { readTextIfAny } from "../sys/files.ts";
+import { checked } from "../sys/errno.ts";
+import { libc } from "../sys/libc.ts";
+
+/** A process that ran at some time. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks from boot to its start: field 22 of /proc/PID/stat, proc(5). */
+  readonly startTime: number;
+}
+
+/** Field of /proc/PID/stat, counted from the one after the command name. */
+const STATE_FIELD = 0;
+const START_TIME_FIELD = 19;
+
+/** Identity of the process that has `pid` now; undefined if none has, or it is a zombie. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = readTextIfAny(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The name, in parentheses, may have spaces and parentheses in it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[STATE_FIELD] === "Z" || fields[STATE_FIELD] === "X") return undefined;
+  return { pid, startTime: Number(fields[START_TIME_FIELD]) };
+}
+
+/** Whether that very process still runs. */
+export function isRunning(process: ProcessIdentity): boolean {
+  return identityOf(process.pid)?.startTime === process.startTime;
+}
+
+/**
+ * Sends a signal to a process if it still runs.
+ *
+ * @throws {SystemError} EPERM if it is another user's
+ */
+export function signalProcess(process: ProcessIdentity, signal: number): void {
+  if (isRunning(process)) checked(libc().kill(process.pid, signal), "kill");
+}
+
+/**
+ * Waits until a process has gone.
+ *
+ * @returns false if it has not within `timeoutMs`
+ */
+export function waitUntilGone(process: ProcessIdentity, timeoutMs: number): boolean {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseUs = 200; isRunning(process); pauseUs = Math.min(pauseUs * 2, 20_000)) {
+    if (performance.now() > deadline) return false;
+    libc().usleep(pauseUs);
+  }
+  return true;
+}

@@ -1,0 +1,118 @@
+/**
+ * State files: what the kernel cannot tell of an attached image. One small JSON file for each
+ * daemon; a file whose daemon has gone is stale.
+ *
+ * @module
+ */
+import { EACCES, SystemError } from "../sys/errno.ts";
+import {
+  fileStatusIfAny,
+  linkStatus,
+  listDirectory,
+  makeDirectory,
+  readTextIfAny,
+  removeFile,
+  replaceFile,
+} from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { isRunning, type ProcessIdentity } from "./processes.ts";
+
+const SUFFIX = ".json";
+
+/** One attached image. */
+export interface AttachState extends ProcessIdentity {
+  readonly version: 1;
+  /** What the user calls the device: /dev/nbd0, /dev/loop0, or the path of a socket. */
+  readonly device: string;
+  readonly transport: "nbd" | "socket";
+  /** Index of the nbd device, which is below /dev/loopN where there is one. */
+  readonly nbdIndex?: number;
+  readonly image: string;
+  /** The image file itself, whatever it is called: device numbers and inode. */
+  readonly imageDevice: readonly [major: number, minor: number];
+  readonly imageInode: number;
+  readonly format: string;
+  readonly readOnly: boolean;
+  /** Size of the device, in bytes. */
+  readonly sizeBytes: number;
+  readonly offsetBytes: number;
+  readonly sizeLimitBytes: number;
+}
+
+/** Where this user's state files are. */
+export function stateDirectory(runtimeDirectory: string | undefined): string {
+  const uid = libc().geteuid();
+  if (uid === 0) return "/run/tslosetup";
+  return runtimeDirectory ? `${runtimeDirectory}/tslosetup` : `/tmp/tslosetup-${uid}`;
+}
+
+/** The state files in a folder. */
+export class StateStore {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /**
+   * Makes the folder, or makes sure that nobody else could have put files into it.
+   *
+   * @throws {SystemError} EACCES if it belongs to somebody else
+   */
+  prepare(): void {
+    makeDirectory(this.#directory, 0o700);
+    const status = linkStatus(this.#directory);
+    const isOurs = status.kind === "directory" && status.uid === libc().geteuid() &&
+      (status.mode & 0o022) === 0;
+    if (!isOurs) throw new SystemError("open", EACCES, this.#directory);
+  }
+
+  /** Everything attached by this user, stale states included, sorted by device. */
+  all(): AttachState[] {
+    if (fileStatusIfAny(this.#directory)?.uid !== libc().geteuid()) return [];
+    return listDirectory(this.#directory)
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => parseState(readTextIfAny(`${this.#directory}/${name}`) ?? ""))
+      .filter((state) => state !== undefined)
+      .sort((a, b) => compareDevices(a.device, b.device));
+  }
+
+  write(state: AttachState): void {
+    replaceFile(this.#path(state), JSON.stringify(state) + "\n");
+  }
+
+  remove(state: AttachState): void {
+    removeFile(this.#path(state));
+  }
+
+  /** The state of the daemon with this process id. */
+  ofProcess(pid: number): AttachState | undefined {
+    return this.all().find((state) => state.pid === pid);
+  }
+
+  #path(state: AttachState): string {
+    const name = state.nbdIndex === undefined ? `socket-${state.pid}` : `nbd${state.nbdIndex}`;
+    return `${this.#directory}/${name}${SUFFIX}`;
+  }
+}
+
+/** Whether the daemon that a state speaks of has gone. */
+export function isStale(state: AttachState): boolean {
+  return !isRunning(state);
+}
+
+/** By name, numbers in it by value: nbd2 comes before nbd10. */
+function compareDevices(a: string, b: string): number {
+  return a.localeCompare(b, "en", { numeric: true });
+}
+
+function parseState(text: string): AttachState | undefined {
+  try {
+    const state = JSON.parse(text) as Partial<AttachState>;
+    const isComplete = state.version === 1 && typeof state.pid === "number" &&
+      typeof state.device === "string" && typeof state.image === "string";
+    return isComplete ? state as AttachState : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * L2 tables: where the clusters are. They are read and cached in slices, as qemu does, so that a
+ * large cluster size does not make every miss expensive.
+ *
+ * @module
+ */
+import type { ImageFile } from "../../image/image_file.ts";
+import type { Mapping } from "../../image/mapping.ts";
+import { SlotCache } from "../slot_cache.ts";
+import { damaged, hex } from "./errors.ts";
+import type { Header } from "./header.ts";
+import {
+  compressedSectorsShift,
+  L2_COMPRESSED_HIGH,
+  L2_ZERO_LOW,
+  OFFSET_MASK_HIGH,
+  OFFSET_MASK_LOW,
+  SECTOR_BYTES,
+  TABLE_ENTRY_BITS,
+  TABLE_ENTRY_BYTES,
+} from "./layout.ts";
+
+const MAX_SLICE_BYTES = 4096;
+const CACHE_BYTES = 16 * 1024 * 1024;
+
+/** What an L2 entry says of its cluster. */
+export const Cluster = {
+  Unallocated: 0,
+  Zero: 1,
+  Normal: 2,
+  Compressed: 3,
+  /** Not a valid entry. */
+  Damaged: 4,
+} as const;
+
+export type Cluster = typeof Cluster[keyof typeof Cluster];
+
+/**
+ * Reads single L2 entries, given as their two halves. Reserved bits are ignored, as in qemu.
+ */
+export class EntryDecoder {
+  readonly #misaligned: number;
+  readonly #zeroFlagAllowed: boolean;
+  readonly #sectorsShift: number;
+  readonly #sectorsMask: number;
+  readonly #compressedOffsetMask: number;
+
+  constructor(header: Pick<Header, "version" | "clusterBits">) {
+    const { version, clusterBits } = header;
+    this.#misaligned = (2 ** clusterBits - 1) & OFFSET_MASK_LOW;
+    this.#zeroFlagAllowed = version >= 3;
+    this.#sectorsShift = compressedSectorsShift(clusterBits) - 32;
+    this.#sectorsMask = 2 ** (clusterBits - 8) - 1;
+    this.#compressedOffsetMask = 2 ** this.#sectorsShift - 1;
+  }
+
+  /**
+   * Version 2 has no zero flag, and qemu takes one there for damage rather than for a reserved bit;
+   * it also wants the offset of a zero cluster to be aligned, though nothing is read there.
+   */
+  kindOf(high: number, low: number): Cluster {
+    if ((high & L2_COMPRESSED_HIGH) !== 0) return Cluster.Compressed;
+    if ((low & this.#misaligned) !== 0) return Cluster.Damaged;
+    if ((low & L2_ZERO_LOW) !== 0) return this.#zeroFlagAllowed ? Cluster.Zero : Cluster.Damaged;
+    const offset = (high & OFFSET_MASK_HIGH) | (low & OFFSET_MASK_LOW);
+    return offset === 0 ? Cluster.Unallocated : Cluster.Normal;
+  }
+
+  /** Normal: where the cluster starts in the file. */
+  hostOffset(high: number, low: number): number {
+    return (high & OFFSET_MASK_HIGH) * 2 ** 32 + ((low & OFFSET_MASK_LOW) >>> 0);
+  }
+
+  /** Compressed: where the stored bytes start in the file; not aligned to anything. */
+  compressedOffset(high: number, low: number): number {
+    return (high & this.#compressedOffsetMask) * 2 ** 32 + (low >>> 0);
+  }
+
+  /** Compressed: how many bytes may belong to the cluster, up to the end of its last sector. */
+  compressedBytes(high: number, low: number): number {
+    const sectors = ((high >>> this.#sectorsShift) & this.#sectorsMask) + 1;
+    return sectors * SECTOR_BYTES - (low & (SECTOR_BYTES - 1));
+  }
+}
+
+/** The slices of L2 tables that were used last, found by the guest clusters they describe. */
+export class L2Slices {
+  /** Entries of a slice: a power of two. */
+  readonly entries: number;
+  /** All cached slices, big-endian as in the file. */
+  readonly view: DataView;
+  readonly #file: ImageFile;
+  readonly #cache: SlotCache;
+  readonly #slicesPerTable: number;
+  readonly #clusterBytes: number;
+
+  constructor(file: ImageFile, header: Header) {
+    const sliceBytes = Math.min(MAX_SLICE_BYTES, header.clusterBytes);
+    const tableEntries = header.clusterBytes / TABLE_ENTRY_BYTES;
+    this.entries = 2 ** (Math.log2(sliceBytes) - TABLE_ENTRY_BITS);
+    this.#slicesPerTable = tableEntries / this.entries;
+    const keys = Math.ceil(header.sizeBytes / header.clusterBytes / this.entries);
+    this.#cache = new SlotCache(sliceBytes, { cacheBytes: CACHE_BYTES, keys });
+    this.view = this.#cache.buffer.view;
+    this.#file = file;
+    this.#clusterBytes = header.clusterBytes;
+  }
+
+  /** Position of slice number `slice` of the disk in {@link L2Slices.view}, or -1. */
+  find(slice: number): number {
+    return this.#cache.find(slice);
+  }
+
+  /**
+   * Reads slice number `slice` of the disk, part of the L2 table at `tableOffset`.
+   *
+   * @returns its position in {@link L2Slices.view}, or -1 where `mapping` now says Blocked
+   * @throws {ImageFormatError} if it is not a place where a table can be
+   */
+  load(slice: number, tableOffset: number, mapping: Mapping): number {
+    const sliceBytes = this.#cache.slotBytes;
+    const hostOffset = tableOffset + slice % this.#slicesPerTable * sliceBytes;
+    this.#checkPlace(tableOffset, hostOffset + sliceBytes);
+    const position = this.#cache.take(slice);
+    if (!this.#file.read(this.#cache.buffer, position, hostOffset, sliceBytes)) {
+      mapping.setBlocked(this.#file, hostOffset, sliceBytes);
+      return -1;
+    }
+    this.#cache.keep(slice, position);
+    return position;
+  }
+
+  #checkPlace(tableOffset: number, sliceEnd: number): void {
+    const { path, sizeBytes } = this.#file;
+    if (tableOffset % this.#clusterBytes !== 0) {
+      throw damaged(path, `L2 table offset ${hex(tableOffset)} is not aligned`, tableOffset);
+    }
+    if (sliceEnd > sizeBytes) {
+      throw damaged(path, `the L2 table at ${hex(tableOffset)} is not in the file`, tableOffset);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * QCOW: qemu's copy-on-write images of version 2 and 3, known as qcow2.
+ *
+ * @module
+ */
+import type { FormatDriver, Image } from "../../image/driver.ts";
+import type { ImageFile } from "../../image/image_file.ts";
+import { FORMAT } from "./errors.ts";
+import { QcowImage } from "./image.ts";
+import { MAGIC_BYTES } from "./layout.ts";
+
+/** The QCOW driver. */
+export const qcow: FormatDriver = {
+  name: FORMAT,
+  aliases: ["QCOW2"],
+  magics: [{ offset: 0, bytes: MAGIC_BYTES }],
+  writable: false,
+  summary: "QEMU copy-on-write image, version 2 and 3",
+  open: (file: ImageFile): Image => new QcowImage(file),
+};

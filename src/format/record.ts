@@ -1,0 +1,73 @@
+/**
+ * Fixed structures on a disk, declared once as a list of named fields.
+ *
+ * @module
+ */
+
+/** Width of an unsigned field. */
+export type FieldType = "u8" | "u16" | "u32" | "u64";
+
+const FIELD_BYTES: Readonly<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, u64: 8 };
+
+/** Value of a field: 64-bit ones are bigints, as they may hold anything until they are checked. */
+export type FieldValue<T extends FieldType> = T extends "u64" ? bigint : number;
+
+/** The values of one structure, by field name. */
+export type RecordValues<F extends Readonly<Record<string, FieldType>>> = {
+  readonly [K in keyof F]: FieldValue<F[K]>;
+};
+
+/**
+ * A structure without gaps, its fields in the order they are declared. For opening images only: hot
+ * code reads single table entries with a DataView.
+ */
+export class RecordLayout<const F extends Readonly<Record<string, FieldType>>> {
+  readonly sizeBytes: number;
+  /** Offset of each field from the start of the structure, in bytes. */
+  readonly offsets: { readonly [K in keyof F]: number };
+  /** Width of each field. */
+  readonly types: F;
+  readonly #littleEndian: boolean;
+
+  /** @throws {Error} if the fields do not add up to `sizeBytes`, the size the specification gives */
+  constructor(fields: F, options: { sizeBytes: number; endian: "big" | "little" }) {
+    const offsets: Record<string, number> = {};
+    let offset = 0;
+    for (const [name, type] of Object.entries(fields)) {
+      offsets[name] = offset;
+      offset += FIELD_BYTES[type];
+    }
+    if (offset !== options.sizeBytes) throw new Error(`record of ${offset} bytes`);
+    this.sizeBytes = offset;
+    this.offsets = offsets as { readonly [K in keyof F]: number };
+    this.types = fields;
+    this.#littleEndian = options.endian === "little";
+  }
+
+  /**
+   * The values of the structure at `position`.
+   *
+   * @throws {RangeError} if it does not lie within `view`
+   */
+  read(view: DataView, position: number): RecordValues<F> {
+    const values: Record<string, number | bigint> = {};
+    for (const name of Object.keys(this.types)) {
+      values[name] = this.#readField(view, position, name);
+    }
+    return values as RecordValues<F>;
+  }
+
+  #readField(view: DataView, position: number, name: keyof F): number | bigint {
+    const at = position + this.offsets[name];
+    switch (this.types[name]) {
+      case "u8":
+        return view.getUint8(at);
+      case "u16":
+        return view.getUint16(at, this.#littleEndian);
+      case "u32":
+        return view.getUint32(at, this.#littleEndian);
+      default:
+        return view.getBigUint64(at, this.#littleEndian);
+    }
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * Guest I/O on an open image: asks the driver where the bytes are and moves them.
+ *
+ * Nothing here waits for a disk unless it is told that it may: a read that would have to answers
+ * "blocked" and what it needs, and is run again when that has been brought in.
+ *
+ * @module
+ */
+import { IoBuffer } from "../sys/memory.ts";
+import type { Image } from "./driver.ts";
+import type { ImageFile } from "./image_file.ts";
+import { Extent, Mapping } from "./mapping.ts";
+import type { Window } from "./window.ts";
+
+/** Images below images below images: a chain this deep is a mistake or an attack. */
+const MAX_DEPTH = 200;
+/** Zeros are written in pieces of this size where the file system cannot do better. */
+const ZERO_CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Reads and writes a window of an image. All offsets are relative to the window, and the caller has
+ * checked that each range lies inside it.
+ */
+export class ImageAccess {
+  readonly image: Image;
+  readonly window: Window;
+  /** Whether some file cannot say what is cached: every read that may not wait is blocked then. */
+  readonly cannotTellCached: boolean;
+  readonly #files: readonly ImageFile[];
+  /** One for each depth of the chain, so that mapping allocates nothing. */
+  readonly #mappings: Mapping[] = [];
+  #zeros: IoBuffer | undefined;
+  #blockedOn = new Mapping();
+
+  /** @param files every file the image reads from, those of its backing images included */
+  constructor(image: Image, files: readonly ImageFile[], window: Window) {
+    this.image = image;
+    this.window = window;
+    this.#files = files;
+    this.cannotTellCached = files.some((file) => file.cacheKnowledge === "unknown");
+  }
+
+  /** Size of the window in bytes. */
+  get sizeBytes(): number {
+    return this.window.sizeBytes;
+  }
+
+  get readOnly(): boolean {
+    return this.image.readOnly;
+  }
+
+  /** What a flush has to make durable. */
+  get filesToSync(): readonly ImageFile[] {
+    return this.image.filesToSync;
+  }
+
+  /** Whether ranges can be freed; without it a discard would mean nothing. */
+  get canDiscard(): boolean {
+    return !this.readOnly && this.image.discard !== undefined;
+  }
+
+  /** Says whether reads may wait for a disk from now on. */
+  setMayBlock(mayBlock: boolean): void {
+    for (const file of this.#files) file.mayBlock = mayBlock;
+  }
+
+  /** After a blocked read: the file range (`file`, `hostOffset`, `hostBytes`) to bring in. */
+  get blockedOn(): Mapping {
+    return this.#blockedOn;
+  }
+
+  /**
+   * Reads a range into `target` from `position` on.
+   *
+   * @returns false if that would wait for a disk; the target's content is undefined then
+   * @throws {ImageFormatError} if the image is damaged there
+   * @throws {SystemError} if a file cannot be read
+   */
+  read(target: IoBuffer, position: number, offset: number, lengthBytes: number): boolean {
+    const guestOffset = this.window.startBytes + offset;
+    return this.#read(this.image, 0, target, position, guestOffset, lengthBytes);
+  }
+
+  #read(
+    image: Image,
+    depth: number,
+    target: IoBuffer,
+    position: number,
+    guestOffset: number,
+    lengthBytes: number,
+  ): boolean {
+    const mapping = this.#mappingAt(depth);
+    let done = 0;
+    while (done < lengthBytes) {
+      image.map(guestOffset + done, lengthBytes - done, mapping);
+      const count = mapping.lengthBytes;
+      const ready = this.#readExtent(image, depth, target, position + done, guestOffset + done);
+      if (!ready) return false;
+      done += count;
+    }
+    return true;
+  }
+
+  /** Reads the run that the mapping of this depth describes. */
+  #readExtent(
+    image: Image,
+    depth: number,
+    target: IoBuffer,
+    position: number,
+    guestOffset: number,
+  ): boolean {
+    const mapping = this.#mappingAt(depth);
+    const count = mapping.lengthBytes;
+    switch (mapping.kind) {
+      case Extent.Data:
+        return this.#readData(mapping, target, position, count);
+      case Extent.Zero:
+        target.bytes.fill(0, position, position + count);
+        return true;
+      case Extent.Backing:
+        return this.#readBacking(mapping, depth, target, position, count);
+      case Extent.Special:
+        if (image.readSpecial?.(guestOffset, count, target, position, mapping)) return true;
+        return this.#block(mapping);
+      case Extent.Blocked:
+        return this.#block(mapping);
+    }
+  }
+
+  #readData(mapping: Mapping, target: IoBuffer, position: number, count: number): boolean {
+    const { file, hostOffset } = mapping;
+    if (file === undefined) throw new Error("a data extent without a file");
+    if (file.read(target, position, hostOffset, count)) return true;
+    mapping.setBlocked(file, hostOffset, count);
+    return this.#block(mapping);
+  }
+
+  #readBacking(
+    mapping: Mapping,
+    depth: number,
+    target: IoBuffer,
+    position: number,
+    count: number,
+  ): boolean {
+    const { image, guestOffset } = mapping;
+    const inside = image === undefined
+      ? 0
+      : Math.max(0, Math.min(count, image.sizeBytes - guestOffset));
+    if (inside < count) target.bytes.fill(0, position + inside, position + count);
+    if (image === undefined || inside === 0) return true;
+    return this.#read(image, depth + 1, target, position, guestOffset, inside);
+  }
+
+  #block(mapping: Mapping): boolean {
+    this.#blockedOn = mapping;
+    return false;
+  }
+
+  #mappingAt(depth: number): Mapping {
+    const mapping = this.#mappings[depth];
+    if (mapping !== undefined) return mapping;
+    if (depth > MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} backing images`);
+    const created = new Mapping();
+    this.#mappings[depth] = created;
+    return created;
+  }
+
+  /**
+   * Writes a range from `source` at `position` on. The disk is writable.
+   *
+   * @throws {SystemError} if the file cannot be written, ENOSPC among the reasons
+   */
+  write(source: IoBuffer, position: number, offset: number, lengthBytes: number): void {
+    const mapping = this.#mappingAt(0);
+    const guestOffset = this.window.startBytes + offset;
+    let done = 0;
+    while (done < lengthBytes) {
+      this.image.map(guestOffset + done, lengthBytes - done, mapping);
+      const { file, kind, hostOffset, lengthBytes: count } = mapping;
+      if (kind !== Extent.Data || file === undefined) throw new Error("not a place to write to");
+      file.write(source, position + done, hostOffset, count);
+      done += count;
+    }
+  }
+
+  /** Frees a range of a writable disk, if its driver and file system can; else does nothing. */
+  discard(offset: number, lengthBytes: number): void {
+    this.image.discard?.(this.window.startBytes + offset, lengthBytes);
+  }
+
+  /**
+   * Makes a range of a writable disk read as zeros.
+   *
+   * @param keepAllocated whether later writes to the range must not need new space
+   * @param onlyIfFast whether to refuse where zeros would have to be written
+   * @returns false if it was refused
+   * @throws {SystemError} if the file cannot be written
+   */
+  writeZeroes(
+    offset: number,
+    lengthBytes: number,
+    keepAllocated: boolean,
+    onlyIfFast: boolean,
+  ): boolean {
+    const guestOffset = this.window.startBytes + offset;
+    if (this.image.writeZeroes?.(guestOffset, lengthBytes, keepAllocated)) return true;
+    if (onlyIfFast) return false;
+    this.#zeros ??= new IoBuffer(ZERO_CHUNK_BYTES);
+    for (let done = 0; done < lengthBytes; done += ZERO_CHUNK_BYTES) {
+      this.write(this.#zeros, 0, offset + done, Math.min(ZERO_CHUNK_BYTES, lengthBytes - done));
+    }
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.image[Symbol.dispose]();
+    for (const file of this.#files) file[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Finding out who holds a lock. The kernel does not say it for open-file-description locks, but
+ * /proc/PID/fdinfo lists the locks of each open file.
+ *
+ * @module
+ */
+import { type FileStatus, listDirectory, readTextIfAny } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+
+/**
+ * Names a process that has `byte` of a file locked, as `name (pid N)`; undefined if none is found,
+ * for example because other users' processes cannot be looked at.
+ */
+export function lockHolder(file: FileStatus, byte: number): string | undefined {
+  const own = libc().getpid();
+  for (const entry of listDirectory("/proc")) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === own) continue;
+    const folder = `/proc/${pid}/fdinfo`;
+    const holds = listDirectory(folder).some((fd) =>
+      holdsLock(readTextIfAny(`${folder}/${fd}`) ?? "", file, byte)
+    );
+    if (holds) return `${readTextIfAny(`/proc/${pid}/comm`) ?? "a process"} (pid ${pid})`;
+  }
+  return undefined;
+}
+
+/**
+ * Whether a text of /proc/PID/fdinfo/N lists a lock on `byte` of the file, in lines such as
+ * `lock:\t1: OFDLCK  ADVISORY  READ -1 fe:00:393231 100 101` (fs/locks.c, lock_get_status).
+ */
+export function holdsLock(fdinfo: string, file: FileStatus, byte: number): boolean {
+  return fdinfo.split("\n").some((line) => {
+    const match = /^lock:\s.*\s([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (\d+|EOF)$/.exec(line);
+    if (match === null) return false;
+    const [, major = "", minor = "", inode = "", first = "", last = ""] = match;
+    return parseInt(major, 16) === file.deviceMajor && parseInt(minor, 16) === file.deviceMinor &&
+      Number(inode) === file.inode && Number(first) <= byte &&
+      (last === "EOF" || byte <= Number(last));
+  });
+}

@@ -1,0 +1,102 @@
+/**
+ * Partitions of nbd and loop devices: there on return with -P, none without.
+ *
+ * The kernel reads the partition table of an nbd device at the first open of the whole disk after its
+ * size was set, asked or not (GD_NEED_PART_SCAN in drivers/block/nbd.c), and of a loop device only if
+ * LO_FLAGS_PARTSCAN is set. So both functions begin with an open, for reading: udev takes a close after
+ * writing for a reason to have the table read again. The read goes to the server, which must be running.
+ *
+ * Limits: a module loaded with max_part=0 gets its partitions by BLKRRPART where the kernel can
+ * (5.11 and later), and none elsewhere. Without -P a later writer of the whole nbd device may bring
+ * the partitions back, where udev runs.
+ *
+ * @module
+ */
+import { EBUSY, ENXIO, SystemError } from "../sys/errno.ts";
+import { O_RDONLY, openFile } from "../sys/files.ts";
+import { lastErrno, libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import {
+  blockDeviceName,
+  ensureBlockNode,
+  kernelDeviceNumber,
+  partitionNames,
+  partitionNumber,
+} from "./block_devices.ts";
+
+// linux/fs.h, linux/blkpg.h
+const BLKRRPART = 0x125f;
+const BLKPG = 0x1269;
+const BLKPG_DEL_PARTITION = 2;
+/** struct blkpg_ioctl_arg, linux/blkpg.h */
+const BLKPG_ARGUMENT = { operation: 0, flags: 4, dataLength: 8, data: 16, size: 24 } as const;
+/** struct blkpg_partition; the names at its end are unused. */
+const BLKPG_PARTITION = { start: 0, length: 8, number: 16, size: 152 } as const;
+
+/** Rounds of reading or deleting while somebody (udev, blkid) has a partition open. */
+const BUSY_RETRY = { attempts: 50, pauseMicroseconds: 20_000 } as const;
+
+/**
+ * Has the partition table read and waits until every partition has its node.
+ *
+ * @param path node of a whole disk
+ * @returns the partitions' nodes, none if the disk has no partition table
+ * @throws {SystemError} as open(2) and mknod(2)
+ */
+export function showPartitions(path: string): string[] {
+  const disk = diskNameOf(path);
+  using device = openFile(path, O_RDONLY);
+  if (partitionNames(disk).length === 0) rereadTable(device.number);
+  return partitionNames(disk).flatMap((name) => {
+    const number = kernelDeviceNumber(disk, name);
+    return number === undefined ? [] : [ensureBlockNode(name, number)];
+  });
+}
+
+/**
+ * Makes the kernel forget all partitions of a disk; what is on the disk stays as it is.
+ *
+ * @param path node of a whole disk
+ * @throws {SystemError} with EBUSY if a partition is in use
+ */
+export function hidePartitions(path: string): void {
+  const disk = diskNameOf(path);
+  using device = openFile(path, O_RDONLY);
+  for (const name of partitionNames(disk)) {
+    const number = partitionNumber(disk, name);
+    if (number !== undefined) deletePartition(device.number, { number, path });
+  }
+}
+
+function diskNameOf(path: string): string {
+  const name = blockDeviceName(path);
+  if (name === undefined) throw new SystemError("open", ENXIO, path);
+  return name;
+}
+
+/** Asks for another look at the table. That there is none, or no such call, is no error. */
+function rereadTable(fd: number): void {
+  retryWhileBusy(() => libc().ioctl(fd, BLKRRPART, 0));
+}
+
+function deletePartition(fd: number, { number, path }: { number: number; path: string }): void {
+  const partition = new IoBuffer(BLKPG_PARTITION.size);
+  partition.view.setInt32(BLKPG_PARTITION.number, number, true);
+  const argument = new IoBuffer(BLKPG_ARGUMENT.size);
+  argument.view.setInt32(BLKPG_ARGUMENT.operation, BLKPG_DEL_PARTITION, true);
+  argument.view.setInt32(BLKPG_ARGUMENT.dataLength, partition.size, true);
+  argument.view.setBigUint64(BLKPG_ARGUMENT.data, BigInt(partition.address), true);
+  const errno = retryWhileBusy(() => libc().ioctl(fd, BLKPG, argument.address));
+  // ENXIO: somebody else was faster.
+  if (errno !== 0 && errno !== ENXIO) throw new SystemError("ioctl BLKPG", errno, path);
+}
+
+/** Error number of a call that is repeated for about a second while it says EBUSY; 0 for success. */
+function retryWhileBusy(call: () => number): number {
+  for (let attempt = 0; attempt < BUSY_RETRY.attempts; attempt++) {
+    if (call() >= 0) return 0;
+    if (lastErrno() !== EBUSY) return lastErrno();
+    libc().usleep(BUSY_RETRY.pauseMicroseconds);
+  }
+  return EBUSY;
+}

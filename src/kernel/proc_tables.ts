@@ -1,0 +1,39 @@
+/**
+ * The tables of mounts and swaps in /proc, as text.
+ *
+ * @module
+ */
+
+/** One mount. */
+export interface Mount {
+  /** Device number of the files in it, as `major:minor`. */
+  readonly number: string;
+  readonly mountPoint: string;
+  readonly fileSystem: string;
+  /** What was mounted: a device node, or a word such as `proc`. */
+  readonly source: string;
+}
+
+/** The lines of /proc/self/mountinfo (proc(5)); malformed ones are left out. */
+export function parseMounts(text: string): Mount[] {
+  return text.split("\n").flatMap((line) => {
+    const [fields, superBlock] = line.split(" - ", 2).map((half) => half.split(" "));
+    const [, , number, , mountPoint] = fields ?? [];
+    const [fileSystem, source] = superBlock ?? [];
+    if (!number || !mountPoint || !fileSystem || source === undefined) return [];
+    return [{ number, mountPoint: unescaped(mountPoint), fileSystem, source: unescaped(source) }];
+  });
+}
+
+/** The files and devices in /proc/swaps (proc(5)). */
+export function parseSwaps(text: string): string[] {
+  const [, ...lines] = text.split("\n");
+  return lines.filter((line) => line.startsWith("/")).map((line) =>
+    unescaped(line.split(/\s/, 1)[0] ?? "")
+  );
+}
+
+/** Both tables write blanks and backslashes as three octal digits (mangle_path, fs/seq_file.c). */
+function unescaped(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
+}

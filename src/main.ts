@@ -1,0 +1,23 @@
+/**
+ * Entry of the program. Each way to run it loads only what it needs: `--help` opens no library.
+ *
+ * @module
+ */
+import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT } from "./daemon/job.ts";
+
+async function main(args: readonly string[]): Promise<number> {
+  const [first, second] = args;
+  const runtimeDirectory = Deno.env.get("XDG_RUNTIME_DIR");
+  if (first === DAEMON_ARGUMENT) {
+    const { runDaemon } = await import("./daemon/main.ts");
+    return await runDaemon(runtimeDirectory);
+  }
+  if (first === LAZY_DETACH_ARGUMENT && second !== undefined) {
+    const { detachLazily } = await import("./cli/detach.ts");
+    return detachLazily(second, runtimeDirectory);
+  }
+  const { runCommand } = await import("./cli/run.ts");
+  return await runCommand(args, runtimeDirectory);
+}
+
+Deno.exit(await main(Deno.args));

@@ -1,0 +1,167 @@
+/**
+ * One client's socket with its buffers: what has come in and not been taken, what has to go out and
+ * not been sent.
+ *
+ * @module
+ */
+import { EAGAIN, EINTR } from "../sys/errno.ts";
+import { lastErrno, libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/sockets.ts";
+import type { Handshake } from "./handshake.ts";
+
+/** Holds 64 writes of 4 KiB; grows for one longer write at a time. */
+const INPUT_BYTES = 288 * 1024;
+/** Only the pages that are used cost memory. Grows for one longer read at a time. */
+const OUTPUT_BYTES = 4 * 1024 * 1024;
+
+/** Requests of one client that may wait for a disk at the same time. */
+const MAX_WAITING = 1024;
+
+export class Connection {
+  readonly fd: number;
+  /** Undefined once requests may come. */
+  handshake: Handshake | undefined;
+  /** Received bytes not yet taken: `input` from `inputStart` to `inputEnd`. */
+  input = new IoBuffer(INPUT_BYTES);
+  inputStart = 0;
+  inputEnd = 0;
+  /** Bytes to send: `output` from `outputStart` to `outputEnd`. */
+  output = new IoBuffer(OUTPUT_BYTES);
+  outputStart = 0;
+  outputEnd = 0;
+  /** Requests that wait for a disk. */
+  waiting = 0;
+  /** No more requests are taken; the connection ends when all have been answered. */
+  finishing = false;
+  /** The socket is of no use any more. */
+  broken = false;
+  /** Turns of the serve loop since something came in. */
+  idleTurns = 0;
+
+  readonly #libc = libc();
+
+  constructor(fd: number, handshake?: Handshake) {
+    this.fd = fd;
+    this.handshake = handshake;
+  }
+
+  get hasUnsent(): boolean {
+    return this.outputEnd > this.outputStart;
+  }
+
+  /** Bytes received but not taken. */
+  get pendingInput(): number {
+    return this.inputEnd - this.inputStart;
+  }
+
+  /** Whether more may be received now: not at the end, nor while too much is being waited for. */
+  get takesInput(): boolean {
+    return !this.finishing && this.waiting < MAX_WAITING;
+  }
+
+  get isOver(): boolean {
+    return this.broken || (this.finishing && this.waiting === 0 && !this.hasUnsent);
+  }
+
+  /** Takes in what has arrived, without waiting; whether anything had. */
+  receive(): boolean {
+    if (this.inputEnd === this.input.size) this.expect(INPUT_BYTES);
+    const room = this.input.size - this.inputEnd;
+    if (room === 0) return false;
+    const at = this.input.address + this.inputEnd;
+    const count = this.#libc.recv(this.fd, at, room, MSG_DONTWAIT);
+    if (count > 0) {
+      this.inputEnd += count;
+      return true;
+    }
+    if (count === 0) this.#endOfInput();
+    else if (!isTransient(lastErrno())) this.broken = true;
+    return false;
+  }
+
+  /** The client is gone, or will only read what it has asked for. */
+  #endOfInput(): void {
+    this.finishing = true;
+    this.inputStart = this.inputEnd;
+  }
+
+  /** Marks received bytes as taken. */
+  take(bytes: number): void {
+    this.inputStart += bytes;
+    if (this.inputStart < this.inputEnd) return;
+    this.inputStart = 0;
+    this.inputEnd = 0;
+    if (this.input.size > INPUT_BYTES) this.input = new IoBuffer(INPUT_BYTES);
+  }
+
+  /** Makes the input buffer able to hold a message of `bytes` that has begun to arrive. */
+  expect(bytes: number): void {
+    if (this.inputStart + bytes <= this.input.size) return;
+    const pending = this.pendingInput;
+    if (bytes > this.input.size) {
+      const larger = new IoBuffer(bytes);
+      larger.bytes.set(this.input.bytes.subarray(this.inputStart, this.inputEnd));
+      this.input = larger;
+    } else {
+      this.input.bytes.copyWithin(0, this.inputStart, this.inputEnd);
+    }
+    this.inputStart = 0;
+    this.inputEnd = pending;
+  }
+
+  /**
+   * Finds room for `bytes` of output, sending what is there if need be.
+   *
+   * @returns where in `output` to put them, or -1 if the client has to read first
+   */
+  reserve(bytes: number): number {
+    if (this.outputEnd + bytes <= this.output.size) return this.outputEnd;
+    if (!this.send()) return -1;
+    if (bytes > this.output.size) this.output = new IoBuffer(bytes);
+    return 0;
+  }
+
+  /** Adds `bytes` at the place that {@link Connection.reserve} gave to what is to be sent. */
+  commit(bytes: number): void {
+    this.outputEnd += bytes;
+  }
+
+  /** Appends a message of the handshake. */
+  push(message: Uint8Array): void {
+    const at = this.reserve(message.length);
+    if (at < 0) {
+      this.broken = true;
+      return;
+    }
+    this.output.bytes.set(message, at);
+    this.commit(message.length);
+  }
+
+  /** Sends what there is, without waiting; whether all has been sent. */
+  send(): boolean {
+    while (this.outputStart < this.outputEnd) {
+      const at = this.output.address + this.outputStart;
+      const rest = this.outputEnd - this.outputStart;
+      const count = this.#libc.send(this.fd, at, rest, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (count < 0) {
+        if (isTransient(lastErrno())) return false;
+        this.broken = true;
+        break;
+      }
+      this.outputStart += count;
+    }
+    this.outputStart = 0;
+    this.outputEnd = 0;
+    if (this.output.size > OUTPUT_BYTES) this.output = new IoBuffer(OUTPUT_BYTES);
+    return true;
+  }
+
+  close(): void {
+    this.#libc.close(this.fd);
+  }
+}
+
+function isTransient(errno: number): boolean {
+  return errno === EAGAIN || errno === EINTR;
+}

@@ -1,0 +1,208 @@
+/**
+ * The NBD server of one image: the main thread's loop, and worker threads for further connections.
+ *
+ * A connection is given to a thread when it first has something to say. The main thread serves the
+ * first one itself, so that the usual single client costs no second thread.
+ *
+ * @module
+ */
+import type { ImageAccess } from "../image/image_access.ts";
+import type { ImageRequest } from "../image/open.ts";
+import { checked } from "../sys/errno.ts";
+import { type Fd } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { acceptClient, MSG_DONTWAIT, pipe } from "../sys/sockets.ts";
+import { Command, REQUEST } from "./protocol.ts";
+import { ServeLoop } from "./serve_loop.ts";
+import { MAX_THREADS, SharedState } from "./shared_state.ts";
+import type { ErrorLog } from "./transmission.ts";
+import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
+
+const MSG_PEEK = 0x2;
+/** A client more would need a descriptor, and buffers, that may be needed elsewhere. */
+const MAX_CONNECTIONS = 512;
+
+export interface ServerOptions {
+  readonly access: ImageAccess;
+  readonly image: ImageRequest;
+  readonly imagePath: string;
+  /** Descriptor of the image file, for other threads to open the image once more. */
+  readonly imageFd: number;
+  readonly log: ErrorLog;
+  /** Threads to use at most, the main one included. */
+  readonly threads: number;
+  readonly maySpin: boolean;
+}
+
+interface Worker {
+  readonly thread: number;
+  readonly control: Fd;
+}
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #shared = new SharedState();
+  readonly #loop: ServeLoop;
+  readonly #workers: Worker[] = [];
+  readonly #wake: readonly [Fd, Fd] = pipe();
+  readonly #buffer = new IoBuffer(64);
+  /** Kernel sockets that have not said anything yet. */
+  readonly #silent = new Set<number>();
+  #listener: Fd | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#loop = new ServeLoop({
+      access: options.access,
+      shared: this.#shared,
+      log: options.log,
+      thread: 0,
+      maySpin: options.maySpin,
+      onConnectionEnd: () => this.#endIfDone(),
+    });
+    const wakeFd = this.#wake[0].number;
+    this.#loop.addSource({ fd: wakeFd, onReadable: () => this.#wokenByWorker(wakeFd) });
+  }
+
+  get description(): ServeLoop["description"] {
+    return this.#loop.description;
+  }
+
+  get flushFailed(): boolean {
+    return this.#shared.flushFailed;
+  }
+
+  /** Has the loop watch another descriptor. */
+  watch(fd: number, onReadable: () => void): void {
+    this.#loop.addSource({ fd, onReadable });
+  }
+
+  unwatch(fd: number): void {
+    this.#loop.removeSource(fd);
+  }
+
+  /** Accepts clients on a listening socket from now on. */
+  listen(listener: Fd): void {
+    this.#listener = listener;
+    this.#loop.addSource({ fd: listener.number, onReadable: () => this.#accept(listener.number) });
+  }
+
+  /** Serves sockets whose other ends the kernel's nbd driver has. */
+  serveKernel(sockets: readonly number[]): void {
+    for (const fd of sockets) {
+      this.#silent.add(fd);
+      this.#loop.addSource({ fd, onReadable: () => this.#kernelSpoke(fd) });
+    }
+  }
+
+  /** Serves until nobody is left who could ask for anything: see {@link Server.stopListening}. */
+  run(): void {
+    this.#endIfDone();
+    this.#loop.run();
+  }
+
+  /** Takes no more clients; the server ends with the last connection. */
+  stopListening(): void {
+    if (this.#listener !== undefined) {
+      this.#loop.removeSource(this.#listener.number);
+      this.#listener.close();
+      this.#listener = undefined;
+    }
+    this.#endIfDone();
+  }
+
+  /** Ends every connection once what it has asked for is answered, and with them the server. */
+  finish(): void {
+    for (const fd of [...this.#silent]) this.#assign(Control.AddKernelSocket, fd);
+    this.#loop.finishConnections();
+    for (const worker of this.#workers) this.#command(worker, Control.Finish, 0);
+    this.stopListening();
+  }
+
+  #accept(listener: number): void {
+    for (;;) {
+      const fd = acceptClient(listener);
+      if (fd < 0) return;
+      if (this.#connections >= MAX_CONNECTIONS) libc().close(fd);
+      else this.#assign(Control.AddClient, fd);
+    }
+  }
+
+  #kernelSpoke(fd: number): void {
+    this.#assign(Control.AddKernelSocket, fd);
+  }
+
+  #assign(what: Control, fd: number): void {
+    if (this.#silent.delete(fd)) this.#loop.removeSource(fd);
+    const worker = this.#isEnding(fd) ? undefined : this.#chooseWorker();
+    this.#shared.addConnection(worker?.thread ?? 0);
+    if (worker !== undefined) this.#command(worker, what, fd);
+    else if (what === Control.AddKernelSocket) this.#loop.addKernelSocket(fd);
+    else this.#loop.addClient(fd);
+  }
+
+  /** Whether the first thing a socket says is that it ends: not worth a thread. */
+  #isEnding(fd: number): boolean {
+    const { address, view } = this.#buffer;
+    const count = libc().recv(fd, address, REQUEST.size, MSG_PEEK | MSG_DONTWAIT);
+    if (count < 0) return false;
+    return count < REQUEST.size || view.getUint16(REQUEST.type) === Command.Disconnect;
+  }
+
+  /** The thread with the fewest connections, a new one if all have some; undefined: this one. */
+  #chooseWorker(): Worker | undefined {
+    const load = (worker: Worker): number => this.#shared.connectionsOf(worker.thread);
+    const own = this.#shared.connectionsOf(0);
+    if (own === 0) return undefined;
+    const idlest = this.#workers.toSorted((a, b) => load(a) - load(b))[0];
+    if (idlest !== undefined && load(idlest) === 0) return idlest;
+    if (this.#workers.length + 1 < Math.min(this.#options.threads, MAX_THREADS)) {
+      return this.#startWorker();
+    }
+    return idlest !== undefined && load(idlest) < own ? idlest : undefined;
+  }
+
+  #startWorker(): Worker {
+    const [controlEnd, control] = pipe();
+    const thread = this.#workers.length + 1;
+    const { image, imageFd, imagePath, maySpin } = this.#options;
+    const start: WorkerStart = {
+      thread,
+      image,
+      imageFd,
+      imagePath,
+      maySpin,
+      sharedMemory: this.#shared.memory,
+      controlFd: controlEnd.release(),
+      wakeFd: this.#wake[1].number,
+    };
+    const url = new URL("./worker.ts", import.meta.url);
+    new globalThis.Worker(url, { type: "module" }).postMessage(start);
+    const worker = { thread, control };
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  #command(worker: Worker, what: Control, fd: number): void {
+    const { address, view } = this.#buffer;
+    view.setInt32(CONTROL.what, what, true);
+    view.setInt32(CONTROL.fd, fd, true);
+    checked(libc().write(worker.control.number, address, CONTROL.size), "write");
+  }
+
+  #wokenByWorker(fd: number): void {
+    libc().read(fd, this.#buffer.address, this.#buffer.size);
+    this.#endIfDone();
+  }
+
+  get #connections(): number {
+    const threads = [0, ...this.#workers.map((worker) => worker.thread)];
+    const open = threads.reduce((sum, thread) => sum + this.#shared.connectionsOf(thread), 0);
+    return open + this.#silent.size;
+  }
+
+  #endIfDone(): void {
+    if (this.#listener === undefined && this.#connections === 0) this.#loop.stop();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * What the main thread and its worker threads say to each other.
+ *
+ * @module
+ */
+import type { ImageRequest } from "../image/open.ts";
+
+/** The one message a worker gets; after it, it only watches its control pipe. */
+export interface WorkerStart {
+  readonly thread: number;
+  readonly imageFd: number;
+  readonly imagePath: string;
+  readonly image: ImageRequest;
+  readonly sharedMemory: SharedArrayBuffer;
+  readonly maySpin: boolean;
+  /** Read end of the control pipe. */
+  readonly controlFd: number;
+  /** Write end of the main thread's wake-up pipe. */
+  readonly wakeFd: number;
+}
+
+/** Control record: i32 what, i32 file descriptor. */
+export const CONTROL = { size: 8, what: 0, fd: 4 } as const;
+
+export const Control = {
+  /** Serve a socket that is in the transmission phase. */
+  AddKernelSocket: 1,
+  /** Serve a new client. */
+  AddClient: 2,
+  /** End all connections. */
+  Finish: 3,
+} as const;
+export type Control = typeof Control[keyof typeof Control];

@@ -1,0 +1,82 @@
+/**
+ * Signals as file descriptors: they are blocked before the daemon is spawned, so that every thread
+ * has them blocked, and then read from a signalfd.
+ *
+ * @module
+ */
+import { checked } from "./errno.ts";
+import { Fd } from "./files.ts";
+import { libc } from "./libc.ts";
+import { IoBuffer } from "./memory.ts";
+
+// asm-generic/signal.h
+export const SIGHUP = 1;
+export const SIGINT = 2;
+export const SIGKILL = 9;
+export const SIGTERM = 15;
+/** First real-time signal that glibc leaves to programs, and the last one. */
+const SIGRT_FIRST = 34;
+const SIGRT_LAST = 64;
+
+const SIGSET_BYTES = 128;
+const SIGNALFD_SIGINFO_BYTES = 128;
+const SFD_NONBLOCK = 0o4000;
+const SFD_CLOEXEC = 0o2000000;
+
+/** Threads that can have a completion signal of their own. */
+export const MAX_SIGNAL_THREADS = 24;
+
+/**
+ * The signal by which thread number `thread` of a daemon learns that slow work is done.
+ *
+ * @param thread 0 for the main thread, up to {@link MAX_SIGNAL_THREADS} - 1
+ */
+export function completionSignal(thread: number): number {
+  if (thread < 0 || thread >= MAX_SIGNAL_THREADS) throw new RangeError(`no signal for ${thread}`);
+  return SIGRT_FIRST + 4 + thread;
+}
+
+/** Every signal a daemon reads rather than receives. */
+export function daemonSignals(): number[] {
+  const realTime = Array.from(
+    { length: SIGRT_LAST - SIGRT_FIRST + 1 },
+    (_, index) => SIGRT_FIRST + index,
+  );
+  return [SIGHUP, SIGINT, SIGTERM, ...realTime];
+}
+
+/** A `sigset_t` with just these signals in it. */
+export function signalSet(signals: readonly number[]): Uint8Array<ArrayBuffer> {
+  const set = new Uint8Array(SIGSET_BYTES);
+  for (const signal of signals) {
+    const bit = signal - 1;
+    set[bit >> 3] = (set[bit >> 3] ?? 0) | (1 << (bit & 7));
+  }
+  return set;
+}
+
+/** Reads blocked signals without waiting. */
+export class SignalReader implements Disposable {
+  readonly #fd: Fd;
+  readonly #record = new IoBuffer(SIGNALFD_SIGINFO_BYTES);
+
+  /** @throws {SystemError} as signalfd(2) */
+  constructor(signals: readonly number[]) {
+    const flags = SFD_NONBLOCK | SFD_CLOEXEC;
+    this.#fd = new Fd(checked(libc().signalfd(-1, signalSet(signals), flags), "signalfd"));
+  }
+
+  get fd(): number {
+    return this.#fd.number;
+  }
+
+  /** Number of the next waiting signal, or 0. */
+  next(): number {
+    const count = libc().read(this.fd, this.#record.address, SIGNALFD_SIGINFO_BYTES);
+    return count === SIGNALFD_SIGINFO_BYTES ? this.#record.view.getUint32(0, true) : 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd.close();
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The servers under test. To add one, add an entry: the harness knows them by {@link Competitor} only.
+ *
+ * @module
+ */
+import type { BenchImage } from "./images.ts";
+import { hasTool, must, run } from "../support/tools.ts";
+import { spawnServer, waitForSocket } from "./spawn_server.ts";
+
+/** A server that answers at `uri` until it is stopped. */
+export interface Server {
+  readonly uri: string;
+  /** The process whose CPU time and memory count. */
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** A program that can serve an image. */
+export interface Competitor {
+  readonly name: string;
+  /** Why it cannot take part here, if so. */
+  missing(): string | undefined;
+  /** Serves `image`, read-only, at a Unix socket at path `socket`. */
+  start(image: BenchImage, socket: string): Promise<Server>;
+}
+
+/** The competitor all others are compared to. */
+export const BASELINE = "qemu-nbd";
+
+/** All known competitors. `binary` is the compiled tslosetup. */
+export function competitors(binary: string): readonly Competitor[] {
+  return [tslosetup(binary), qemuNbd(), nbdkitRaw()];
+}
+
+function uriOf(socket: string): string {
+  return `nbd+unix:///?socket=${socket}`;
+}
+
+function tslosetup(binary: string): Competitor {
+  return {
+    name: "tslosetup",
+    missing: () => isFile(binary) ? undefined : `${binary} is missing: run \`deno task compile\``,
+    async start(image, socket): Promise<Server> {
+      const format = image.format === "qcow2" ? "QCOW" : "RAW";
+      await must(binary, "--socket", socket, "--file-fmt-type", format, "-r", image.path);
+      const stop = async (): Promise<void> => {
+        await run(binary, "-d", socket);
+      };
+      try {
+        return { uri: uriOf(socket), pid: pidInListing(await must(binary, "-l"), socket), stop };
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    },
+  };
+}
+
+/** The daemon's process, from the line of `tslosetup -l` about `socket`: PID is the last column. */
+export function pidInListing(listing: string, socket: string): number {
+  const line = listing.split("\n").find((line) => line.startsWith(`${socket} `));
+  const pid = Number(line?.trimEnd().split(/\s+/).at(-1) ?? NaN);
+  if (!Number.isInteger(pid)) {
+    throw new Error(`no process for ${socket} in this listing:\n${listing}`);
+  }
+  return pid;
+}
+
+function qemuNbd(): Competitor {
+  return {
+    name: "qemu-nbd",
+    missing: () => hasTool("qemu-nbd") ? undefined : "qemu-nbd is not installed",
+    start: (image, socket) => {
+      const options = ["--read-only", "--persistent", "--shared=16", `--format=${image.format}`];
+      return started(socket, "qemu-nbd", [...options, `--socket=${socket}`, image.path]);
+    },
+  };
+}
+
+/** nbdkit knows no qcow2: it serves the raw image with the same contents. */
+function nbdkitRaw(): Competitor {
+  return {
+    name: "nbdkit-raw",
+    missing: () => hasTool("nbdkit") ? undefined : "nbdkit is not installed",
+    start: (image, socket) => {
+      const options = ["--foreground", "--readonly", `--unix=${socket}`];
+      return started(socket, "nbdkit", [...options, "file", image.rawPath]);
+    },
+  };
+}
+
+/** A server that runs as our child until it is told to end. */
+async function started(socket: string, program: string, args: string[]): Promise<Server> {
+  const child = spawnServer(program, args);
+  try {
+    await waitForSocket(socket, child.ended);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  return { uri: uriOf(socket), pid: child.pid, stop: () => child.stop() };
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * fio as the client: its NBD engine speaks to all servers alike.
+ *
+ * @module
+ */
+import type { Job } from "./jobs.ts";
+
+/** What one run of a job achieved. */
+export interface FioResult {
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** Mean time from submission to completion, in microseconds. */
+  readonly meanLatencyMicros: number;
+  readonly p99LatencyMicros: number;
+}
+
+/** The command line of one run. Every run of a job reads the same sequence of offsets. */
+export function fioArguments(job: Job, uri: string, seconds: number): string[] {
+  return [
+    `--name=${job.name}`,
+    "--ioengine=nbd",
+    `--uri=${uri}`,
+    `--rw=${job.pattern}`,
+    `--bs=${job.blockBytes}`,
+    `--iodepth=${job.depth}`,
+    `--numjobs=${job.clients}`,
+    "--group_reporting",
+    "--norandommap",
+    "--time_based",
+    `--runtime=${Math.round(seconds * 1000)}ms`,
+    "--output-format=json",
+  ];
+}
+
+interface FioDirection {
+  readonly total_ios: number;
+  readonly iops: number;
+  readonly bw_bytes: number;
+  readonly lat_ns: { readonly mean: number };
+  readonly clat_ns: { readonly percentile?: Readonly<Record<string, number>> };
+}
+
+interface FioReport {
+  readonly jobs: readonly {
+    readonly jobname: string;
+    readonly error: number;
+    readonly read: FioDirection;
+    readonly write: FioDirection;
+  }[];
+}
+
+/**
+ * Reads fio's JSON report of one job. Warnings before the report are passed over.
+ *
+ * @throws {Error} if there is no report, or if fio met an error
+ */
+export function parseFio(output: string): FioResult {
+  const start = output.indexOf("{\n");
+  if (start < 0) throw new Error(`fio printed no report: ${output.trim()}`);
+  const report: FioReport = JSON.parse(output.slice(start));
+  const job = report.jobs[0];
+  if (job === undefined) throw new Error("fio's report has no job");
+  if (job.error !== 0) throw new Error(`fio: job ${job.jobname} ended with error ${job.error}`);
+  return resultOf(job.read.total_ios > 0 ? job.read : job.write);
+}
+
+function resultOf(direction: FioDirection): FioResult {
+  if (direction.total_ios === 0) throw new Error("fio: no request was completed");
+  return {
+    requests: direction.total_ios,
+    requestsPerSecond: direction.iops,
+    bytesPerSecond: direction.bw_bytes,
+    meanLatencyMicros: direction.lat_ns.mean / 1000,
+    p99LatencyMicros: (direction.clat_ns.percentile?.["99.000000"] ?? NaN) / 1000,
+  };
+}
+
+/** Runs a job against a server. */
+export async function runFio(
+  job: Job,
+  uri: string,
+  options: { seconds: number; signal: AbortSignal },
+): Promise<FioResult> {
+  const { signal } = options;
+  const args = fioArguments(job, uri, options.seconds);
+  const { code, stdout, stderr } = await new Deno.Command("fio", { args, signal }).output();
+  signal.throwIfAborted();
+  const text = new TextDecoder();
+  if (code !== 0) {
+    throw new Error(`fio exited ${code}: ${text.decode(stderr)}${text.decode(stdout)}`);
+  }
+  return parseFio(text.decode(stdout));
+}

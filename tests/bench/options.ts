@@ -1,0 +1,94 @@
+/**
+ * The benchmark's command line.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** What to run, and where to put the results. */
+export interface Options {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly imageMib: number;
+  /** Names to run; all if empty. */
+  readonly jobs: readonly string[];
+  readonly competitors: readonly string[];
+  readonly binary: string;
+  readonly jsonFile: string | undefined;
+  readonly help: boolean;
+}
+
+export const USAGE = `Usage: deno task bench [options]
+
+  --rounds N          rounds to take the median of (default 5)
+  --seconds S         seconds per job, server and round (default 2)
+  --image-mib N       virtual size of the image in MiB (default 1536)
+  --jobs A,B          only these jobs
+  --competitors A,B   these servers (default tslosetup,qemu-nbd)
+  --binary FILE       the tslosetup to measure (default dist/tslosetup)
+  --json FILE         write all samples and their summaries to FILE
+  --smoke             one short round on a small image: does it run at all?
+  --help              this text
+`;
+
+const SPEC = {
+  rounds: { type: "string" },
+  seconds: { type: "string" },
+  "image-mib": { type: "string" },
+  jobs: { type: "string", default: "" },
+  competitors: { type: "string", default: "tslosetup,qemu-nbd" },
+  binary: { type: "string", default: "dist/tslosetup" },
+  json: { type: "string" },
+  smoke: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+const DEFAULTS = { rounds: 5, seconds: 2, imageMib: 1536 };
+const SMOKE = { rounds: 1, seconds: 0.5, imageMib: 64 };
+
+/**
+ * Reads the command line.
+ *
+ * @throws {Error} about unknown options and impossible values
+ */
+export function parseOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({ args: [...args], options: SPEC });
+  const defaults = values.smoke ? SMOKE : DEFAULTS;
+  return {
+    rounds: Math.ceil(positive("rounds", values.rounds, defaults.rounds)),
+    seconds: positive("seconds", values.seconds, defaults.seconds),
+    imageMib: Math.ceil(positive("image-mib", values["image-mib"], defaults.imageMib)),
+    jobs: names(values.jobs),
+    competitors: names(values.competitors),
+    binary: values.binary,
+    jsonFile: values.json,
+    help: values.help,
+  };
+}
+
+function positive(name: string, text: string | undefined, fallback: number): number {
+  const value = text === undefined ? fallback : Number(text);
+  if (!(value > 0 && value < Infinity)) throw new Error(`--${name} takes a positive number`);
+  return value;
+}
+
+function names(text: string): string[] {
+  return text.split(",").filter((name) => name !== "");
+}
+
+/**
+ * The members of `known` that are asked for by name, in the order asked for; all if none is.
+ *
+ * @throws {Error} if one is not known
+ */
+export function selected<T extends { readonly name: string }>(
+  known: readonly T[],
+  wanted: readonly string[],
+): readonly T[] {
+  if (wanted.length === 0) return known;
+  return wanted.map((name) => {
+    const match = known.find((entry) => entry.name === name);
+    if (match) return match;
+    throw new Error(`no ${name} among ${known.map((entry) => entry.name).join(", ")}`);
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * The measurement itself: every round runs every job against every server, alternately, so that a
+ * machine that grows slower or busier does so for all of them.
+ *
+ * @module
+ */
+import type { Competitor, Server } from "./competitors.ts";
+import { type FioResult, runFio } from "./fio.ts";
+import { type BenchImage, warm } from "./images.ts";
+import type { Job } from "./jobs.ts";
+import { usageOf } from "./process_usage.ts";
+
+/** One run of one job against one server. */
+export interface Sample extends FioResult {
+  readonly image: string;
+  readonly job: string;
+  readonly competitor: string;
+  readonly round: number;
+  /** User and system time the server spent on each request. */
+  readonly cpuMicrosPerRequest: number;
+  /** The server's resident memory right after the run. */
+  readonly residentBytes: number;
+}
+
+/** How long to measure, and how to stop early. */
+export interface Plan {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+}
+
+/** Servers that all serve the same image; stopped at the end of the scope. */
+class Servers implements AsyncDisposable {
+  readonly #folder = Deno.makeTempDirSync({ prefix: "tslosetup-bench-" });
+  readonly #running: { name: string; server: Server }[] = [];
+
+  async start(competitor: Competitor, image: BenchImage): Promise<void> {
+    const socket = `${this.#folder}/${competitor.name}`;
+    this.#running.push({ name: competitor.name, server: await competitor.start(image, socket) });
+  }
+
+  /** All of them, every other round in reverse: nobody always comes first. */
+  inOrderOf(round: number): readonly { name: string; server: Server }[] {
+    return round % 2 === 0 ? this.#running : this.#running.toReversed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#running.map(({ server }) => server.stop()));
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Measures `jobs` on one image. Calls `progress` before each round. */
+export async function measure(
+  image: BenchImage,
+  jobs: readonly Job[],
+  options: Plan & { competitors: readonly Competitor[]; progress: (round: number) => void },
+): Promise<Sample[]> {
+  await using servers = new Servers();
+  for (const competitor of options.competitors) await servers.start(competitor, image);
+  await Promise.all([warm(image.path), warm(image.rawPath)]);
+  await runRound(-1, { image, jobs, servers, plan: options });
+
+  const samples: Sample[] = [];
+  for (let round = 0; round < options.rounds; round++) {
+    options.progress(round);
+    samples.push(...await runRound(round, { image, jobs, servers, plan: options }));
+  }
+  return samples;
+}
+
+interface Setting {
+  readonly image: BenchImage;
+  readonly jobs: readonly Job[];
+  readonly servers: Servers;
+  readonly plan: Plan;
+}
+
+async function runRound(round: number, setting: Setting): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const job of setting.jobs) {
+    for (const { name, server } of setting.servers.inOrderOf(round)) {
+      const figures = await runOnce(job, server, setting.plan);
+      samples.push({
+        image: setting.image.name,
+        job: job.name,
+        competitor: name,
+        round,
+        ...figures,
+      });
+    }
+  }
+  return samples;
+}
+
+type Figures = Omit<Sample, "image" | "job" | "competitor" | "round">;
+
+async function runOnce(job: Job, server: Server, plan: Plan): Promise<Figures> {
+  const before = usageOf(server.pid);
+  const result = await runFio(job, server.uri, plan);
+  const after = usageOf(server.pid);
+  const cpuMicros = (after.cpuSeconds - before.cpuSeconds) * 1e6;
+  return {
+    ...result,
+    cpuMicrosPerRequest: cpuMicros / result.requests,
+    residentBytes: after.residentBytes,
+  };
+}

@@ -1,0 +1,134 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals, assertThrows } from "@std/assert";
+import type { AttachCommand } from "../../src/cli/attach_command.ts";
+import { parseCommand } from "../../src/cli/command.ts";
+import { UsageError } from "../../src/cli/usage_error.ts";
+import { FORMATS } from "./formats.ts";
+
+function attach(line: string): AttachCommand {
+  const command = parseCommand(line.split(" "), FORMATS);
+  if (command.kind !== "attach") throw new Error(`${line}: not an attach but ${command.kind}`);
+  return command;
+}
+
+/** What `line` attaches, in short: `format file on device`. */
+function plan(line: string): string {
+  const { format, file, device, find } = attach(line);
+  return `${format} ${file} on ${find ? "any" : device}`;
+}
+
+function fault(line: string): string {
+  return assertThrows(() => parseCommand(line.split(" "), FORMATS), UsageError).message;
+}
+
+Deno.test("attachCommand() fills in the defaults", () => {
+  assertEquals(attach("/dev/loop0 img"), {
+    kind: "attach",
+    file: "img",
+    device: "/dev/loop0",
+    find: false,
+    show: false,
+    readOnly: false,
+    partScan: false,
+    offsetBytes: 0,
+    sizeLimitBytes: 0,
+    sectorSizeBytes: undefined,
+    format: undefined,
+    transport: "auto",
+    socketPath: undefined,
+  });
+});
+
+Deno.test("attachCommand() takes every setting", () => {
+  assertEquals(attach("-rPf --show -o 1K --sizelimit 1M -b 4K -t auto --transport nbd img"), {
+    kind: "attach",
+    file: "img",
+    device: undefined,
+    find: true,
+    show: true,
+    readOnly: true,
+    partScan: true,
+    offsetBytes: 1024,
+    sizeLimitBytes: 1024 ** 2,
+    sectorSizeBytes: 4096,
+    format: "auto",
+    transport: "nbd",
+    socketPath: undefined,
+  });
+});
+
+Deno.test("attachCommand() takes -b 0 for the default, and refuses impossible sizes", () => {
+  assertEquals(attach("-f img -b 0").sectorSizeBytes, undefined);
+  assertEquals(
+    fault("-f img -b 8192"),
+    "invalid logical block size: '8192'; known: 512, 1024, 2048, 4096",
+  );
+});
+
+Deno.test("attachCommand() serves a file on a socket", () => {
+  const { file, find, device, transport, socketPath } = attach("--socket /s img -t qcow");
+  assertEquals([file, device, transport, socketPath], ["img", undefined, "socket", "/s"]);
+  assertEquals(find, false);
+  assertEquals(attach("--socket /s --transport socket img").transport, "socket");
+});
+
+Deno.test("attachCommand() refuses what a socket cannot have", () => {
+  assertEquals(fault("--socket /s"), "no file specified");
+  assertEquals(fault("--socket /s /dev/nbd0 img"), "unexpected arguments");
+  assertEquals(fault("--socket /s -f img"), "mutually exclusive arguments: --socket --find");
+  assertEquals(fault("-P --socket /s img"), "mutually exclusive arguments: --socket --partscan");
+  assertEquals(
+    fault("-b 512 --socket /s img"),
+    "mutually exclusive arguments: --socket --sector-size",
+  );
+  assertEquals(
+    fault("--socket /s --transport nbd img"),
+    "mutually exclusive arguments: --transport nbd --socket",
+  );
+  assertEquals(
+    fault("--transport socket -f img"),
+    "--transport socket requires --socket <path>",
+  );
+});
+
+Deno.test("findCommand() takes a format behind -f if more operands follow", () => {
+  assertEquals(plan("-f QCOW img"), "QCOW img on any");
+  assertEquals(plan("--find qcow2 img"), "QCOW img on any");
+  assertEquals(plan("-r -f QCOW /dev/loop0 img"), "QCOW img on /dev/loop0");
+  assertEquals(plan("-rf QCOW dev img"), "QCOW img on dev");
+  assertEquals(plan("-f auto img"), "auto img on any");
+  assertEquals(plan("img -f QCOW"), "QCOW img on any");
+  assertEquals(plan("-f QCOW -r QCOW"), "QCOW QCOW on any");
+});
+
+Deno.test("findCommand() takes a format's name that is the only operand for a file", () => {
+  assertEquals(plan("-f QCOW"), "undefined QCOW on any");
+  assertEquals(plan("-f QCOW -t RAW"), "RAW QCOW on any");
+});
+
+Deno.test("findCommand() sees no format where -f does not end its word, or options intervene", () => {
+  assertEquals(fault("-fr QCOW img"), "unexpected arguments");
+  assertEquals(fault("-f -r QCOW img"), "unexpected arguments");
+  assertEquals(fault("-f -- QCOW img"), "unexpected arguments");
+});
+
+Deno.test("findCommand() refuses too many operands as losetup does", () => {
+  assertEquals(fault("-f a b"), "unexpected arguments");
+  assertEquals(fault("-f QCOW a b c"), "unexpected arguments");
+  assertEquals(fault("-t QCOW -f a b"), "unexpected arguments");
+});
+
+Deno.test("findCommand() says that what looks like a format is none", () => {
+  assertEquals(
+    fault("-f QCOV img"),
+    "unknown file format type 'QCOV'; known: RAW, QCOW (or 'auto' to detect it)",
+  );
+});
+
+Deno.test("findCommand() refuses two different formats", () => {
+  assertEquals(
+    fault("-t RAW -f QCOW img"),
+    "conflicting arguments for --file-fmt-type: 'RAW' and 'QCOW'",
+  );
+  assertEquals(plan("-t qcow -f QCOW2 img"), "QCOW img on any");
+});

@@ -1,0 +1,63 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { type Column, escapeCell, formatTable } from "../../src/cli/table.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+
+const NAME: Column = { heading: "NAME", align: "left" };
+const SIZE: Column = { heading: "SIZELIMIT", align: "right" };
+const FILE: Column = { heading: "BACK-FILE", align: "left" };
+
+Deno.test("formatTable() prints nothing without rows", () => {
+  assertEquals(formatTable([NAME, SIZE], []), "");
+});
+
+Deno.test("formatTable() aligns numbers right and pads no last column", () => {
+  assertEquals(
+    formatTable([NAME, SIZE, FILE], [["/dev/loop1", "0", "/a.img"], ["/dev/nbd0", "12345678901"]]),
+    "NAME         SIZELIMIT BACK-FILE\n" +
+      "/dev/loop1           0 /a.img\n" +
+      "/dev/nbd0  12345678901 \n",
+  );
+});
+
+Deno.test("formatTable() aligns a last numeric column too", () => {
+  assertEquals(formatTable([NAME, SIZE], [["a", "1"]]), "NAME SIZELIMIT\na            1\n");
+});
+
+Deno.test("formatTable() counts what a terminal shows", () => {
+  assertEquals(
+    formatTable([FILE, NAME], [["ä日本.img", "a"], ["e\u0301.img", "b"], ["123456789012", "c"]]),
+    "BACK-FILE    NAME\nä日本.img    a\ne\u0301.img        b\n123456789012 c\n",
+  );
+});
+
+Deno.test("formatTable() keeps one row on one line", () => {
+  assertEquals(formatTable([NAME, SIZE], [["a\nb", "1"]]), "NAME   SIZELIMIT\na\\x0ab         1\n");
+});
+
+Deno.test("escapeCell() escapes control characters byte by byte", () => {
+  assertEquals(escapeCell("a\nb\t\x7f\x1b[0m"), "a\\x0ab\\x09\\x7f\\x1b[0m");
+  assertEquals(escapeCell("\u0085\u2028"), "\\xc2\\x85\\xe2\\x80\\xa8");
+});
+
+Deno.test("escapeCell() escapes a backslash that would read as an escape", () => {
+  assertEquals(escapeCell("c\\x41\\y\\"), "c\\x5cx41\\y\\");
+});
+
+Deno.test("escapeCell() leaves printable text alone", () => {
+  assertEquals(escapeCell("ä 日本 é.img"), "ä 日本 é.img");
+});
+
+oracleTest("formatTable() prints what libsmartcols does", ["column"], async () => {
+  using folder = new TempDirectory();
+  const rows = [["/dev/loop1", "0", "ä日本.img", "512"], ["/dev/nbd0", "12345678901", "a", "4"]];
+  Deno.writeTextFileSync(folder.file("rows"), rows.map((row) => `${row.join("|")}\n`).join(""));
+  const oracle = await must(
+    "env",
+    ...["LC_ALL=C.UTF-8", "column", "--table", "--separator=|", "--output-separator= "],
+    ...["--table-columns=NAME,SIZELIMIT,BACK-FILE,LOG-SEC", "--table-right=SIZELIMIT,LOG-SEC"],
+    folder.file("rows"),
+  );
+  const columns = [NAME, SIZE, FILE, { heading: "LOG-SEC", align: "right" }] as const;
+  assertEquals(formatTable(columns, rows), oracle);
+});

@@ -1,0 +1,42 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../src/cli/usage_error.ts";
+import { checkSectorSize, findFormat, parseFormat, parseTransport } from "../../src/cli/values.ts";
+import { FORMATS } from "./formats.ts";
+
+Deno.test("findFormat() knows formats in any case, and auto", () => {
+  assertEquals(findFormat("qcow2", FORMATS), "QCOW");
+  assertEquals(findFormat("Auto", FORMATS), "auto");
+  assertEquals(findFormat("vdi", FORMATS), undefined);
+});
+
+Deno.test("parseFormat() lists the known formats where one is unknown", () => {
+  assertThrows(
+    () => parseFormat("XYZ", FORMATS),
+    UsageError,
+    "unknown file format type 'XYZ'; known: RAW, QCOW (or 'auto' to detect it)",
+  );
+});
+
+Deno.test("parseTransport() tells transports to come from unknown ones", () => {
+  assertEquals(parseTransport("nbd"), "nbd");
+  assertThrows(() => parseTransport("fuse"), UsageError, "transport 'fuse' is not supported yet");
+  assertThrows(
+    () => parseTransport("NBD"),
+    UsageError,
+    "unknown transport 'NBD'; known: auto, nbd",
+  );
+});
+
+Deno.test("checkSectorSize() takes powers of two from 512 to 4096", () => {
+  const accepted = Array.from({ length: 9000 }, (_, sizeBytes) => sizeBytes).filter(isAccepted);
+  assertEquals(accepted, [512, 1024, 2048, 4096]);
+});
+
+function isAccepted(sizeBytes: number): boolean {
+  try {
+    return checkSectorSize(sizeBytes) === sizeBytes;
+  } catch {
+    return false;
+  }
+}

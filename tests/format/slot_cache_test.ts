@@ -1,0 +1,65 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { SlotCache } from "../../src/format/slot_cache.ts";
+import { randomNumbers } from "../support/images.ts";
+
+const ENDLESS = 2 ** 40;
+
+function fill(cache: SlotCache, key: number): number {
+  const position = cache.take(key);
+  cache.buffer.view.setFloat64(position, key);
+  cache.keep(key, position);
+  return position;
+}
+
+Deno.test("SlotCache.find() finds what was kept, and nothing else", () => {
+  const cache = new SlotCache(64, { cacheBytes: 1024, keys: ENDLESS });
+  assertEquals(cache.find(0), -1);
+  const position = fill(cache, 0);
+  assertEquals(cache.find(0), position);
+  assertEquals(cache.find(1), -1);
+});
+
+Deno.test("SlotCache.take() leaves a slot empty until it is kept", () => {
+  const cache = new SlotCache(64, { cacheBytes: 64, keys: ENDLESS });
+  fill(cache, 5);
+  cache.take(6);
+  assertEquals(cache.find(5), -1);
+  assertEquals(cache.find(6), -1);
+});
+
+Deno.test("SlotCache is bounded by bytes and by keys, but has a slot at least", () => {
+  const slots = (cacheBytes: number, keys: number): number =>
+    new SlotCache(64, { cacheBytes, keys }).buffer.size / 64;
+  assertEquals(slots(1024, ENDLESS), 16);
+  assertEquals(slots(1000, ENDLESS), 8);
+  assertEquals(slots(1024, 4), 4);
+  assertEquals(slots(10, ENDLESS), 1);
+  assertEquals(slots(1024, 0), 1);
+});
+
+Deno.test("SlotCache replaces what was not used for longest", () => {
+  const cache = new SlotCache(64, { cacheBytes: 8 * 64, keys: ENDLESS });
+  for (let key = 0; key < 8; key++) fill(cache, key);
+  cache.find(0);
+  fill(cache, 8);
+  assert(cache.find(0) >= 0);
+  assertEquals(cache.find(1), -1);
+});
+
+Deno.test("SlotCache holds all keys below the number of slots, in any order", () => {
+  const cache = new SlotCache(64, { cacheBytes: 64 * 64, keys: ENDLESS });
+  for (let key = 63; key >= 0; key--) fill(cache, key);
+  for (let key = 0; key < 64; key++) assert(cache.find(key) >= 0);
+});
+
+Deno.test("SlotCache never gives one key's slot for another, large keys included", () => {
+  const cache = new SlotCache(64, { cacheBytes: 32 * 64, keys: ENDLESS });
+  const random = randomNumbers(7);
+  for (let i = 0; i < 20_000; i++) {
+    const key = Math.floor(random() * 100) * (random() < 0.5 ? 1 : 2 ** 33 + 1);
+    const found = cache.find(key);
+    if (found < 0) fill(cache, key);
+    else assertEquals(cache.buffer.view.getFloat64(found), key);
+  }
+});

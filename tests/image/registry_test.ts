@@ -1,0 +1,28 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { qcow } from "../../src/format/qcow/mod.ts";
+import { raw } from "../../src/format/raw/mod.ts";
+import { DRIVERS, findDriver, FORMAT_NAMES } from "../../src/image/registry.ts";
+
+Deno.test("DRIVERS ends with RAW, the only driver without a magic", () => {
+  assertStrictEquals(DRIVERS.at(-1), raw);
+  for (const driver of DRIVERS.slice(0, -1)) assert(driver.magics.length > 0, driver.name);
+});
+
+Deno.test("DRIVERS have distinct names in capitals", () => {
+  const names = DRIVERS.flatMap((driver) => [driver.name, ...driver.aliases]);
+  assertEquals(new Set(names).size, names.length);
+  for (const name of names) assertEquals(name, name.toUpperCase());
+});
+
+Deno.test("findDriver() takes names and aliases in any case", () => {
+  for (const name of ["QCOW", "qcow", "Qcow2", "QCOW2"]) assertStrictEquals(findDriver(name), qcow);
+  assertStrictEquals(findDriver("raw"), raw);
+  for (const name of ["", "qcow3", "auto", "VMDK"]) assertEquals(findDriver(name), undefined);
+});
+
+Deno.test("FORMAT_NAMES gives the drivers' own spelling", () => {
+  assertEquals(FORMAT_NAMES.names, ["QCOW", "RAW"]);
+  assertEquals(FORMAT_NAMES.canonical("qcow2"), "QCOW");
+  assertEquals(FORMAT_NAMES.canonical("cow"), undefined);
+});

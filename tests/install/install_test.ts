@@ -1,0 +1,186 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { must, oracleTest, run } from "../support/tools.ts";
+import { CHECKOUT, runStranded, Site } from "./fixture.ts";
+
+const SCRIPT = `${CHECKOUT}/install.sh`;
+const COMPILES = "mkdir -p dist && cp src/built dist/tslosetup";
+
+oracleTest("install.sh satisfies shellcheck", ["shellcheck"], async () => {
+  assertEquals((await run("shellcheck", "--shell=sh", SCRIPT)).stdout, "");
+});
+
+Deno.test("install.sh installs a release with the right checksum", async () => {
+  using site = new Site();
+  const { code, stdout, stderr } = await site.install({ TSLOSETUP_URL: await site.release("1") });
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, "tslosetup 1");
+  assertEquals(await must(site.program, "--version"), "tslosetup 1\n");
+  assertEquals(await site.files(), ["bin/tslosetup"]);
+});
+
+Deno.test("install.sh works when piped into sh", async () => {
+  using site = new Site();
+  const { code, stderr } = await site.installPiped({ TSLOSETUP_URL: await site.release("1") });
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(await must(site.program), "tslosetup 1\n");
+  assertEquals((await site.installPiped({}, "--uninstall")).code, 0);
+  assertEquals(await site.files(), []);
+});
+
+Deno.test("install.sh replaces an earlier installation", async () => {
+  using site = new Site();
+  await site.install({ TSLOSETUP_URL: await site.release("1") });
+  await site.install({ TSLOSETUP_URL: await site.release("2") });
+  assertEquals(await must(site.program), "tslosetup 2\n");
+  assertEquals(await site.files(), ["bin/tslosetup"]);
+});
+
+Deno.test("install.sh leaves an earlier installation alone when it fails", async (t) => {
+  using site = new Site();
+  await site.install({ TSLOSETUP_URL: await site.release("1") });
+  const unsummed = await site.release("4");
+  await Deno.remove(`${unsummed.slice("file://".length)}.sha256`);
+  const failures = {
+    "checksum mismatch": await site.release("2", { sum: "0".repeat(64) }),
+    "checksum mismatch for": await site.release("3", { sum: "" }),
+    "no checksum": unsummed,
+    "does not run here": await site.release("5", { exitCode: 3 }),
+    "cannot download": "file:///nonexistent/tslosetup",
+    "not an https://": "ftp://example.org/tslosetup",
+  };
+  for (const [reason, url] of Object.entries(failures)) {
+    await t.step(reason, async () => {
+      const { code, stderr } = await site.install({ TSLOSETUP_URL: url });
+      assertEquals(code, 1);
+      assertMatch(stderr, /^install\.sh: [^\n]*\n$/);
+      assertStringIncludes(stderr, reason);
+      assertEquals(await must(site.program), "tslosetup 1\n");
+      assertEquals(await site.files(), ["bin/tslosetup"]);
+    });
+  }
+});
+
+Deno.test("install.sh does nothing when its download is cut short", async () => {
+  using site = new Site();
+  const url = await site.release("1");
+  const text = await Deno.readTextFile(SCRIPT);
+  const lastLine = text.trimEnd().lastIndexOf("\n") + 1;
+  const lineEnds = [...text.slice(0, lastLine).matchAll(/\n/g)].map((match) => match.index + 1);
+  const lastBytes = Array.from(
+    { length: text.trimEnd().length - lastLine },
+    (_, i) => lastLine + i,
+  );
+  const bytes = [...lineEnds, ...lastBytes].map((end) => {
+    return new TextEncoder().encode(text.slice(0, end)).length;
+  });
+  const loop = `for n in ${bytes.join(" ")}; do head -c "$n" "${SCRIPT}" | sh; done 2>/dev/null`;
+  const { stdout } = await run(
+    "env",
+    `PREFIX=${site.prefix}`,
+    `TSLOSETUP_URL=${url}`,
+    "sh",
+    "-c",
+    loop,
+  );
+  assertEquals(stdout, "");
+  assertEquals((await run("test", "-e", site.prefix)).code, 1);
+});
+
+Deno.test("install.sh refuses a prefix it cannot write to", async () => {
+  using site = new Site();
+  const url = await site.release("1");
+  for (const prefix of ["/dev/null", "/proc/self", "relative"]) {
+    const { code, stderr } = await site.install({ PREFIX: prefix, TSLOSETUP_URL: url });
+    assertEquals(code, 1);
+    assertMatch(stderr, /^install\.sh: [^\n]*(cannot write|absolute)[^\n]*\n$/);
+  }
+  const stranded = await runStranded("/bin/sh", SCRIPT);
+  assertEquals(stranded.stderr, "install.sh: HOME is not set: set PREFIX\n");
+});
+
+Deno.test("install.sh refuses machines the program does not run on", async () => {
+  using site = new Site();
+  const cases = [
+    { stub: "uname", says: "case $1 in -s) echo Linux ;; *) echo riscv64 ;; esac", why: "riscv64" },
+    { stub: "uname", says: "echo Darwin", why: "Linux only" },
+    { stub: "getconf", says: "echo glibc 2.19", why: "glibc 2.19" },
+    { stub: "getconf", says: "echo musl libc", why: "musl" },
+  ];
+  for (const [index, { stub, says, why }] of cases.entries()) {
+    const folder = site.file(`stubs-${index}`);
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(`${folder}/${stub}`, `#!/bin/sh\n${says}\n`, { mode: 0o755 });
+    const PATH = `${folder}:${Deno.env.get("PATH") ?? ""}`;
+    const { code, stderr } = await site.install({ PATH, TSLOSETUP_URL: await site.release("1") });
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, why);
+  }
+  assertEquals(await site.files(), []);
+});
+
+Deno.test("install.sh keeps DESTDIR apart from PREFIX", async () => {
+  using site = new Site();
+  const script = await site.checkout("exit 1");
+  const destination = site.file("package");
+  const { code } = await site.install({ DESTDIR: destination, PREFIX: "/opt/x" }, script);
+  assertEquals(code, 0);
+  const launcher = await Deno.readTextFile(`${destination}/opt/x/bin/tslosetup`);
+  assertMatch(launcher, /exec '\/opt\/x\/lib\/tslosetup\/sources\.\w+'\/deno run /);
+});
+
+Deno.test("install.sh builds the checkout it lies in", async () => {
+  using site = new Site();
+  const { code, stderr } = await site.install({}, await site.checkout(COMPILES));
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(await must(site.program), "tslosetup built\n");
+  assertEquals(await site.files(), ["bin/tslosetup"]);
+});
+
+Deno.test("install.sh tells why a build that was asked for failed", async () => {
+  using site = new Site();
+  const script = await site.checkout("echo 'error: no base here' >&2; exit 1");
+  const { code, stderr } = await site.install({ TSLOSETUP_INSTALL: "build" }, script);
+  assertEquals([code, stderr], [1, "install.sh: deno compile: error: no base here\n"]);
+  assertEquals(await site.files(), []);
+});
+
+Deno.test("install.sh installs the sources where nothing can be built", async () => {
+  using site = new Site();
+  const script = await site.checkout("exit 1");
+  const { code, stdout, stderr } = await site.install({}, script);
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, "installing the sources");
+  assertEquals(await must(site.program), "tslosetup from sources\n");
+});
+
+Deno.test("install.sh removes installed sources when a binary replaces them", async () => {
+  using site = new Site();
+  await site.install({ TSLOSETUP_INSTALL: "source" }, await site.checkout(COMPILES));
+  assertStringIncludes((await site.files()).join(), "lib/tslosetup/sources.");
+  await site.install({ TSLOSETUP_URL: await site.release("2") });
+  assertEquals(await site.files(), ["bin/tslosetup"]);
+});
+
+Deno.test("install.sh makes this project's sources run for anybody, offline, without HOME", async () => {
+  using site = new Site();
+  const { code, stderr } = await site.install({ TSLOSETUP_INSTALL: "source" }, SCRIPT);
+  assertEquals([code, stderr], [0, ""]);
+  const stranded = await runStranded(site.program, "--version");
+  assertEquals([stranded.code, stranded.stderr], [0, ""]);
+  assertMatch(stranded.stdout, /^tslosetup /);
+
+  assertEquals((await site.install({}, SCRIPT, "--uninstall")).code, 0);
+  assertEquals(await site.files(), []);
+  const again = await site.install({}, SCRIPT, "--uninstall");
+  assertEquals(again.code, 1);
+  assertStringIncludes(again.stderr, "not installed");
+});
+
+Deno.test("install.sh explains itself", async () => {
+  using site = new Site();
+  assertStringIncludes((await site.install({}, SCRIPT, "--help")).stdout, "TSLOSETUP_INSTALL");
+  assertEquals((await site.install({}, SCRIPT, "--frobnicate")).code, 1);
+  const unknown = await site.install({ TSLOSETUP_INSTALL: "magic" });
+  assertMatch(unknown.stderr, /^install\.sh: TSLOSETUP_INSTALL: [^\n]*\n$/);
+});
