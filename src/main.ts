@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT } from "./daemon/job.ts";
+import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/job.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const [first, second] = args;
@@ -15,6 +15,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === LAZY_DETACH_ARGUMENT && second !== undefined) {
     const { detachLazily } = await import("./cli/detach.ts");
     return detachLazily(second, runtimeDirectory);
+  }
+  if (first === REAP_ARGUMENT && second !== undefined) {
+    const { reap } = await import("./cli/reap.ts");
+    return reap(second, runtimeDirectory);
   }
   const { runCommand } = await import("./cli/run.ts");
   return await runCommand(args, runtimeDirectory);

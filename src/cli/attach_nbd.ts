@@ -6,7 +6,7 @@
  * @module
  */
 import type { Ready } from "../daemon/job.ts";
-import { launchDaemon, type Launched } from "../daemon/launch.ts";
+import { launchDaemon, type Launched, startWatcher } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import { attachLoop, detachLoop, loopBackingPath } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
@@ -93,12 +93,14 @@ function configure(setup: Setup): Attached {
   for (const end of kernelEnds) end.close();
   try {
     const path = makeUsable(setup, { index, sizeBytes, sectorBytes, backend });
-    request.states.write(stateFor(request, launched, ready, {
+    const state = stateFor(request, launched, ready, {
       device: path,
       transport: "nbd",
       nbdIndex: index,
       sizeBytes,
-    }));
+    });
+    request.states.write(state);
+    startWatcher(state, launched.watch);
     launched.confirm();
     return { shown: path };
   } catch (error) {

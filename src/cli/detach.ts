@@ -10,7 +10,7 @@ import { isRunning, signalProcess, waitUntilGone } from "../daemon/processes.ts"
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
 import { NbdControl } from "../kernel/nbd.ts";
-import { nbdDevice, nbdName, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
+import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { nodePath } from "../kernel/block_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { EBUSY, ENODEV, ENXIO, SystemError } from "../sys/errno.ts";
@@ -20,6 +20,7 @@ import { SIGINT } from "../sys/signals.ts";
 import { backendOf, isOwnBackend } from "./backend.ts";
 import { reasonOf } from "./command_error.ts";
 import { complain } from "./console.ts";
+import { disconnectDead } from "./reap.ts";
 import { type DeviceName, isOn, resolveDevice } from "./device_names.ts";
 
 /** How long a daemon may take to write everything back. */
@@ -125,10 +126,7 @@ function cleanUp(state: AttachState, states: StateStore): void {
 function cleanUpDevice(state: AttachState, index: number): void {
   const device = nbdDevice(index);
   if (state.device !== device?.path) tryToDetachLoop(state.device, device?.path);
-  if (device === undefined || !device.connected || !isOwnBackend(device.backend)) return;
-  using control = new NbdControl();
-  control.disconnect(index);
-  waitUntilDisconnected(index);
+  disconnectDead(index);
 }
 
 function tryToDetachLoop(path: string, below: string | undefined): void {
@@ -149,9 +147,7 @@ function detachWithoutState(index: number, path: string): void {
     throw new Error("it was not attached by tslosetup; its own program has to disconnect it");
   }
   if (deviceUsers(path).length > 0) throw new SystemError("open", EBUSY, path);
-  using control = new NbdControl();
-  control.disconnect(index);
-  waitUntilDisconnected(index);
+  disconnectDead(index);
 }
 
 /**

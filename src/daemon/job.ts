@@ -6,6 +6,7 @@
  *        │ <─────────── ready, or why not ──── │ serves
  *        │ configures the device                 │
  *        │ ── "go" over the lifeline ──────────> │ (its end without "go": the command failed)
+ *     watcher <──────────────── "done" at the end ┘ (its end without "done": the daemon was killed)
  *
  * @module
  */
@@ -18,9 +19,12 @@ export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
 
 /**
  * Descriptors of the daemon. Deno duplicates the standard ones at its start, so that the answer
- * could not be ended by closing one of those. Further  ones are the sockets to serve.
+ * could not be ended by closing one of those. Further ones are the sockets to serve.
  */
-export const DaemonFd = { Job: 0, Ready: 3, Lifeline: 4, FirstSocket: 5 } as const;
+export const DaemonFd = { Job: 0, Ready: 3, Lifeline: 4, Watch: 5, FirstSocket: 6 } as const;
+
+/** The hidden first argument that disconnects the device of a daemon that was killed. */
+export const REAP_ARGUMENT = "--internal-reap";
 
 export interface Job {
   /** Absolute path without symbolic links. */
@@ -61,3 +65,6 @@ export type Answer = Ready | Refusal;
 
 /** What {@link DaemonFd.Lifeline} carries when the device is set up. */
 export const GO = "go";
+
+/** What a daemon that ends in order writes to {@link DaemonFd.Watch}. */
+export const DONE = "done\n";

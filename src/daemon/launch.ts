@@ -7,9 +7,16 @@ import { EIO, SystemError } from "../sys/errno.ts";
 import { Fd, fileStatusIfAny, readLink, readText, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { pipe } from "../sys/sockets.ts";
-import { daemonSignals } from "../sys/signals.ts";
+import { daemonSignals, SIGHUP, SIGINT, SIGTERM } from "../sys/signals.ts";
 import { openNull, spawn, waitFor } from "../sys/spawn.ts";
-import { type Answer, DAEMON_ARGUMENT, GO, type Job, LAZY_DETACH_ARGUMENT } from "./job.ts";
+import {
+  type Answer,
+  DAEMON_ARGUMENT,
+  GO,
+  type Job,
+  LAZY_DETACH_ARGUMENT,
+  REAP_ARGUMENT,
+} from "./job.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import type { AttachState } from "./state.ts";
 
@@ -24,6 +31,8 @@ export interface Launched {
   confirm(): void;
   /** Makes the daemon end, unless it was confirmed. */
   abandon(): void;
+  /** Reads as {@link DONE} when the daemon ends in order, and just ends when it is killed. */
+  readonly watch: Fd;
 }
 
 /**
@@ -37,6 +46,7 @@ export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
   const [jobEnd, jobStart] = pipe();
   const [readyEnd, readyStart] = pipe();
   const [lifelineEnd, lifeline] = pipe();
+  const [watch, watchEnd] = pipe();
   using nothing = openNull();
   const pid = spawnSelf([DAEMON_ARGUMENT], [
     jobEnd.number,
@@ -44,9 +54,10 @@ export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
     nothing.number,
     readyStart.number,
     lifelineEnd.number,
+    watchEnd.number,
     ...sockets.map((socket) => socket.number),
   ]);
-  for (const fd of [jobEnd, readyStart, lifelineEnd, ...sockets]) fd.close();
+  for (const fd of [jobEnd, readyStart, lifelineEnd, watchEnd, ...sockets]) fd.close();
   const process = identityOf(pid) ?? { pid, startTime: 0 };
   writeText(jobStart.number, JSON.stringify(job));
   jobStart.close();
@@ -61,6 +72,7 @@ export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
       lifeline.close();
     },
     abandon: () => lifeline.close(),
+    watch,
   };
 }
 
@@ -69,6 +81,26 @@ export function startLazyDetach(state: AttachState): void {
   using nothing = openNull();
   const fd = nothing.number;
   spawnSelf([LAZY_DETACH_ARGUMENT, state.device], [fd, fd, fd]);
+}
+
+/**
+ * Leaves a shell behind that has the device disconnected if its daemon is killed: a request the
+ * daemon had taken would otherwise wait for ever, for the kernel does not give up on it. A shell, as
+ * it costs a megabyte where another process of this program would cost fifty.
+ */
+export function startWatcher(state: AttachState, watch: Fd): void {
+  using nothing = openNull();
+  const { program, prefix } = ownCommand();
+  const script = 'read -r line || exec "$@"';
+  const reap = [program, ...prefix, REAP_ARGUMENT, state.device];
+  // Its name has to be that of a shell: in an initramfs it may be one of busybox's many.
+  spawn("/bin/sh", {
+    argv: ["sh", "-c", script, "sh", ...reap],
+    fds: [watch.number, nothing.number, nothing.number],
+    newSession: true,
+    blockedSignals: [SIGHUP, SIGINT, SIGTERM],
+  });
+  watch.close();
 }
 
 function spawnSelf(args: readonly string[], fds: readonly number[]): number {

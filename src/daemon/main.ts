@@ -20,7 +20,7 @@ import { SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { daemonSignals, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
-import { type Answer, DaemonFd, GO, type Job } from "./job.ts";
+import { type Answer, DaemonFd, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./launch.ts";
 import { Log } from "./log.ts";
 import { stateDirectory, StateStore } from "./state.ts";
@@ -177,6 +177,16 @@ function conclude(job: Job, opened: Opened, server: Server, states: StateStore):
   const state = states.ofProcess(libc().getpid());
   if (state !== undefined) states.remove(state);
   const lost = failures.length > 0 || server.flushFailed;
+  tryToSayDone();
   if (lost) new Log(job.imagePath).error("the last writes may not have reached the disk");
   return lost ? 1 : 0;
+}
+
+/** Tells the watcher, if there is one, that nothing is left for it to do. */
+function tryToSayDone(): void {
+  try {
+    writeText(DaemonFd.Watch, DONE);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+  }
 }
