@@ -14,7 +14,7 @@ import { lockImage } from "../image/lock.ts";
 import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
 import { foreignMagic, probeFormat } from "../image/probe.ts";
 import { findDriver, RAW } from "../image/registry.ts";
-import { Server } from "../nbd/server.ts";
+import { Server } from "../serve/server.ts";
 import { Fd, readText, removeFile, writeAttribute, writeText } from "../sys/files.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";

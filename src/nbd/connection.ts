@@ -8,7 +8,6 @@ import { EAGAIN, EINTR } from "../sys/errno.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/sockets.ts";
-import type { Handshake } from "./handshake.ts";
 
 /** Holds 64 writes of 4 KiB; grows for one longer write at a time. */
 const INPUT_BYTES = 288 * 1024;
@@ -20,8 +19,6 @@ const MAX_WAITING = 1024;
 
 export class Connection {
   readonly fd: number;
-  /** Undefined once requests may come. */
-  handshake: Handshake | undefined;
   /** Received bytes not yet taken: `input` from `inputStart` to `inputEnd`. */
   input = new IoBuffer(INPUT_BYTES);
   inputStart = 0;
@@ -36,14 +33,11 @@ export class Connection {
   finishing = false;
   /** The socket is of no use any more. */
   broken = false;
-  /** Turns of the serve loop since something came in. */
-  idleTurns = 0;
 
   readonly #libc = libc();
 
-  constructor(fd: number, handshake?: Handshake) {
+  constructor(fd: number) {
     this.fd = fd;
-    this.handshake = handshake;
   }
 
   get hasUnsent(): boolean {

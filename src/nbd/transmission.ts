@@ -7,21 +7,10 @@
  *
  * @module
  */
-import type { ImageAccess } from "../image/image_access.ts";
-import {
-  EDQUOT,
-  EFBIG,
-  ENOMEM,
-  ENOSPC,
-  EPERM,
-  EROFS,
-  errorText,
-  SystemError,
-} from "../sys/errno.ts";
-import { SLOW_READ_MAX_BYTES, type SlowLane } from "../sys/slow_lane.ts";
+import { EDQUOT, EFBIG, ENOMEM, ENOSPC, EPERM, EROFS } from "../sys/errno.ts";
 import type { Connection } from "./connection.ts";
-import { FlushQueue } from "./flush_queue.ts";
-import { ParkedRequest } from "./parked_request.ts";
+import type { Executor } from "../serve/executor.ts";
+import { ParkedRequest, type RequestOwner } from "../serve/parked_request.ts";
 import {
   Command,
   CommandFlag,
@@ -32,14 +21,9 @@ import {
   SIMPLE_REPLY,
   SIMPLE_REPLY_MAGIC,
 } from "./protocol.ts";
-import type { SharedState } from "./shared_state.ts";
 
 /** Replies are sent when this much is waiting, so that the client can begin to work on them. */
 const SEND_AT_BYTES = 512 * 1024;
-/** How often a parked read is tried again before it may simply wait: where the page cache can be
- * asked, and where it cannot. */
-const MAX_ATTEMPTS = { informed: 64, blind: 3 } as const;
-
 /** Commands other than reads and disconnects, with the flags each may have. */
 const CHANGE_FLAGS: Readonly<Record<number, number>> = {
   [Command.Write]: CommandFlag.Fua,
@@ -58,27 +42,10 @@ const NBD_ERRORS: Readonly<Record<number, number>> = {
   [EFBIG]: NbdError.NoSpc,
 };
 
-/** Where errors of requests are reported. */
-export interface ErrorLog {
-  error(message: string): void;
-}
-
-export interface TransmissionContext {
-  readonly access: ImageAccess;
-  readonly lane: SlowLane;
-  readonly shared: SharedState;
-  readonly log: ErrorLog;
-}
-
-/** Executes the requests of one thread's connections on its image. */
-export class Transmission {
-  readonly #access: ImageAccess;
-  readonly #lane: SlowLane;
-  readonly #log: ErrorLog;
-  readonly #flushes: FlushQueue;
-  readonly #maxAttempts: number;
-  /** Parked requests whose turn has come. */
-  #ready: ParkedRequest[] = [];
+/** Takes the requests of one connection and answers them. */
+export class Transmission implements RequestOwner {
+  readonly #connection: Connection;
+  readonly #executor: Executor;
 
   // The request at hand, parsed. The cookie goes back as it came, in two halves.
   #flags = 0;
@@ -88,19 +55,14 @@ export class Transmission {
   #offset = 0;
   #length = 0;
 
-  constructor(context: TransmissionContext) {
-    const { access, lane, shared, log } = context;
-    this.#access = access;
-    this.#lane = lane;
-    this.#log = log;
-    const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
-    this.#flushes = new FlushQueue(access.filesToSync, { lane, shared, onFailure });
-    this.#maxAttempts = access.cannotTellCached ? MAX_ATTEMPTS.blind : MAX_ATTEMPTS.informed;
-    access.setMayBlock(false);
+  constructor(connection: Connection, executor: Executor) {
+    this.#connection = connection;
+    this.#executor = executor;
   }
 
-  /** Takes every request that has arrived on `connection`, as far as there is room for replies. */
-  serve(connection: Connection): void {
+  /** Takes every request that has arrived, as far as there is room for replies. */
+  serve(): void {
+    const connection = this.#connection;
     while (connection.takesInput && !connection.broken) {
       if (!this.#takeRequest(connection)) return;
       if (connection.outputEnd - connection.outputStart >= SEND_AT_BYTES) connection.send();
@@ -142,9 +104,8 @@ export class Transmission {
     const dataBytes = refusal === NbdError.None ? this.#length : 0;
     const place = connection.reserve(SIMPLE_REPLY.size + dataBytes);
     if (place < 0) return false;
-    if (this.#access.cannotTellCached) this.#waitIfAlone(connection);
-    if (refusal !== NbdError.None) this.#reply(connection, place, refusal, 0);
-    else this.#read(connection, place, undefined);
+    if (refusal === NbdError.None) this.#read(connection, place);
+    else this.#reply(place, refusal, 0);
     connection.take(REQUEST.size);
     return true;
   }
@@ -156,46 +117,32 @@ export class Transmission {
   }
 
   #isInside(): boolean {
-    return this.#offset + this.#length <= this.#access.sizeBytes;
-  }
-
-  /** Waiting is no harm where nothing else is to be done, and cheaper than the slow lane. */
-  #waitIfAlone(connection: Connection): void {
-    const others = connection.pendingInput > REQUEST.size || this.#lane.busy;
-    this.#access.setMayBlock(!others);
+    return this.#offset + this.#length <= this.#executor.access.sizeBytes;
   }
 
   /** Answers a read from `place` on, or parks it. */
-  #read(connection: Connection, place: number, parked: ParkedRequest | undefined): void {
+  #read(connection: Connection, place: number): void {
+    const alone = connection.pendingInput === REQUEST.size;
     const { output } = connection;
+    const dataAt = place + SIMPLE_REPLY.size;
     try {
-      if (this.#access.read(output, place + SIMPLE_REPLY.size, this.#offset, this.#length)) {
-        this.#reply(connection, place, NbdError.None, this.#length);
-      } else {
-        this.#parkRead(parked ?? this.#park(connection));
-      }
+      const done = this.#executor.read(output, dataAt, this.#offset, this.#length, alone);
+      if (done) return this.#reply(place, NbdError.None, this.#length);
+      this.#executor.park(this.#parked());
+      connection.waiting++;
     } catch (error) {
-      this.#reply(connection, place, this.#failure("read", error), 0);
+      this.#reply(place, this.#failure("read", error), 0);
     }
   }
 
-  #parkRead(parked: ParkedRequest): void {
-    const { file, hostOffset, hostBytes } = this.#access.blockedOn;
-    if (file === undefined) throw new Error("blocked on nothing");
-    parked.connection.waiting++;
-    parked.waitsFor(file, hostOffset, hostBytes);
-    this.#lane.read(file, hostOffset, hostBytes, parked);
-  }
-
-  #park(connection: Connection): ParkedRequest {
+  #parked(): ParkedRequest {
     return new ParkedRequest({
-      connection,
+      owner: this,
       command: this.#command,
-      cookieHigh: this.#cookieHigh,
-      cookieLow: this.#cookieLow,
+      tagHigh: this.#cookieHigh,
+      tagLow: this.#cookieLow,
       offset: this.#offset,
       length: this.#length,
-      onReady: (parked) => this.#ready.push(parked),
     });
   }
 
@@ -214,9 +161,9 @@ export class Transmission {
     const mustBeDurable = this.#command === Command.Flush || (this.#flags & CommandFlag.Fua) !== 0;
     if (error === NbdError.None && mustBeDurable) {
       connection.waiting++;
-      this.#flushes.add(this.#park(connection));
+      this.#executor.flush(this.#parked());
     } else {
-      this.#reply(connection, place, error, 0);
+      this.#reply(place, error, 0);
     }
     connection.take(bytes);
     return true;
@@ -226,7 +173,7 @@ export class Transmission {
     const allowed = CHANGE_FLAGS[this.#command];
     if (allowed === undefined || (this.#flags & ~allowed) !== 0) return NbdError.Inval;
     if (this.#command === Command.Flush) return NbdError.None;
-    if (this.#access.readOnly) return NbdError.Perm;
+    if (this.#executor.access.readOnly) return NbdError.Perm;
     if (this.#isInside()) return NbdError.None;
     return this.#command === Command.Trim ? NbdError.Inval : NbdError.NoSpc;
   }
@@ -244,75 +191,66 @@ export class Transmission {
     const length = this.#length;
     if (this.#command === Command.Write) {
       const payload = connection.inputStart + REQUEST.size;
-      this.#access.write(connection.input, payload, offset, length);
+      this.#executor.access.write(connection.input, payload, offset, length);
     } else if (this.#command === Command.Trim) {
-      this.#access.discard(offset, length);
+      this.#executor.access.discard(offset, length);
     } else if (this.#command === Command.WriteZeroes) {
       const keepAllocated = (this.#flags & CommandFlag.NoHole) !== 0;
       const onlyIfFast = (this.#flags & CommandFlag.FastZero) !== 0;
-      const done = this.#access.writeZeroes(offset, length, keepAllocated, onlyIfFast);
+      const done = this.#executor.access.writeZeroes(offset, length, keepAllocated, onlyIfFast);
       if (!done) return NbdError.NotSup;
     }
     return NbdError.None;
   }
 
-  /** Logs why a request failed, and finds the number to tell the client. */
   #failure(what: string, error: unknown): number {
-    const text = error instanceof Error ? error.message : String(error);
-    this.#log.error(`${what} of ${this.#length} bytes at ${this.#offset} failed: ${text}`);
-    return error instanceof SystemError ? (NBD_ERRORS[error.errno] ?? NbdError.Io) : NbdError.Io;
+    const errno = this.#executor.failure(what, this.#offset, this.#length, error);
+    return NBD_ERRORS[errno] ?? NbdError.Io;
   }
 
   /** Completes the reply at `place`, whose data, if any, is already behind it. */
-  #reply(connection: Connection, place: number, error: number, dataBytes: number): void {
-    const { view } = connection.output;
+  #reply(place: number, error: number, dataBytes: number): void {
+    const { view } = this.#connection.output;
     view.setUint32(place + SIMPLE_REPLY.magic, SIMPLE_REPLY_MAGIC);
     view.setUint32(place + SIMPLE_REPLY.error, error);
     view.setUint32(place + SIMPLE_REPLY.cookie, this.#cookieHigh);
     view.setUint32(place + SIMPLE_REPLY.cookie + 4, this.#cookieLow);
-    connection.commit(SIMPLE_REPLY.size + dataBytes);
+    this.#connection.commit(SIMPLE_REPLY.size + dataBytes);
   }
 
-  /** Whether parked requests wait to be answered. */
-  get hasReady(): boolean {
-    return this.#ready.length > 0;
-  }
-
-  /** Answers the parked requests whose turn has come; whether any was. */
-  answerReady(): boolean {
-    if (this.#ready.length === 0) return false;
-    const ready = this.#ready;
-    this.#ready = [];
-    for (const parked of ready) this.#resume(parked);
-    return this.#ready.length < ready.length;
-  }
-
-  #resume(parked: ParkedRequest): void {
-    const { connection, error } = parked;
-    if (connection.broken) return;
+  resume(parked: ParkedRequest): boolean {
+    const connection = this.#connection;
+    if (connection.broken) return true;
     const isRead = parked.command === Command.Read;
     const place = connection.reserve(SIMPLE_REPLY.size + (isRead ? parked.length : 0));
-    if (place < 0) {
-      this.#ready.push(parked);
-      return;
-    }
-    connection.waiting--;
+    if (place < 0) return false;
     this.#recall(parked);
-    if (!isRead) {
-      this.#reply(connection, place, error === 0 ? NbdError.None : NbdError.Io, 0);
-      return;
+    if (isRead && !this.#readAgain(parked, place)) return true;
+    if (!isRead) this.#reply(place, parked.error === 0 ? NbdError.None : NbdError.Io, 0);
+    connection.waiting--;
+    return true;
+  }
+
+  /** False if the read has to wait once more. */
+  #readAgain(parked: ParkedRequest, place: number): boolean {
+    const { output } = this.#connection;
+    try {
+      if (this.#executor.readAgain(parked, output, place + SIMPLE_REPLY.size)) {
+        this.#reply(place, NbdError.None, parked.length);
+        return true;
+      }
+      this.#executor.park(parked);
+      return false;
+    } catch (error) {
+      this.#reply(place, this.#failure("read", error), 0);
+      return true;
     }
-    this.#access.setMayBlock(parked.isStuck || parked.attempts > this.#maxAttempts);
-    parked.file?.setWarm(parked.hostOffset, Math.min(parked.hostBytes, SLOW_READ_MAX_BYTES));
-    this.#read(connection, place, parked);
-    parked.file?.setWarm(0, 0);
-    this.#access.setMayBlock(false);
   }
 
   #recall(parked: ParkedRequest): void {
     this.#command = parked.command;
-    this.#cookieHigh = parked.cookieHigh;
-    this.#cookieLow = parked.cookieLow;
+    this.#cookieHigh = parked.tagHigh;
+    this.#cookieLow = parked.tagLow;
     this.#offset = parked.offset;
     this.#length = parked.length;
   }

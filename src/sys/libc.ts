@@ -16,6 +16,10 @@ const SYMBOLS = {
     parameters: ["buffer", /* const char *path */ "i32", /* int flags */ "u32" /* mode_t mode */],
     result: "i32",
   },
+  openat: {
+    parameters: ["i32", /* int dirfd */ "buffer", /* path */ "i32", /* flags */ "u32" /* mode */],
+    result: "i32",
+  },
   close: { parameters: ["i32" /* int fd */], result: "i32" },
   dup2: { parameters: ["i32", /* int oldfd */ "i32" /* int newfd */], result: "i32" },
   fcntl: {

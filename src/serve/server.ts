@@ -13,10 +13,10 @@ import { type Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { acceptClient, MSG_DONTWAIT, pipe } from "../sys/sockets.ts";
-import { Command, REQUEST } from "./protocol.ts";
+import { Command, REQUEST } from "../nbd/protocol.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { MAX_THREADS, SharedState } from "./shared_state.ts";
-import type { ErrorLog } from "./transmission.ts";
+import type { ErrorLog } from "./executor.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 const MSG_PEEK = 0x2;
@@ -115,7 +115,7 @@ export class Server {
   /** Ends every connection once what it has asked for is answered, and with them the server. */
   finish(): void {
     for (const fd of [...this.#silent]) this.#assign(Control.AddKernelSocket, fd);
-    this.#loop.finishConnections();
+    this.#loop.finishChannels();
     for (const worker of this.#workers) this.#command(worker, Control.Finish, 0);
     this.stopListening();
   }

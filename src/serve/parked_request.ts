@@ -5,26 +5,34 @@
  */
 import type { ImageFile } from "../image/image_file.ts";
 import type { SlowTask } from "../sys/slow_lane.ts";
-import type { Connection } from "./connection.ts";
 
-export interface ParkedFields {
-  readonly connection: Connection;
-  /** {@link Command} of the protocol. */
+/** Whoever has to answer a parked request. */
+export interface RequestOwner {
+  /**
+   * Goes on with a request that need not wait any longer.
+   *
+   * @returns false if there is no room for the answer: it is asked again
+   */
+  resume(parked: ParkedRequest): boolean;
+}
+
+/** A request as its protocol names it. */
+export interface RequestFields {
+  readonly owner: RequestOwner;
+  /** Command or opcode. */
   readonly command: number;
-  /** The two halves of the cookie. */
-  readonly cookieHigh: number;
-  readonly cookieLow: number;
+  /** What the answer is known by, a 64-bit number in two halves. */
+  readonly tagHigh: number;
+  readonly tagLow: number;
   readonly offset: number;
   readonly length: number;
-  /** Called when the request can be answered. */
-  readonly onReady: (parked: ParkedRequest) => void;
 }
 
 export class ParkedRequest implements SlowTask {
-  readonly connection: Connection;
+  readonly owner: RequestOwner;
   readonly command: number;
-  readonly cookieHigh: number;
-  readonly cookieLow: number;
+  readonly tagHigh: number;
+  readonly tagLow: number;
   readonly offset: number;
   readonly length: number;
   /** What came of the wait; 0 if all is well. */
@@ -37,17 +45,16 @@ export class ParkedRequest implements SlowTask {
   file: ImageFile | undefined = undefined;
   hostOffset = -1;
   hostBytes = 0;
+  /** Called when the wait is over. */
+  onReady: (parked: ParkedRequest) => void = () => {};
 
-  readonly #onReady: (parked: ParkedRequest) => void;
-
-  constructor(fields: ParkedFields) {
-    this.connection = fields.connection;
+  constructor(fields: RequestFields) {
+    this.owner = fields.owner;
     this.command = fields.command;
-    this.cookieHigh = fields.cookieHigh;
-    this.cookieLow = fields.cookieLow;
+    this.tagHigh = fields.tagHigh;
+    this.tagLow = fields.tagLow;
     this.offset = fields.offset;
     this.length = fields.length;
-    this.#onReady = fields.onReady;
   }
 
   waitsFor(file: ImageFile, hostOffset: number, hostBytes: number): void {
@@ -60,6 +67,6 @@ export class ParkedRequest implements SlowTask {
 
   finished(errno: number): void {
     this.error = errno;
-    this.#onReady(this);
+    this.onReady(this);
   }
 }

@@ -40,7 +40,7 @@ function obey(loop: ServeLoop, record: DataView): void {
     case Control.AddClient:
       return loop.addClient(fd);
     case Control.Finish:
-      return loop.finishConnections();
+      return loop.finishChannels();
   }
 }
 

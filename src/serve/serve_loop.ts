@@ -1,5 +1,5 @@
 /**
- * The loop of one thread: serves all its connections, and sleeps when there is nothing to do.
+ * The loop of one thread: serves all its channels, and sleeps when there is nothing to do.
  *
  *     turn: receive → take requests → answer what the slow lane finished → send
  *       └─ nothing came? spin a little, then poll() all sockets and sources
@@ -7,23 +7,23 @@
  * @module
  */
 import type { ImageAccess } from "../image/image_access.ts";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, PollSet } from "../sys/poll.ts";
+import { POLLERR, POLLHUP, POLLIN, PollSet } from "../sys/poll.ts";
 import { completionSignal, SignalReader } from "../sys/signals.ts";
 import { SlowLane } from "../sys/slow_lane.ts";
-import { Connection } from "./connection.ts";
-import { describeExport, type ExportDescription } from "./export.ts";
-import { Handshake } from "./handshake.ts";
+import type { Channel } from "./channel.ts";
+import { type ErrorLog, Executor } from "./executor.ts";
+import { describeExport, type ExportDescription } from "../nbd/export.ts";
+import { NbdChannel } from "../nbd/nbd_channel.ts";
 import type { SharedState } from "./shared_state.ts";
 import { SpinPolicy } from "./spin.ts";
-import { type ErrorLog, Transmission } from "./transmission.ts";
 
 /** Turns after which sources get a look even if traffic never lets the thread sleep. */
 const TURNS_BETWEEN_POLLS = 256;
 
-/** Turns without input after which a connection is only looked at when poll() names it. */
+/** Turns without input after which a channel is only looked at when poll() names it. */
 const IDLE_TURNS = 2000;
 
-/** A descriptor other than a connection that the loop watches. */
+/** A descriptor other than a channel's that the loop watches. */
 export interface Source {
   readonly fd: number;
   onReadable(): void;
@@ -45,11 +45,11 @@ export class ServeLoop {
   readonly #context: LoopContext;
   readonly #completions: SignalReader;
   readonly #lane: SlowLane;
-  readonly #transmission: Transmission;
+  readonly #executor: Executor;
   readonly #spin: SpinPolicy;
   readonly #sources: Source[] = [];
   readonly #poll = new PollSet();
-  #connections: Connection[] = [];
+  #channels: Channel[] = [];
   #stopped = false;
 
   constructor(context: LoopContext) {
@@ -58,17 +58,12 @@ export class ServeLoop {
     const signal = completionSignal(context.thread);
     this.#completions = new SignalReader([signal]);
     this.#lane = new SlowLane(signal);
-    this.#transmission = new Transmission({ ...context, lane: this.#lane });
+    this.#executor = new Executor({ ...context, lane: this.#lane });
     this.#spin = new SpinPolicy(context.maySpin);
     const drain = (): void => {
       while (this.#completions.next() !== 0);
     };
     this.addSource({ fd: this.#completions.fd, onReadable: drain });
-  }
-
-  /** Connections this thread serves now. */
-  get connectionCount(): number {
-    return this.#connections.length;
   }
 
   addSource(source: Source): void {
@@ -82,20 +77,17 @@ export class ServeLoop {
 
   /** Serves a socket that is already in the transmission phase: the kernel's. */
   addKernelSocket(fd: number): void {
-    this.#connections.push(new Connection(fd));
+    this.#channels.push(new NbdChannel(fd, this.#executor, undefined));
   }
 
   /** Serves a client that has just connected, beginning with the handshake. */
   addClient(fd: number): void {
-    const connection = new Connection(fd, new Handshake(this.description));
-    this.#connections.push(connection);
-    connection.push(Handshake.greeting());
-    connection.send();
+    this.#channels.push(new NbdChannel(fd, this.#executor, this.description));
   }
 
-  /** Ends all connections: what has been taken is answered, then the sockets are closed. */
-  finishConnections(): void {
-    for (const connection of this.#connections) connection.finishing = true;
+  /** Ends all channels: what has been taken is answered first. */
+  finishChannels(): void {
+    for (const channel of this.#channels) channel.finish();
   }
 
   stop(): void {
@@ -132,52 +124,33 @@ export class ServeLoop {
     this.#spin.wokenUp(performance.now());
   }
 
-  /** Serves every connection once; whether any of them had something. */
+  /** Serves every channel once; whether any of them had something. */
   #turn(): boolean {
     let busy = false;
-    for (const connection of this.#connections) {
-      if (this.#serve(connection)) busy = true;
+    for (const channel of this.#channels) {
+      if (this.#serve(channel)) busy = true;
     }
     if (this.#lane.busy) this.#lane.reap();
-    if (this.#transmission.answerReady()) {
+    if (this.#executor.resumeReady()) {
       busy = true;
-      for (const connection of this.#connections) connection.send();
+      for (const channel of this.#channels) channel.send();
     }
-    this.#removeEnded();
+    if (this.#channels.some(isOver)) this.#removeEnded();
     return busy;
   }
 
-  #serve(connection: Connection): boolean {
-    if (connection.idleTurns > IDLE_TURNS) return false;
-    // A client that does not read its replies gets no more of them.
-    if (connection.hasUnsent && !connection.send()) return false;
-    if (connection.finishing) return false;
-    const received = connection.receive();
-    const pending = connection.pendingInput;
-    if (connection.handshake !== undefined) this.#shakeHands(connection, connection.handshake);
-    if (connection.handshake === undefined) this.#transmission.serve(connection);
-    if (connection.hasUnsent) connection.send();
-    const progress = received || connection.pendingInput !== pending;
-    connection.idleTurns = progress ? 0 : connection.idleTurns + 1;
+  #serve(channel: Channel): boolean {
+    if (channel.idleTurns > IDLE_TURNS) return false;
+    const progress = channel.serve();
+    channel.idleTurns = progress ? 0 : channel.idleTurns + 1;
     return progress;
   }
 
-  #shakeHands(connection: Connection, handshake: Handshake): void {
-    const { input, inputStart, inputEnd } = connection;
-    const reply = (bytes: Uint8Array): void => connection.push(bytes);
-    const next = handshake.advance(input, inputStart, inputEnd, reply);
-    connection.take(next - inputStart);
-    if (handshake.state === "transmission") connection.handshake = undefined;
-    if (handshake.state === "closed") connection.finishing = true;
-  }
-
   #removeEnded(): void {
-    if (!this.#connections.some(isOver)) return;
-    const ended = this.#connections.filter(isOver);
-    this.#connections = this.#connections.filter((connection) => !isOver(connection));
-    for (const connection of ended) {
-      connection.broken = true;
-      connection.close();
+    const ended = this.#channels.filter(isOver);
+    this.#channels = this.#channels.filter((channel) => !isOver(channel));
+    for (const channel of ended) {
+      channel.close();
       this.#context.shared.removeConnection(this.#context.thread);
       this.#context.onConnectionEnd();
     }
@@ -187,10 +160,12 @@ export class ServeLoop {
   #pollOnce(timeoutMs: number): void {
     this.#poll.clear();
     for (const source of this.#sources) this.#poll.add(source.fd, POLLIN);
-    for (const connection of this.#connections) this.#addToPoll(connection);
+    for (const channel of this.#channels) {
+      this.#poll.add(channel.events === 0 ? PollSet.NOTHING : channel.fd, channel.events);
+    }
     if (this.#poll.wait(timeoutMs) <= 0) return;
-    this.#connections.forEach((connection, index) => {
-      if (this.#poll.events(this.#sources.length + index) !== 0) connection.idleTurns = 0;
+    this.#channels.forEach((channel, index) => {
+      if (this.#poll.events(this.#sources.length + index) !== 0) channel.idleTurns = 0;
     });
     // Working on one source may add or remove others.
     const readable = this.#sources.filter((_, place) =>
@@ -198,13 +173,8 @@ export class ServeLoop {
     );
     for (const source of readable) source.onReadable();
   }
-
-  #addToPoll(connection: Connection): void {
-    if (connection.hasUnsent) this.#poll.add(connection.fd, POLLOUT);
-    else this.#poll.add(connection.takesInput ? connection.fd : PollSet.NOTHING, POLLIN);
-  }
 }
 
-function isOver(connection: Connection): boolean {
-  return connection.isOver;
+function isOver(channel: Channel): boolean {
+  return channel.isOver;
 }

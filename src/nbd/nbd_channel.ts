@@ -1,0 +1,79 @@
+/**
+ * An NBD client, from its handshake, if it makes one, to its end.
+ *
+ * @module
+ */
+import { POLLIN, POLLOUT } from "../sys/poll.ts";
+import type { Channel } from "../serve/channel.ts";
+import { Connection } from "./connection.ts";
+import type { Executor } from "../serve/executor.ts";
+import type { ExportDescription } from "./export.ts";
+import { Handshake } from "./handshake.ts";
+import { Transmission } from "./transmission.ts";
+
+export class NbdChannel implements Channel {
+  idleTurns = 0;
+  readonly #connection: Connection;
+  readonly #transmission: Transmission;
+  /** Undefined once requests may come. */
+  #handshake: Handshake | undefined;
+
+  /** @param greeted what to tell a new client; undefined for the kernel, which asks nothing */
+  constructor(fd: number, executor: Executor, greeted: ExportDescription | undefined) {
+    this.#connection = new Connection(fd);
+    this.#transmission = new Transmission(this.#connection, executor);
+    if (greeted === undefined) return;
+    this.#handshake = new Handshake(greeted);
+    this.#connection.push(Handshake.greeting());
+    this.#connection.send();
+  }
+
+  get fd(): number {
+    return this.#connection.fd;
+  }
+
+  get isOver(): boolean {
+    return this.#connection.isOver;
+  }
+
+  get events(): number {
+    if (this.#connection.hasUnsent) return POLLOUT;
+    return this.#connection.takesInput ? POLLIN : 0;
+  }
+
+  serve(): boolean {
+    const connection = this.#connection;
+    // A client that does not read its replies gets no more of them.
+    if (connection.hasUnsent && !connection.send()) return false;
+    if (connection.finishing) return false;
+    const received = connection.receive();
+    const pending = connection.pendingInput;
+    if (this.#handshake !== undefined) this.#shakeHands(this.#handshake);
+    if (this.#handshake === undefined) this.#transmission.serve();
+    if (connection.hasUnsent) connection.send();
+    return received || connection.pendingInput !== pending;
+  }
+
+  #shakeHands(handshake: Handshake): void {
+    const connection = this.#connection;
+    const { input, inputStart, inputEnd } = connection;
+    const reply = (bytes: Uint8Array): void => connection.push(bytes);
+    const next = handshake.advance(input, inputStart, inputEnd, reply);
+    connection.take(next - inputStart);
+    if (handshake.state === "transmission") this.#handshake = undefined;
+    if (handshake.state === "closed") connection.finishing = true;
+  }
+
+  send(): void {
+    if (this.#connection.hasUnsent) this.#connection.send();
+  }
+
+  finish(): void {
+    this.#connection.finishing = true;
+  }
+
+  close(): void {
+    this.#connection.broken = true;
+    this.#connection.close();
+  }
+}
