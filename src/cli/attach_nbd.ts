@@ -8,30 +8,32 @@
 import type { Ready } from "../daemon/job.ts";
 import { launchDaemon, type Launched, startWatcher } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
-import { attachLoop, detachLoop, loopBackingPath } from "../kernel/loop.ts";
+import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
 import { NbdControl } from "../kernel/nbd.ts";
-import { nbdDevice, waitUntilUsable } from "../kernel/nbd_devices.ts";
+import { waitUntilUsable } from "../kernel/nbd_devices.ts";
 import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
-import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
 import type { Fd } from "../sys/files.ts";
 import { duplicate, streamPair } from "../sys/sockets.ts";
-import { type Attached, type AttachRequest, jobFor, readyAnswer, stateFor } from "./attach.ts";
+import {
+  ABANDON_MS,
+  type Attached,
+  type AttachRequest,
+  DEFAULT_SECTOR_BYTES,
+  jobFor,
+  QUEUE,
+  readyAnswer,
+  stateFor,
+  wholeSectors,
+} from "./attach_common.ts";
 import { backendOf } from "./backend.ts";
-import { complain } from "./console.ts";
-import { type DeviceName, resolveDevice } from "./device_names.ts";
+import { type DeviceName, namedDevice } from "./device_names.ts";
 
 /** Connections of a read-only device; threads come only with traffic on more than one. */
 const MAX_CONNECTIONS = 4;
-const DEFAULT_SECTOR_BYTES = 512;
-/** How the block layer is to treat the device: it is memory and sockets, not a disk with a head. */
-const QUEUE = { scheduler: "none", maxSectorsKb: 1024, readAheadKb: 1024 } as const;
-/** An abandoned daemon has nothing to write back. */
-const ABANDON_MS = 5000;
-
 /** @throws {Error} if it fails; nothing is left behind then */
 export function attachNbd(request: AttachRequest): Attached {
-  const device = namedDevice(request);
+  const device = namedDevice(request.command);
   requireNbd();
   if (device?.kind === "loop") requireLoop();
   using control = new NbdControl();
@@ -40,7 +42,7 @@ export function attachNbd(request: AttachRequest): Attached {
     : 1;
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
-  const job = jobFor(request, { transport: "nbd", sockets: count, keptOpen: 1, threads: count });
+  const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
   const launched = launchDaemon(job, [...pairs.map(([, end]) => end), duplicate(control.fd)]);
   try {
     const ready = readyAnswer(launched, request);
@@ -52,20 +54,6 @@ export function attachNbd(request: AttachRequest): Attached {
     waitUntilGone(launched.process, ABANDON_MS);
     throw error;
   }
-}
-
-/** The device that was named, if it is one that can be used and looks free. */
-function namedDevice({ command }: AttachRequest): DeviceName | undefined {
-  if (command.device === undefined) return undefined;
-  const device = resolveDevice(command.device);
-  if (device.kind === "nbd") {
-    if (nbdDevice(device.index)?.connected) throw new SystemError("open", EBUSY, device.path);
-    return device;
-  }
-  if (device.kind !== "loop") throw new SystemError("open", ENODEV, device.path);
-  const name = device.path.slice("/dev/".length);
-  if (loopBackingPath(name) !== undefined) throw new SystemError("open", EBUSY, device.path);
-  return device;
 }
 
 interface Setup {
@@ -80,7 +68,7 @@ interface Setup {
 function configure(setup: Setup): Attached {
   const { request, launched, ready, control, device, kernelEnds } = setup;
   const sectorBytes = request.command.sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
-  const sizeBytes = wholeSectors(setup, sectorBytes);
+  const sizeBytes = wholeSectors(request, ready, sectorBytes);
   const backend = backendOf(ready.format, request.imagePath);
   const { index } = control.connect({
     ...(device?.kind === "nbd" ? { index: device.index } : {}),
@@ -107,21 +95,6 @@ function configure(setup: Setup): Attached {
     control.disconnect(index);
     throw error;
   }
-}
-
-/** The kernel's size of the device. What does not fill a sector is not accessible, as in losetup. */
-function wholeSectors({ request, ready }: Setup, sectorBytes: number): number {
-  const rest = ready.sizeBytes % sectorBytes;
-  if (rest === ready.sizeBytes) {
-    throw new RangeError(`the virtual disk is smaller than a sector of ${sectorBytes} bytes`);
-  }
-  if (rest > 0) {
-    complain(
-      `${request.command.file}: warning: the disk does not end with a whole ${sectorBytes}-byte ` +
-        `sector; its last ${rest} bytes are ignored`,
-    );
-  }
-  return ready.sizeBytes - rest;
 }
 
 interface Connected {

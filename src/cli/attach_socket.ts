@@ -8,7 +8,13 @@ import { EADDRINUSE, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny, linkStatus, removeFile } from "../sys/files.ts";
 import { type Fd } from "../sys/files.ts";
 import { isListening, listenUnix } from "../sys/sockets.ts";
-import { type Attached, type AttachRequest, jobFor, readyAnswer, stateFor } from "./attach.ts";
+import {
+  type Attached,
+  type AttachRequest,
+  jobFor,
+  readyAnswer,
+  stateFor,
+} from "./attach_common.ts";
 import { absolutePath } from "./device_names.ts";
 
 /** Most threads that serve clients; each costs some 20 MB once it is needed. */
@@ -30,7 +36,6 @@ function serve(request: AttachRequest, path: string, listener: Fd): Attached {
   const job = jobFor(request, {
     transport: "socket",
     sockets: 1,
-    keptOpen: 0,
     threads: Math.min(MAX_THREADS, navigator.hardwareConcurrency),
     socketPath: path,
   });

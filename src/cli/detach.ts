@@ -8,10 +8,9 @@
  */
 import { isRunning, signalProcess, waitUntilGone } from "../daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
-import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
+import { detachLoop, loopBackingPath, loopNumber } from "../kernel/loop.ts";
 import { NbdControl } from "../kernel/nbd.ts";
-import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
-import { nodePath } from "../kernel/block_devices.ts";
+import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { EBUSY, ENODEV, ENXIO, SystemError } from "../sys/errno.ts";
 import { removeFile } from "../sys/files.ts";
@@ -20,8 +19,9 @@ import { SIGINT } from "../sys/signals.ts";
 import { backendOf, isOwnBackend } from "./backend.ts";
 import { reasonOf } from "./command_error.ts";
 import { complain } from "./console.ts";
-import { disconnectDead } from "./reap.ts";
-import { type DeviceName, isOn, resolveDevice } from "./device_names.ts";
+import { disconnectDead } from "./dead_devices.ts";
+import { isDeadDevice } from "./dead_devices.ts";
+import { baseName, type DeviceName, isOn, resolveDevice } from "./device_names.ts";
 
 /** How long a daemon may take to write everything back. */
 const FLUSH_MS = 10 * 60_000;
@@ -73,64 +73,58 @@ function detachNamed(device: DeviceName, states: StateStore): void {
 
 function detachState(state: AttachState, states: StateStore): void {
   if (isStale(state)) return cleanUp(state, states);
-  if (state.nbdIndex === undefined) endSocket(state);
-  else detachDevice(state, state.nbdIndex);
+  if (state.transport === "socket") endSocket(state);
+  else detachDevice(state);
 }
 
 function endSocket(state: AttachState): void {
   signalProcess(state, SIGINT);
-  waitForDaemon(state, FLUSH_MS);
+  waitForDaemon(state);
 }
 
-function detachDevice(state: AttachState, index: number): void {
+function detachDevice(state: AttachState): void {
   const isUsed = deviceUsers(state.device).length > 0;
-  askToGo(state, index);
-  if (isUsed) return;
-  if (waitUntilGone(state, LOOK_MS)) return;
-  if (nbdDevice(index)?.connected && !isLastClosed(state)) {
+  askToGo(state);
+  if (isUsed || waitUntilGone(state, LOOK_MS)) return;
+  if (isAttached(state)) {
     complain(`${state.device}: warning: still open; it is detached when its last user closes it`);
-    return;
+  } else {
+    waitForDaemon(state);
   }
-  waitForDaemon(state, FLUSH_MS);
 }
 
-/** Whether the device has let go of its daemon, which then only has to write back. */
-function isLastClosed(state: AttachState): boolean {
-  return state.device.startsWith("/dev/loop") &&
-    loopBackingPath(state.device.slice("/dev/".length)) === undefined;
+/** Whether the device still has its daemon, which otherwise only has to write back. */
+function isAttached({ device, nbdIndex }: AttachState): boolean {
+  if (loopNumber(device) !== undefined) return loopBackingPath(baseName(device)) !== undefined;
+  return nbdIndex !== undefined && nbdDevice(nbdIndex)?.connected === true;
 }
 
 /** Has the device go with its last close, which may be ours, now. */
-function askToGo(state: AttachState, index: number): void {
-  const node = nodePath(nbdName(index));
-  if (state.device !== node) return detachLoop(state.device);
+function askToGo(state: AttachState): void {
+  const { device, nbdIndex } = state;
+  if (loopNumber(device) !== undefined || nbdIndex === undefined) return detachLoop(device);
   using control = new NbdControl();
-  control.detachLazily(index, { backend: backendOf(state.format, state.image), node });
+  const backend = backendOf(state.format, state.image);
+  control.detachLazily(nbdIndex, { backend, node: device });
 }
 
-function waitForDaemon(state: AttachState, timeoutMs: number): void {
-  if (waitUntilGone(state, timeoutMs)) return;
+function waitForDaemon(state: AttachState): void {
+  if (waitUntilGone(state, FLUSH_MS)) return;
   throw new Error(`its daemon (pid ${state.pid}) has not ended`);
 }
 
 /** A killed daemon leaves a device that only fails, and a state file: both go. */
 function cleanUp(state: AttachState, states: StateStore): void {
-  if (state.nbdIndex === undefined) {
+  if (state.transport === "socket") {
     if (!isListening(state.device)) removeFile(state.device);
-  } else {
-    cleanUpDevice(state, state.nbdIndex);
+  } else if (isDeadDevice(state)) {
+    if (loopNumber(state.device) !== undefined) tryToDetachLoop(state.device);
+    if (state.nbdIndex !== undefined) disconnectDead(state.nbdIndex);
   }
   states.remove(state);
 }
 
-function cleanUpDevice(state: AttachState, index: number): void {
-  const device = nbdDevice(index);
-  if (state.device !== device?.path) tryToDetachLoop(state.device, device?.path);
-  disconnectDead(index);
-}
-
-function tryToDetachLoop(path: string, below: string | undefined): void {
-  if (below === undefined || loopBackingPath(path.slice("/dev/".length)) !== below) return;
+function tryToDetachLoop(path: string): void {
   try {
     detachLoop(path);
   } catch (error) {
@@ -158,7 +152,7 @@ function detachWithoutState(index: number, path: string): void {
 export function detachLazily(device: string, runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const state = states.all().find((candidate) => candidate.device === device);
-  if (state?.nbdIndex === undefined || !isRunning(state)) return 1;
-  askToGo(state, state.nbdIndex);
+  if (state === undefined || !isRunning(state)) return 1;
+  askToGo(state);
   return 0;
 }

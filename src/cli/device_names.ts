@@ -4,10 +4,11 @@
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
-import { loopNumber } from "../kernel/loop.ts";
-import { nbdIndex } from "../kernel/nbd_devices.ts";
+import { loopBackingPath, loopNumber } from "../kernel/loop.ts";
+import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny, realPath } from "../sys/files.ts";
-import { SystemError } from "../sys/errno.ts";
+import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
+import type { AttachCommand } from "./command.ts";
 
 /** A device that can be set up or detached. */
 export type DeviceName =
@@ -25,6 +26,29 @@ export function resolveDevice(name: string): DeviceName {
   const index = nbdIndex(path);
   if (index !== undefined) return { kind: "nbd", path, index };
   return { kind: loopNumber(path) === undefined ? "other" : "loop", path };
+}
+
+/**
+ * The device that was named, if it is one that can be set up and looks free.
+ *
+ * @throws {SystemError} EBUSY if it is in use, ENODEV if it is no such device
+ */
+export function namedDevice(command: AttachCommand): DeviceName | undefined {
+  if (command.device === undefined) return undefined;
+  const device = resolveDevice(command.device);
+  if (device.kind !== "nbd" && device.kind !== "loop") {
+    throw new SystemError("open", ENODEV, device.path);
+  }
+  const isUsed = device.kind === "nbd"
+    ? nbdDevice(device.index)?.connected === true
+    : loopBackingPath(baseName(device.path)) !== undefined;
+  if (isUsed) throw new SystemError("open", EBUSY, device.path);
+  return device;
+}
+
+/** Last part of a path: a kernel's name for a device in /dev. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Whether a state is about this device, or about one on top of it. */

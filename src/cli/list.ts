@@ -4,15 +4,14 @@
  * @module
  */
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
-import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { ENXIO, SystemError } from "../sys/errno.ts";
 import { fileStatus, fileStatusIfAny, removeFile } from "../sys/files.ts";
 import { isListening } from "../sys/sockets.ts";
-import { isOwnBackend } from "./backend.ts";
 import { type ColumnName, LIST_COLUMNS } from "./columns.ts";
 import type { ListCommand } from "./command.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { complain, print } from "./console.ts";
+import { isDeadDevice } from "./dead_devices.ts";
 import { isOn, resolveDevice } from "./device_names.ts";
 import { formatTable } from "./table.ts";
 
@@ -47,17 +46,10 @@ function currentStates(runtimeDirectory: string | undefined): AttachState[] {
       );
       return true;
     }
-    if (state.nbdIndex === undefined && !isListening(state.device)) removeFile(state.device);
+    if (state.transport === "socket" && !isListening(state.device)) removeFile(state.device);
     store.remove(state);
     return false;
   });
-}
-
-/** Whether the daemon has left a device behind that is still ours to clean up. */
-function isDeadDevice({ nbdIndex }: AttachState): boolean {
-  if (nbdIndex === undefined) return false;
-  const device = nbdDevice(nbdIndex);
-  return device?.connected === true && isOwnBackend(device.backend);
 }
 
 function isWanted(command: ListCommand): (state: AttachState) => boolean {

@@ -116,7 +116,7 @@ export const OPTIONS = [
     argument: "required",
     label: " <name>",
     group: "format",
-    help: "how to make the device: auto, nbd or socket",
+    help: "how to make the device: auto, nbd, fuse or socket",
     extension: true,
   },
   {

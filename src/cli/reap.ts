@@ -5,10 +5,8 @@
  */
 import { Log } from "../daemon/log.ts";
 import { isStale, stateDirectory, StateStore } from "../daemon/state.ts";
-import { NbdControl } from "../kernel/nbd.ts";
-import { nbdDevice, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
-import { isOwnBackend } from "./backend.ts";
+import { disconnectDead } from "./dead_devices.ts";
 
 /**
  * What the watcher does: requests that were under way fail at once. A device that nobody uses is
@@ -25,14 +23,4 @@ export function reap(device: string, runtimeDirectory: string | undefined): numb
     states.remove(state);
   }
   return 0;
-}
-
-/** Whether the device is free afterwards. */
-export function disconnectDead(index: number): boolean {
-  const device = nbdDevice(index);
-  if (device === undefined || !device.connected) return true;
-  if (!isOwnBackend(device.backend)) return false;
-  using control = new NbdControl();
-  control.disconnect(index);
-  return waitUntilDisconnected(index);
 }

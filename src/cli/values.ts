@@ -17,11 +17,11 @@ export interface FormatNames {
 export const AUTO_FORMAT = "auto";
 
 /** How an image can become a device; `auto` leaves the choice to the attach action. */
-export type Transport = "auto" | "nbd" | "socket";
+export type Transport = "auto" | "nbd" | "fuse" | "socket";
 
-const TRANSPORTS: readonly Transport[] = ["auto", "nbd", "socket"];
+const TRANSPORTS: readonly Transport[] = ["auto", "nbd", "fuse", "socket"];
 /** Names that are taken for transports to come. */
-const PLANNED_TRANSPORTS: readonly string[] = ["fuse", "loop"];
+const PLANNED_TRANSPORTS: readonly string[] = ["loop"];
 
 /** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
 const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];

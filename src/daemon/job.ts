@@ -31,11 +31,12 @@ export interface Job {
   readonly imagePath: string;
   /** What is wanted; the format may be `auto` here. */
   readonly image: ImageRequest;
-  readonly transport: "nbd" | "socket";
-  /** How many descriptors from {@link DaemonFd.FirstSocket} on are sockets to serve. */
+  readonly transport: "nbd" | "fuse" | "socket";
+  /**
+   * How many descriptors from {@link DaemonFd.FirstSocket} on are to be served: the sockets of an
+   * nbd device, /dev/fuse, or a listening socket. Any after them only have to stay open.
+   */
   readonly sockets: number;
-  /** Descriptors after the sockets that only have to stay open. */
-  readonly keptOpen: number;
   /** Most threads to use. */
   readonly threads: number;
   /** Path of the listening socket, to be removed at the end; transport socket only. */

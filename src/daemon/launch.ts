@@ -42,7 +42,7 @@ export interface Launched {
  * @throws {SystemError} if it cannot be started, or ends without an answer
  */
 export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
-  if (job.transport === "nbd") libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+  if (job.transport !== "socket") libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
   const [jobEnd, jobStart] = pipe();
   const [readyEnd, readyStart] = pipe();
   const [lifelineEnd, lifeline] = pipe();

@@ -63,7 +63,7 @@ export async function runDaemon(runtimeDirectory: string | undefined): Promise<n
 function leaveSurroundings(job: Job): void {
   libc().chdir(cString("/"));
   libc().prctl(PR_SET_NAME, addressOf(cString("tslosetup")), 0, 0, 0);
-  if (job.transport === "nbd") tryToWrite("/proc/self/oom_score_adj", OOM_NEVER);
+  if (job.transport !== "socket") tryToWrite("/proc/self/oom_score_adj", OOM_NEVER);
 }
 
 function tryToWrite(path: string, text: string): void {
@@ -122,9 +122,19 @@ function createServer(job: Job, opened: Opened): Server {
     maySpin: navigator.hardwareConcurrency > 1,
   });
   const sockets = Array.from({ length: job.sockets }, (_, n) => DaemonFd.FirstSocket + n);
-  if (job.transport === "nbd") server.serveKernel(sockets);
-  else for (const fd of sockets) server.listen(new Fd(fd));
+  for (const fd of sockets) serveOne(server, job, fd);
   return server;
+}
+
+function serveOne(server: Server, { transport }: Job, fd: number): void {
+  switch (transport) {
+    case "nbd":
+      return server.serveKernel(fd);
+    case "fuse":
+      return server.serveFuse(fd);
+    case "socket":
+      return server.listen(new Fd(fd));
+  }
 }
 
 /** Tells the command. */

@@ -24,7 +24,7 @@ export interface AttachState extends ProcessIdentity {
   readonly version: 1;
   /** What the user calls the device: /dev/nbd0, /dev/loop0, or the path of a socket. */
   readonly device: string;
-  readonly transport: "nbd" | "socket";
+  readonly transport: "nbd" | "fuse" | "socket";
   /** Index of the nbd device, which is below /dev/loopN where there is one. */
   readonly nbdIndex?: number;
   readonly image: string;
@@ -91,8 +91,19 @@ export class StateStore {
   }
 
   #path(state: AttachState): string {
-    const name = state.nbdIndex === undefined ? `socket-${state.pid}` : `nbd${state.nbdIndex}`;
-    return `${this.#directory}/${name}${SUFFIX}`;
+    return `${this.#directory}/${fileName(state)}${SUFFIX}`;
+  }
+}
+
+/** After the kernel's device that the daemon itself serves; a socket's path would be too long. */
+function fileName({ transport, device, nbdIndex, pid }: AttachState): string {
+  switch (transport) {
+    case "nbd":
+      return `nbd${nbdIndex}`;
+    case "fuse":
+      return device.slice(device.lastIndexOf("/") + 1);
+    case "socket":
+      return `socket-${pid}`;
   }
 }
 

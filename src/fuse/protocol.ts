@@ -88,6 +88,8 @@ export const ENTRY_OUT = {
   attrValidSeconds: 24,
   attr: 40,
 } as const;
+/** struct fuse_open_in. */
+export const OPEN_IN = { flags: 0 } as const;
 /** struct fuse_open_out. */
 export const OPEN_OUT = { size: 16, handle: 0, flags: 8 } as const;
 /** FOPEN_* bits: go around the page cache, and let writes run side by side. */
@@ -99,7 +101,7 @@ export const OpenFlag = {
 /** struct fuse_read_in and fuse_write_in, whose data follows. */
 export const IO_IN = { size: 40, offset: 8, length: 16 } as const;
 /** struct fuse_write_out. */
-export const WRITE_OUT = { size: 8, length: 0 } as const;
+export const WRITE_OUT = { size: 8, length: 0, padding: 4 } as const;
 /** struct fuse_fallocate_in. */
 export const FALLOCATE_IN = { size: 32, offset: 8, length: 16, mode: 24 } as const;
 /** struct fuse_lseek_in and fuse_lseek_out. */

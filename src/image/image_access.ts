@@ -183,6 +183,26 @@ export class ImageAccess {
     }
   }
 
+  /**
+   * The next offset from `offset` on that is stored somewhere, or (a hole) that just reads as zeros;
+   * the end of the disk counts as a hole, as in lseek(2). Reads metadata, waiting for it.
+   *
+   * @returns -1 if nothing stored follows
+   */
+  seek(offset: number, { wantHole }: { wantHole: boolean }): number {
+    const mapping = this.#mappingAt(0);
+    this.setMayBlock(true);
+    try {
+      for (let at = offset; at < this.sizeBytes; at += mapping.lengthBytes) {
+        this.image.map(this.window.startBytes + at, this.sizeBytes - at, mapping);
+        if ((mapping.kind === Extent.Zero) === wantHole) return at;
+      }
+      return wantHole ? this.sizeBytes : -1;
+    } finally {
+      this.setMayBlock(false);
+    }
+  }
+
   /** Frees a range of a writable disk, if its driver and file system can; else does nothing. */
   discard(offset: number, lengthBytes: number): void {
     this.image.discard?.(this.window.startBytes + offset, lengthBytes);

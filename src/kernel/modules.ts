@@ -37,9 +37,7 @@ export class KernelFeatureError extends Error {
  */
 export function requireNbd(): void {
   requireSysfs();
-  if (hasNbd()) return;
-  loadModule("nbd");
-  if (!hasNbd()) {
+  if (!canUseNbd()) {
     throw new KernelFeatureError(
       "nbd",
       "this kernel has no nbd driver, and modprobe could not load it; --socket works without",
@@ -62,6 +60,13 @@ export function requireLoop(): void {
       "this kernel has no loop driver, and modprobe could not load it",
     );
   }
+}
+
+/** Whether the kernel has the nbd driver, loading its module if need be. */
+export function canUseNbd(): boolean {
+  if (hasNbd()) return true;
+  loadModule("nbd");
+  return hasNbd();
 }
 
 /** Whether the nbd driver can be reached. Asking for its netlink family makes the kernel load it. */

@@ -6,7 +6,10 @@
  *
  * @module
  */
+import { FuseChannel } from "../fuse/fuse_channel.ts";
+import { FuseTree } from "../fuse/fuse_tree.ts";
 import type { ImageAccess } from "../image/image_access.ts";
+import { setNonBlocking } from "../sys/files.ts";
 import { POLLERR, POLLHUP, POLLIN, PollSet } from "../sys/poll.ts";
 import { completionSignal, SignalReader } from "../sys/signals.ts";
 import { SlowLane } from "../sys/slow_lane.ts";
@@ -85,6 +88,13 @@ export class ServeLoop {
     this.#channels.push(new NbdChannel(fd, this.#executor, this.description));
   }
 
+  /** Serves a FUSE session, whose file has the image's path. */
+  addFuse(fd: number, imagePath: string): void {
+    setNonBlocking(fd);
+    const tree = new FuseTree(imagePath, this.#context.access);
+    this.#channels.push(new FuseChannel(fd, this.#executor, tree));
+  }
+
   /** Ends all channels: what has been taken is answered first. */
   finishChannels(): void {
     for (const channel of this.#channels) channel.finish();
@@ -107,7 +117,7 @@ export class ServeLoop {
         fruitless++;
       } else {
         if (fruitless > 0) this.#spin.gaveUp();
-        this.#sleep();
+        if (!this.#stopped) this.#sleep();
         fruitless = 0;
       }
     }

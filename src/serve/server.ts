@@ -88,12 +88,16 @@ export class Server {
     this.#loop.addSource({ fd: listener.number, onReadable: () => this.#accept(listener.number) });
   }
 
-  /** Serves sockets whose other ends the kernel's nbd driver has. */
-  serveKernel(sockets: readonly number[]): void {
-    for (const fd of sockets) {
-      this.#silent.add(fd);
-      this.#loop.addSource({ fd, onReadable: () => this.#kernelSpoke(fd) });
-    }
+  /** Serves a socket whose other end the kernel's nbd driver has. */
+  serveKernel(fd: number): void {
+    this.#silent.add(fd);
+    this.#loop.addSource({ fd, onReadable: () => this.#assign(Control.AddKernelSocket, fd) });
+  }
+
+  /** Serves a FUSE session: descriptor of /dev/fuse whose file system has been mounted. */
+  serveFuse(fd: number): void {
+    this.#shared.addConnection(0);
+    this.#loop.addFuse(fd, this.#options.imagePath);
   }
 
   /** Serves until nobody is left who could ask for anything: see {@link Server.stopListening}. */
@@ -127,10 +131,6 @@ export class Server {
       if (this.#connections >= MAX_CONNECTIONS) libc().close(fd);
       else this.#assign(Control.AddClient, fd);
     }
-  }
-
-  #kernelSpoke(fd: number): void {
-    this.#assign(Control.AddKernelSocket, fd);
   }
 
   #assign(what: Control, fd: number): void {

@@ -19,6 +19,8 @@ export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 
+const F_GETFL = 3;
+const F_SETFL = 4;
 const SEEK_END = 2;
 const PATH_MAX = 4096;
 
@@ -58,6 +60,16 @@ export class Fd implements Disposable {
  */
 export function openFile(path: string, flags: number, mode = 0o600): Fd {
   return new Fd(checked(libc().open(cString(path), flags | O_CLOEXEC, mode), "open", path));
+}
+
+/**
+ * Has reads and writes fail with EAGAIN rather than wait.
+ *
+ * @throws {SystemError} as fcntl(2)
+ */
+export function setNonBlocking(fd: number): void {
+  const flags = checked(libc().fcntl(fd, F_GETFL, 0), "fcntl");
+  checked(libc().fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl");
 }
 
 /** What statx(2) tells of a file. */

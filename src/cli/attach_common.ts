@@ -1,0 +1,108 @@
+/**
+ * The parts of setting up a device that all transports share.
+ *
+ * @module
+ */
+import type { Job, Ready } from "../daemon/job.ts";
+import type { Launched } from "../daemon/launch.ts";
+import type { AttachState, StateStore } from "../daemon/state.ts";
+import { RAW } from "../image/registry.ts";
+import { fileStatus } from "../sys/files.ts";
+import type { AttachCommand } from "./command.ts";
+import { CommandError } from "./command_error.ts";
+import { complain } from "./console.ts";
+
+export const DEFAULT_SECTOR_BYTES = 512;
+/** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
+export const QUEUE = { scheduler: "none", maxSectorsKb: 1024, readAheadKb: 1024 } as const;
+/** How long an abandoned daemon may take to end; it has nothing to write back. */
+export const ABANDON_MS = 5000;
+
+/** A device that is ready for use. */
+export interface Attached {
+  /** What `--show` prints. */
+  readonly shown: string;
+}
+
+/** What a transport needs to attach an image. */
+export interface AttachRequest {
+  readonly command: AttachCommand;
+  /** Absolute path of the image. */
+  readonly imagePath: string;
+  readonly states: StateStore;
+}
+
+/** The daemon's part of a request. */
+export function jobFor(
+  { command, imagePath }: AttachRequest,
+  transport: Pick<Job, "transport" | "sockets" | "threads" | "socketPath">,
+): Job {
+  return {
+    imagePath,
+    image: {
+      format: command.format ?? RAW.name,
+      readOnly: command.readOnly,
+      offsetBytes: command.offsetBytes,
+      sizeLimitBytes: command.sizeLimitBytes,
+    },
+    ...transport,
+  };
+}
+
+/**
+ * The daemon's good answer; its warnings go to standard error.
+ *
+ * @throws {CommandError} with its reason, if it has refused
+ */
+export function readyAnswer(launched: Launched, { command }: AttachRequest): Ready {
+  const { answer } = launched;
+  if (!answer.ok) throw new CommandError(answer.message);
+  if (answer.sizeBytes === 0) throw new CommandError("the virtual disk is empty");
+  for (const warning of answer.warnings) complain(`${command.file}: warning: ${warning}`);
+  return answer;
+}
+
+/** The state file's content for a device that has been set up. */
+export function stateFor(
+  { command, imagePath }: AttachRequest,
+  launched: Launched,
+  ready: Ready,
+  device: Pick<AttachState, "device" | "transport" | "nbdIndex" | "sizeBytes">,
+): AttachState {
+  const status = fileStatus(imagePath);
+  return {
+    version: 1,
+    ...launched.process,
+    ...device,
+    image: imagePath,
+    imageDevice: [status.deviceMajor, status.deviceMinor],
+    imageInode: status.inode,
+    format: ready.format,
+    readOnly: ready.readOnly,
+    offsetBytes: command.offsetBytes,
+    sizeLimitBytes: command.sizeLimitBytes,
+  };
+}
+
+/**
+ * The kernel's size of a device. What does not fill a sector is not accessible, as in losetup.
+ *
+ * @throws {RangeError} if the disk is smaller than a sector
+ */
+export function wholeSectors(
+  { command }: AttachRequest,
+  ready: Ready,
+  sectorBytes: number,
+): number {
+  const rest = ready.sizeBytes % sectorBytes;
+  if (rest === ready.sizeBytes) {
+    throw new RangeError(`the virtual disk is smaller than a sector of ${sectorBytes} bytes`);
+  }
+  if (rest > 0) {
+    complain(
+      `${command.file}: warning: the disk does not end with a whole ${sectorBytes}-byte sector; ` +
+        `its last ${rest} bytes are ignored`,
+    );
+  }
+  return ready.sizeBytes - rest;
+}

@@ -1,0 +1,93 @@
+/**
+ * Attaching an image to a loop device where the kernel has no nbd: the virtual disk is the only file
+ * of a FUSE file system that is mounted nowhere.
+ *
+ *     image ── daemon ══ /dev/fuse ══ file ── /dev/loopN, direct I/O
+ *
+ * The loop device holds the file, the file the file system, and the file system the daemon: when the
+ * loop device is detached, by whatever tool, all of it goes.
+ *
+ * @module
+ */
+import type { Ready } from "../daemon/job.ts";
+import { launchDaemon, type Launched } from "../daemon/launch.ts";
+import { waitUntilGone } from "../daemon/processes.ts";
+import { diskSizeBytes } from "../kernel/block_devices.ts";
+import { mountDetached, openFuseDevice, openInMount } from "../kernel/fuse_mount.ts";
+import { attachLoop, detachLoop } from "../kernel/loop.ts";
+import { requireLoop } from "../kernel/modules.ts";
+import { tuneQueue } from "../kernel/nbd_devices.ts";
+import { showPartitions } from "../kernel/partitions.ts";
+import { EINVAL, SystemError } from "../sys/errno.ts";
+import { type Fd } from "../sys/files.ts";
+import {
+  ABANDON_MS,
+  type Attached,
+  type AttachRequest,
+  DEFAULT_SECTOR_BYTES,
+  jobFor,
+  QUEUE,
+  readyAnswer,
+  stateFor,
+  wholeSectors,
+} from "./attach_common.ts";
+import { baseName, namedDevice } from "./device_names.ts";
+
+const FILE_SYSTEM_TYPE = "tslosetup";
+
+/** @throws {Error} if it fails; nothing is left behind then */
+export function attachFuse(request: AttachRequest): Attached {
+  const device = namedDevice(request.command);
+  if (device?.kind === "nbd") throw new SystemError("open", EINVAL, device.path);
+  requireLoop();
+  const fuse = openFuseDevice();
+  using root = mountDetached(fuse, FILE_SYSTEM_TYPE);
+  const job = jobFor(request, { transport: "fuse", sockets: 1, threads: 1 });
+  // From here on only the daemon has the device: if it dies, the file system does.
+  const launched = launchDaemon(job, [fuse]);
+  try {
+    const ready = readyAnswer(launched, request);
+    using file = openInMount(root, request.imagePath.slice(1), ready);
+    return configure(request, { launched, ready, file, device: device?.path });
+  } catch (error) {
+    root.close();
+    launched.abandon();
+    waitUntilGone(launched.process, ABANDON_MS);
+    throw error;
+  }
+}
+
+interface Setup {
+  readonly launched: Launched;
+  readonly ready: Ready;
+  readonly file: Fd;
+  readonly device: string | undefined;
+}
+
+function configure(request: AttachRequest, { launched, ready, file, device }: Setup): Attached {
+  const { partScan, sectorSizeBytes = DEFAULT_SECTOR_BYTES } = request.command;
+  wholeSectors(request, ready, sectorSizeBytes);
+  const path = attachLoop({
+    ...(device === undefined ? {} : { device }),
+    backingPath: `/proc/self/fd/${file.number}`,
+    readOnly: ready.readOnly,
+    directIo: true,
+    partScan,
+    sectorSizeBytes,
+    label: request.imagePath,
+  });
+  try {
+    const name = baseName(path);
+    tuneQueue(name, QUEUE);
+    if (partScan) showPartitions(path);
+    const sizeBytes = diskSizeBytes(name);
+    request.states.write(
+      stateFor(request, launched, ready, { device: path, transport: "fuse", sizeBytes }),
+    );
+    launched.confirm();
+    return { shown: path };
+  } catch (error) {
+    detachLoop(path);
+    throw error;
+  }
+}

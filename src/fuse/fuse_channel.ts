@@ -1,0 +1,287 @@
+/**
+ * A FUSE session: takes requests from /dev/fuse and answers them. It has one file, the virtual disk.
+ *
+ * Each read(2) brings one request and each write(2) takes one reply: there is nothing to gather.
+ *
+ * @module
+ */
+import type { Channel } from "../serve/channel.ts";
+import type { Executor } from "../serve/executor.ts";
+import { ParkedRequest, type RequestOwner } from "../serve/parked_request.ts";
+import {
+  EAGAIN,
+  EFBIG,
+  EINTR,
+  EINVAL,
+  EIO,
+  ENOENT,
+  ENXIO,
+  EOPNOTSUPP,
+  EROFS,
+} from "../sys/errno.ts";
+import { lastErrno, libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { POLLIN } from "../sys/poll.ts";
+import type { FuseTree } from "./fuse_tree.ts";
+import { NodeRequests } from "./node_requests.ts";
+import {
+  FALLOCATE_IN,
+  FallocateMode,
+  IN_HEADER,
+  IO_IN,
+  LSEEK_IN,
+  LSEEK_OUT,
+  MAX_IO_BYTES,
+  Opcode,
+  OUT_HEADER,
+  Whence,
+  WRITE_OUT,
+} from "./protocol.ts";
+
+/** Requests taken in one turn, before other channels get theirs. */
+const REQUESTS_PER_TURN = 32;
+/** The kernel wants room for its longest write, and a header, before it hands anything out. */
+const INPUT_BYTES = MAX_IO_BYTES + 4096;
+
+/** One descriptor of a session; the kernel hands each request to just one of them. */
+export class FuseChannel implements Channel, RequestOwner {
+  idleTurns = 0;
+  readonly fd: number;
+  readonly #executor: Executor;
+  readonly #nodes: NodeRequests;
+  readonly #libc = libc();
+  readonly #input = new IoBuffer(INPUT_BYTES);
+  readonly #output = new IoBuffer(OUT_HEADER.size + MAX_IO_BYTES);
+  readonly #buffers = { input: this.#input, output: this.#output };
+  /** Requests that wait for a disk. */
+  #waiting = 0;
+  #ended = false;
+
+  // The request at hand. What it is known by goes back as it came, in two halves.
+  #opcode = 0;
+  #uniqueHigh = 0;
+  #uniqueLow = 0;
+  #offset = 0;
+  #length = 0;
+
+  /** @param fd a non-blocking descriptor of /dev/fuse */
+  constructor(fd: number, executor: Executor, tree: FuseTree) {
+    this.fd = fd;
+    this.#executor = executor;
+    this.#nodes = new NodeRequests(tree, executor.access);
+  }
+
+  get events(): number {
+    return this.#ended ? 0 : POLLIN;
+  }
+
+  get isOver(): boolean {
+    return this.#ended && this.#waiting === 0;
+  }
+
+  serve(): boolean {
+    let taken = 0;
+    while (taken < REQUESTS_PER_TURN && this.#receive()) {
+      this.#execute();
+      taken++;
+    }
+    return taken > 0;
+  }
+
+  /** Takes the next request, without waiting. The end of the file system is an error (ENODEV). */
+  #receive(): boolean {
+    if (this.#ended) return false;
+    const { address, size, view } = this.#input;
+    const count = this.#libc.read(this.fd, address, size);
+    if (count < IN_HEADER.size) {
+      if (count >= 0 || !isPassing(lastErrno())) this.#ended = true;
+      return false;
+    }
+    this.#opcode = view.getUint32(IN_HEADER.opcode, true);
+    this.#uniqueLow = view.getUint32(IN_HEADER.unique, true);
+    this.#uniqueHigh = view.getUint32(IN_HEADER.unique + 4, true);
+    return true;
+  }
+
+  #execute(): void {
+    switch (this.#opcode) {
+      case Opcode.Read:
+        return this.#read();
+      case Opcode.Write:
+        return this.#reply(this.#write());
+      case Opcode.Fsync:
+        this.#waiting++;
+        return this.#executor.flush(this.#parked());
+      case Opcode.Fallocate:
+        return this.#reply(this.#allocate());
+      case Opcode.Lseek:
+        return this.#reply(this.#seek());
+      case Opcode.Forget:
+      case Opcode.BatchForget:
+      case Opcode.Interrupt:
+        // These have no reply; what is interrupted gets its own, soon.
+        return;
+      default:
+        return this.#reply(this.#nodes.answer(this.#opcode, this.#node(), this.#buffers));
+    }
+  }
+
+  #node(): number {
+    return uint64(this.#input.view, IN_HEADER.nodeId);
+  }
+
+  /** The range of a read or write, of which only the part inside the disk counts. */
+  #parseRange(): void {
+    const { view } = this.#input;
+    const { sizeBytes } = this.#executor.access;
+    this.#offset = uint64(view, IN_HEADER.size + IO_IN.offset);
+    const asked = view.getUint32(IN_HEADER.size + IO_IN.length, true);
+    this.#length = Math.max(0, Math.min(asked, MAX_IO_BYTES, sizeBytes - this.#offset));
+  }
+
+  #read(): void {
+    this.#parseRange();
+    const at = OUT_HEADER.size;
+    try {
+      const done = this.#executor.read(this.#output, at, this.#offset, this.#length, false);
+      if (done) return this.#reply(this.#length);
+      this.#executor.park(this.#parked());
+      this.#waiting++;
+    } catch (error) {
+      this.#reply(-this.#failure("read", error));
+    }
+  }
+
+  #parked(): ParkedRequest {
+    return new ParkedRequest({
+      owner: this,
+      command: this.#opcode,
+      tagHigh: this.#uniqueHigh,
+      tagLow: this.#uniqueLow,
+      offset: this.#offset,
+      length: this.#length,
+    });
+  }
+
+  /** Length of the reply's body, or a negative error number. */
+  #write(): number {
+    const asked = this.#input.view.getUint32(IN_HEADER.size + IO_IN.length, true);
+    this.#parseRange();
+    if (this.#executor.access.readOnly) return -EROFS;
+    if (this.#length < asked) return -EFBIG;
+    try {
+      const data = IN_HEADER.size + IO_IN.size;
+      this.#executor.access.write(this.#input, data, this.#offset, this.#length);
+    } catch (error) {
+      return -this.#failure("write", error);
+    }
+    this.#output.view.setUint32(OUT_HEADER.size + WRITE_OUT.length, this.#length, true);
+    this.#output.view.setUint32(OUT_HEADER.size + WRITE_OUT.padding, 0, true);
+    return WRITE_OUT.size;
+  }
+
+  /** Discards and writes of zeros: in a file, both are holes. */
+  #allocate(): number {
+    const { view } = this.#input;
+    const { access } = this.#executor;
+    this.#offset = uint64(view, IN_HEADER.size + FALLOCATE_IN.offset);
+    this.#length = uint64(view, IN_HEADER.size + FALLOCATE_IN.length);
+    const mode = view.getUint32(IN_HEADER.size + FALLOCATE_IN.mode, true);
+    const kind = mode & ~FallocateMode.KeepSize;
+    if (access.readOnly) return -EROFS;
+    if (kind !== FallocateMode.PunchHole && kind !== FallocateMode.ZeroRange) return -EOPNOTSUPP;
+    if (this.#offset + this.#length > access.sizeBytes) return -EFBIG;
+    try {
+      const keepAllocated = kind === FallocateMode.ZeroRange;
+      const done = access.writeZeroes(this.#offset, this.#length, keepAllocated, true);
+      return done ? 0 : -EOPNOTSUPP;
+    } catch (error) {
+      return -this.#failure("fallocate", error);
+    }
+  }
+
+  #seek(): number {
+    const { view } = this.#input;
+    const { access } = this.#executor;
+    const from = uint64(view, IN_HEADER.size + LSEEK_IN.offset);
+    const whence = view.getUint32(IN_HEADER.size + LSEEK_IN.whence, true);
+    if (whence !== Whence.Data && whence !== Whence.Hole) return -EINVAL;
+    if (from >= access.sizeBytes) return -ENXIO;
+    try {
+      const found = access.seek(from, { wantHole: whence === Whence.Hole });
+      if (found < 0) return -ENXIO;
+      setUint64(this.#output.view, OUT_HEADER.size + LSEEK_OUT.offset, found);
+      return LSEEK_OUT.size;
+    } catch (error) {
+      return -this.#failure("lseek", error);
+    }
+  }
+
+  #failure(what: string, error: unknown): number {
+    return this.#executor.failure(what, this.#offset, this.#length, error);
+  }
+
+  /** Sends a reply whose body of `result` bytes is in place, or the error `-result`. */
+  #reply(result: number): void {
+    const { address, view } = this.#output;
+    const length = OUT_HEADER.size + Math.max(0, result);
+    view.setUint32(OUT_HEADER.length, length, true);
+    view.setInt32(OUT_HEADER.error, Math.min(0, result), true);
+    view.setUint32(OUT_HEADER.unique, this.#uniqueLow, true);
+    view.setUint32(OUT_HEADER.unique + 4, this.#uniqueHigh, true);
+    // A failure means that nobody waits for the reply any more.
+    this.#libc.write(this.fd, address, length);
+  }
+
+  resume(parked: ParkedRequest): boolean {
+    this.#opcode = parked.command;
+    this.#uniqueHigh = parked.tagHigh;
+    this.#uniqueLow = parked.tagLow;
+    this.#offset = parked.offset;
+    this.#length = parked.length;
+    if (parked.command === Opcode.Fsync) this.#reply(parked.error === 0 ? 0 : -EIO);
+    else if (!this.#readAgain(parked)) return true;
+    this.#waiting--;
+    return true;
+  }
+
+  /** False if the read has to wait once more. */
+  #readAgain(parked: ParkedRequest): boolean {
+    try {
+      if (this.#executor.readAgain(parked, this.#output, OUT_HEADER.size)) {
+        this.#reply(parked.length);
+        return true;
+      }
+      this.#executor.park(parked);
+      return false;
+    } catch (error) {
+      this.#reply(-this.#failure("read", error));
+      return true;
+    }
+  }
+
+  /** Nothing is kept back: each reply is sent at once. */
+  send(): void {}
+
+  finish(): void {
+    this.#ended = true;
+  }
+
+  close(): void {
+    this.#libc.close(this.fd);
+  }
+}
+
+/** ENOENT: the request was given up before it could be read. */
+function isPassing(errno: number): boolean {
+  return errno === EAGAIN || errno === EINTR || errno === ENOENT;
+}
+
+function uint64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+function setUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
