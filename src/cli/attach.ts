@@ -13,7 +13,7 @@ import { attachFuse } from "./attach_fuse.ts";
 import { attachNbd } from "./attach_nbd.ts";
 import { attachSocket } from "./attach_socket.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
-import { print } from "./console.ts";
+import { complain, print } from "./console.ts";
 import { resolveDevice } from "./device_names.ts";
 
 /**
@@ -46,8 +46,18 @@ function transportFor(command: AttachCommand): (request: AttachRequest) => Attac
     case "nbd":
       return attachNbd;
     case "auto":
-      return isNbdName(command.device) || canUseNbd() ? attachNbd : attachFuse;
+      return chooseTransport(command);
   }
+}
+
+function chooseTransport({ device, verbose }: AttachCommand): typeof attachNbd {
+  const why = isNbdName(device)
+    ? "transport nbd: an nbd device was named"
+    : canUseNbd()
+    ? "transport nbd: the kernel has it"
+    : undefined;
+  if (verbose) complain(why ?? "transport fuse: the kernel has no nbd");
+  return why === undefined ? attachFuse : attachNbd;
 }
 
 function isNbdName(device: string | undefined): boolean {

@@ -37,6 +37,8 @@ export interface AttachCommand {
   readonly sectorSizeBytes: number | undefined;
   /** Canonical name, or `auto`; undefined is RAW, by default. */
   readonly format: string | undefined;
+  /** Whether to say which transport was taken, and why. */
+  readonly verbose: boolean;
   /** `socket` exactly if there is a {@link socketPath}. */
   readonly transport: Transport;
   readonly socketPath: string | undefined;
@@ -57,6 +59,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     find: operands.device === undefined && socketPath === undefined,
     show: seen.has("show"),
     readOnly: seen.has("read-only"),
+    verbose: seen.has("verbose"),
     partScan: seen.has("partscan"),
     offsetBytes: settings.offsetBytes,
     sizeLimitBytes: settings.sizeLimitBytes,

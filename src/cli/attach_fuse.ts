@@ -13,7 +13,12 @@ import type { Ready } from "../daemon/job.ts";
 import { launchDaemon, type Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import { diskSizeBytes } from "../kernel/block_devices.ts";
-import { mountDetached, openFuseDevice, openInMount } from "../kernel/fuse_mount.ts";
+import {
+  cloneFuseDevice,
+  mountDetached,
+  openFuseDevice,
+  openInMount,
+} from "../kernel/fuse_mount.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
@@ -33,6 +38,8 @@ import {
 } from "./attach_common.ts";
 import { baseName, namedDevice } from "./device_names.ts";
 
+/** Most threads that share a session; all but one start only under load. */
+const MAX_THREADS = 4;
 const FILE_SYSTEM_TYPE = "tslosetup";
 
 /** @throws {Error} if it fails; nothing is left behind then */
@@ -42,9 +49,11 @@ export function attachFuse(request: AttachRequest): Attached {
   requireLoop();
   const fuse = openFuseDevice();
   using root = mountDetached(fuse, FILE_SYSTEM_TYPE);
-  const job = jobFor(request, { transport: "fuse", sockets: 1, threads: 1 });
+  const threads = Math.min(MAX_THREADS, navigator.hardwareConcurrency);
+  const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
+  const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
   // From here on only the daemon has the device: if it dies, the file system does.
-  const launched = launchDaemon(job, [fuse]);
+  const launched = launchDaemon(job, [fuse, ...clones]);
   try {
     const ready = readyAnswer(launched, request);
     using file = openInMount(root, request.imagePath.slice(1), ready);

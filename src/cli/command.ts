@@ -28,6 +28,8 @@ export type Command =
   | AttachCommand
   | { readonly kind: "detach"; readonly devices: readonly string[] }
   | { readonly kind: "detachAll" }
+  /** Make a device as large as its image is by now. */
+  | { readonly kind: "resize"; readonly device: string }
   | ListCommand
   /** Print the first free device. */
   | { readonly kind: "find" }
@@ -66,7 +68,12 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
   const { seen } = settings;
   const operands = settings.operands.map(({ word }) => word);
   if (seen.has("detach")) {
-    return { kind: "detach", devices: [...settings.detachDevices, ...operands] };
+    return { kind: "detach", devices: [...settings.actionDevices, ...operands] };
+  }
+  if (seen.has("set-capacity")) {
+    const [device = "", ...excess] = [...settings.actionDevices, ...operands];
+    refuseOperands(excess);
+    return { kind: "resize", device };
   }
   if (seen.has("find")) {
     return operands.length === 0 ? { kind: "find" } : findCommand(settings, formats);

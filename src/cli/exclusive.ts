@@ -9,8 +9,8 @@ import { UsageError } from "./usage_error.ts";
 
 /** In each row every option excludes every other; the error names the row in its order. */
 export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
-  ["detach-all", "detach", "find", "associated"],
-  ["detach-all", "detach", "find", "list"],
+  ["detach-all", "set-capacity", "detach", "find", "associated"],
+  ["detach-all", "set-capacity", "detach", "find", "list"],
   // A socket is not a block device: there is none to find, to scan, or to give a sector size.
   ["socket", "find"],
   ["socket", "partscan"],

@@ -2,8 +2,8 @@
  * Every option there is, once: the parser, the exclusivity table and `--help` all read this.
  *
  * losetup's own options keep its names, letters and words (losetup 2.38.1, `losetup --help`), in the
- * order of its help. `-d` differs: there its argument is required, in losetup 2.42 it has none and
- * the devices are operands. With an optional argument both grammars are understood.
+ * order of its help. `-c` and `-d` differ: there their argument is required, in losetup 2.42 they
+ * have none and the devices are operands. With an optional argument both grammars are understood.
  *
  * @module
  */
@@ -20,6 +20,14 @@ export interface OptionRow extends OptionSpec {
 }
 
 export const OPTIONS = [
+  {
+    long: ["set-capacity"],
+    short: "c",
+    argument: "optional",
+    label: " <device>",
+    group: "action",
+    help: "resize the device",
+  },
   {
     long: ["detach"],
     short: "d",
@@ -127,6 +135,14 @@ export const OPTIONS = [
     group: "format",
     help: "serve NBD on a Unix socket instead of a device",
     extension: true,
+  },
+  {
+    long: ["verbose"],
+    short: "v",
+    argument: "none",
+    label: "",
+    group: "output",
+    help: "say how the device is made",
   },
   {
     long: ["list"],

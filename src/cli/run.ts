@@ -45,6 +45,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./detach.ts")).detach(command.devices, runtimeDirectory);
     case "detachAll":
       return (await import("./detach.ts")).detachAll(runtimeDirectory);
+    case "resize":
+      return (await import("./resize.ts")).resize(command.device, runtimeDirectory);
     case "list":
       return (await import("./list.ts")).list(command, runtimeDirectory);
     case "status":

@@ -31,10 +31,10 @@ export interface Settings {
   readonly socketPath: string | undefined;
   /** The file of `-j`. */
   readonly associatedFile: string | undefined;
-  /** Devices attached to a `-d`. */
-  readonly detachDevices: readonly string[];
-  /** How the last `-d` without a device of its own was spelled. */
-  readonly detachSpelling: string | undefined;
+  /** Devices attached to a `-d` or `-c`. */
+  readonly actionDevices: readonly string[];
+  /** How the last `-d` or `-c` without a device of its own was spelled. */
+  readonly bareAction: string | undefined;
 }
 
 /** `--help` and `--version` end the reading. */
@@ -63,7 +63,7 @@ export function readSettings(args: readonly string[], formats: FormatNames): Set
     takeOption(draft, token, formats);
     draft.seen.add(name);
   }
-  requireDetachDevice(draft);
+  requireActionDevice(draft);
   return draft;
 }
 
@@ -79,8 +79,8 @@ function emptyDraft(): Draft {
     transport: undefined,
     socketPath: undefined,
     associatedFile: undefined,
-    detachDevices: [],
-    detachSpelling: undefined,
+    actionDevices: [],
+    bareAction: undefined,
   };
 }
 
@@ -92,13 +92,13 @@ function takeOption(
 ): void {
   const name = token.option.long[0];
   if (name === "find" && token.endsWord) draft.wordsAfterFind.add(token.wordIndex + 1);
-  else if (name === "detach") takeDetach(draft, token);
+  else if (name === "detach" || name === "set-capacity") takeAction(draft, token);
   else if (token.value !== undefined) takeValue(draft, { name, value: token.value, formats });
 }
 
-function takeDetach(draft: Draft, { value, spelling }: OptionToken<unknown>): void {
-  if (value === undefined) draft.detachSpelling = spelling;
-  else draft.detachDevices.push(value);
+function takeAction(draft: Draft, { value, spelling }: OptionToken<unknown>): void {
+  if (value === undefined) draft.bareAction = spelling;
+  else draft.actionDevices.push(value);
 }
 
 interface GivenValue {
@@ -149,8 +149,8 @@ export function agreeing<T extends string>(
   throw new UsageError(`conflicting arguments for --${name}: '${earlier}' and '${value}'`);
 }
 
-/** `-d` takes its devices from the operands too, but there has to be one. */
-function requireDetachDevice({ detachSpelling, detachDevices, operands }: Settings): void {
-  if (detachSpelling === undefined) return;
-  if (detachDevices.length + operands.length === 0) throw missingArgument(detachSpelling);
+/** `-d` and `-c` take their devices from the operands too, but there has to be one. */
+function requireActionDevice({ bareAction, actionDevices, operands }: Settings): void {
+  if (bareAction === undefined) return;
+  if (actionDevices.length + operands.length === 0) throw missingArgument(bareAction);
 }

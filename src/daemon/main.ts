@@ -19,7 +19,7 @@ import { Fd, readText, removeFile, writeAttribute, writeText } from "../sys/file
 import { SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
-import { daemonSignals, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
+import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { type Answer, DaemonFd, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./launch.ts";
 import { Log } from "./log.ts";
@@ -122,18 +122,18 @@ function createServer(job: Job, opened: Opened): Server {
     maySpin: navigator.hardwareConcurrency > 1,
   });
   const sockets = Array.from({ length: job.sockets }, (_, n) => DaemonFd.FirstSocket + n);
-  for (const fd of sockets) serveOne(server, job, fd);
+  serve(server, job.transport, sockets);
   return server;
 }
 
-function serveOne(server: Server, { transport }: Job, fd: number): void {
+function serve(server: Server, transport: Job["transport"], fds: readonly number[]): void {
   switch (transport) {
     case "nbd":
-      return server.serveKernel(fd);
+      return fds.forEach((fd) => server.serveKernel(fd));
     case "fuse":
-      return server.serveFuse(fd);
+      return server.serveFuse(fds);
     case "socket":
-      return server.listen(new Fd(fd));
+      return fds.forEach((fd) => server.listen(new Fd(fd)));
   }
 }
 
@@ -156,18 +156,32 @@ function watchLifeline(server: Server): void {
 
 /**
  * SIGTERM is a lazy detach, for at shutdown it comes before the file system is unmounted. SIGINT
- * ends a socket at once; a device has to be disconnected instead.
+ * ends a socket at once; a device has to be disconnected instead. SIGHUP: look at the image's size.
  */
 function watchSignals(server: Server, job: Job, states: StateStore): void {
   const signals = new SignalReader(daemonSignals().filter((signal) => signal <= SIGTERM));
   const isSocket = job.transport === "socket";
   server.watch(signals.fd, () => {
     for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
-      if (signal === SIGINT && isSocket) server.finish();
+      if (signal === SIGHUP) refreshSize(server, job, states);
+      else if (signal === SIGINT && isSocket) server.finish();
       else if (signal === SIGTERM && isSocket) endSocket(server, job);
       else if (signal === SIGTERM) detachOwnDevice(states);
     }
   });
+}
+
+/** The state file tells the command that asked for it which size was found. */
+function refreshSize(server: Server, job: Job, states: StateStore): void {
+  const state = states.ofProcess(libc().getpid());
+  if (state === undefined) return;
+  try {
+    server.refreshSize();
+  } catch (error) {
+    new Log(job.imagePath).error(error instanceof Error ? error.message : String(error));
+  }
+  const { sizeBytes } = server.description;
+  states.write({ ...state, sizeBytes, sizeChecks: (state.sizeChecks ?? 0) + 1 });
 }
 
 function endSocket(server: Server, job: Job): void {

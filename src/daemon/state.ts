@@ -37,6 +37,8 @@ export interface AttachState extends ProcessIdentity {
   readonly sizeBytes: number;
   readonly offsetBytes: number;
   readonly sizeLimitBytes: number;
+  /** How often the daemon was asked to look at the image's size. */
+  readonly sizeChecks?: number;
 }
 
 /** Where this user's state files are. */

@@ -32,6 +32,7 @@ import {
   LSEEK_IN,
   LSEEK_OUT,
   MAX_IO_BYTES,
+  NOTIFY_INVAL_INODE,
   Opcode,
   OUT_HEADER,
   Whence,
@@ -48,6 +49,7 @@ export class FuseChannel implements Channel, RequestOwner {
   idleTurns = 0;
   readonly fd: number;
   readonly #executor: Executor;
+  readonly #tree: FuseTree;
   readonly #nodes: NodeRequests;
   readonly #libc = libc();
   readonly #input = new IoBuffer(INPUT_BYTES);
@@ -68,6 +70,7 @@ export class FuseChannel implements Channel, RequestOwner {
   constructor(fd: number, executor: Executor, tree: FuseTree) {
     this.fd = fd;
     this.#executor = executor;
+    this.#tree = tree;
     this.#nodes = new NodeRequests(tree, executor.access);
   }
 
@@ -262,6 +265,20 @@ export class FuseChannel implements Channel, RequestOwner {
 
   /** Nothing is kept back: each reply is sent at once. */
   send(): void {}
+
+  /**
+   * Has the kernel forget the attributes of the disk's file. A negative offset leaves cached pages
+   * alone: to drop those the kernel might have to wait for this very thread.
+   */
+  sizeChanged(): void {
+    const message = new IoBuffer(OUT_HEADER.size + NOTIFY_INVAL_INODE.size);
+    const { view } = message;
+    view.setUint32(OUT_HEADER.length, message.size, true);
+    view.setInt32(OUT_HEADER.error, NOTIFY_INVAL_INODE.code, true);
+    setUint64(view, OUT_HEADER.size + NOTIFY_INVAL_INODE.inode, this.#tree.diskNode);
+    view.setBigInt64(OUT_HEADER.size + NOTIFY_INVAL_INODE.offset, -1n, true);
+    this.#libc.write(this.fd, message.address, message.size);
+  }
 
   finish(): void {
     this.#ended = true;

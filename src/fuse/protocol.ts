@@ -21,6 +21,9 @@ export const IN_HEADER = {
 /** struct fuse_out_header: what every reply begins with; the error is 0 or a negative errno. */
 export const OUT_HEADER = { size: 16, length: 0, error: 4, unique: 8 } as const;
 
+/** struct fuse_notify_inval_inode_out, in a message whose "error" is the notification's number. */
+export const NOTIFY_INVAL_INODE = { code: 2, size: 24, inode: 0, offset: 8, length: 16 } as const;
+
 export const Opcode = {
   Lookup: 1,
   Forget: 2,

@@ -10,7 +10,7 @@ import { IoBuffer } from "../sys/memory.ts";
 import type { Image } from "./driver.ts";
 import type { ImageFile } from "./image_file.ts";
 import { Extent, Mapping } from "./mapping.ts";
-import type { Window } from "./window.ts";
+import { type Window, type WindowLimits, windowOf } from "./window.ts";
 
 /** Images below images below images: a chain this deep is a mistake or an attack. */
 const MAX_DEPTH = 200;
@@ -23,7 +23,8 @@ const ZERO_CHUNK_BYTES = 1024 * 1024;
  */
 export class ImageAccess {
   readonly image: Image;
-  readonly window: Window;
+  readonly #limits: WindowLimits;
+  #window: Window;
   /** Whether some file cannot say what is cached: every read that may not wait is blocked then. */
   readonly cannotTellCached: boolean;
   readonly #files: readonly ImageFile[];
@@ -32,17 +33,35 @@ export class ImageAccess {
   #zeros: IoBuffer | undefined;
   #blockedOn = new Mapping();
 
-  /** @param files every file the image reads from, those of its backing images included */
-  constructor(image: Image, files: readonly ImageFile[], window: Window) {
+  /**
+   * @param files every file the image reads from, those of its backing images included
+   * @throws {RangeError} if the window would lie past the end of the disk
+   */
+  constructor(image: Image, files: readonly ImageFile[], limits: WindowLimits) {
     this.image = image;
-    this.window = window;
+    this.#limits = limits;
+    this.#window = windowOf(image.sizeBytes, limits);
     this.#files = files;
     this.cannotTellCached = files.some((file) => file.cacheKnowledge === "unknown");
   }
 
+  get window(): Window {
+    return this.#window;
+  }
+
   /** Size of the window in bytes. */
   get sizeBytes(): number {
-    return this.window.sizeBytes;
+    return this.#window.sizeBytes;
+  }
+
+  /**
+   * Takes notice of a size that the image has got meanwhile.
+   *
+   * @throws {RangeError} if the window would lie past the end of the disk; all stays as it was then
+   */
+  refreshSize(): void {
+    for (const file of this.#files) file.refreshSize();
+    this.#window = windowOf(this.image.sizeBytes, this.#limits);
   }
 
   get readOnly(): boolean {
@@ -77,7 +96,7 @@ export class ImageAccess {
    * @throws {SystemError} if a file cannot be read
    */
   read(target: IoBuffer, position: number, offset: number, lengthBytes: number): boolean {
-    const guestOffset = this.window.startBytes + offset;
+    const guestOffset = this.#window.startBytes + offset;
     return this.#read(this.image, 0, target, position, guestOffset, lengthBytes);
   }
 
@@ -172,7 +191,7 @@ export class ImageAccess {
    */
   write(source: IoBuffer, position: number, offset: number, lengthBytes: number): void {
     const mapping = this.#mappingAt(0);
-    const guestOffset = this.window.startBytes + offset;
+    const guestOffset = this.#window.startBytes + offset;
     let done = 0;
     while (done < lengthBytes) {
       this.image.map(guestOffset + done, lengthBytes - done, mapping);
@@ -194,7 +213,7 @@ export class ImageAccess {
     this.setMayBlock(true);
     try {
       for (let at = offset; at < this.sizeBytes; at += mapping.lengthBytes) {
-        this.image.map(this.window.startBytes + at, this.sizeBytes - at, mapping);
+        this.image.map(this.#window.startBytes + at, this.sizeBytes - at, mapping);
         if ((mapping.kind === Extent.Zero) === wantHole) return at;
       }
       return wantHole ? this.sizeBytes : -1;
@@ -205,7 +224,7 @@ export class ImageAccess {
 
   /** Frees a range of a writable disk, if its driver and file system can; else does nothing. */
   discard(offset: number, lengthBytes: number): void {
-    this.image.discard?.(this.window.startBytes + offset, lengthBytes);
+    this.image.discard?.(this.#window.startBytes + offset, lengthBytes);
   }
 
   /**
@@ -222,7 +241,7 @@ export class ImageAccess {
     keepAllocated: boolean,
     onlyIfFast: boolean,
   ): boolean {
-    const guestOffset = this.window.startBytes + offset;
+    const guestOffset = this.#window.startBytes + offset;
     if (this.image.writeZeroes?.(guestOffset, lengthBytes, keepAllocated)) return true;
     if (onlyIfFast) return false;
     this.#zeros ??= new IoBuffer(ZERO_CHUNK_BYTES);

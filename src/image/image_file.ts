@@ -29,8 +29,7 @@ export class ImageFile implements Disposable {
   readonly path: string;
   readonly fd: number;
   readonly status: FileStatus;
-  /** Size in bytes when it was opened. */
-  readonly sizeBytes: number;
+  #sizeBytes: number;
   readonly cacheKnowledge: CacheKnowledge;
   /** Whether {@link ImageFile.read} may wait for a disk; image access sets it for each request. */
   mayBlock = true;
@@ -48,7 +47,7 @@ export class ImageFile implements Disposable {
     this.path = path;
     this.fd = owned.number;
     this.status = openFileStatus(this.fd);
-    this.sizeBytes = seekableSize(this.fd, path);
+    this.#sizeBytes = seekableSize(this.fd, path);
     this.cacheKnowledge = this.#findCacheKnowledge();
   }
 
@@ -70,6 +69,20 @@ export class ImageFile implements Disposable {
     }
     this.#readWaiting(target, position, hostOffset, lengthBytes);
     return true;
+  }
+
+  /** Size in bytes when it was opened or {@link ImageFile.refreshSize} was called. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /**
+   * Finds out what size the file has now.
+   *
+   * @throws {SystemError} as lseek(2)
+   */
+  refreshSize(): void {
+    this.#sizeBytes = seekableSize(this.fd, this.path);
   }
 
   /** Says that a range was read a moment ago, so that reading it again will not wait. */

@@ -8,19 +8,16 @@ import { Fd, fileStatus, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { ImageAccess } from "./image_access.ts";
 import { ImageFile } from "./image_file.ts";
 import { findDriver } from "./registry.ts";
-import { windowOf } from "./window.ts";
+import type { WindowLimits } from "./window.ts";
 
 const EISDIR = 21;
 const ENOTBLK = 15;
 
-/** What is wanted of an image. */
-export interface ImageRequest {
+/** What is wanted of an image, and which part of its disk. */
+export interface ImageRequest extends WindowLimits {
   /** Canonical name of its format. */
   readonly format: string;
   readonly readOnly: boolean;
-  /** Start and length (0: up to the end) of the part of the virtual disk to show, in bytes. */
-  readonly offsetBytes: number;
-  readonly sizeLimitBytes: number;
 }
 
 /**
@@ -61,7 +58,7 @@ export function openImage(file: ImageFile, request: ImageRequest): ImageAccess {
   const driver = findDriver(request.format);
   if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
   const image = driver.open(file, { readOnly: request.readOnly });
-  return new ImageAccess(image, [file], windowOf(image.sizeBytes, request));
+  return new ImageAccess(image, [file], request);
 }
 
 /** An image opened once more by another thread, over a descriptor that stays the first one's. */

@@ -10,16 +10,19 @@ export interface Window {
   readonly sizeBytes: number;
 }
 
+/** What a user has said of the window, in bytes. */
+export interface WindowLimits {
+  readonly offsetBytes: number;
+  /** 0 for no limit; a limit past the end counts as none, as in losetup(8). */
+  readonly sizeLimitBytes: number;
+}
+
 /**
  * The window that `offsetBytes` and `sizeLimitBytes` leave of a disk.
  *
- * @param sizeLimitBytes 0 for no limit; a limit past the end counts as none, as in losetup(8)
  * @throws {RangeError} if the offset lies at or past the end of the disk
  */
-export function windowOf(
-  diskBytes: number,
-  limits: { readonly offsetBytes: number; readonly sizeLimitBytes: number },
-): Window {
+export function windowOf(diskBytes: number, limits: WindowLimits): Window {
   const { offsetBytes, sizeLimitBytes } = limits;
   if (offsetBytes > 0 && offsetBytes >= diskBytes) {
     throw new RangeError(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { checked, ENODEV, ENOENT, SystemError } from "../sys/errno.ts";
+import { checked, ENODEV, ENOENT, ENOSYS, SystemError } from "../sys/errno.ts";
 import { Fd, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
@@ -20,6 +20,16 @@ const FSMOUNT_CLOEXEC = 1;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const MOUNT_ATTR = { readOnly: 1, noSuid: 2, noDev: 4, noExec: 8 } as const;
+
+// sys/mount.h
+const MS_NOSUID = 2;
+const MS_NODEV = 4;
+const MS_NOEXEC = 8;
+const MNT_DETACH = 2;
+const O_PATH = 0o10000000;
+
+/** linux/fuse.h: _IOR(229, 0, uint32_t) */
+const FUSE_DEV_IOC_CLONE = 0x8004e500;
 
 /** Type of the root node: a folder (S_IFDIR, octal). */
 const ROOT_MODE = "40000";
@@ -42,23 +52,75 @@ export function openFuseDevice(): Fd {
 }
 
 /**
+ * Another descriptor for the session of `device`, once that is mounted: the kernel hands each
+ * request to whichever is read first.
+ *
+ * @throws {SystemError} as ioctl(2), FUSE_DEV_IOC_CLONE
+ */
+export function cloneFuseDevice(device: Fd): Fd {
+  const clone = openFuseDevice();
+  const session = Uint32Array.of(device.number);
+  const result = libc().ioctl(
+    clone.number,
+    FUSE_DEV_IOC_CLONE,
+    addressOf(new Uint8Array(session.buffer)),
+  );
+  checked(result, "ioctl FUSE_DEV_IOC_CLONE");
+  return clone;
+}
+
+/**
  * Mounts the file system that is served over `device`, attached to no path. Its server may start
  * later: only the first look-up waits for it.
  *
  * @param type shown as the file system's type, `fuse.TYPE`
  * @returns a descriptor of its root; the mount lasts as long as that or a file of it is open
- * @throws {SystemError} EPERM without CAP_SYS_ADMIN, ENOSYS before kernel 5.2
+ * @throws {SystemError} EPERM without CAP_SYS_ADMIN
  */
 export function mountDetached(device: Fd, type: string): Fd {
-  using context = fsopen();
-  const parameters = {
-    source: type,
-    subtype: type,
+  try {
+    return mountNowhere(device, type);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.errno === ENOSYS)) throw error;
+    return mountAndDetach(device, type);
+  }
+}
+
+function mountParameters(device: Fd): Readonly<Record<string, string>> {
+  return {
     fd: String(device.number),
     rootmode: ROOT_MODE,
     user_id: String(libc().geteuid()),
     group_id: "0",
   };
+}
+
+/**
+ * What there was before kernel 5.2: mounted on a folder for a moment, and lazily unmounted while
+ * its root is open.
+ */
+export function mountAndDetach(device: Fd, type: string): Fd {
+  const folder = `/tmp/.tslosetup-${libc().getpid()}-${device.number}`;
+  const path = cString(folder);
+  checked(libc().mkdir(path, 0o700), "mkdir", folder);
+  try {
+    const data = Object.entries(mountParameters(device)).map((pair) => pair.join("=")).join(",");
+    const fileSystem = cString(`fuse.${type}`);
+    const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    checked(libc().mount(cString(type), path, fileSystem, flags, cString(data)), "mount", folder);
+    try {
+      return openFile(folder, O_PATH);
+    } finally {
+      checked(libc().umount2(path, MNT_DETACH), "umount", folder);
+    }
+  } finally {
+    libc().rmdir(path);
+  }
+}
+
+function mountNowhere(device: Fd, type: string): Fd {
+  using context = fsopen();
+  const parameters = { source: type, subtype: type, ...mountParameters(device) };
   for (const [key, value] of Object.entries(parameters)) setParameter(context, key, value);
   call("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
   const attributes = MOUNT_ATTR.noSuid | MOUNT_ATTR.noDev | MOUNT_ATTR.noExec;

@@ -47,6 +47,7 @@ const CONTROL = {
   path: "/dev/loop-control",
   number: { major: 10, minor: 237 },
 };
+const LOOP_SET_CAPACITY = 0x4c07;
 const LOOP_MAJOR = 7;
 const ENOTTY = 25;
 /** What kernels before 5.8 answer to LOOP_CONFIGURE, as util-linux has found. */
@@ -118,6 +119,16 @@ export function loopStatus(device: string): LoopStatus | undefined {
   if (result < 0 && lastErrno() === ENXIO) return undefined;
   checked(result, "ioctl LOOP_GET_STATUS64", device);
   return decodeLoopStatus(info.view);
+}
+
+/**
+ * Has a loop device take the size its backing file has now.
+ *
+ * @throws {SystemError} with ENXIO if it is not attached
+ */
+export function setLoopCapacity(device: string): void {
+  using loop = openFile(device, O_RDONLY);
+  checked(libc().ioctl(loop.number, LOOP_SET_CAPACITY, 0), "ioctl LOOP_SET_CAPACITY", device);
 }
 
 /** The file or device below a loop device as sysfs names it; undefined if it is not attached. */

@@ -68,6 +68,9 @@ export class NbdChannel implements Channel {
     if (this.#connection.hasUnsent) this.#connection.send();
   }
 
+  /** The protocol has no word for it: the kernel is told by netlink, new clients in the handshake. */
+  sizeChanged(): void {}
+
   finish(): void {
     this.#connection.finishing = true;
   }

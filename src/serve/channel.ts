@@ -16,6 +16,8 @@ export interface Channel {
   readonly events: number;
   /** Whether it has ended and can be closed. */
   readonly isOver: boolean;
+  /** Tells the other side that the disk has got another size, if the protocol can. */
+  sizeChanged(): void;
   /** Ends it once everything that was taken has been answered. */
   finish(): void;
   close(): void;

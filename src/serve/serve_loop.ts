@@ -23,6 +23,10 @@ import { SpinPolicy } from "./spin.ts";
 /** Turns after which sources get a look even if traffic never lets the thread sleep. */
 const TURNS_BETWEEN_POLLS = 256;
 
+/** So many turns without work among {@link TURNS_BETWEEN_POLLS} with some are no idleness. */
+const IDLE_TURNS_ALLOWED = 64;
+/** So many rounds of looking around without idleness in between are an overload. */
+const OVERLOAD_ROUNDS = 16;
 /** Turns without input after which a channel is only looked at when poll() names it. */
 const IDLE_TURNS = 2000;
 
@@ -41,10 +45,11 @@ export interface LoopContext {
   readonly maySpin: boolean;
   /** Called when a connection has ended. */
   readonly onConnectionEnd: () => void;
+  /** Called now and then while there is more to do than this thread can. */
+  readonly onOverload: () => void;
 }
 
 export class ServeLoop {
-  readonly description: ExportDescription;
   readonly #context: LoopContext;
   readonly #completions: SignalReader;
   readonly #lane: SlowLane;
@@ -54,10 +59,12 @@ export class ServeLoop {
   readonly #poll = new PollSet();
   #channels: Channel[] = [];
   #stopped = false;
+  /** Turns without work since the last look around; a sleep counts as many. */
+  #idleTurns = 0;
+  #overloadedRounds = 0;
 
   constructor(context: LoopContext) {
     this.#context = context;
-    this.description = describeExport(context.access);
     const signal = completionSignal(context.thread);
     this.#completions = new SignalReader([signal]);
     this.#lane = new SlowLane(signal);
@@ -67,6 +74,21 @@ export class ServeLoop {
       while (this.#completions.next() !== 0);
     };
     this.addSource({ fd: this.#completions.fd, onReadable: drain });
+  }
+
+  /** What NBD clients are told; the size can change. */
+  get description(): ExportDescription {
+    return describeExport(this.#context.access);
+  }
+
+  /**
+   * Takes notice of the image's size, and tells those who can be told.
+   *
+   * @throws {RangeError} if nothing would be left of the disk; all stays as it was then
+   */
+  refreshSize(): void {
+    this.#context.access.refreshSize();
+    for (const channel of this.#channels) channel.sizeChanged();
   }
 
   addSource(source: Source): void {
@@ -107,14 +129,18 @@ export class ServeLoop {
   /** Serves until {@link ServeLoop.stop} is called. */
   run(): void {
     let fruitless = 0;
-    let turns = 0;
+    let fruitful = 0;
     while (!this.#stopped) {
       if (this.#turn()) {
         if (fruitless > 0) this.#spin.succeeded();
         fruitless = 0;
-        if (++turns % TURNS_BETWEEN_POLLS === 0) this.#pollOnce(0);
+        if (++fruitful === TURNS_BETWEEN_POLLS) {
+          fruitful = 0;
+          this.#lookAround();
+        }
       } else if (fruitless < this.#spin.turns && this.#startSpinning()) {
         fruitless++;
+        this.#idleTurns++;
       } else {
         if (fruitless > 0) this.#spin.gaveUp();
         if (!this.#stopped) this.#sleep();
@@ -123,11 +149,20 @@ export class ServeLoop {
     }
   }
 
+  /** Looks at the sources in spite of all the traffic, and whether it is too much. */
+  #lookAround(): void {
+    this.#pollOnce(0);
+    if (this.#idleTurns > IDLE_TURNS_ALLOWED) this.#overloadedRounds = 0;
+    else if (++this.#overloadedRounds % OVERLOAD_ROUNDS === 0) this.#context.onOverload();
+    this.#idleTurns = 0;
+  }
+
   #startSpinning(): boolean {
     return this.#context.shared.startSpinning(this.#context.thread);
   }
 
   #sleep(): void {
+    this.#idleTurns += IDLE_TURNS_ALLOWED;
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
     this.#pollOnce(-1);

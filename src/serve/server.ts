@@ -49,6 +49,8 @@ export class Server {
   readonly #buffer = new IoBuffer(64);
   /** Kernel sockets that have not said anything yet. */
   readonly #silent = new Set<number>();
+  /** Descriptors of a FUSE session that no thread serves yet. */
+  readonly #spareFuse: number[] = [];
   #listener: Fd | undefined;
 
   constructor(options: ServerOptions) {
@@ -60,6 +62,7 @@ export class Server {
       thread: 0,
       maySpin: options.maySpin,
       onConnectionEnd: () => this.#endIfDone(),
+      onOverload: () => this.#shareFuse(),
     });
     const wakeFd = this.#wake[0].number;
     this.#loop.addSource({ fd: wakeFd, onReadable: () => this.#wokenByWorker(wakeFd) });
@@ -94,10 +97,35 @@ export class Server {
     this.#loop.addSource({ fd, onReadable: () => this.#assign(Control.AddKernelSocket, fd) });
   }
 
-  /** Serves a FUSE session: descriptor of /dev/fuse whose file system has been mounted. */
-  serveFuse(fd: number): void {
+  /**
+   * Serves a FUSE session.
+   *
+   * @param fds descriptors of /dev/fuse that share it; all but the first wait for a thread of their
+   *   own, which they get when there is more to do than the main thread can
+   */
+  serveFuse([first, ...others]: readonly number[]): void {
+    if (first === undefined) return;
     this.#shared.addConnection(0);
-    this.#loop.addFuse(fd, this.#options.imagePath);
+    this.#loop.addFuse(first, this.#options.imagePath);
+    this.#spareFuse.push(...others);
+  }
+
+  #shareFuse(): void {
+    const fd = this.#spareFuse.pop();
+    if (fd === undefined) return;
+    const worker = this.#startWorker();
+    this.#shared.addConnection(worker.thread);
+    this.#command(worker, Control.AddFuse, fd);
+  }
+
+  /**
+   * Takes notice of the image's size.
+   *
+   * @throws {RangeError} if nothing would be left of the disk
+   */
+  refreshSize(): void {
+    this.#loop.refreshSize();
+    for (const worker of this.#workers) this.#command(worker, Control.RefreshSize, 0);
   }
 
   /** Serves until nobody is left who could ask for anything: see {@link Server.stopListening}. */

@@ -19,6 +19,7 @@ function serve(start: WorkerStart): void {
     log: new Log(start.imagePath),
     thread: start.thread,
     maySpin: start.maySpin,
+    onOverload: () => {},
     onConnectionEnd: () => libc().write(start.wakeFd, wake.address, 1),
   });
   const record = new IoBuffer(CONTROL.size);
@@ -26,19 +27,23 @@ function serve(start: WorkerStart): void {
     fd: start.controlFd,
     onReadable: () => {
       const count = libc().read(start.controlFd, record.address, CONTROL.size);
-      if (count === CONTROL.size) obey(loop, record.view);
+      if (count === CONTROL.size) obey(loop, record.view, start.imagePath);
     },
   });
   loop.run();
 }
 
-function obey(loop: ServeLoop, record: DataView): void {
+function obey(loop: ServeLoop, record: DataView, imagePath: string): void {
   const fd = record.getInt32(CONTROL.fd, true);
   switch (record.getInt32(CONTROL.what, true)) {
     case Control.AddKernelSocket:
       return loop.addKernelSocket(fd);
     case Control.AddClient:
       return loop.addClient(fd);
+    case Control.AddFuse:
+      return loop.addFuse(fd, imagePath);
+    case Control.RefreshSize:
+      return loop.refreshSize();
     case Control.Finish:
       return loop.finishChannels();
   }

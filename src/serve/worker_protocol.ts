@@ -27,7 +27,11 @@ export const Control = {
   AddKernelSocket: 1,
   /** Serve a new client. */
   AddClient: 2,
+  /** Share in a FUSE session. */
+  AddFuse: 3,
+  /** Take notice of the image's size. */
+  RefreshSize: 4,
   /** End all connections. */
-  Finish: 3,
+  Finish: 5,
 } as const;
 export type Control = typeof Control[keyof typeof Control];

@@ -91,6 +91,18 @@ const SYMBOLS = {
     result: "usize",
   },
   mkdir: { parameters: ["buffer", /* const char *path */ "u32" /* mode_t */], result: "i32" },
+  rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
+  mount: {
+    parameters: [
+      "buffer", /* const char *source */
+      "buffer", /* const char *target */
+      "buffer", /* const char *filesystemtype */
+      "usize", /* unsigned long mountflags */
+      "buffer", /* const void *data */
+    ],
+    result: "i32",
+  },
+  umount2: { parameters: ["buffer", /* target */ "i32" /* flags */], result: "i32" },
   unlink: { parameters: ["buffer" /* const char *path */], result: "i32" },
   rename: { parameters: ["buffer", /* old */ "buffer" /* new */], result: "i32" },
   chdir: { parameters: ["buffer" /* const char *path */], result: "i32" },

@@ -20,11 +20,11 @@ Deno.test("parseFormat() lists the known formats where one is unknown", () => {
 
 Deno.test("parseTransport() tells transports to come from unknown ones", () => {
   assertEquals(parseTransport("nbd"), "nbd");
-  assertThrows(() => parseTransport("fuse"), UsageError, "transport 'fuse' is not supported yet");
+  assertThrows(() => parseTransport("loop"), UsageError, "transport 'loop' is not supported yet");
   assertThrows(
     () => parseTransport("NBD"),
     UsageError,
-    "unknown transport 'NBD'; known: auto, nbd",
+    "unknown transport 'NBD'; known: auto, nbd, fuse, socket",
   );
 });
 

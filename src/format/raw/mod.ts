@@ -24,16 +24,18 @@ export const raw: FormatDriver = {
 };
 
 class RawImage implements Image {
-  readonly sizeBytes: number;
   readonly readOnly: boolean;
   readonly filesToSync: readonly ImageFile[];
   readonly #file: ImageFile;
 
   constructor(file: ImageFile, readOnly: boolean) {
-    this.sizeBytes = file.sizeBytes;
     this.readOnly = readOnly;
     this.filesToSync = readOnly ? [] : [file];
     this.#file = file;
+  }
+
+  get sizeBytes(): number {
+    return this.#file.sizeBytes;
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

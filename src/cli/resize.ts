@@ -1,0 +1,66 @@
+/**
+ * `-c`: makes a device as large as its image has become.
+ *
+ * @module
+ */
+import { diskAttribute } from "../kernel/block_devices.ts";
+import { signalProcess } from "../daemon/processes.ts";
+import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
+import { loopNumber, loopStatus, setLoopCapacity } from "../kernel/loop.ts";
+import { NbdControl } from "../kernel/nbd.ts";
+import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
+import { EIO, ENODEV, SystemError } from "../sys/errno.ts";
+import { libc } from "../sys/libc.ts";
+import { SIGHUP } from "../sys/signals.ts";
+import { backendOf } from "./backend.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
+import { isOn, resolveDevice } from "./device_names.ts";
+
+/** How long a daemon may take to look at its image. */
+const PATIENCE_MS = 10_000;
+const PAUSE_US = 1000;
+
+/** @throws {CommandError} if the device cannot be resized */
+export function resize(name: string, runtimeDirectory: string | undefined): number {
+  const device = resolveDevice(name);
+  try {
+    const states = new StateStore(stateDirectory(runtimeDirectory));
+    const state = states.all().find((candidate) => isOn(candidate, device));
+    if (state !== undefined) resizeOurs(state, states);
+    else if (device.kind === "loop") setLoopCapacity(device.path);
+    else throw new SystemError("open", ENODEV, device.path);
+    return 0;
+  } catch (error) {
+    throw new CommandError(`${device.path}: failed to set capacity: ${reasonOf(error)}`);
+  }
+}
+
+function resizeOurs(state: AttachState, states: StateStore): void {
+  if (isStale(state)) throw new SystemError("resize", EIO, state.device);
+  const { sizeBytes } = askForSize(state, states);
+  if (state.nbdIndex !== undefined) resizeNbd(state, state.nbdIndex, sizeBytes);
+  if (loopNumber(state.device) === undefined) return;
+  // Kernels before 6.18 take the size they know: asking for the status makes them ask for it anew.
+  loopStatus(state.device);
+  setLoopCapacity(state.device);
+}
+
+function resizeNbd(state: AttachState, index: number, sizeBytes: number): void {
+  const backend = nbdDevice(index)?.backend ?? backendOf(state.format, state.image);
+  const blockBytes = Number(diskAttribute(nbdName(index), "queue/logical_block_size"));
+  using control = new NbdControl();
+  control.reconfigure(index, { backend, sizeBytes: sizeBytes - sizeBytes % blockBytes });
+}
+
+/** Has the daemon look at its image, and waits until it has. */
+function askForSize(state: AttachState, states: StateStore): AttachState {
+  const before = state.sizeChecks ?? 0;
+  signalProcess(state, SIGHUP);
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
+    const now = states.ofProcess(state.pid);
+    if ((now?.sizeChecks ?? 0) > before && now !== undefined) return now;
+    libc().usleep(PAUSE_US);
+  }
+  throw new Error(`its daemon (pid ${state.pid}) does not answer`);
+}
