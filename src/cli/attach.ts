@@ -25,14 +25,23 @@ export function attach(command: AttachCommand, runtimeDirectory: string | undefi
   const what = command.transport === "socket" ? "socket" : "loop device";
   try {
     const imagePath = readableImage(command.file);
-    const states = new StateStore(stateDirectory(runtimeDirectory));
-    states.prepare();
+    const states = preparedStates(stateDirectory(runtimeDirectory));
     const request = { command, imagePath, states };
     const { shown } = transportFor(command)(request);
     if (command.show) print(`${shown}\n`);
     return 0;
   } catch (error) {
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reasonOf(error)}`);
+  }
+}
+
+function preparedStates(directory: string): StateStore {
+  const states = new StateStore(directory);
+  try {
+    states.prepare();
+    return states;
+  } catch (error) {
+    throw new CommandError(`cannot keep state in ${directory}: ${reasonOf(error)}`);
   }
 }
 
