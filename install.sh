@@ -210,14 +210,16 @@ settle_sources() (
 	' </dev/null
 )
 
-# launcher FOLDER FLAGS: prints the launcher of the sources in FOLDER.
+# launcher FOLDER FLAGS: prints the launcher of the sources in FOLDER. Starting a worker takes the
+# permission to read its module, unlike in a compiled program.
 launcher() {
 	quoted=\'$(printf %s "$1" | sed "s/'/'\\\\''/g")\'
 	cat <<-EOF
 	#!/bin/sh
 	# Runs the sources of tslosetup on Deno. Written by install.sh.
 	export DENO_DIR=$quoted/cache DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
-	exec $quoted/deno run --no-prompt --cached-only --no-code-cache $2 $quoted/src/main.ts "\$@"
+	exec $quoted/deno run --no-prompt --cached-only --no-code-cache $2 --allow-read=$quoted/src \\
+		$quoted/src/main.ts "\$@"
 	EOF
 }
 

@@ -119,10 +119,16 @@ function spawnSelf(args: readonly string[], fds: readonly number[]): number {
 function ownCommand(): { program: string; prefix: readonly string[] } {
   const program = ownExecutable();
   if (Deno.build.standalone) return { program, prefix: [] };
-  const main = new URL("../main.ts", import.meta.url).pathname;
-  const config = new URL("../../deno.json", import.meta.url).pathname;
-  const flags = ["--quiet", "--no-prompt", "--allow-ffi", "--allow-env=XDG_RUNTIME_DIR"];
-  return { program, prefix: ["run", ...flags, `--config=${config}`, main] };
+  const sources = filePath("../");
+  const config = `--config=${filePath("../../deno.json")}`;
+  // Deno reads a worker's module as the program would, where it is not part of a binary.
+  const permissions = ["--allow-ffi", "--allow-env=XDG_RUNTIME_DIR", `--allow-read=${sources}`];
+  const flags = ["--quiet", "--no-prompt", ...permissions, config];
+  return { program, prefix: ["run", ...flags, `${sources}main.ts`] };
+}
+
+function filePath(relative: string): string {
+  return decodeURIComponent(new URL(relative, import.meta.url).pathname);
 }
 
 /** The running file, which after an upgrade may no longer be the one of that name. */

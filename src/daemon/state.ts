@@ -80,7 +80,15 @@ export class StateStore {
   }
 
   write(state: AttachState): void {
+    if (state.transport === "socket") this.#removeKilled(state);
     replaceFile(this.#path(state), JSON.stringify(state) + "\n");
+  }
+
+  /** Daemons that served the same socket and were killed: it is another one's from now on. */
+  #removeKilled({ device, pid }: AttachState): void {
+    const isKilled = (other: AttachState): boolean =>
+      other.device === device && other.pid !== pid && isStale(other);
+    for (const other of this.all().filter(isKilled)) this.remove(other);
   }
 
   remove(state: AttachState): void {

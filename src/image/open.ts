@@ -4,7 +4,15 @@
  * @module
  */
 import { EACCES, EROFS, SystemError } from "../sys/errno.ts";
-import { Fd, fileStatus, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
+import {
+  Fd,
+  type FileStatus,
+  fileStatus,
+  O_RDONLY,
+  O_RDWR,
+  openFile,
+  readTextIfAny,
+} from "../sys/files.ts";
 import { ImageAccess } from "./image_access.ts";
 import { ImageFile } from "./image_file.ts";
 import { findDriver } from "./registry.ts";
@@ -30,10 +38,11 @@ export function openImageFile(
   wanted: { readonly readOnly: boolean },
 ): { file: ImageFile; readOnly: boolean } {
   // Before opening: opening a pipe would wait, and opening a tape would move it.
-  const { kind } = fileStatus(path);
+  const status = fileStatus(path);
+  const { kind } = status;
   if (kind === "directory") throw new SystemError("open", EISDIR, path);
   if (kind !== "file" && kind !== "block") throw new SystemError("open", ENOTBLK, path);
-  if (!wanted.readOnly) {
+  if (!wanted.readOnly && !isReadOnlyDevice(status)) {
     try {
       return { file: new ImageFile(openFile(path, O_RDWR), path), readOnly: false };
     } catch (error) {
@@ -41,6 +50,12 @@ export function openImageFile(
     }
   }
   return { file: new ImageFile(openFile(path, O_RDONLY), path), readOnly: true };
+}
+
+/** A block device that is read-only can be opened for writing all the same; the writes then fail. */
+function isReadOnlyDevice({ kind, specialMajor, specialMinor }: FileStatus): boolean {
+  if (kind !== "block") return false;
+  return readTextIfAny(`/sys/dev/block/${specialMajor}:${specialMinor}/ro`) === "1";
 }
 
 function isWriteProtection(error: unknown): boolean {

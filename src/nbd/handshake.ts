@@ -133,13 +133,15 @@ export class Handshake {
       view.getUint32(at + OPTION.magic + 4) === OPTION_MAGIC[1];
     const type = view.getUint32(at + OPTION.type);
     const length = view.getUint32(at + OPTION.length);
-    if (!isOption || ++this.#options > MAX_OPTIONS || length > MAX_PAYLOAD_BYTES) {
+    if (!isOption || this.#options >= MAX_OPTIONS || length > MAX_PAYLOAD_BYTES) {
       this.#state = "closed";
       return end;
     }
     const dataAt = at + OPTION.size;
-    if (length > MAX_OPTION_BYTES) return this.#refuseUnread(type, length, dataAt, reply);
-    if (end - dataAt < length) return at;
+    const isRefused = length > MAX_OPTION_BYTES;
+    if (!isRefused && end - dataAt < length) return at;
+    this.#options++;
+    if (isRefused) return this.#refuseUnread(type, length, dataAt, reply);
     this.#answer(type, input.bytes.subarray(dataAt, dataAt + length), reply);
     return dataAt + length;
   }

@@ -122,6 +122,12 @@ export class ServeLoop {
     for (const channel of this.#channels) channel.finish();
   }
 
+  /** Ends all channels at once, whatever they wait for. */
+  closeChannels(): void {
+    this.#close(this.#channels);
+    this.#channels = [];
+  }
+
   stop(): void {
     this.#stopped = true;
   }
@@ -194,7 +200,11 @@ export class ServeLoop {
   #removeEnded(): void {
     const ended = this.#channels.filter(isOver);
     this.#channels = this.#channels.filter((channel) => !isOver(channel));
-    for (const channel of ended) {
+    this.#close(ended);
+  }
+
+  #close(channels: readonly Channel[]): void {
+    for (const channel of channels) {
       channel.close();
       this.#context.shared.removeConnection(this.#context.thread);
       this.#context.onConnectionEnd();

@@ -12,25 +12,72 @@ import { SharedState } from "./shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 function serve(start: WorkerStart): void {
-  const wake = new IoBuffer(1);
+  const control = new ControlPipe(start);
+  let loop: ServeLoop | undefined;
+  try {
+    loop = createLoop(start, control);
+    loop.run();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    new Log(start.imagePath).error(`thread ${start.thread} has failed: ${reason}`);
+    // Whoever waits for an answer from this thread had better see the end of the connection.
+    loop?.closeChannels();
+    control.refuseAll();
+  }
+}
+
+function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
   const loop = new ServeLoop({
     access: openSharedImage(start.imageFd, start.imagePath, start.image),
-    shared: new SharedState(start.sharedMemory),
+    shared: control.shared,
     log: new Log(start.imagePath),
     thread: start.thread,
     maySpin: start.maySpin,
     onOverload: () => {},
-    onConnectionEnd: () => libc().write(start.wakeFd, wake.address, 1),
+    onConnectionEnd: () => control.wakeMain(),
   });
-  const record = new IoBuffer(CONTROL.size);
   loop.addSource({
     fd: start.controlFd,
     onReadable: () => {
-      const count = libc().read(start.controlFd, record.address, CONTROL.size);
-      if (count === CONTROL.size) obey(loop, record.view, start.imagePath);
+      const record = control.next();
+      if (record !== undefined) obey(loop, record, start.imagePath);
     },
   });
-  loop.run();
+  return loop;
+}
+
+/** The pipe by which the main thread commands, and the one by which it is woken. */
+class ControlPipe {
+  readonly shared: SharedState;
+  readonly #start: WorkerStart;
+  readonly #record = new IoBuffer(CONTROL.size);
+
+  constructor(start: WorkerStart) {
+    this.#start = start;
+    this.shared = new SharedState(start.sharedMemory);
+  }
+
+  /** The next command; waits for it. */
+  next(): DataView | undefined {
+    const { address, view } = this.#record;
+    const count = libc().read(this.#start.controlFd, address, CONTROL.size);
+    return count === CONTROL.size ? view : undefined;
+  }
+
+  wakeMain(): void {
+    libc().write(this.#start.wakeFd, this.#record.address, 1);
+  }
+
+  /** Closes every connection that is handed over from now on. */
+  refuseAll(): void {
+    for (let record = this.next(); record !== undefined; record = this.next()) {
+      const what = record.getInt32(CONTROL.what, true);
+      if (what === Control.RefreshSize || what === Control.Finish) continue;
+      libc().close(record.getInt32(CONTROL.fd, true));
+      this.shared.removeConnection(this.#start.thread);
+      this.wakeMain();
+    }
+  }
 }
 
 function obey(loop: ServeLoop, record: DataView, imagePath: string): void {

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { must, oracleTest, run } from "../support/tools.ts";
+import { must, oracleTest, type Output, run } from "../support/tools.ts";
 import { CHECKOUT, runStranded, Site } from "./fixture.ts";
 
 const SCRIPT = `${CHECKOUT}/install.sh`;
@@ -95,7 +95,8 @@ Deno.test("install.sh refuses a prefix it cannot write to", async () => {
     assertEquals(code, 1);
     assertMatch(stderr, /^install\.sh: [^\n]*(cannot write|absolute)[^\n]*\n$/);
   }
-  const stranded = await runStranded("/bin/sh", SCRIPT);
+  // A copy, for the checkout may lie in a folder that is closed to others.
+  const stranded = await runStranded("/bin/sh", await site.checkout("exit 1"));
   assertEquals(stranded.stderr, "install.sh: HOME is not set: set PREFIX\n");
 });
 
@@ -175,6 +176,24 @@ Deno.test("install.sh makes this project's sources run for anybody, offline, wit
   const again = await site.install({}, SCRIPT, "--uninstall");
   assertEquals(again.code, 1);
   assertStringIncludes(again.stderr, "not installed");
+});
+
+oracleTest("install.sh makes sources that serve several clients at once", ["nbdcopy"], async () => {
+  using site = new Site();
+  await site.install({ TSLOSETUP_INSTALL: "source" }, SCRIPT);
+  const image = `${CHECKOUT}/testdata/hello.qcow2`;
+  const socket = site.file("socket");
+  const within = (...command: string[]): Promise<Output> => run("timeout", "20", ...command);
+  const attached = await within(site.program, "--socket", socket, "-r", "-t", "QCOW", image);
+  assertEquals([attached.code, attached.stderr], [0, ""]);
+  try {
+    const uri = `nbd+unix:///?socket=${socket}`;
+    const copies = Array.from({ length: 4 }, () => within("nbdcopy", "--", uri, "null:"));
+    const codes = (await Promise.all(copies)).map(({ code }) => code);
+    assertEquals(codes, [0, 0, 0, 0]);
+  } finally {
+    await within(site.program, "-d", socket);
+  }
 });
 
 Deno.test("install.sh explains itself", async () => {
