@@ -29,6 +29,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     find: false,
     show: false,
     readOnly: false,
+    verbose: false,
     partScan: false,
     offsetBytes: 0,
     sizeLimitBytes: 0,
@@ -40,13 +41,14 @@ Deno.test("attachCommand() fills in the defaults", () => {
 });
 
 Deno.test("attachCommand() takes every setting", () => {
-  assertEquals(attach("-rPf --show -o 1K --sizelimit 1M -b 4K -t auto --transport nbd img"), {
+  assertEquals(attach("-rvPf --show -o 1K --sizelimit 1M -b 4K -t auto --transport nbd img"), {
     kind: "attach",
     file: "img",
     device: undefined,
     find: true,
     show: true,
     readOnly: true,
+    verbose: true,
     partScan: true,
     offsetBytes: 1024,
     sizeLimitBytes: 1024 ** 2,

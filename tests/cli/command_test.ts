@@ -147,7 +147,7 @@ const WRONG_USES: readonly string[] = [
 ];
 
 /** Options that losetup has in a row of exclusive ones and we have not yet. */
-const LATER_OPTIONS = / --(all|set-capacity)\b/g;
+const LATER_OPTIONS = / --(all)\b/g;
 
 /** getopt_long shows the program as it was called, all else by its short name. */
 const ARGV_0 = /^\S*losetup:/;
@@ -167,4 +167,12 @@ Deno.test("parseCommand() refuses set-up options where nothing is set up", () =>
     assertEquals(fault(line), SETUP_ONLY);
   }
   assertEquals(parse("-l --sizelimit 0 -b 511"), { kind: "list", form: "table", ...NO_FILTER });
+});
+
+Deno.test("parseCommand() takes the device of -c attached or as an operand, but only one", () => {
+  assertEquals(parse("-c /dev/loop0"), { kind: "resize", device: "/dev/loop0" });
+  assertEquals(parse("-c/dev/loop0"), { kind: "resize", device: "/dev/loop0" });
+  assertEquals(parse("--set-capacity /dev/loop0"), { kind: "resize", device: "/dev/loop0" });
+  assertEquals(fault("-c a b"), "unexpected arguments");
+  assertEquals(fault("-c"), "option requires an argument -- 'c'");
 });

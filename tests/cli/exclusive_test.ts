@@ -15,7 +15,10 @@ Deno.test("checkExclusive() refuses any two of a row, in both orders", () => {
 
 Deno.test("checkExclusive() names the row in its order, without a hint", () => {
   const error = assertThrows(() => checkExclusive("detach-all", new Set(["list"])), UsageError);
-  assertEquals(error.message, "mutually exclusive arguments: --detach-all --detach --find --list");
+  assertEquals(
+    error.message,
+    "mutually exclusive arguments: --detach-all --set-capacity --detach --find --list",
+  );
   assertEquals(error.hint, false);
 });
 

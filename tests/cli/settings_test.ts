@@ -50,7 +50,7 @@ Deno.test("readSettings() requires a device for -d, wherever it is", () => {
   assertEquals(fault("-d"), "option requires an argument -- 'd'");
   assertEquals(fault("--detach"), "option '--detach' requires an argument");
   assertEquals(read("a", "-d").operands.length, 1);
-  assertEquals(read("-da", "-db").detachDevices, ["a", "b"]);
+  assertEquals(read("-da", "-db").actionDevices, ["a", "b"]);
 });
 
 Deno.test("readSettings() refuses contradictions among our own options", () => {
