@@ -5,6 +5,7 @@
  */
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../image/open.ts";
+import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { realPath } from "../sys/files.ts";
 import type { AttachCommand } from "./command.ts";
 import type { Attached, AttachRequest } from "./attach_common.ts";
@@ -31,8 +32,19 @@ export function attach(command: AttachCommand, runtimeDirectory: string | undefi
     if (command.show) print(`${shown}\n`);
     return 0;
   } catch (error) {
-    throw new CommandError(`${command.file}: failed to set up ${what}: ${reasonOf(error)}`);
+    const reason = explain(error, command);
+    throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
   }
+}
+
+/** Why it failed, with the file or device it was about, and what would work instead. */
+function explain(error: unknown, { file, transport }: AttachCommand): string {
+  if (!(error instanceof SystemError)) return reasonOf(error);
+  const { path, errno, message } = error;
+  const isAboutOther = path !== undefined && path !== file && !path.endsWith(`/${file}`);
+  const isAboutRights = errno === EPERM || (errno === EACCES && path?.startsWith("/dev/"));
+  const hint = isAboutRights && transport !== "socket" ? "; --socket works without root" : "";
+  return `${isAboutOther ? `${path}: ` : ""}${message}${hint}`;
 }
 
 function preparedStates(directory: string): StateStore {

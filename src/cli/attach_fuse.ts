@@ -12,7 +12,7 @@
 import type { Ready } from "../daemon/job.ts";
 import { launchDaemon, type Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
-import { diskSizeBytes } from "../kernel/block_devices.ts";
+import { diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
 import {
   cloneFuseDevice,
   mountDetached,
@@ -33,6 +33,7 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
+  recordState,
   stateFor,
   wholeSectors,
 } from "./attach_common.ts";
@@ -89,10 +90,14 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
     const name = baseName(path);
     tuneQueue(name, QUEUE);
     if (partScan) showPartitions(path);
-    const sizeBytes = diskSizeBytes(name);
-    request.states.write(
-      stateFor(request, launched, ready, { device: path, transport: "fuse", sizeBytes }),
-    );
+    const diskSequence = diskAttribute(name, "diskseq");
+    const state = stateFor(request, launched, ready, {
+      device: path,
+      transport: "fuse",
+      sizeBytes: diskSizeBytes(name),
+      ...(diskSequence === undefined ? {} : { diskSequence }),
+    });
+    recordState(request.states, state);
     launched.confirm();
     return { shown: path };
   } catch (error) {

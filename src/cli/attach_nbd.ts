@@ -23,6 +23,7 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
+  recordState,
   stateFor,
   wholeSectors,
 } from "./attach_common.ts";
@@ -87,7 +88,7 @@ function configure(setup: Setup): Attached {
       nbdIndex: index,
       sizeBytes,
     });
-    request.states.write(state);
+    recordState(request.states, state);
     startWatcher(state, launched.watch);
     launched.confirm();
     return { shown: path };

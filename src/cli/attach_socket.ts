@@ -13,6 +13,7 @@ import {
   type AttachRequest,
   jobFor,
   readyAnswer,
+  recordState,
   stateFor,
 } from "./attach_common.ts";
 import { absolutePath } from "./device_names.ts";
@@ -43,9 +44,8 @@ function serve(request: AttachRequest, path: string, listener: Fd): Attached {
   try {
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;
-    request.states.write(
-      stateFor(request, launched, ready, { device: path, transport: "socket", sizeBytes }),
-    );
+    const device = { device: path, transport: "socket", sizeBytes } as const;
+    recordState(request.states, stateFor(request, launched, ready, device));
     launched.confirm();
   } catch (error) {
     launched.abandon();

@@ -1,37 +1,67 @@
 /**
- * What a killed daemon leaves behind in the kernel: a device on which everything fails.
+ * What a killed daemon leaves behind: a device on which everything fails, or a socket nobody
+ * listens on.
  *
  * @module
  */
-import type { AttachState } from "../daemon/state.ts";
-import { loopBackingPath, loopNumber } from "../kernel/loop.ts";
+import type { AttachState, StateStore } from "../daemon/state.ts";
+import { diskAttribute } from "../kernel/block_devices.ts";
+import { detachLoop, loopBackingPath, loopNumber } from "../kernel/loop.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
+import { ENXIO, SystemError } from "../sys/errno.ts";
+import { linkStatusIfAny, removeFile } from "../sys/files.ts";
+import { isListening } from "../sys/sockets.ts";
 import { isOwnBackend } from "./backend.ts";
 import { baseName } from "./device_names.ts";
 
-/** Whether a device whose daemon has gone is still there, and still the one the state is about. */
-export function isDeadDevice(state: AttachState): boolean {
+/** Whether what a dead daemon served is still there, and not somebody else's by now. */
+export function isLeftOver(state: AttachState): boolean {
   switch (state.transport) {
     case "nbd":
-      return state.nbdIndex !== undefined && isOurs(state.nbdIndex);
+      return state.nbdIndex !== undefined && isOwnNbd(state.nbdIndex);
     case "fuse":
-      return loopNumber(state.device) !== undefined &&
-        loopBackingPath(baseName(state.device)) === state.image;
+      return isSameLoop(state);
     case "socket":
-      return false;
+      return linkStatusIfAny(state.device)?.kind === "socket" && !isListening(state.device);
   }
 }
 
-function isOurs(index: number): boolean {
+function isOwnNbd(index: number): boolean {
   const device = nbdDevice(index);
   return device?.connected === true && isOwnBackend(device.backend);
+}
+
+function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
+  const name = baseName(device);
+  if (loopBackingPath(name) !== image) return false;
+  return diskSequence === undefined || diskAttribute(name, "diskseq") === diskSequence;
+}
+
+/** Clears away what a dead daemon has left behind, and its state. */
+export function clearLeftOver(state: AttachState, states: StateStore): void {
+  if (isLeftOver(state)) {
+    if (state.transport === "socket") removeFile(state.device);
+    if (loopNumber(state.device) !== undefined) detachOwnLoop(state);
+    if (state.nbdIndex !== undefined) disconnectDead(state.nbdIndex);
+  }
+  states.remove(state);
+}
+
+function detachOwnLoop(state: AttachState): void {
+  const below = state.transport === "nbd" ? `/dev/nbd${state.nbdIndex}` : state.image;
+  if (loopBackingPath(baseName(state.device)) !== below) return;
+  try {
+    detachLoop(state.device);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.errno === ENXIO)) throw error;
+  }
 }
 
 /** Disconnects an nbd device that was ours; whether it is free afterwards. */
 export function disconnectDead(index: number): boolean {
   if (nbdDevice(index)?.connected !== true) return true;
-  if (!isOurs(index)) return false;
+  if (!isOwnNbd(index)) return false;
   using control = new NbdControl();
   control.disconnect(index);
   return waitUntilDisconnected(index);

@@ -13,14 +13,11 @@ import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { EBUSY, ENODEV, ENXIO, SystemError } from "../sys/errno.ts";
-import { removeFile } from "../sys/files.ts";
-import { isListening } from "../sys/sockets.ts";
 import { SIGINT } from "../sys/signals.ts";
 import { backendOf, isOwnBackend } from "./backend.ts";
 import { reasonOf } from "./command_error.ts";
 import { complain } from "./console.ts";
-import { disconnectDead } from "./dead_devices.ts";
-import { isDeadDevice } from "./dead_devices.ts";
+import { clearLeftOver, disconnectDead, isLeftOver } from "./dead_devices.ts";
 import { baseName, type DeviceName, isOn, resolveDevice } from "./device_names.ts";
 
 /** How long a daemon may take to write everything back. */
@@ -58,8 +55,12 @@ function worstOf(devices: readonly string[], action: (device: string) => void): 
 }
 
 function detachNamed(device: DeviceName, states: StateStore): void {
-  const state = states.all().find((candidate) => isOn(candidate, device));
-  if (state !== undefined) return detachState(state, states);
+  const state = states.find((candidate) => isOn(candidate, device));
+  if (state !== undefined && (!isStale(state) || isLeftOver(state))) {
+    return detachState(state, states);
+  }
+  // The device may be somebody else's by now: what a dead daemon says of it is of no use.
+  if (state !== undefined) states.remove(state);
   switch (device.kind) {
     case "nbd":
       return detachWithoutState(device.index, device.path);
@@ -72,7 +73,7 @@ function detachNamed(device: DeviceName, states: StateStore): void {
 }
 
 function detachState(state: AttachState, states: StateStore): void {
-  if (isStale(state)) return cleanUp(state, states);
+  if (isStale(state)) return clearLeftOver(state, states);
   if (state.transport === "socket") endSocket(state);
   else detachDevice(state);
 }
@@ -113,25 +114,6 @@ function waitForDaemon(state: AttachState): void {
   throw new Error(`its daemon (pid ${state.pid}) has not ended`);
 }
 
-/** A killed daemon leaves a device that only fails, and a state file: both go. */
-function cleanUp(state: AttachState, states: StateStore): void {
-  if (state.transport === "socket") {
-    if (!isListening(state.device)) removeFile(state.device);
-  } else if (isDeadDevice(state)) {
-    if (loopNumber(state.device) !== undefined) tryToDetachLoop(state.device);
-    if (state.nbdIndex !== undefined) disconnectDead(state.nbdIndex);
-  }
-  states.remove(state);
-}
-
-function tryToDetachLoop(path: string): void {
-  try {
-    detachLoop(path);
-  } catch (error) {
-    if (!(error instanceof SystemError && error.errno === ENXIO)) throw error;
-  }
-}
-
 /** An nbd device this user has no state of: it is ours if its backend says so and its daemon died. */
 function detachWithoutState(index: number, path: string): void {
   const device = nbdDevice(index);
@@ -151,7 +133,7 @@ function detachWithoutState(index: number, path: string): void {
  */
 export function detachLazily(device: string, runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const state = states.all().find((candidate) => candidate.device === device);
+  const state = states.find((candidate) => candidate.device === device);
   if (state === undefined || !isRunning(state)) return 1;
   askToGo(state);
   return 0;

@@ -12,20 +12,35 @@ import type { AttachCommand } from "./command.ts";
 
 /** A device that can be set up or detached. */
 export type DeviceName =
-  | { readonly kind: "nbd"; readonly path: string; readonly index: number }
-  | { readonly kind: "loop"; readonly path: string }
-  | { readonly kind: "socket"; readonly path: string }
-  | { readonly kind: "other"; readonly path: string };
+  & {
+    readonly path: string;
+    /** What the name means as a path from the current folder: sockets are named so. */
+    readonly asFile: string;
+  }
+  & (
+    | { readonly kind: "nbd"; readonly index: number }
+    | { readonly kind: "loop" | "socket" | "other" }
+  );
 
 /**
  * What `name` stands for: a name without a slash is one in /dev, as in losetup; links are followed.
  */
 export function resolveDevice(name: string): DeviceName {
-  if (fileStatusIfAny(name)?.kind === "socket") return { kind: "socket", path: absolutePath(name) };
+  const asFile = pathFromHere(name);
+  if (fileStatusIfAny(name)?.kind === "socket") return { kind: "socket", path: asFile, asFile };
   const path = followLinks(name.includes("/") ? name : `/dev/${name}`);
   const index = nbdIndex(path);
-  if (index !== undefined) return { kind: "nbd", path, index };
-  return { kind: loopNumber(path) === undefined ? "other" : "loop", path };
+  if (index !== undefined) return { kind: "nbd", path, asFile, index };
+  return { kind: loopNumber(path) === undefined ? "other" : "loop", path, asFile };
+}
+
+function pathFromHere(name: string): string {
+  try {
+    return absolutePath(name);
+  } catch (error) {
+    if (error instanceof SystemError) return name;
+    throw error;
+  }
 }
 
 /**
@@ -53,7 +68,7 @@ export function baseName(path: string): string {
 
 /** Whether a state is about this device, or about one on top of it. */
 export function isOn(state: AttachState, device: DeviceName): boolean {
-  return state.device === device.path ||
+  return state.device === device.path || state.device === device.asFile ||
     (device.kind === "nbd" && state.nbdIndex === device.index);
 }
 

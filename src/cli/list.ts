@@ -5,13 +5,12 @@
  */
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { ENXIO, SystemError } from "../sys/errno.ts";
-import { fileStatus, fileStatusIfAny, removeFile } from "../sys/files.ts";
-import { isListening } from "../sys/sockets.ts";
+import { fileStatus, fileStatusIfAny } from "../sys/files.ts";
 import { type ColumnName, LIST_COLUMNS } from "./columns.ts";
 import type { ListCommand } from "./command.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { complain, print } from "./console.ts";
-import { isDeadDevice } from "./dead_devices.ts";
+import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
 import { isOn, resolveDevice } from "./device_names.ts";
 import { formatTable } from "./table.ts";
 
@@ -34,20 +33,25 @@ export function status(name: string, runtimeDirectory: string | undefined): numb
   return 0;
 }
 
-/** All states of devices that still exist; others are stale and removed. */
+/**
+ * All states of what is still there. What a killed daemon has left behind is listed with a warning,
+ * once in the case of a socket, which is cleared away; other stale states are removed.
+ */
 function currentStates(runtimeDirectory: string | undefined): AttachState[] {
   const store = new StateStore(stateDirectory(runtimeDirectory));
   return store.all().filter((state) => {
     if (!isStale(state)) return true;
-    if (isDeadDevice(state)) {
+    if (state.transport !== "socket" && isLeftOver(state)) {
       complain(
         `${state.device}: warning: its daemon (pid ${state.pid}) is gone and all access fails; ` +
           `detach it with: tslosetup -d ${state.device}`,
       );
       return true;
     }
-    if (state.transport === "socket" && !isListening(state.device)) removeFile(state.device);
-    store.remove(state);
+    if (isLeftOver(state)) {
+      complain(`${state.device}: warning: its daemon (pid ${state.pid}) was killed; removed`);
+    }
+    clearLeftOver(state, store);
     return false;
   });
 }

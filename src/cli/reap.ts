@@ -16,7 +16,7 @@ import { disconnectDead } from "./dead_devices.ts";
  */
 export function reap(device: string, runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const state = states.all().find((candidate) => candidate.device === device);
+  const state = states.find((candidate) => candidate.device === device);
   if (state?.nbdIndex === undefined || !isStale(state)) return 1;
   new Log(state.image).error(`the daemon of ${device} (pid ${state.pid}) was killed`);
   if (disconnectDead(state.nbdIndex) && deviceUsers(device).length === 0) {

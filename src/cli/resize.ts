@@ -25,7 +25,7 @@ export function resize(name: string, runtimeDirectory: string | undefined): numb
   const device = resolveDevice(name);
   try {
     const states = new StateStore(stateDirectory(runtimeDirectory));
-    const state = states.all().find((candidate) => isOn(candidate, device));
+    const state = states.find((candidate) => isOn(candidate, device));
     if (state !== undefined) resizeOurs(state, states);
     else if (device.kind === "loop") setLoopCapacity(device.path);
     else throw new SystemError("open", ENODEV, device.path);

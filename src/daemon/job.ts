@@ -21,7 +21,14 @@ export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
  * Descriptors of the daemon. Deno duplicates the standard ones at its start, so that the answer
  * could not be ended by closing one of those. Further ones are the sockets to serve.
  */
-export const DaemonFd = { Job: 0, Ready: 3, Lifeline: 4, Watch: 5, FirstSocket: 6 } as const;
+export const DaemonFd = {
+  Job: 0,
+  Errors: 2,
+  Ready: 3,
+  Lifeline: 4,
+  Watch: 5,
+  FirstSocket: 6,
+} as const;
 
 /** The hidden first argument that disconnects the device of a daemon that was killed. */
 export const REAP_ARGUMENT = "--internal-reap";

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { EIO, SystemError } from "../sys/errno.ts";
 import { Fd, fileStatusIfAny, readLink, readText, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { pipe } from "../sys/sockets.ts";
@@ -39,7 +38,7 @@ export interface Launched {
  * Starts a daemon and waits for its answer.
  *
  * @param sockets what it is to serve, in order, then what it is to keep open
- * @throws {SystemError} if it cannot be started, or ends without an answer
+ * @throws {Error} if it cannot be started, or ends without an answer
  */
 export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
   if (job.transport !== "socket") libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
@@ -47,23 +46,25 @@ export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
   const [readyEnd, readyStart] = pipe();
   const [lifelineEnd, lifeline] = pipe();
   const [watch, watchEnd] = pipe();
+  const [errors, errorsEnd] = pipe();
   using nothing = openNull();
   const pid = spawnSelf([DAEMON_ARGUMENT], [
     jobEnd.number,
     nothing.number,
-    nothing.number,
+    errorsEnd.number,
     readyStart.number,
     lifelineEnd.number,
     watchEnd.number,
     ...sockets.map((socket) => socket.number),
   ]);
-  for (const fd of [jobEnd, readyStart, lifelineEnd, watchEnd, ...sockets]) fd.close();
+  for (const fd of [jobEnd, readyStart, lifelineEnd, watchEnd, errorsEnd, ...sockets]) fd.close();
   const process = identityOf(pid) ?? { pid, startTime: 0 };
   writeText(jobStart.number, JSON.stringify(job));
   jobStart.close();
   const text = readText(readyEnd.number);
   readyEnd.close();
-  if (text === "") throw new SystemError(`daemon (exit code ${waitFor(pid)})`, EIO);
+  if (text === "") throw new Error(`the daemon did not start: ${lastWords(errors, pid)}`);
+  errors.close();
   return {
     process,
     answer: JSON.parse(text) as Answer,
@@ -74,6 +75,14 @@ export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
     abandon: () => lifeline.close(),
     watch,
   };
+}
+
+/** The line that tells most of what a daemon that has ended had to say. */
+function lastWords(errors: Fd, pid: number): string {
+  const code = waitFor(pid);
+  const lines = readText(errors.number).split("\n").map((line) => line.trim());
+  const told = lines.find((line) => line.startsWith("error:")) ?? lines.find((line) => line !== "");
+  return told ?? `exit code ${code}`;
 }
 
 /** Starts the helper that has a device detached as soon as nobody uses it. */

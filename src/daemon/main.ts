@@ -20,6 +20,7 @@ import { SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
+import { openNull } from "../sys/spawn.ts";
 import { type Answer, DaemonFd, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./launch.ts";
 import { Log } from "./log.ts";
@@ -141,6 +142,8 @@ function serve(server: Server, transport: Job["transport"], fds: readonly number
 function answer(message: Answer): void {
   writeText(DaemonFd.Ready, JSON.stringify(message));
   libc().close(DaemonFd.Ready);
+  using nothing = openNull();
+  libc().dup2(nothing.number, DaemonFd.Errors);
 }
 
 /** A command that ends without having said "go" has failed to set up the device. */

@@ -37,6 +37,11 @@ export interface AttachState extends ProcessIdentity {
   readonly sizeBytes: number;
   readonly offsetBytes: number;
   readonly sizeLimitBytes: number;
+  /**
+   * /sys/block/DEVICE/diskseq of a loop device: another number means another attachment. Kernels
+   * before 5.15 have none.
+   */
+  readonly diskSequence?: string;
   /** How often the daemon was asked to look at the image's size. */
   readonly sizeChecks?: number;
 }
@@ -93,6 +98,19 @@ export class StateStore {
 
   remove(state: AttachState): void {
     removeFile(this.#path(state));
+  }
+
+  /** The state that `isIt` holds for; of a running daemon, if there are several. */
+  find(isIt: (state: AttachState) => boolean): AttachState | undefined {
+    const found = this.all().filter(isIt);
+    return found.find((state) => !isStale(state)) ?? found[0];
+  }
+
+  /** Removes what dead daemons have left about a device that is being set up anew. */
+  forget(device: string): void {
+    for (const state of this.all()) {
+      if (state.device === device && isStale(state)) this.remove(state);
+    }
   }
 
   /** The state of the daemon with this process id. */

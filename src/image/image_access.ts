@@ -150,7 +150,8 @@ export class ImageAccess {
     const { file, hostOffset } = mapping;
     if (file === undefined) throw new Error("a data extent without a file");
     if (file.read(target, position, hostOffset, count)) return true;
-    mapping.setBlocked(file, hostOffset, count);
+    // Not what is at hand already: a long range comes in by several steps, each from where it ends.
+    mapping.setBlocked(file, hostOffset + file.atHandBytes, count - file.atHandBytes);
     return this.#block(mapping);
   }
 

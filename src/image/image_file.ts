@@ -37,6 +37,7 @@ export class ImageFile implements Disposable {
   /** A range that has just been brought in for the request at hand; for files that cannot say. */
   #warmFrom = 0;
   #warmTo = 0;
+  #atHandBytes = 0;
 
   readonly #owned: Fd;
   readonly #libc = libc();
@@ -64,6 +65,7 @@ export class ImageFile implements Disposable {
       if (this.cacheKnowledge === "asks") {
         const count = this.#readCached(target.address + position, hostOffset, lengthBytes);
         if (count === lengthBytes) return true;
+        this.#atHandBytes = Math.max(0, count);
         if (count < 0 || hostOffset + count < this.sizeBytes) return false;
       }
     }
@@ -83,6 +85,11 @@ export class ImageFile implements Disposable {
    */
   refreshSize(): void {
     this.#sizeBytes = seekableSize(this.fd, this.path);
+  }
+
+  /** After a read that would have had to wait: for how many bytes from its start on it would not. */
+  get atHandBytes(): number {
+    return this.#atHandBytes;
   }
 
   /** Says that a range was read a moment ago, so that reading it again will not wait. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { checked, ENODEV, ENOENT, ENOSYS, SystemError } from "../sys/errno.ts";
+import { checked, EINVAL, ENODEV, ENOENT, ENOSYS, SystemError } from "../sys/errno.ts";
 import { Fd, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
@@ -47,7 +47,7 @@ export function openFuseDevice(): Fd {
     const missing = error instanceof SystemError &&
       (error.errno === ENOENT || error.errno === ENODEV);
     if (!missing) throw error;
-    throw new KernelFeatureError("fuse", "this kernel has no FUSE (/dev/fuse)");
+    throw noFuse();
   }
 }
 
@@ -122,9 +122,23 @@ function mountNowhere(device: Fd, type: string): Fd {
   using context = fsopen();
   const parameters = { source: type, subtype: type, ...mountParameters(device) };
   for (const [key, value] of Object.entries(parameters)) setParameter(context, key, value);
-  call("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
+  create(context);
   const attributes = MOUNT_ATTR.noSuid | MOUNT_ATTR.noDev | MOUNT_ATTR.noExec;
   return new Fd(call("fsmount", context.number, FSMOUNT_CLOEXEC, attributes));
+}
+
+/** Refused with EINVAL where the device is not FUSE's after all. */
+function create(context: Fd): void {
+  try {
+    call("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === EINVAL) throw noFuse();
+    throw error;
+  }
+}
+
+function noFuse(): KernelFeatureError {
+  return new KernelFeatureError("fuse", "there is no FUSE (/dev/fuse); --socket works without");
 }
 
 function fsopen(): Fd {

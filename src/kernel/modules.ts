@@ -40,7 +40,8 @@ export function requireNbd(): void {
   if (!canUseNbd()) {
     throw new KernelFeatureError(
       "nbd",
-      "this kernel has no nbd driver, and modprobe could not load it; --socket works without",
+      "this kernel has no nbd driver, and modprobe could not load it; " +
+        "--transport fuse and --socket work without",
     );
   }
 }
@@ -57,7 +58,7 @@ export function requireLoop(): void {
   if (!hasLoop()) {
     throw new KernelFeatureError(
       "loop",
-      "this kernel has no loop driver, and modprobe could not load it",
+      "this kernel has no loop driver, and modprobe could not load it; --socket works without",
     );
   }
 }
@@ -89,7 +90,7 @@ export function hasLoop(): boolean {
 
 function requireSysfs(): void {
   if (fileExists("/sys/block")) return;
-  throw new KernelFeatureError("sysfs", "/sys is not mounted");
+  throw new KernelFeatureError("sysfs", "/sys is not mounted; --socket works without");
 }
 
 function loadModule(name: string): void {

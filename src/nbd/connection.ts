@@ -29,6 +29,8 @@ export class Connection {
   outputEnd = 0;
   /** Requests that wait for a disk. */
   waiting = 0;
+  /** The client is gone, or will only read what it has asked for. */
+  inputEnded = false;
   /** No more requests are taken; the connection ends when all have been answered. */
   finishing = false;
   /** The socket is of no use any more. */
@@ -69,15 +71,9 @@ export class Connection {
       this.inputEnd += count;
       return true;
     }
-    if (count === 0) this.#endOfInput();
+    if (count === 0) this.inputEnded = true;
     else if (!isTransient(lastErrno())) this.broken = true;
     return false;
-  }
-
-  /** The client is gone, or will only read what it has asked for. */
-  #endOfInput(): void {
-    this.finishing = true;
-    this.inputStart = this.inputEnd;
   }
 
   /** Marks received bytes as taken. */

@@ -46,12 +46,15 @@ export class NbdChannel implements Channel {
     // A client that does not read its replies gets no more of them.
     if (connection.hasUnsent && !connection.send()) return false;
     if (connection.finishing) return false;
-    const received = connection.receive();
+    const received = !connection.inputEnded && connection.receive();
     const pending = connection.pendingInput;
     if (this.#handshake !== undefined) this.#shakeHands(this.#handshake);
     if (this.#handshake === undefined) this.#transmission.serve();
     if (connection.hasUnsent) connection.send();
-    return received || connection.pendingInput !== pending;
+    const progress = received || connection.pendingInput !== pending;
+    // Whatever is left now is no whole request.
+    if (connection.inputEnded && !progress && connection.takesInput) connection.finishing = true;
+    return progress;
   }
 
   #shakeHands(handshake: Handshake): void {
@@ -66,6 +69,8 @@ export class NbdChannel implements Channel {
 
   send(): void {
     if (this.#connection.hasUnsent) this.#connection.send();
+    // Requests that there was no room for are taken now, though nothing new comes in.
+    if (this.#connection.pendingInput > 0) this.idleTurns = 0;
   }
 
   /** The protocol has no word for it: the kernel is told by netlink, new clients in the handshake. */

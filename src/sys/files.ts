@@ -117,6 +117,16 @@ export function linkStatus(path: string): FileStatus {
   return statusOf(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
+/** Status of the link or file at `path` itself, or undefined where there is none. */
+export function linkStatusIfAny(path: string): FileStatus | undefined {
+  try {
+    return linkStatus(path);
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
 /** Status of an open file. */
 export function openFileStatus(fd: number): FileStatus {
   return statusOf(fd, "", AT_EMPTY_PATH);
@@ -230,11 +240,14 @@ export function writeAttribute(path: string, text: string): void {
  */
 export function replaceFile(path: string, text: string): void {
   const temporary = `${path}.${libc().getpid()}.new`;
-  {
+  try {
     using file = openFile(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     writeText(file.number, text, temporary);
+    checked(libc().rename(cString(temporary), cString(path)), "rename", path);
+  } catch (error) {
+    libc().unlink(cString(temporary));
+    throw error;
   }
-  checked(libc().rename(cString(temporary), cString(path)), "rename", path);
 }
 
 /** Names in a folder, without `.` and `..`, sorted; none where the folder cannot be read. */

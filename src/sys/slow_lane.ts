@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { checked } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
 import { IoBuffer } from "./memory.ts";
 
@@ -64,8 +63,9 @@ class Slot {
   readonly control = new IoBuffer(AIOCB.size);
   readonly #state = new Int32Array(this.control.bytes.buffer);
   task: SlowTask | undefined = undefined;
+  /** What {@link Slot.ownFd} is a duplicate for. */
   file: HasFd | undefined = undefined;
-  fd = -1;
+  ownFd = -1;
 
   get errno(): number {
     return Atomics.load(this.#state, AIOCB.errorCode / 4);
@@ -139,18 +139,27 @@ export class SlowLane implements Disposable {
 
   #claim(file: HasFd, task: SlowTask): Slot {
     const slot = this.#freeSlot(file);
-    if (slot.file !== file) {
-      if (slot.fd >= 0) this.#libc.close(slot.fd);
-      slot.fd = checked(this.#libc.fcntl(file.fd, F_DUPFD_CLOEXEC, 3), "fcntl");
-      slot.file = file;
-    }
+    if (slot.file !== file) this.#point(slot, file);
     slot.task = task;
     this.#underWay++;
     const { view } = slot.control;
-    view.setInt32(AIOCB.fildes, slot.fd, true);
+    view.setInt32(AIOCB.fildes, slot.ownFd >= 0 ? slot.ownFd : file.fd, true);
     view.setInt32(AIOCB.sigevSigno, this.#signal, true);
     view.setInt32(AIOCB.sigevNotify, this.#signal > 0 ? SIGEV_SIGNAL : SIGEV_NONE, true);
     return slot;
+  }
+
+  /** Where no duplicate can be had, the file's own descriptor has to do: it is only slower. */
+  #point(slot: Slot, file: HasFd): void {
+    this.#release(slot);
+    slot.ownFd = this.#libc.fcntl(file.fd, F_DUPFD_CLOEXEC, 3);
+    slot.file = slot.ownFd >= 0 ? file : undefined;
+  }
+
+  #release(slot: Slot): void {
+    if (slot.ownFd >= 0) this.#libc.close(slot.ownFd);
+    slot.ownFd = -1;
+    slot.file = undefined;
   }
 
   #freeSlot(file: HasFd): Slot {
@@ -170,9 +179,7 @@ export class SlowLane implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const slot of this.#slots) {
-      if (slot.fd >= 0) this.#libc.close(slot.fd);
-    }
+    for (const slot of this.#slots) this.#release(slot);
     this.#slots.length = 0;
   }
 }
