@@ -123,8 +123,8 @@ function chooseTransport({ transport = "auto", socketPath }: Settings): Transpor
   if (socketPath === undefined && transport === "socket") {
     throw new UsageError("--transport socket requires --socket <path>");
   }
-  if (socketPath !== undefined && transport === "nbd") {
-    throw new UsageError("mutually exclusive arguments: --transport nbd --socket");
+  if (socketPath !== undefined && (transport === "nbd" || transport === "fuse")) {
+    throw new UsageError(`mutually exclusive arguments: --transport ${transport} --socket`);
   }
   return socketPath === undefined ? transport : "socket";
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # First process of the user-mode Linux guest: makes the host's root file system, mounted read-only,
 # into a working machine, runs the script it is given, and switches the machine off. uml.ts fills
-# the environment in by way of the kernel command line: share=FOLDER.
+# the environment in by way of the kernel command line: share=FOLDER project=FOLDER.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/run/home
@@ -10,6 +10,7 @@ mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
 ln -sfn /proc/self/fd /dev/fd
+case $project in /tmp/* | /run/*) mkdir -p "$project" && mount -t hostfs -o "$project" none "$project" ;; esac
 mkdir -p "$HOME" /run/share /run/modroot/lib /dev/shm
 mount -t hostfs -o "$share" none /run/share
 ip link set lo up 2>/dev/null

@@ -16,6 +16,8 @@
 
 const KERNEL = "/usr/bin/linux.uml";
 const INIT = new URL("guest_init.sh", import.meta.url).pathname;
+/** Hidden by the guest's own /tmp or /run if it lies there, so it is mounted once more. */
+const PROJECT = new URL("../../../", import.meta.url).pathname;
 const END_MARKER = "# end";
 const DEFAULT_TIME_LIMIT_MS = 180_000;
 const KILL_DELAY_MS = 3_000;
@@ -113,7 +115,7 @@ async function boot(folder: string, options: GuestOptions): Promise<string> {
       `mem=${options.memory ?? "1G"}`,
       ...["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
       ...["con=null", "con0=fd:0,fd:1", "quiet", `uml_dir=${folder}/`],
-      ...[`init=${INIT}`, `share=${folder}`],
+      ...[`init=${INIT}`, `share=${folder}`, `project=${PROJECT}`],
     ],
     stdin: "null",
     stdout: "piped",
