@@ -7,7 +7,7 @@ import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/j
 
 async function main(args: readonly string[]): Promise<number> {
   const [first, second] = args;
-  const runtimeDirectory = Deno.env.get("XDG_RUNTIME_DIR");
+  const runtimeDirectory = environment("XDG_RUNTIME_DIR");
   if (first === DAEMON_ARGUMENT) {
     const { runDaemon } = await import("./daemon/main.ts");
     return await runDaemon(runtimeDirectory);
@@ -22,6 +22,15 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { runCommand } = await import("./cli/run.ts");
   return await runCommand(args, runtimeDirectory);
+}
+
+/** A variable's text; one that is no text counts as not set. */
+function environment(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch {
+    return undefined;
+  }
 }
 
 Deno.exit(await main(Deno.args));

@@ -13,6 +13,7 @@ import { canUseNbd } from "../kernel/modules.ts";
 import { attachFuse } from "./attach_fuse.ts";
 import { attachNbd } from "./attach_nbd.ts";
 import { attachSocket } from "./attach_socket.ts";
+import { detach } from "./detach.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { complain, print } from "./console.ts";
 import { resolveDevice } from "./device_names.ts";
@@ -28,12 +29,22 @@ export function attach(command: AttachCommand, runtimeDirectory: string | undefi
     const imagePath = readableImage(command.file);
     const states = preparedStates(stateDirectory(runtimeDirectory));
     const request = { command, imagePath, states };
-    const { shown } = transportFor(command)(request);
-    if (command.show) print(`${shown}\n`);
+    const device = transportFor(command)(request);
+    if (command.show) show(device, runtimeDirectory);
     return 0;
   } catch (error) {
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
+  }
+}
+
+/** A device whose name could not be told would never be detached. */
+function show({ shown, device }: Attached, runtimeDirectory: string | undefined): void {
+  try {
+    print(`${shown}\n`);
+  } catch (error) {
+    detach([device], runtimeDirectory);
+    throw new CommandError(`write error: ${reasonOf(error)}`);
   }
 }
 

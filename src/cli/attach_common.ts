@@ -22,6 +22,8 @@ export const ABANDON_MS = 5000;
 export interface Attached {
   /** What `--show` prints. */
   readonly shown: string;
+  /** What detaches it. */
+  readonly device: string;
 }
 
 /** What a transport needs to attach an image. */
@@ -32,10 +34,15 @@ export interface AttachRequest {
   readonly states: StateStore;
 }
 
+/** Logical block size of the device. */
+export function sectorBytes({ sectorSizeBytes }: AttachCommand): number {
+  return sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
+}
+
 /** The daemon's part of a request. */
 export function jobFor(
   { command, imagePath }: AttachRequest,
-  transport: Pick<Job, "transport" | "sockets" | "threads" | "socketPath">,
+  transport: Pick<Job, "transport" | "sockets" | "threads" | "socket">,
 ): Job {
   return {
     imagePath,
@@ -45,6 +52,7 @@ export function jobFor(
       offsetBytes: command.offsetBytes,
       sizeLimitBytes: command.sizeLimitBytes,
     },
+    sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
     ...transport,
   };
 }
@@ -73,7 +81,10 @@ export function stateFor(
   { command, imagePath }: AttachRequest,
   launched: Launched,
   ready: Ready,
-  device: Pick<AttachState, "device" | "transport" | "nbdIndex" | "sizeBytes" | "diskSequence">,
+  device: Pick<
+    AttachState,
+    "device" | "transport" | "nbdIndex" | "sizeBytes" | "diskSequence" | "socketInode"
+  >,
 ): AttachState {
   const status = fileStatus(imagePath);
   return {

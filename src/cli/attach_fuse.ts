@@ -19,7 +19,7 @@ import {
   openFuseDevice,
   openInMount,
 } from "../kernel/fuse_mount.ts";
-import { attachLoop, detachLoop } from "../kernel/loop.ts";
+import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
@@ -77,7 +77,8 @@ interface Setup {
 function configure(request: AttachRequest, { launched, ready, file, device }: Setup): Attached {
   const { partScan, sectorSizeBytes = DEFAULT_SECTOR_BYTES } = request.command;
   wholeSectors(request, ready, sectorSizeBytes);
-  const path = attachLoop({
+  // Detached by the kernel if this process ends before all is done, in whatever way.
+  using loop = new ProvisionalLoop({
     ...(device === undefined ? {} : { device }),
     backingPath: `/proc/self/fd/${file.number}`,
     readOnly: ready.readOnly,
@@ -86,22 +87,19 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
     sectorSizeBytes,
     label: request.imagePath,
   });
-  try {
-    const name = baseName(path);
-    tuneQueue(name, QUEUE);
-    if (partScan) showPartitions(path);
-    const diskSequence = diskAttribute(name, "diskseq");
-    const state = stateFor(request, launched, ready, {
-      device: path,
-      transport: "fuse",
-      sizeBytes: diskSizeBytes(name),
-      ...(diskSequence === undefined ? {} : { diskSequence }),
-    });
-    recordState(request.states, state);
-    launched.confirm();
-    return { shown: path };
-  } catch (error) {
-    detachLoop(path);
-    throw error;
-  }
+  const { path } = loop;
+  const name = baseName(path);
+  tuneQueue(name, QUEUE);
+  if (partScan) showPartitions(path);
+  const diskSequence = diskAttribute(name, "diskseq");
+  const state = stateFor(request, launched, ready, {
+    device: path,
+    transport: "fuse",
+    sizeBytes: diskSizeBytes(name),
+    ...(diskSequence === undefined ? {} : { diskSequence }),
+  });
+  recordState(request.states, state);
+  launched.confirm();
+  loop.keep();
+  return { shown: path, device: path };
 }

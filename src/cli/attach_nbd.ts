@@ -91,7 +91,7 @@ function configure(setup: Setup): Attached {
     recordState(request.states, state);
     startWatcher(state, launched.watch);
     launched.confirm();
-    return { shown: path };
+    return { shown: path, device: path };
   } catch (error) {
     control.disconnect(index);
     throw error;

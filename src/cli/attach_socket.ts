@@ -5,9 +5,15 @@
  */
 import { launchDaemon } from "../daemon/launch.ts";
 import { EADDRINUSE, SystemError } from "../sys/errno.ts";
-import { fileStatusIfAny, linkStatus, removeFile } from "../sys/files.ts";
+import { linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
 import { type Fd } from "../sys/files.ts";
-import { isListening, listenUnix } from "../sys/sockets.ts";
+import {
+  type BoundSocket,
+  boundSocket,
+  isListening,
+  listenUnix,
+  removeSocket,
+} from "../sys/sockets.ts";
 import {
   type Attached,
   type AttachRequest,
@@ -25,38 +31,40 @@ const MAX_THREADS = 4;
 export function attachSocket(request: AttachRequest): Attached {
   const path = absolutePath(request.command.socketPath ?? "");
   const listener = listenAt(path);
+  const socket = boundSocket(path);
   try {
-    return serve(request, path, listener);
+    return serve(request, socket, listener);
   } catch (error) {
-    removeFile(path);
+    removeSocket(socket);
     throw error;
   }
 }
 
-function serve(request: AttachRequest, path: string, listener: Fd): Attached {
+function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attached {
+  const { path, inode: socketInode } = socket;
   const job = jobFor(request, {
     transport: "socket",
     sockets: 1,
     threads: Math.min(MAX_THREADS, navigator.hardwareConcurrency),
-    socketPath: path,
+    socket,
   });
   const launched = launchDaemon(job, [listener]);
   try {
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;
-    const device = { device: path, transport: "socket", sizeBytes } as const;
+    const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
     recordState(request.states, stateFor(request, launched, ready, device));
     launched.confirm();
   } catch (error) {
     launched.abandon();
     throw error;
   }
-  return { shown: socketUri(path) };
+  return { shown: socketUri(path), device: path };
 }
 
 /** Listens at `path`, clearing away what a killed server has left there. */
 function listenAt(path: string): Fd {
-  if (fileStatusIfAny(path) === undefined) return listenUnix(path);
+  if (linkStatusIfAny(path) === undefined) return listenUnix(path);
   if (linkStatus(path).kind !== "socket" || isListening(path)) {
     throw new SystemError("bind", EADDRINUSE, path);
   }

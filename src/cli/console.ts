@@ -11,14 +11,25 @@ export function print(text: string): void {
   writeAll(Deno.stdout, text);
 }
 
-/** Prints one line about a problem to standard error. */
+/** Prints one line about a problem to standard error; control characters in names are escaped. */
 export function complain(message: string): void {
-  writeAll(Deno.stderr, `${PROGRAM}: ${message}\n`);
+  printError(`${PROGRAM}: ${message.replace(CONTROL, hexEscape)}\n`);
 }
 
-/** Prints `text` to standard error as it is. */
+/** Prints `text` to standard error as it is. Nobody could be told that this has failed. */
 export function printError(text: string): void {
-  writeAll(Deno.stderr, text);
+  try {
+    writeAll(Deno.stderr, text);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f]/g;
+
+function hexEscape(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -10,8 +10,7 @@ import { detachLoop, loopBackingPath, loopNumber } from "../kernel/loop.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
 import { ENXIO, SystemError } from "../sys/errno.ts";
-import { linkStatusIfAny, removeFile } from "../sys/files.ts";
-import { isListening } from "../sys/sockets.ts";
+import { type BoundSocket, isListening, isSameSocket, removeSocket } from "../sys/sockets.ts";
 import { isOwnBackend } from "./backend.ts";
 import { baseName } from "./device_names.ts";
 
@@ -23,8 +22,12 @@ export function isLeftOver(state: AttachState): boolean {
     case "fuse":
       return isSameLoop(state);
     case "socket":
-      return linkStatusIfAny(state.device)?.kind === "socket" && !isListening(state.device);
+      return isSameSocket(socketOf(state)) && !isListening(state.device);
   }
+}
+
+function socketOf({ device, socketInode = -1 }: AttachState): BoundSocket {
+  return { path: device, inode: socketInode };
 }
 
 function isOwnNbd(index: number): boolean {
@@ -34,14 +37,15 @@ function isOwnNbd(index: number): boolean {
 
 function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
   const name = baseName(device);
-  if (loopBackingPath(name) !== image) return false;
+  // sysfs ends the path with a new line, and is read without white space at its end.
+  if (loopBackingPath(name) !== image.trim()) return false;
   return diskSequence === undefined || diskAttribute(name, "diskseq") === diskSequence;
 }
 
 /** Clears away what a dead daemon has left behind, and its state. */
 export function clearLeftOver(state: AttachState, states: StateStore): void {
   if (isLeftOver(state)) {
-    if (state.transport === "socket") removeFile(state.device);
+    if (state.transport === "socket") removeSocket(socketOf(state));
     if (loopNumber(state.device) !== undefined) detachOwnLoop(state);
     if (state.nbdIndex !== undefined) disconnectDead(state.nbdIndex);
   }

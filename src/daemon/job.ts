@@ -11,6 +11,7 @@
  * @module
  */
 import type { ImageRequest } from "../image/open.ts";
+import type { BoundSocket } from "../sys/sockets.ts";
 
 /** The hidden first argument that makes the program a daemon. */
 export const DAEMON_ARGUMENT = "--internal-daemon";
@@ -46,8 +47,10 @@ export interface Job {
   readonly sockets: number;
   /** Most threads to use. */
   readonly threads: number;
-  /** Path of the listening socket, to be removed at the end; transport socket only. */
-  readonly socketPath?: string;
+  /** Logical block size of the device: what of the disk does not fill one is not shown. */
+  readonly sectorBytes: number;
+  /** The listening socket, to be removed at the end; transport socket only. */
+  readonly socket?: BoundSocket;
 }
 
 /** The daemon serves. */

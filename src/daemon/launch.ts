@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Fd, fileStatusIfAny, readLink, readText, writeText } from "../sys/files.ts";
+import { Fd, fileExists, readLink, readText, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { pipe } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SIGTERM } from "../sys/signals.ts";
@@ -19,6 +19,8 @@ import {
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import type { AttachState } from "./state.ts";
 
+const LOSETUP_PATHS = ["/sbin/losetup", "/usr/sbin/losetup", "/bin/losetup", "/usr/bin/losetup"];
+const WNOHANG = 1;
 /** Writing back what others wait for must not wait for memory that is being freed by it. */
 const PR_SET_IO_FLUSHER = 57;
 
@@ -88,8 +90,23 @@ function lastWords(errors: Fd, pid: number): string {
 /** Starts the helper that has a device detached as soon as nobody uses it. */
 export function startLazyDetach(state: AttachState): void {
   using nothing = openNull();
-  const fd = nothing.number;
-  spawnSelf([LAZY_DETACH_ARGUMENT, state.device], [fd, fd, fd]);
+  const fds = [nothing.number, nothing.number, nothing.number];
+  reapChildren();
+  const { device } = state;
+  if (fileExists(ownExecutable())) spawnSelf([LAZY_DETACH_ARGUMENT, device], fds);
+  else spawn(losetup(device), { argv: ["losetup", "-d", device], fds });
+}
+
+/** The stock tool does for a loop device when this program has been removed meanwhile. */
+function losetup(device: string): string {
+  const program = LOSETUP_PATHS.find(fileExists);
+  if (program !== undefined && device.startsWith("/dev/loop")) return program;
+  throw new Error(`cannot detach ${device}: the program that could has been removed`);
+}
+
+/** Earlier helpers that have ended. */
+function reapChildren(): void {
+  while (libc().waitpid(-1, new Uint8Array(4), WNOHANG) > 0);
 }
 
 /**
@@ -140,11 +157,10 @@ function filePath(relative: string): string {
   return decodeURIComponent(new URL(relative, import.meta.url).pathname);
 }
 
-/** The running file, which after an upgrade may no longer be the one of that name. */
+/**
+ * The file this program was started from, or what an upgrade has put in its place: a removed file
+ * cannot be started once more, not even by way of /proc.
+ */
 function ownExecutable(): string {
-  const path = readLink("/proc/self/exe");
-  const running = fileStatusIfAny("/proc/self/exe");
-  const named = fileStatusIfAny(path);
-  const isSame = named !== undefined && named.inode === running?.inode;
-  return isSame ? path : "/proc/self/exe";
+  return readLink("/proc/self/exe").replace(/ \(deleted\)$/, "");
 }

@@ -15,10 +15,11 @@ import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
 import { foreignMagic, probeFormat } from "../image/probe.ts";
 import { findDriver, RAW } from "../image/registry.ts";
 import { Server } from "../serve/server.ts";
-import { Fd, readText, removeFile, writeAttribute, writeText } from "../sys/files.ts";
+import { Fd, readText, writeAttribute, writeText } from "../sys/files.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
+import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { type Answer, DaemonFd, DONE, GO, type Job } from "./job.ts";
@@ -104,12 +105,22 @@ function open(job: Job): Opened {
   if (!lockImage(file, readOnly ? "read" : "write")) {
     warnings.push("the file system has no locks: nothing keeps others from writing to the image");
   }
-  const foreign = driver === RAW ? foreignMagic(file) : undefined;
+  const foreign = driver === RAW ? tryToRecognise(file) : undefined;
   if (foreign !== undefined && asked.format !== "auto") {
     warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
   }
   const request = { ...asked, format, readOnly };
   return { file, access: openImage(file, request), request, warnings };
+}
+
+/** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */
+function tryToRecognise(file: ImageFile): string | undefined {
+  try {
+    return foreignMagic(file);
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
 }
 
 function createServer(job: Job, opened: Opened): Server {
@@ -119,6 +130,7 @@ function createServer(job: Job, opened: Opened): Server {
     imagePath: job.imagePath,
     imageFd: opened.file.fd,
     log: new Log(job.imagePath),
+    sectorBytes: job.sectorBytes,
     threads: job.threads,
     maySpin: navigator.hardwareConcurrency > 1,
   });
@@ -163,32 +175,44 @@ function watchLifeline(server: Server): void {
  */
 function watchSignals(server: Server, job: Job, states: StateStore): void {
   const signals = new SignalReader(daemonSignals().filter((signal) => signal <= SIGTERM));
-  const isSocket = job.transport === "socket";
+  const obey = job.transport === "socket"
+    ? (signal: number): void => {
+      if (signal === SIGINT) server.finish();
+      if (signal === SIGTERM) endSocket(server, job);
+    }
+    : (signal: number): void => {
+      if (signal === SIGTERM) detachOwnDevice(states);
+    };
   server.watch(signals.fd, () => {
     for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
-      if (signal === SIGHUP) refreshSize(server, job, states);
-      else if (signal === SIGINT && isSocket) server.finish();
-      else if (signal === SIGTERM && isSocket) endSocket(server, job);
-      else if (signal === SIGTERM) detachOwnDevice(states);
+      attempt(job, () => signal === SIGHUP ? refreshSize(server, states) : obey(signal));
     }
   });
 }
 
+/** Whatever goes wrong besides it, serving goes on. */
+function attempt(job: Job, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    new Log(job.imagePath).error(error instanceof Error ? error.message : String(error));
+  }
+}
+
 /** The state file tells the command that asked for it which size was found. */
-function refreshSize(server: Server, job: Job, states: StateStore): void {
+function refreshSize(server: Server, states: StateStore): void {
   const state = states.ofProcess(libc().getpid());
   if (state === undefined) return;
   try {
     server.refreshSize();
-  } catch (error) {
-    new Log(job.imagePath).error(error instanceof Error ? error.message : String(error));
+  } finally {
+    const { sizeBytes } = server.description;
+    states.write({ ...state, sizeBytes, sizeChecks: (state.sizeChecks ?? 0) + 1 });
   }
-  const { sizeBytes } = server.description;
-  states.write({ ...state, sizeBytes, sizeChecks: (state.sizeChecks ?? 0) + 1 });
 }
 
 function endSocket(server: Server, job: Job): void {
-  if (job.socketPath !== undefined) removeFile(job.socketPath);
+  if (job.socket !== undefined) removeSocket(job.socket);
   server.stopListening();
 }
 
@@ -200,9 +224,11 @@ function detachOwnDevice(states: StateStore): void {
 /** Makes everything durable and removes what is left of the attach. */
 function conclude(job: Job, opened: Opened, server: Server, states: StateStore): number {
   const failures = opened.access.filesToSync.filter((file) => libc().fdatasync(file.fd) !== 0);
-  if (job.socketPath !== undefined) removeFile(job.socketPath);
-  const state = states.ofProcess(libc().getpid());
-  if (state !== undefined) states.remove(state);
+  attempt(job, () => job.socket !== undefined && removeSocket(job.socket));
+  attempt(job, () => {
+    const state = states.ofProcess(libc().getpid());
+    if (state !== undefined) states.remove(state);
+  });
   const lost = failures.length > 0 || server.flushFailed;
   tryToSayDone();
   if (lost) new Log(job.imagePath).error("the last writes may not have reached the disk");

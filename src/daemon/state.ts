@@ -6,8 +6,7 @@
  */
 import { EACCES, SystemError } from "../sys/errno.ts";
 import {
-  fileStatusIfAny,
-  linkStatus,
+  linkStatusIfAny,
   listDirectory,
   makeDirectory,
   readTextIfAny,
@@ -42,6 +41,8 @@ export interface AttachState extends ProcessIdentity {
    * before 5.15 have none.
    */
   readonly diskSequence?: string;
+  /** Inode of the socket at `device`, for the transport socket. */
+  readonly socketInode?: number;
   /** How often the daemon was asked to look at the image's size. */
   readonly sizeChecks?: number;
 }
@@ -50,7 +51,9 @@ export interface AttachState extends ProcessIdentity {
 export function stateDirectory(runtimeDirectory: string | undefined): string {
   const uid = libc().geteuid();
   if (uid === 0) return "/run/tslosetup";
-  return runtimeDirectory ? `${runtimeDirectory}/tslosetup` : `/tmp/tslosetup-${uid}`;
+  // "If an implementation encounters a relative path [...] it should [...] ignore it" (XDG).
+  const isAbsolute = runtimeDirectory?.startsWith("/") === true;
+  return isAbsolute ? `${runtimeDirectory}/tslosetup` : `/tmp/tslosetup-${uid}`;
 }
 
 /** The state files in a folder. */
@@ -68,15 +71,19 @@ export class StateStore {
    */
   prepare(): void {
     makeDirectory(this.#directory, 0o700);
-    const status = linkStatus(this.#directory);
-    const isOurs = status.kind === "directory" && status.uid === libc().geteuid() &&
+    if (!this.#isTrusted()) throw new SystemError("open", EACCES, this.#directory);
+  }
+
+  /** Whether the folder is this user's, and nobody else could have put anything into it. */
+  #isTrusted(): boolean {
+    const status = linkStatusIfAny(this.#directory);
+    return status?.kind === "directory" && status.uid === libc().geteuid() &&
       (status.mode & 0o022) === 0;
-    if (!isOurs) throw new SystemError("open", EACCES, this.#directory);
   }
 
   /** Everything attached by this user, stale states included, sorted by device. */
   all(): AttachState[] {
-    if (fileStatusIfAny(this.#directory)?.uid !== libc().geteuid()) return [];
+    if (!this.#isTrusted()) return [];
     return listDirectory(this.#directory)
       .filter((name) => name.endsWith(SUFFIX))
       .map((name) => parseState(readTextIfAny(`${this.#directory}/${name}`) ?? ""))

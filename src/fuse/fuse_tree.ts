@@ -23,8 +23,14 @@ export class FuseTree {
   readonly #names: readonly Uint8Array[];
   readonly #disk: DiskFile;
 
-  /** @param path absolute path of the image, without empty, `.` or `..` parts */
-  constructor(path: string, disk: DiskFile) {
+  readonly #unitBytes: number;
+
+  /**
+   * @param path absolute path of the image, without empty, `.` or `..` parts
+   * @param unitBytes the file ends with a whole unit; what is left of the disk is not shown
+   */
+  constructor(path: string, disk: DiskFile, unitBytes = 1) {
+    this.#unitBytes = unitBytes;
     const parts = path.split("/").filter((part) => part !== "");
     if (parts.length === 0) throw new RangeError("a disk needs a name");
     this.#names = parts.map((part) => new TextEncoder().encode(part));
@@ -51,7 +57,7 @@ export class FuseTree {
   /** Writes the struct fuse_attr of a node. */
   writeAttributes(node: number, view: DataView, at: number): void {
     const isDisk = node === this.diskNode;
-    const sizeBytes = isDisk ? this.#disk.sizeBytes : 0;
+    const sizeBytes = isDisk ? this.#diskBytes() : 0;
     for (let offset = 0; offset < ATTR.size; offset += 8) view.setBigUint64(at + offset, 0n);
     view.setBigUint64(at + ATTR.inode, BigInt(node), true);
     view.setBigUint64(at + ATTR.bytes, BigInt(sizeBytes), true);
@@ -59,6 +65,10 @@ export class FuseTree {
     view.setUint32(at + ATTR.mode, isDisk ? this.#diskMode() : FOLDER_MODE, true);
     view.setUint32(at + ATTR.links, 1, true);
     view.setUint32(at + ATTR.blockSize, 4096, true);
+  }
+
+  #diskBytes(): number {
+    return this.#disk.sizeBytes - this.#disk.sizeBytes % this.#unitBytes;
   }
 
   #diskMode(): number {

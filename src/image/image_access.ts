@@ -64,6 +64,11 @@ export class ImageAccess {
     this.#window = windowOf(this.image.sizeBytes, this.#limits);
   }
 
+  /** Size of the first file, in bytes, as it is known here. */
+  get fileBytes(): number {
+    return this.#files[0]?.sizeBytes ?? 0;
+  }
+
   get readOnly(): boolean {
     return this.image.readOnly;
   }

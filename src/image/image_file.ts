@@ -43,12 +43,13 @@ export class ImageFile implements Disposable {
   readonly #libc = libc();
   readonly #vector = new IoBuffer(16);
 
-  constructor(owned: Fd, path: string) {
+  /** @param sizeBytes the size to go by, if it is not the one the file has now */
+  constructor(owned: Fd, path: string, sizeBytes?: number) {
     this.#owned = owned;
     this.path = path;
     this.fd = owned.number;
     this.status = openFileStatus(this.fd);
-    this.#sizeBytes = seekableSize(this.fd, path);
+    this.#sizeBytes = sizeBytes ?? seekableSize(this.fd, path);
     this.cacheKnowledge = this.#findCacheKnowledge();
   }
 

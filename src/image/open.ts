@@ -76,7 +76,17 @@ export function openImage(file: ImageFile, request: ImageRequest): ImageAccess {
   return new ImageAccess(image, [file], request);
 }
 
+/** What another thread has to know to open an image once more. */
+export interface SharedImage {
+  readonly imageFd: number;
+  readonly imagePath: string;
+  /** Size of the file as it was known when it was opened first, or was asked for last. */
+  readonly imageBytes: number;
+  readonly image: ImageRequest;
+}
+
 /** An image opened once more by another thread, over a descriptor that stays the first one's. */
-export function openSharedImage(fd: number, path: string, request: ImageRequest): ImageAccess {
-  return openImage(new ImageFile(new Fd(fd), path), request);
+export function openSharedImage(shared: SharedImage): ImageAccess {
+  const { imageFd, imagePath, imageBytes, image } = shared;
+  return openImage(new ImageFile(new Fd(imageFd), imagePath, imageBytes), image);
 }

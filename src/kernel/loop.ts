@@ -24,6 +24,7 @@ import {
   kernelDeviceNumber,
 } from "./block_devices.ts";
 import {
+  clearAutoClear,
   decodeLoopStatus,
   encodeLoopConfig,
   LO_FLAGS,
@@ -47,6 +48,8 @@ const CONTROL = {
   path: "/dev/loop-control",
   number: { major: 10, minor: 237 },
 };
+/** A minor number has 20 bits (linux/kdev_t.h). */
+const MAX_LOOP_NUMBER = 2 ** 20 - 1;
 const LOOP_SET_CAPACITY = 0x4c07;
 const LOOP_MAJOR = 7;
 const ENOTTY = 25;
@@ -82,13 +85,57 @@ export interface LoopAttachment {
  * @throws {SystemError} with EBUSY if the named device is in use, or as open(2) and ioctl(2)
  */
 export function attachLoop(attachment: LoopAttachment): string {
-  using backing = openFile(attachment.backingPath, attachment.readOnly ? O_RDONLY : O_RDWR);
-  if (attachment.device !== undefined) {
-    return configure(loopNode(attachment.device), backing.number, attachment);
+  const { path, fd } = attach(attachment, 0);
+  fd.close();
+  return path;
+}
+
+/** A loop device that the kernel detaches if its maker ends before it has said that it is to stay. */
+export class ProvisionalLoop implements Disposable {
+  readonly path: string;
+  readonly #fd: Fd;
+
+  /** @throws as {@link attachLoop} */
+  constructor(attachment: LoopAttachment) {
+    const { path, fd } = attach(attachment, LO_FLAGS.autoClear);
+    this.path = path;
+    this.#fd = fd;
   }
+
+  /**
+   * Has it stay.
+   *
+   * @throws {SystemError} as ioctl(2)
+   */
+  keep(): void {
+    const info = new IoBuffer(LOOP_INFO_BYTES);
+    const { number } = this.#fd;
+    checked(libc().ioctl(number, LOOP_GET_STATUS64, info.address), "ioctl LOOP_GET_STATUS64");
+    clearAutoClear(info.view);
+    checked(libc().ioctl(number, LOOP_SET_STATUS64, info.address), "ioctl LOOP_SET_STATUS64");
+  }
+
+  /** Lets go of it: if it was not to stay, it is detached. */
+  [Symbol.dispose](): void {
+    this.#fd.close();
+  }
+}
+
+interface OpenLoop {
+  readonly path: string;
+  readonly fd: Fd;
+}
+
+function attach(attachment: LoopAttachment, flags: number): OpenLoop {
+  using backing = openFile(attachment.backingPath, attachment.readOnly ? O_RDONLY : O_RDWR);
+  const setUp = (path: string): OpenLoop => ({
+    path,
+    fd: configure(path, backing.number, attachment, flags),
+  });
+  if (attachment.device !== undefined) return setUp(loopNode(attachment.device));
   for (let attempt = 1;; attempt++) {
     try {
-      return configure(freeLoopDevice(), backing.number, attachment);
+      return setUp(freeLoopDevice());
     } catch (error) {
       const taken = error instanceof SystemError && error.errno === EBUSY;
       if (!taken || attempt === FREE_ATTEMPTS) throw error;
@@ -149,7 +196,7 @@ export function loopNumber(name: string): number | undefined {
  */
 function loopNode(device: string): string {
   const number = loopNumber(device);
-  if (number === undefined || fileExists(device)) {
+  if (number === undefined || number > MAX_LOOP_NUMBER || fileExists(device)) {
     if (blockDeviceName(device)?.startsWith("loop") === true) return device;
     throw new SystemError("open", ENODEV, device);
   }
@@ -177,23 +224,45 @@ function openControl(): Fd {
   return openFile(CONTROL.path, O_RDWR);
 }
 
-function configure(device: string, backing: number, attachment: LoopAttachment): string {
-  using loop = openFile(device, attachment.readOnly ? O_RDONLY : O_RDWR);
+/** Returns the open device. */
+function configure(
+  device: string,
+  backing: number,
+  attachment: LoopAttachment,
+  flags: number,
+): Fd {
+  const loop = openFile(device, attachment.readOnly ? O_RDONLY : O_RDWR);
+  try {
+    configureOpen(loop, { device, backing, attachment, flags });
+    return loop;
+  } catch (error) {
+    loop.close();
+    throw error;
+  }
+}
+
+interface OpenSetup {
+  readonly device: string;
+  readonly backing: number;
+  readonly attachment: LoopAttachment;
+  readonly flags: number;
+}
+
+function configureOpen(loop: Fd, { device, backing, attachment, flags }: OpenSetup): void {
   const config = encodeLoopConfig({
     fd: backing,
     blockSizeBytes: attachment.sectorSizeBytes,
     offsetBytes: attachment.offsetBytes ?? 0,
     sizeLimitBytes: attachment.sizeLimitBytes ?? 0,
-    flags: flagsOf(attachment),
+    flags: flagsOf(attachment) | flags,
     fileName: attachment.label ?? attachment.backingPath,
   });
-  if (libc().ioctl(loop.number, LOOP_CONFIGURE, config.address) >= 0) return device;
+  if (libc().ioctl(loop.number, LOOP_CONFIGURE, config.address) >= 0) return;
   const errno = lastErrno();
   if (!NO_LOOP_CONFIGURE.includes(errno)) {
     throw new SystemError("ioctl LOOP_CONFIGURE", errno, device);
   }
   configureStepwise(loop.number, { device, backing, config, attachment });
-  return device;
 }
 
 function flagsOf({ readOnly, directIo, partScan }: LoopAttachment): number {

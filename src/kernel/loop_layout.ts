@@ -96,3 +96,9 @@ export function decodeLoopStatus(view: DataView<ArrayBuffer>): LoopStatus {
     backingSpecial: decodeDevice(u64(LOOP_INFO.rdevice)),
   };
 }
+
+/** Takes the "detach with the last close" flag out of a struct loop_info64. */
+export function clearAutoClear(view: DataView<ArrayBuffer>): void {
+  const flags = view.getUint32(LOOP_INFO.flags, true);
+  view.setUint32(LOOP_INFO.flags, (flags & ~LO_FLAGS.autoClear) >>> 0, true);
+}

@@ -76,8 +76,10 @@ export class NbdChannel implements Channel {
   /** The protocol has no word for it: the kernel is told by netlink, new clients in the handshake. */
   sizeChanged(): void {}
 
+  /** What has arrived is answered; nothing more is taken in. */
   finish(): void {
-    this.#connection.finishing = true;
+    this.#connection.inputEnded = true;
+    this.idleTurns = 0;
   }
 
   close(): void {

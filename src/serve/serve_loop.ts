@@ -23,6 +23,8 @@ import { SpinPolicy } from "./spin.ts";
 /** Turns after which sources get a look even if traffic never lets the thread sleep. */
 const TURNS_BETWEEN_POLLS = 256;
 
+/** How long clients may take to read their last answers. */
+const FINISH_MS = 3000;
 /** So many turns without work among {@link TURNS_BETWEEN_POLLS} with some are no idleness. */
 const IDLE_TURNS_ALLOWED = 64;
 /** So many rounds of looking around without idleness in between are an overload. */
@@ -59,6 +61,8 @@ export class ServeLoop {
   readonly #poll = new PollSet();
   #channels: Channel[] = [];
   #stopped = false;
+  /** When channels that are to finish are closed in any case, by the monotonic clock. */
+  #finishBy = Infinity;
   /** Turns without work since the last look around; a sleep counts as many. */
   #idleTurns = 0;
   #overloadedRounds = 0;
@@ -111,15 +115,19 @@ export class ServeLoop {
   }
 
   /** Serves a FUSE session, whose file has the image's path. */
-  addFuse(fd: number, imagePath: string): void {
+  addFuse(
+    fd: number,
+    { imagePath, sectorBytes }: { readonly imagePath: string; readonly sectorBytes: number },
+  ): void {
     setNonBlocking(fd);
-    const tree = new FuseTree(imagePath, this.#context.access);
+    const tree = new FuseTree(imagePath, this.#context.access, sectorBytes);
     this.#channels.push(new FuseChannel(fd, this.#executor, tree));
   }
 
   /** Ends all channels: what has been taken is answered first. */
   finishChannels(): void {
     for (const channel of this.#channels) channel.finish();
+    this.#finishBy = performance.now() + FINISH_MS;
   }
 
   /** Ends all channels at once, whatever they wait for. */
@@ -171,8 +179,18 @@ export class ServeLoop {
     this.#idleTurns += IDLE_TURNS_ALLOWED;
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
-    this.#pollOnce(-1);
+    this.#pollOnce(this.#patienceMs());
     this.#spin.wokenUp(performance.now());
+  }
+
+  /** How long to sleep at most; ends the channels of those who do not read their last answers. */
+  #patienceMs(): number {
+    if (this.#finishBy === Infinity) return -1;
+    const rest = this.#finishBy - performance.now();
+    if (rest > 0) return Math.ceil(rest);
+    this.closeChannels();
+    this.#finishBy = Infinity;
+    return 0;
   }
 
   /** Serves every channel once; whether any of them had something. */

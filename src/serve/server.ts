@@ -30,6 +30,8 @@ export interface ServerOptions {
   /** Descriptor of the image file, for other threads to open the image once more. */
   readonly imageFd: number;
   readonly log: ErrorLog;
+  /** A FUSE file is as long as whole sectors of this size. */
+  readonly sectorBytes: number;
   /** Threads to use at most, the main one included. */
   readonly threads: number;
   readonly maySpin: boolean;
@@ -106,7 +108,7 @@ export class Server {
   serveFuse([first, ...others]: readonly number[]): void {
     if (first === undefined) return;
     this.#shared.addConnection(0);
-    this.#loop.addFuse(first, this.#options.imagePath);
+    this.#loop.addFuse(first, this.#options);
     this.#spareFuse.push(...others);
   }
 
@@ -194,13 +196,15 @@ export class Server {
   #startWorker(): Worker {
     const [controlEnd, control] = pipe();
     const thread = this.#workers.length + 1;
-    const { image, imageFd, imagePath, maySpin } = this.#options;
+    const { image, imageFd, imagePath, maySpin, sectorBytes } = this.#options;
     const start: WorkerStart = {
       thread,
       image,
       imageFd,
       imagePath,
+      imageBytes: this.#options.access.fileBytes,
       maySpin,
+      sectorBytes,
       sharedMemory: this.#shared.memory,
       controlFd: controlEnd.release(),
       wakeFd: this.#wake[1].number,

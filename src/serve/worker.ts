@@ -28,7 +28,7 @@ function serve(start: WorkerStart): void {
 
 function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
   const loop = new ServeLoop({
-    access: openSharedImage(start.imageFd, start.imagePath, start.image),
+    access: openSharedImage(start),
     shared: control.shared,
     log: new Log(start.imagePath),
     thread: start.thread,
@@ -40,7 +40,7 @@ function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
     fd: start.controlFd,
     onReadable: () => {
       const record = control.next();
-      if (record !== undefined) obey(loop, record, start.imagePath);
+      if (record !== undefined) obey(loop, record, start);
     },
   });
   return loop;
@@ -80,7 +80,7 @@ class ControlPipe {
   }
 }
 
-function obey(loop: ServeLoop, record: DataView, imagePath: string): void {
+function obey(loop: ServeLoop, record: DataView, start: WorkerStart): void {
   const fd = record.getInt32(CONTROL.fd, true);
   switch (record.getInt32(CONTROL.what, true)) {
     case Control.AddKernelSocket:
@@ -88,7 +88,7 @@ function obey(loop: ServeLoop, record: DataView, imagePath: string): void {
     case Control.AddClient:
       return loop.addClient(fd);
     case Control.AddFuse:
-      return loop.addFuse(fd, imagePath);
+      return loop.addFuse(fd, start);
     case Control.RefreshSize:
       return loop.refreshSize();
     case Control.Finish:

@@ -10,6 +10,9 @@ export interface WorkerStart {
   readonly thread: number;
   readonly imageFd: number;
   readonly imagePath: string;
+  /** Size of the image file as the other threads know it. */
+  readonly imageBytes: number;
+  readonly sectorBytes: number;
   readonly image: ImageRequest;
   readonly sharedMemory: SharedArrayBuffer;
   readonly maySpin: boolean;

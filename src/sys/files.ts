@@ -304,7 +304,9 @@ export function removeFile(path: string): void {
 
 /** Makes a folder; one that is already there is left as it is. */
 export function makeDirectory(path: string, mode: number): void {
+  const mask = libc().umask(0);
   const result = libc().mkdir(cString(path), mode);
-  if (result < 0 && lastErrno() === EEXIST) return;
-  checked(result, "mkdir", path);
+  const errno = lastErrno();
+  libc().umask(mask);
+  if (result < 0 && errno !== EEXIST) throw new SystemError("mkdir", errno, path);
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { checked } from "./errno.ts";
-import { Fd } from "./files.ts";
-import { libc } from "./libc.ts";
+import { checked, ECONNREFUSED } from "./errno.ts";
+import { Fd, linkStatus, linkStatusIfAny, removeFile } from "./files.ts";
+import { lastErrno, libc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -89,11 +89,38 @@ export function listenUnix(path: string): Fd {
   }
 }
 
-/** Whether something accepts connections at `path`. */
+/** A socket in the file system; another one may have taken its path by now. */
+export interface BoundSocket {
+  readonly path: string;
+  readonly inode: number;
+}
+
+/** The socket that was just bound to `path`. */
+export function boundSocket(path: string): BoundSocket {
+  return { path, inode: linkStatus(path).inode };
+}
+
+/** Whether that very socket is still at its path. */
+export function isSameSocket({ path, inode }: BoundSocket): boolean {
+  const status = linkStatusIfAny(path);
+  return status?.kind === "socket" && status.inode === inode;
+}
+
+/** Removes a socket from the file system, but nothing that has taken its place. */
+export function removeSocket(socket: BoundSocket): void {
+  if (isSameSocket(socket)) removeFile(socket.path);
+}
+
+/**
+ * Whether somebody uses the socket at `path`. Only a refusal is a no: whatever else happens (a full
+ * queue, a socket of another type) means that there is somebody.
+ */
 export function isListening(path: string): boolean {
-  using socket = new Fd(checked(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  const flags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  using socket = new Fd(checked(libc().socket(AF_UNIX, flags, 0), "socket"));
   const address = unixAddress(path);
-  return libc().connect(socket.number, address, address.length) === 0;
+  const result = libc().connect(socket.number, address, address.length);
+  return result === 0 || lastErrno() !== ECONNREFUSED;
 }
 
 /** The next waiting client of a listening socket, non-blocking, or -1. */

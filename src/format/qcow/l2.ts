@@ -131,6 +131,8 @@ export class L2Slices {
   }
 
   #checkPlace(tableOffset: number, sliceEnd: number): void {
+    // Asked anew: zeros read past the end of a file that was cut off would look like a table.
+    this.#file.refreshSize();
     const { path, sizeBytes } = this.#file;
     if (tableOffset % this.#clusterBytes !== 0) {
       throw damaged(path, `L2 table offset ${hex(tableOffset)} is not aligned`, tableOffset);
