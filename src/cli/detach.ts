@@ -59,8 +59,11 @@ function detachNamed(device: DeviceName, states: StateStore): void {
   if (state !== undefined && (!isStale(state) || isLeftOver(state))) {
     return detachState(state, states);
   }
-  // The device may be somebody else's by now: what a dead daemon says of it is of no use.
-  if (state !== undefined) states.remove(state);
+  if (state !== undefined) {
+    states.remove(state);
+    if (!isAttached(state)) return;
+    // Somebody else's device by now: what a dead daemon says of it is of no use.
+  }
   switch (device.kind) {
     case "nbd":
       return detachWithoutState(device.index, device.path);

@@ -19,8 +19,7 @@ export interface FioResult {
 export function fioArguments(job: Job, uri: string, seconds: number): string[] {
   return [
     `--name=${job.name}`,
-    "--ioengine=nbd",
-    `--uri=${uri}`,
+    ...clientArguments(uri),
     `--rw=${job.pattern}`,
     `--bs=${job.blockBytes}`,
     `--iodepth=${job.depth}`,
@@ -31,6 +30,13 @@ export function fioArguments(job: Job, uri: string, seconds: number): string[] {
     `--runtime=${Math.round(seconds * 1000)}ms`,
     "--output-format=json",
   ];
+}
+
+/** NBD has a client in fio; a block device is read by the kernel, around its page cache. */
+function clientArguments(uri: string): string[] {
+  return uri.startsWith("/dev/")
+    ? ["--ioengine=libaio", "--direct=1", "--readonly", `--filename=${uri}`]
+    : ["--ioengine=nbd", `--uri=${uri}`];
 }
 
 interface FioDirection {

@@ -5,8 +5,9 @@
  */
 import { must } from "../support/tools.ts";
 import { BASELINE, type Competitor, competitors } from "./competitors.ts";
+import { FUSE_BASELINE, FUSE_JOBS, fuseCompetitors } from "./fuse_competitors.ts";
 import { type BenchImage, prepareImages } from "./images.ts";
-import { JOBS } from "./jobs.ts";
+import { type Job, JOBS } from "./jobs.ts";
 import { type Options, parseOptions, selected, USAGE } from "./options.ts";
 import { formatSummaries, summarize } from "./report.ts";
 import { measure, type Plan, type Sample } from "./rounds.ts";
@@ -16,8 +17,9 @@ function say(line: string): void {
 }
 
 async function bench(options: Options, signal: AbortSignal): Promise<void> {
-  const jobs = selected(JOBS, options.jobs);
-  const taking = selected(competitors(options.binary), options.competitors);
+  const { known, knownJobs, baseline } = suiteOf(options);
+  const jobs = selected(knownJobs, options.jobs);
+  const taking = selected(known, options.competitors);
   for (const { missing } of taking) refuse(missing());
   say(`preparing images of ${options.imageMib} MiB`);
   const images = await prepareImages(options.imageMib);
@@ -30,7 +32,18 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const plan: Plan = { rounds: options.rounds, seconds: options.seconds, signal };
     samples.push(...await measure(image, jobs, { ...plan, competitors: taking, progress }));
   }
-  await report(samples, { options, images, taking });
+  await report(samples, { options, images, baseline });
+}
+
+/** NBD servers, or block devices over FUSE. */
+function suiteOf({ binary, fuse }: Options): {
+  readonly known: readonly Competitor[];
+  readonly knownJobs: readonly Job[];
+  readonly baseline: string;
+} {
+  return fuse
+    ? { known: fuseCompetitors(binary), knownJobs: FUSE_JOBS, baseline: FUSE_BASELINE }
+    : { known: competitors(binary), knownJobs: JOBS, baseline: BASELINE };
 }
 
 function refuse(reason: string | undefined): void {
@@ -39,18 +52,18 @@ function refuse(reason: string | undefined): void {
 
 async function report(
   samples: readonly Sample[],
-  context: { options: Options; images: readonly BenchImage[]; taking: readonly Competitor[] },
+  context: { options: Options; images: readonly BenchImage[]; baseline: string },
 ): Promise<void> {
-  const { options, images } = context;
-  const summaries = summarize(samples, BASELINE);
+  const { options, images, baseline } = context;
+  const summaries = summarize(samples, baseline);
   const heading = `Median of ${options.rounds} rounds of ${options.seconds} s; ` +
-    `RATIO: IOPS compared to ${BASELINE}, round by round`;
+    `RATIO: IOPS compared to ${baseline}, round by round`;
   Deno.stdout.writeSync(new TextEncoder().encode(`${heading}\n${formatSummaries(summaries)}`));
   if (options.jsonFile === undefined) return;
   const { rounds, seconds } = options;
   const sizes = Object.fromEntries(images.map((image) => [image.name, image.sizeBytes]));
   const results = {
-    settings: { rounds, seconds, imageBytes: sizes, baseline: BASELINE },
+    settings: { rounds, seconds, imageBytes: sizes, baseline },
     machine: await machine(),
     summaries,
     samples,

@@ -14,6 +14,8 @@ export interface Options {
   readonly jobs: readonly string[];
   readonly competitors: readonly string[];
   readonly binary: string;
+  /** Whether loop devices over FUSE are compared, rather than NBD servers. */
+  readonly fuse: boolean;
   readonly jsonFile: string | undefined;
   readonly help: boolean;
 }
@@ -25,6 +27,7 @@ export const USAGE = `Usage: deno task bench [options]
   --image-mib N       virtual size of the image in MiB (default 1536)
   --jobs A,B          only these jobs
   --competitors A,B   these servers (default tslosetup,qemu-nbd)
+  --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --json FILE         write all samples and their summaries to FILE
   --smoke             one short round on a small image: does it run at all?
@@ -36,7 +39,8 @@ const SPEC = {
   seconds: { type: "string" },
   "image-mib": { type: "string" },
   jobs: { type: "string", default: "" },
-  competitors: { type: "string", default: "tslosetup,qemu-nbd" },
+  competitors: { type: "string" },
+  fuse: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   json: { type: "string" },
   smoke: { type: "boolean", default: false },
@@ -59,7 +63,8 @@ export function parseOptions(args: readonly string[]): Options {
     seconds: positive("seconds", values.seconds, defaults.seconds),
     imageMib: Math.ceil(positive("image-mib", values["image-mib"], defaults.imageMib)),
     jobs: names(values.jobs),
-    competitors: names(values.competitors),
+    competitors: names(values.competitors ?? (values.fuse ? "" : "tslosetup,qemu-nbd")),
+    fuse: values.fuse,
     binary: values.binary,
     jsonFile: values.json,
     help: values.help,

@@ -29,8 +29,8 @@ export class OpenedImage implements Disposable {
       this.file[Symbol.dispose]();
       throw error;
     }
-    const { sizeBytes } = this.image;
-    this.access = new ImageAccess(this.image, [this.file], { startBytes: 0, sizeBytes });
+    const limits = { offsetBytes: 0, sizeLimitBytes: 0 };
+    this.access = new ImageAccess(this.image, [this.file], limits);
   }
 
   /** Guest bytes, read in one request. */

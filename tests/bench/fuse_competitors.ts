@@ -1,0 +1,111 @@
+/**
+ * Kernel block devices under test: a loop device, with direct I/O, on a file of a FUSE file system.
+ *
+ * @module
+ */
+import { hasTool, must, run } from "../support/tools.ts";
+import { type Competitor, pidInListing, type Server } from "./competitors.ts";
+import type { BenchImage } from "./images.ts";
+import type { Job } from "./jobs.ts";
+import { spawnServer } from "./spawn_server.ts";
+import { setTimeout as delay } from "node:timers/promises";
+
+const QEMU = "qemu-storage-daemon";
+const READY_WITHIN_MILLIS = 10_000;
+
+/** The competitor all others are compared to. */
+export const FUSE_BASELINE = "qemu-fuse";
+
+export const FUSE_JOBS: readonly Job[] = [
+  { name: "rand-4k-qd1", pattern: "randread", blockBytes: 4096, depth: 1, clients: 1 },
+  { name: "rand-4k-qd32", pattern: "randread", blockBytes: 4096, depth: 32, clients: 1 },
+  { name: "seq-128k-qd8", pattern: "read", blockBytes: 131072, depth: 8, clients: 1 },
+];
+
+/** How both devices' queues are set up: what tslosetup does, done for the other as well. */
+const QUEUE = { scheduler: "none", max_sectors_kb: "1024", read_ahead_kb: "1024" } as const;
+
+/** All known ways to a device over FUSE. `binary` is the compiled tslosetup. */
+export function fuseCompetitors(binary: string): readonly Competitor[] {
+  return [tslosetup(binary), qemu()];
+}
+
+function missingForDevices(): string | undefined {
+  if (Deno.uid() !== 0) return "loop devices are for root only";
+  return hasTool("losetup") ? undefined : "losetup is not installed";
+}
+
+function tslosetup(binary: string): Competitor {
+  return {
+    name: "tslosetup-fuse",
+    missing: missingForDevices,
+    async start(image): Promise<Server> {
+      const format = image.format === "qcow2" ? "QCOW" : "RAW";
+      const how = ["--transport", "fuse", "-r", "--file-fmt-type", format];
+      const device = (await must(binary, ...how, "--find", "--show", image.path)).trim();
+      const stop = async (): Promise<void> => {
+        await run(binary, "-d", device);
+      };
+      try {
+        return { uri: device, pid: pidInListing(await must(binary, "-l"), device), stop };
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+    },
+  };
+}
+
+function qemu(): Competitor {
+  return {
+    name: FUSE_BASELINE,
+    missing: () => missingForDevices() ?? (hasTool(QEMU) ? undefined : `${QEMU} is not installed`),
+    start: startQemu,
+  };
+}
+
+/** @param file where qemu mounts its export, a file of its own */
+async function startQemu(image: BenchImage, file: string): Promise<Server> {
+  Deno.writeFileSync(file, new Uint8Array());
+  const child = spawnServer(QEMU, [
+    ...["--blockdev", `driver=file,node-name=file,read-only=on,filename=${image.path}`],
+    ...["--blockdev", `driver=${image.format},node-name=disk,read-only=on,file=file`],
+    ...["--export", `type=fuse,id=export,node-name=disk,mountpoint=${file},writable=off`],
+  ]);
+  try {
+    await waitForSize(file, { sizeBytes: image.sizeBytes, ended: child.ended });
+    const how = ["--read-only", "--direct-io=on", "--find", "--show"];
+    const device = (await must("losetup", ...how, file)).trim();
+    setUpQueue(device);
+    const stop = async (): Promise<void> => {
+      await run("losetup", "--detach", device);
+      await child.stop();
+    };
+    return { uri: device, pid: child.pid, stop };
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+}
+
+/** Waits until the disk has been mounted over the empty file. */
+async function waitForSize(
+  file: string,
+  { sizeBytes, ended }: { sizeBytes: number; ended: Promise<string> },
+): Promise<void> {
+  const end: { reason?: string } = {};
+  ended.then((reason) => end.reason = reason);
+  for (const deadline = Date.now() + READY_WITHIN_MILLIS; Date.now() < deadline;) {
+    if (Deno.statSync(file).size === sizeBytes) return;
+    if (end.reason !== undefined) throw new Error(end.reason);
+    await delay(5);
+  }
+  throw new Error(`${QEMU} has not mounted its export after ${READY_WITHIN_MILLIS} ms`);
+}
+
+function setUpQueue(device: string): void {
+  const name = device.slice(device.lastIndexOf("/") + 1);
+  for (const [attribute, value] of Object.entries(QUEUE)) {
+    Deno.writeTextFileSync(`/sys/block/${name}/queue/${attribute}`, value);
+  }
+}

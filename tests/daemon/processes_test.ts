@@ -1,0 +1,66 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { identityOf, isRunning, signalProcess, waitUntilGone } from "../../src/daemon/processes.ts";
+import { libc } from "../../src/sys/libc.ts";
+import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
+import { TempDirectory } from "../support/tools.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+libc();
+
+const SIGKILL = 9;
+
+function sleeper(program = "/bin/sleep"): number {
+  using nothing = openNull();
+  const fd = nothing.number;
+  return spawn(program, { argv: ["sleep", "60"], fds: [fd, fd, fd] });
+}
+
+Deno.test("identityOf() tells when a process was started", () => {
+  const before = Number(Deno.readTextFileSync("/proc/uptime").split(" ")[0]);
+  const pid = sleeper();
+  const identity = identityOf(pid);
+  const ticksPerSecond = 100;
+  const startedAt = (identity?.startTime ?? 0) / ticksPerSecond;
+  assert(Math.abs(startedAt - before) < 2, `${startedAt} ${before}`);
+  assertEquals(identityOf(pid), identity);
+  Deno.kill(pid, "SIGKILL");
+  waitFor(pid);
+});
+
+Deno.test("identityOf() is not misled by the name of a program", () => {
+  using folder = new TempDirectory();
+  const program = folder.file("a) Z 1 (b");
+  Deno.copyFileSync("/bin/sleep", program);
+  const pid = sleeper(program);
+  const own = identityOf(Deno.pid)?.startTime ?? Infinity;
+  assert((identityOf(pid)?.startTime ?? 0) >= own);
+  Deno.kill(pid, "SIGKILL");
+  waitFor(pid);
+});
+
+Deno.test("identityOf() knows neither zombies nor what never was", () => {
+  const pid = sleeper();
+  const identity = identityOf(pid);
+  assert(identity !== undefined);
+  Deno.kill(pid, "SIGKILL");
+  // Dead and not waited for: a zombie.
+  assert(waitUntilGone(identity, 5000));
+  assertEquals(identityOf(pid), undefined);
+  waitFor(pid);
+  assertEquals(identityOf(2 ** 22 + 1), undefined);
+  assertEquals(identityOf(0), undefined);
+});
+
+Deno.test("isRunning() and signalProcess() spare a process that only has the same number", () => {
+  const pid = sleeper();
+  const identity = identityOf(pid) ?? { pid, startTime: 0 };
+  const former = { pid, startTime: identity.startTime - 1 };
+  assertEquals([isRunning(identity), isRunning(former)], [true, false]);
+  signalProcess(former, SIGKILL);
+  assertFalse(waitUntilGone(identity, 50));
+  assert(waitUntilGone(former, 0));
+  signalProcess(identity, SIGKILL);
+  assertEquals(waitFor(pid), 128 + SIGKILL);
+  signalProcess(identity, SIGKILL);
+});

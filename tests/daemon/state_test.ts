@@ -1,0 +1,160 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { identityOf } from "../../src/daemon/processes.ts";
+import { type AttachState, isStale, stateDirectory, StateStore } from "../../src/daemon/state.ts";
+import { SystemError } from "../../src/sys/errno.ts";
+import { libc } from "../../src/sys/libc.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+libc();
+
+const OWN = identityOf(Deno.pid);
+const NOBODY = 65534;
+
+function state(fields: Partial<AttachState>): AttachState {
+  return {
+    version: 1,
+    pid: Deno.pid,
+    startTime: OWN?.startTime ?? 0,
+    device: "/tmp/socket",
+    transport: "socket",
+    image: "/images/disk",
+    imageDevice: [8, 1],
+    imageInode: 1234,
+    format: "RAW",
+    readOnly: false,
+    sizeBytes: 512,
+    offsetBytes: 0,
+    sizeLimitBytes: 0,
+    ...fields,
+  };
+}
+
+/** A store in a folder of its own. */
+class Fixture implements Disposable {
+  readonly #folder = new TempDirectory();
+  readonly path = this.#folder.file("states");
+  readonly store = new StateStore(this.path);
+
+  constructor() {
+    this.store.prepare();
+  }
+
+  get files(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  get devices(): string[] {
+    return this.store.all().map(({ device }) => device);
+  }
+
+  [Symbol.dispose](): void {
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+Deno.test("StateStore.write() keeps what it is given, one file for each daemon", () => {
+  using fixture = new Fixture();
+  const { store } = fixture;
+  const one = state({ device: "/dev/nbd3", transport: "nbd", nbdIndex: 3, image: '/a "b"\nc' });
+  store.write(one);
+  store.write({ ...one, sizeBytes: 1024 });
+  assertEquals(store.all(), [{ ...one, sizeBytes: 1024 }]);
+  assertEquals(fixture.files, ["nbd3.json"]);
+  assertEquals((Deno.statSync(`${fixture.path}/nbd3.json`).mode ?? 0) & 0o777, 0o600);
+  store.write(state({ device: "/tmp/s" }));
+  assertEquals(fixture.files, ["nbd3.json", `socket-${Deno.pid}.json`]);
+  assertEquals(store.ofProcess(1), undefined);
+  store.remove(one);
+  assertEquals(store.ofProcess(Deno.pid)?.device, "/tmp/s");
+  store.remove(one);
+});
+
+Deno.test("StateStore.all() sorts by device, numbers by value", () => {
+  using fixture = new Fixture();
+  for (const nbdIndex of [10, 2, 1]) {
+    const device = `/dev/nbd${nbdIndex}`;
+    fixture.store.write(state({ device, transport: "nbd", nbdIndex }));
+  }
+  assertEquals(fixture.devices, ["/dev/nbd1", "/dev/nbd2", "/dev/nbd10"]);
+});
+
+Deno.test("StateStore.all() passes over what is no state", () => {
+  using fixture = new Fixture();
+  fixture.store.write(state({}));
+  const garbage: Record<string, string> = {
+    "a.json": "",
+    "b.json": "{",
+    "c.json": "null",
+    "d.json": "[]",
+    "e.json": '{"version":2,"pid":1,"device":"/x","image":"/y"}',
+    "f.json": '{"version":1,"pid":"1","device":"/x","image":"/y"}',
+    "g.json.123.new": JSON.stringify(state({ device: "/half" })),
+    "notes.txt": JSON.stringify(state({ device: "/other" })),
+  };
+  for (const [name, text] of Object.entries(garbage)) {
+    Deno.writeTextFileSync(`${fixture.path}/${name}`, text);
+  }
+  Deno.mkdirSync(`${fixture.path}/h.json`);
+  assertEquals(fixture.devices, ["/tmp/socket"]);
+});
+
+Deno.test("StateStore.write() replaces the states of killed daemons of the same socket", () => {
+  using fixture = new Fixture();
+  const killed = state({ startTime: 1, pid: Deno.ppid });
+  Deno.writeTextFileSync(`${fixture.path}/socket-9.json`, JSON.stringify({ ...killed, pid: 9 }));
+  const other = state({ startTime: 1, pid: Deno.ppid, device: "/tmp/other" });
+  fixture.store.write(other);
+  Deno.writeTextFileSync(
+    `${fixture.path}/socket-${Deno.ppid}.json`,
+    JSON.stringify(other),
+  );
+  Deno.writeTextFileSync(
+    `${fixture.path}/socket-1.json`,
+    JSON.stringify({ ...killed, pid: 1 }),
+  );
+  fixture.store.write(state({}));
+  assertEquals(fixture.devices, ["/tmp/other", "/tmp/socket"]);
+  assertEquals(fixture.store.ofProcess(Deno.pid)?.device, "/tmp/socket");
+});
+
+Deno.test("StateStore.prepare() makes a folder for its owner alone, and takes it again", () => {
+  using fixture = new Fixture();
+  fixture.store.prepare();
+  assertEquals((Deno.statSync(fixture.path).mode ?? 0) & 0o777, 0o700);
+});
+
+Deno.test("StateStore.prepare() refuses folders that others can write to, and links", () => {
+  using folder = new TempDirectory();
+  const open = folder.file("open");
+  Deno.mkdirSync(open);
+  Deno.chmodSync(open, 0o777);
+  assertThrows(() => new StateStore(open).prepare(), SystemError, "Permission denied");
+  const own = folder.file("own");
+  Deno.mkdirSync(own, { mode: 0o700 });
+  Deno.symlinkSync(own, folder.file("link"));
+  assertThrows(() => new StateStore(folder.file("link")).prepare(), SystemError);
+  Deno.writeTextFileSync(folder.file("file"), "");
+  assertThrows(() => new StateStore(folder.file("file")).prepare(), SystemError);
+  assertThrows(() => new StateStore(folder.file("missing/states")).prepare(), SystemError);
+});
+
+oracleTest("StateStore believes nothing in another user's folder", ["chown"], () => {
+  using fixture = new Fixture();
+  fixture.store.write(state({}));
+  Deno.chownSync(fixture.path, NOBODY, NOBODY);
+  assertEquals(fixture.store.all(), []);
+  assertThrows(() => fixture.store.prepare(), SystemError, "Permission denied");
+});
+
+Deno.test("isStale() tells a process that runs from one that has gone, or is another by now", () => {
+  assert(!isStale(state({})));
+  assert(isStale(state({ startTime: (OWN?.startTime ?? 0) + 1 })));
+  assert(isStale(state({ pid: 2 ** 22 + 1 })));
+});
+
+Deno.test("stateDirectory() is the system's for root, and the user's otherwise", () => {
+  const expected = Deno.uid() === 0 ? "/run/tslosetup" : "/run/user/7/tslosetup";
+  assertEquals(stateDirectory("/run/user/7"), expected);
+});

@@ -1,0 +1,206 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import {
+  asRoot,
+  eventually,
+  exists,
+  isCompiled,
+  Nobody,
+  statesIn,
+  type Surroundings,
+} from "../support/program.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
+
+const NOBODY = 65534;
+
+/** Where a case makes its files. */
+interface Place {
+  readonly folder: string;
+  /** Makes a file that the user of the case owns; returns its path. */
+  file(name: string, content?: Uint8Array): string;
+}
+
+/** A command line that has to fail. */
+interface Case {
+  readonly name: string;
+  /** The words after `--socket PATH`, whose last one is the image. */
+  readonly words: (place: Place) => string[];
+  /** The socket's path, if that is what is wrong. */
+  readonly socket?: (place: Place) => string;
+  readonly says: RegExp;
+}
+
+const QCOW = ["--file-fmt-type", "QCOW"];
+const QCOW_MAGIC = Uint8Array.of(0x51, 0x46, 0x49, 0xfb);
+
+function goodImage({ file }: Place): string[] {
+  return [file("good.raw", new Uint8Array(65536))];
+}
+
+function fifo({ folder }: Place): string {
+  const path = `${folder}/fifo`;
+  assert(new Deno.Command("mkfifo", { args: ["-m", "666", path] }).outputSync().success);
+  return path;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "a missing file",
+    words: ({ folder }) => [`${folder}/missing`],
+    says: /missing: .*No such file or directory/,
+  },
+  {
+    name: "a missing folder",
+    words: ({ folder }) => [...QCOW, `${folder}/missing/file`],
+    says: /No such file or directory/,
+  },
+  { name: "a folder", words: ({ folder }) => [folder], says: /Is a directory/ },
+  { name: "a folder as QCOW", words: ({ folder }) => [...QCOW, folder], says: /Is a directory/ },
+  { name: "an empty file", words: ({ file }) => [file("empty")], says: /empty: .*empty/ },
+  {
+    name: "an empty file as QCOW",
+    words: ({ file }) => [...QCOW, file("empty")],
+    says: /empty: failed to set up socket: ./,
+  },
+  {
+    name: "a truncated header",
+    words: ({ file }) => [...QCOW, file("short", QCOW_MAGIC)],
+    says: /short: failed to set up socket: ./,
+  },
+  {
+    name: "a header of zeros",
+    words: ({ file }) => [...QCOW, file("zeros", new Uint8Array(4096))],
+    says: /zeros: failed to set up socket: ./,
+  },
+  {
+    name: "an unknown format",
+    words: (place) => ["--file-fmt-type", "NTFS", ...goodImage(place)],
+    says: /NTFS/,
+  },
+  {
+    name: "a recognised format without a driver",
+    words: ({ file }) => ["-t", "auto", file("disk", new TextEncoder().encode("KDMV".padEnd(999)))],
+    says: /VMDK/,
+  },
+  { name: "a pipe", words: (place) => [fifo(place)], says: /fifo: ./ },
+  { name: "a character device", words: () => ["/dev/null"], says: /null: ./ },
+  {
+    name: "an offset past the end",
+    words: (place) => ["-o", "1G", ...goodImage(place)],
+    says: /offset/,
+  },
+  {
+    name: "an offset at the end",
+    words: (place) => ["-o", "64K", ...goodImage(place)],
+    says: /offset/,
+  },
+  {
+    name: "a socket path that is a file",
+    words: goodImage,
+    socket: ({ file }) => file("taken", Uint8Array.of(1, 2, 3)),
+    says: /Address already in use/,
+  },
+  {
+    name: "a socket path that is a folder",
+    words: goodImage,
+    socket: ({ folder }) => folder,
+    says: /Address already in use/,
+  },
+  {
+    name: "a socket path that is too long",
+    words: goodImage,
+    socket: ({ folder }) => `${folder}/${"x".repeat(120)}`,
+    says: /socket path/,
+  },
+  {
+    name: "a socket in a missing folder",
+    words: goodImage,
+    socket: ({ folder }) => `${folder}/missing/socket`,
+    says: /No such file or directory/,
+  },
+  {
+    name: "a socket where none can be",
+    words: goodImage,
+    socket: () => "/sys/socket",
+    says: /denied|not permitted/,
+  },
+];
+
+/** For users whom permissions hold back. */
+const CASES_OF_NOBODY: readonly Case[] = [
+  {
+    name: "an unreadable file",
+    words: ({ file }) => {
+      const path = file("secret", new Uint8Array(4096));
+      Deno.chmodSync(path, 0);
+      return [path];
+    },
+    says: /secret: .*Permission denied/,
+  },
+  {
+    name: "a folder that cannot be searched",
+    words: () => ["/proc/1/cwd/image"],
+    says: /Permission denied/,
+  },
+  {
+    name: "a socket in a folder that cannot be written",
+    words: goodImage,
+    socket: () => "/usr/socket",
+    says: /Permission denied/,
+  },
+];
+
+async function checkCase(program: Surroundings, place: Place, bad: Case): Promise<void> {
+  const words = bad.words(place);
+  const socket = bad.socket?.(place) ?? `${place.folder}/socket`;
+  const wasThere = exists(socket);
+  const before = wasThere && Deno.statSync(socket).isFile ? Deno.readFileSync(socket) : undefined;
+  const { code, stdout, stderr, elapsedMs } = await program.run("--socket", socket, ...words);
+  assertEquals([code, stdout], [1, ""], stderr);
+  assertMatch(stderr, /^tslosetup: [^\n]+\n$/);
+  assertMatch(stderr, bad.says);
+  if (isCompiled) assertLess(elapsedMs, 1000);
+  assertEquals(exists(socket), wasThere);
+  if (before !== undefined) assertEquals(Deno.readFileSync(socket), before);
+  await eventually(() => program.processes().length === 0, "all processes to end");
+  assert(!statesIn(program.stateDirectory).some(({ device }) => device === socket));
+}
+
+async function checkCases(
+  t: Deno.TestContext,
+  program: Surroundings,
+  cases: readonly Case[],
+  place: (folder: TempDirectory) => Place,
+): Promise<void> {
+  for (const bad of cases) {
+    await t.step(bad.name, async () => {
+      using folder = new TempDirectory();
+      await checkCase(program, place(folder), bad);
+    });
+  }
+}
+
+Deno.test("tslosetup refuses bad input in one line, as root", async (t) => {
+  await checkCases(t, asRoot(), CASES, ({ path }) => ({
+    folder: path,
+    file: (name, content = new Uint8Array()) => {
+      Deno.writeFileSync(`${path}/${name}`, content);
+      return `${path}/${name}`;
+    },
+  }));
+});
+
+oracleTest("tslosetup refuses bad input in one line, as nobody", ["setpriv"], async (t) => {
+  using nobody = new Nobody();
+  await checkCases(t, nobody.program, [...CASES, ...CASES_OF_NOBODY], ({ path }) => {
+    Deno.chownSync(path, NOBODY, NOBODY);
+    return {
+      folder: path,
+      file: (name, content = new Uint8Array()) => {
+        Deno.writeFileSync(`${path}/${name}`, content);
+        Deno.chownSync(`${path}/${name}`, NOBODY, NOBODY);
+        return `${path}/${name}`;
+      },
+    };
+  });
+});

@@ -1,0 +1,89 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { Command } from "../../src/nbd/protocol.ts";
+import { sameBytes } from "../format/opened_image.ts";
+import { seededBytes } from "../nbd/served_image.ts";
+import { encodeRequest, joined } from "../nbd/wire.ts";
+import { ExportedImage } from "../support/program.ts";
+import { TempDirectory } from "../support/tools.ts";
+import { NbdClient } from "./nbd_client.ts";
+
+const MIB = 1024 * 1024;
+
+async function attach(folder: TempDirectory, content: Uint8Array): Promise<ExportedImage> {
+  const image = folder.file("disk.raw");
+  Deno.writeFileSync(image, content);
+  return await ExportedImage.attach({ folder, image });
+}
+
+/** Resident memory of a process, in bytes. */
+function residentBytes(pid: number): number {
+  const match = /VmRSS:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
+  return Number(match?.[1]) * 1024;
+}
+
+Deno.test("a client that does not read costs little, hinders nobody, and is served in the end", async () => {
+  using folder = new TempDirectory();
+  const content = seededBytes(4 * MIB, 1);
+  await using exported = await attach(folder, content);
+  using other = await NbdClient.connect(exported.socket);
+  assert(sameBytes(await other.read(0, MIB), content.subarray(0, MIB)));
+  const before = residentBytes(exported.pid);
+  using greedy = await NbdClient.connect(exported.socket);
+  const count = 200;
+  const requests = Array.from(
+    { length: count },
+    (_, n) =>
+      encodeRequest({
+        command: Command.Read,
+        cookie: BigInt(n),
+        offset: (n % 4) * MIB,
+        length: MIB,
+      }),
+  );
+  await greedy.sendRaw(joined(requests));
+  for (let n = 0; n < 50; n++) {
+    assert(sameBytes(await other.read(n * 512, 512), content.subarray(n * 512, n * 512 + 512)));
+  }
+  assertLess(residentBytes(exported.pid) - before, 64 * MIB);
+  for (let n = 0; n < count; n++) {
+    await greedy.receiveRaw(16);
+    const data = await greedy.receiveRaw(MIB);
+    assert(sameBytes(data, content.subarray((n % 4) * MIB, (n % 4 + 1) * MIB)), `${n}`);
+  }
+});
+
+Deno.test("a client that talks nonsense is hung up on, and hinders nobody", async () => {
+  using folder = new TempDirectory();
+  await using exported = await attach(folder, seededBytes(MIB, 1));
+  using other = await NbdClient.connect(exported.socket);
+  for (let n = 0; n < 20; n++) {
+    using shaken = await NbdClient.connect(exported.socket);
+    await shaken.sendRaw(seededBytes(100, n));
+    await shaken.ended();
+    using raw = await NbdClient.open(exported.socket);
+    await raw.sendRaw(new Uint8Array(100).fill(0xff));
+    await raw.ended();
+  }
+  assertEquals((await other.read(0, 512)).length, 512);
+  assert(exported.isRunning);
+});
+
+Deno.test("many clients are served at once, and those that say nothing do not hold -d up", async () => {
+  using folder = new TempDirectory();
+  const content = seededBytes(MIB, 1);
+  await using exported = await attach(folder, content);
+  using silent = await NbdClient.open(exported.socket);
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, () => NbdClient.connect(exported.socket)),
+  );
+  await Promise.all(clients.map(async (client, n) => {
+    for (let round = 0; round < 5; round++) {
+      const at = (n * 5 + round) * 4096;
+      assert(sameBytes(await client.read(at, 4096), content.subarray(at, at + 4096)));
+    }
+  }));
+  await exported.detach();
+  assert(exported.isGone);
+  for (const client of [silent, ...clients]) client.close();
+});

@@ -1,0 +1,61 @@
+# Detaching what is in use: it goes on working until its last user has gone.
+
+# goes_on NAME DEVICE: what is read now comes from the daemon
+goes_on() {
+  echo 3 >/proc/sys/vm/drop_caches
+  tree_is_right "$1, the mount goes on working" $mnt
+  check "$1, the device is there" read_block $2
+  sleep 1
+  check "$1, the daemon is there" grep -q -e '--internal-daemon' <<<"$(processes)"
+}
+
+no_helper() { ! processes | grep -q -e '--[i]nternal-lazy'; }
+
+for device in /dev/nbd0 /dev/loop0; do
+  attach "SIGTERM, $device" -r -t QCOW $device $images/compressed.qcow2
+  mount -o ro $device $mnt
+  kill -TERM $(daemon_of 0)
+  sleep 0.5
+  check "SIGTERM, $device, its helper ends" eventually 20 no_helper
+  goes_on "SIGTERM, $device" $device
+  umount $mnt
+  nothing_left "SIGTERM, $device"
+
+  attach "-d when mounted, $device" -r -t QCOW $device $images/compressed.qcow2
+  mount -o ro $device $mnt
+  run tslosetup -d $device
+  same "-d when mounted, $device, exit code, messages" "0||" "$code|$out|$err"
+  goes_on "-d when mounted, $device" $device
+  umount $mnt
+  nothing_left "-d when mounted, $device"
+done
+
+attach "losetup -d when mounted" -r -t QCOW /dev/loop0 $images/plain.qcow2
+mount -o ro /dev/loop0 $mnt
+check "losetup -d when mounted" losetup -d /dev/loop0
+goes_on "losetup -d when mounted" /dev/loop0
+umount $mnt
+nothing_left "losetup -d when mounted"
+
+attach "SIGTERM when idle" -r -t QCOW /dev/nbd2 $images/plain.qcow2
+kill -TERM $(daemon_of 2)
+sleep 0.5
+eventually 20 no_helper
+nothing_left "SIGTERM when idle"
+
+# A writer loses nothing: what was written before and after the signal is in the image.
+truncate -s 16M /run/lazy.img
+mkfs.ext4 -q /run/lazy.img
+attach "SIGTERM to a writer" /dev/nbd0 /run/lazy.img
+mount /dev/nbd0 $mnt
+echo before >$mnt/before
+kill -TERM $(daemon_of 0)
+sleep 0.5
+eventually 20 no_helper
+echo after >$mnt/after
+umount $mnt
+nothing_left "SIGTERM to a writer"
+same "SIGTERM to a writer, both writes" "before after" \
+  "$(echo $(for file in before after; do debugfs -R "cat $file" /run/lazy.img 2>/dev/null; done))"
+check "SIGTERM to a writer, e2fsck" e2fsck -f -n /run/lazy.img
+rm /run/lazy.img

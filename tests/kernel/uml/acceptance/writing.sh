@@ -1,0 +1,69 @@
+# RAW, read and write.
+
+image=/run/disk.img
+truncate -s 64M $image
+attach "RAW /dev/nbd0" /dev/nbd0 $image
+same "RAW, writable" 0 "$(blockdev --getro /dev/nbd0)"
+same "RAW, flushes and FUA reach the server" "write back 1" \
+  "$(echo $(cat /sys/block/nbd0/queue/write_cache /sys/block/nbd0/queue/fua))"
+fails "a second writer" "being written by tslosetup \\(pid $(daemon_of 0)\\)|in use" tslosetup --find --show $image
+fails "a reader beside the writer" "being written by tslosetup \\(pid $(daemon_of 0)\\)" tslosetup -r --find $image
+check "RAW, mkfs.ext4" mkfs.ext4 -q /dev/nbd0
+check "RAW, mount" mount /dev/nbd0 $mnt
+rm -rf $mnt/lost+found
+check "RAW, copying files" cp -r $images/tree/. $mnt/
+check "RAW, a synchronous write" dd if=/dev/urandom of=$mnt/lost+found bs=4096 count=16 oflag=direct,sync status=none
+synced=$(sha256sum <$mnt/lost+found)
+check "RAW, sync" sync
+# What was synced is in the image now, not only on its way there.
+check "RAW, after sync the image alone has it" cmp -n 65536 \
+  <(debugfs -R 'cat lost+found' $image 2>/dev/null) $mnt/lost+found
+same "RAW, and it is the same" "$synced" "$(sha256sum <$mnt/lost+found)"
+rm $mnt/lost+found
+check "RAW, umount" umount $mnt
+detached "RAW, -d" -d /dev/nbd0
+run e2fsck -f -n $image
+same "RAW, e2fsck -f of the image" 0 "$code"
+modprobe loop
+check "RAW, the image by itself" mount -o loop $image $mnt
+tree_is_right "RAW, SHA-256 of every file" $mnt
+umount $mnt
+
+dd if=/dev/urandom of=$image bs=1M count=16 conv=notrunc status=none
+cp $image /run/copy.img
+attach "RAW over /dev/nbd5" /dev/nbd5 $image
+before=$(stat -c %b $image)
+check "blkdiscard" blkdiscard -o 4M -l 8M /dev/nbd5
+same "blkdiscard, its 8 MiB are holes" 16384 $((before - $(stat -c %b $image)))
+fallocate -p -o 4M -l 8M /run/copy.img
+check "blkdiscard -z" blkdiscard -z -o 13M -l 1M /dev/nbd5
+dd if=/dev/zero of=/run/copy.img bs=1M seek=13 count=1 conv=notrunc status=none
+check "direct write with FUA" dd if=/run/copy.img of=/dev/nbd5 bs=64k count=4 skip=3 seek=40 oflag=direct,dsync status=none
+dd if=/run/copy.img of=/run/copy2.img bs=64k count=4 skip=3 status=none
+dd if=/run/copy2.img of=/run/copy.img bs=64k seek=40 conv=notrunc status=none
+check "content after discard and write" cmp /dev/nbd5 /run/copy.img
+detached "RAW, -d /dev/nbd5" -d /dev/nbd5
+check "content of the image" cmp $image /run/copy.img
+rm $image /run/copy*.img
+
+# RAW files may have any size: what does not fill a sector is not accessible.
+head -c 5000 /dev/urandom >/run/odd.img
+run tslosetup /dev/nbd0 /run/odd.img
+check "odd size, a warning" grep -q '^tslosetup: /run/odd.img: warning: .*sector' <<<"$err"
+same "odd size, size" "0 4608" "$code $(size_of /dev/nbd0)"
+check "odd size, content" cmp -n 4608 /dev/nbd0 /run/odd.img
+detached "odd size, -d" -d /dev/nbd0
+
+# An image on a read-only file system, without -r: as losetup, read-only and with a warning.
+run tslosetup --find --show /run/sealed/ext4.raw
+same "write-protected image, exit code, device" "0 /dev/nbd0" "$code $out"
+check "write-protected image, a warning" grep -q '^tslosetup: /run/sealed/ext4.raw: warning: .*read-only' <<<"$err"
+same "write-protected image, one line" 1 "$(wc -l <<<"$err")"
+same "write-protected image, read-only" 1 "$(blockdev --getro /dev/nbd0)"
+mounted_tree "write-protected image" /dev/nbd0
+detached "write-protected image, -d" -d /dev/nbd0
+
+run tslosetup -t QCOW --find --show $images/plain.qcow2
+same "QCOW without -r, exit code, read-only" "0 1" "$code $(blockdev --getro /dev/nbd0)"
+check "QCOW without -r, a warning" grep -q 'warning: .*read-only' <<<"$err"
+detached "QCOW without -r, -d" -d /dev/nbd0

@@ -1,0 +1,165 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { Connection } from "../../src/nbd/connection.ts";
+import { libc } from "../../src/sys/libc.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
+import { MSG_DONTWAIT, streamPair } from "../../src/sys/sockets.ts";
+import { sameBytes } from "../format/opened_image.ts";
+import { seededBytes } from "./served_image.ts";
+import { TestClient } from "./wire.ts";
+
+const MIB = 1024 * 1024;
+
+/** A connection and the other end of its socket. */
+class Pair implements Disposable {
+  readonly #ends = streamPair();
+  readonly connection = new Connection(this.#ends[0].number);
+  readonly client = new TestClient(this.#ends[1].number);
+
+  hangUp(): void {
+    this.#ends[1].close();
+  }
+
+  [Symbol.dispose](): void {
+    for (const end of this.#ends) end.close();
+  }
+}
+
+function received({ input, inputStart, inputEnd }: Connection): Uint8Array {
+  return input.bytes.slice(inputStart, inputEnd);
+}
+
+Deno.test("Connection.receive() keeps what is not taken", () => {
+  using pair = new Pair();
+  const { connection, client } = pair;
+  assertFalse(connection.receive());
+  client.queue(Uint8Array.of(1, 2, 3));
+  client.move();
+  assert(connection.receive());
+  connection.take(1);
+  client.queue(Uint8Array.of(4));
+  client.move();
+  assert(connection.receive());
+  assertEquals(received(connection), Uint8Array.of(2, 3, 4));
+  connection.take(3);
+  assertEquals([connection.inputStart, connection.inputEnd], [0, 0]);
+});
+
+Deno.test("Connection.receive() takes in no more than the buffer holds", () => {
+  using pair = new Pair();
+  const { connection, client } = pair;
+  client.queue(seededBytes(MIB, 1));
+  const { size } = connection.input;
+  for (let turn = 0; turn < 100; turn++) {
+    client.move();
+    connection.receive();
+  }
+  assertEquals(connection.pendingInput, size);
+  assertEquals(connection.input.size, size);
+  assertFalse(connection.broken);
+  connection.take(1000);
+  connection.receive();
+  assertEquals(connection.pendingInput, size);
+  assert(sameBytes(received(connection), seededBytes(MIB, 1).subarray(1000, 1000 + size)));
+});
+
+Deno.test("Connection.expect() makes room for one longer message, and take() gives it back", () => {
+  using pair = new Pair();
+  const { connection, client } = pair;
+  const usual = connection.input.size;
+  const message = seededBytes(2 * MIB, 2);
+  client.queue(Uint8Array.of(9, 9, 9), message);
+  client.move();
+  connection.receive();
+  connection.take(3);
+  connection.expect(message.length);
+  for (let turn = 0; connection.pendingInput < message.length && turn < 1000; turn++) {
+    client.move();
+    connection.receive();
+  }
+  assert(sameBytes(received(connection), message));
+  connection.take(message.length);
+  assertEquals(connection.input.size, usual);
+});
+
+Deno.test("Connection.receive() notices the end of the input, and breaks with an error", () => {
+  using pair = new Pair();
+  pair.hangUp();
+  assertFalse(pair.connection.receive());
+  assert(pair.connection.inputEnded);
+  const broken = new Connection(-1);
+  assertFalse(broken.receive());
+  assert(broken.broken);
+});
+
+Deno.test("Connection.send() breaks where nobody listens any more", () => {
+  using pair = new Pair();
+  pair.hangUp();
+  pair.connection.push(Uint8Array.of(1));
+  assert(pair.connection.send());
+  assert(pair.connection.broken);
+  assertFalse(pair.connection.hasUnsent);
+});
+
+Deno.test("Connection.reserve() has no room until the client reads", () => {
+  using pair = new Pair();
+  const { connection, client } = pair;
+  client.reads = false;
+  const expected: Uint8Array[] = [];
+  let place = connection.reserve(MIB);
+  for (; place >= 0 && expected.length < 20; place = connection.reserve(MIB)) {
+    const part = seededBytes(MIB, expected.length);
+    connection.output.bytes.set(part, place);
+    connection.commit(MIB);
+    expected.push(part);
+  }
+  assertEquals(place, -1);
+  assertEquals(expected.length, 4);
+  client.reads = true;
+  for (let turn = 0; turn < 100; turn++) {
+    client.move();
+    connection.send();
+  }
+  assertFalse(connection.hasUnsent);
+  assertEquals(connection.reserve(MIB), 0);
+  expected.forEach((part, n) =>
+    assert(sameBytes(client.unparsed.subarray(n * MIB, (n + 1) * MIB), part))
+  );
+});
+
+Deno.test("Connection.reserve() finds room for one reply longer than the buffer", () => {
+  using pair = new Pair();
+  const usual = pair.connection.output.size;
+  assertEquals(pair.connection.reserve(usual + 1), 0);
+  pair.connection.output.bytes[usual] = 7;
+  pair.connection.commit(usual + 1);
+  for (let turn = 0; turn < 100; turn++) {
+    pair.connection.send();
+    pair.client.move();
+  }
+  assertEquals(pair.client.unparsed.length, usual + 1);
+  assertEquals(pair.client.unparsed[usual], 7);
+  assertEquals(pair.connection.output.size, usual);
+});
+
+Deno.test("Connection.isOver waits for the answers of those who wait", () => {
+  using pair = new Pair();
+  const { connection } = pair;
+  connection.waiting = 1;
+  connection.finishing = true;
+  assertFalse(connection.takesInput);
+  assertFalse(connection.isOver);
+  connection.waiting = 0;
+  connection.commit(1);
+  assertFalse(connection.isOver);
+  connection.send();
+  assert(connection.isOver);
+});
+
+Deno.test("Connection.close() closes the socket", () => {
+  const [ours, theirs] = streamPair();
+  new Connection(ours.release()).close();
+  const buffer = new IoBuffer(1);
+  assertEquals(libc().recv(theirs.number, buffer.address, 1, MSG_DONTWAIT), 0);
+  theirs.close();
+});

@@ -1,0 +1,169 @@
+/**
+ * A connection served without a loop of its own: the test turns the crank.
+ *
+ * @module
+ */
+import type { Image } from "../../src/image/driver.ts";
+import { ImageAccess } from "../../src/image/image_access.ts";
+import { ImageFile } from "../../src/image/image_file.ts";
+import type { Mapping } from "../../src/image/mapping.ts";
+import { Connection } from "../../src/nbd/connection.ts";
+import { Transmission } from "../../src/nbd/transmission.ts";
+import { Executor } from "../../src/serve/executor.ts";
+import { SharedState } from "../../src/serve/shared_state.ts";
+import { O_RDWR, openFile } from "../../src/sys/files.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
+import { SlowLane } from "../../src/sys/slow_lane.ts";
+import { streamPair } from "../../src/sys/sockets.ts";
+import { randomNumbers } from "../support/images.ts";
+import { TempDirectory } from "../support/tools.ts";
+import { TestClient } from "./wire.ts";
+
+export interface FakeOptions {
+  readonly sizeBytes?: number;
+  readonly readOnly?: boolean;
+}
+
+/** What {@link FakeImage.map} does instead of answering, asked before each answer. */
+export type Obstacle = (
+  guestOffset: number,
+  lengthBytes: number,
+  mapping: Mapping,
+) => boolean;
+
+/** A disk in a temporary file whose driver can be told to be difficult. */
+export class FakeImage implements Image {
+  readonly sizeBytes: number;
+  readonly readOnly: boolean;
+  readonly file: ImageFile;
+  filesToSync: ImageFile[];
+  /** What the disk has to contain. */
+  readonly model: Uint8Array;
+  /** True if it has filled the mapping itself. */
+  obstacle: Obstacle = () => false;
+  /** Calls, as `name offset length ...`. */
+  readonly calls: string[] = [];
+  canWriteZeroes = true;
+  readonly #folder = new TempDirectory();
+
+  constructor({ sizeBytes = 1024 * 1024, readOnly = false }: FakeOptions = {}) {
+    this.sizeBytes = sizeBytes;
+    this.readOnly = readOnly;
+    this.model = seededBytes(sizeBytes, 7);
+    const path = this.#folder.file("disk");
+    Deno.writeFileSync(path, this.model);
+    this.file = new ImageFile(openFile(path, O_RDWR), path);
+    this.filesToSync = readOnly ? [] : [this.file];
+  }
+
+  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    if (this.obstacle(guestOffset, lengthBytes, mapping)) return;
+    mapping.setData(this.file, guestOffset, lengthBytes);
+  }
+
+  discard(guestOffset: number, lengthBytes: number): void {
+    this.calls.push(`discard ${guestOffset} ${lengthBytes}`);
+  }
+
+  writeZeroes(guestOffset: number, lengthBytes: number, keepAllocated: boolean): boolean {
+    this.calls.push(`writeZeroes ${guestOffset} ${lengthBytes} ${keepAllocated}`);
+    if (this.canWriteZeroes) {
+      this.file.write(new IoBuffer(lengthBytes), 0, guestOffset, lengthBytes);
+    }
+    return this.canWriteZeroes;
+  }
+
+  /** What is in the file now. */
+  contents(): Uint8Array {
+    return Deno.readFileSync(this.file.path);
+  }
+
+  [Symbol.dispose](): void {
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+/** Bytes that are the same for the same seed. */
+export function seededBytes(lengthBytes: number, seed: number): Uint8Array<ArrayBuffer> {
+  const random = randomNumbers(seed);
+  const words = Uint32Array.from({ length: Math.ceil(lengthBytes / 4) }, () => random() * 2 ** 32);
+  return new Uint8Array(words.buffer, 0, lengthBytes);
+}
+
+/** One client and what serves it. */
+export interface Served {
+  readonly client: TestClient;
+  readonly connection: Connection;
+  readonly transmission: Transmission;
+}
+
+/** One image and any number of clients, in the test's own thread. */
+export class ServedImage implements Disposable {
+  readonly image: FakeImage;
+  readonly access: ImageAccess;
+  readonly shared = new SharedState();
+  readonly logged: string[] = [];
+  readonly executor: Executor;
+  readonly #lane = new SlowLane(0);
+  readonly #served: Served[] = [];
+  readonly #close: (() => void)[] = [];
+
+  constructor(options: FakeOptions & { readonly blind?: boolean } = {}) {
+    this.image = new FakeImage(options);
+    const { file } = this.image;
+    if (options.blind) Object.defineProperty(file, "cacheKnowledge", { value: "unknown" });
+    const window = { offsetBytes: 0, sizeLimitBytes: 0 };
+    this.access = new ImageAccess(this.image, [file], window);
+    this.executor = new Executor({
+      access: this.access,
+      lane: this.#lane,
+      shared: this.shared,
+      log: { error: (message) => this.logged.push(message) },
+    });
+  }
+
+  /** Connects one more client. */
+  connect(): Served {
+    const [ours, theirs] = streamPair();
+    this.#close.push(() => ours.close(), () => theirs.close());
+    const connection = new Connection(ours.number);
+    const transmission = new Transmission(connection, this.executor);
+    const served = { client: new TestClient(theirs.number), connection, transmission };
+    this.#served.push(served);
+    return served;
+  }
+
+  /** One turn as the serve loop makes it; whether anything happened. */
+  turn(): boolean {
+    let busy = false;
+    for (const { client, connection, transmission } of this.#served) {
+      if (client.move()) busy = true;
+      if (connection.broken) continue;
+      if (connection.hasUnsent && !connection.send()) continue;
+      if (!connection.finishing && connection.receive()) busy = true;
+      if (!connection.finishing) transmission.serve();
+      connection.send();
+    }
+    if (this.#lane.busy) this.#lane.reap();
+    if (this.executor.resumeReady()) busy = true;
+    for (const { connection } of this.#served) connection.send();
+    return busy;
+  }
+
+  /** Turns until nothing happens any more. */
+  settle(): void {
+    const deadline = performance.now() + 20_000;
+    for (let quiet = 0; quiet < 3;) {
+      quiet = this.turn() || this.#lane.busy ? 0 : quiet + 1;
+      if (performance.now() > deadline) throw new Error("it never comes to rest");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.image.obstacle = () => false;
+    this.settle();
+    for (const close of this.#close) close();
+    this.#lane[Symbol.dispose]();
+    this.access[Symbol.dispose]();
+  }
+}

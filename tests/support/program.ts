@@ -1,0 +1,308 @@
+/**
+ * Running the program under test: the binary that TSLOSETUP_BINARY names, or else the sources.
+ *
+ * @module
+ */
+import { must, TempDirectory } from "./tools.ts";
+
+const BINARY = Deno.env.get("TSLOSETUP_BINARY");
+const CHECKOUT = new URL("../..", import.meta.url).pathname;
+const DENO_FLAGS = [
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--allow-ffi",
+  "--allow-env=XDG_RUNTIME_DIR",
+];
+const NOBODY = 65534;
+/** Inherited by daemons, so that what a test has started can be told from everything else. */
+const MARK = "TSLOSETUP_TEST_MARK";
+
+/** Whether the compiled binary is tested: only then do limits on time mean anything. */
+export const isCompiled = BINARY !== undefined;
+
+/** What one run of the program did. */
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly elapsedMs: number;
+}
+
+/** A user who runs the program. */
+export interface Surroundings {
+  run(...args: string[]): Promise<Finished>;
+  /** Runs the program, which has to succeed; returns what it printed. */
+  must(...args: string[]): Promise<string>;
+  /** Folder of this user's state files. */
+  readonly stateDirectory: string;
+  /** Processes started here, daemons included, that still run. */
+  processes(): number[];
+}
+
+class User implements Surroundings {
+  readonly #command: readonly string[];
+  readonly #environment: Record<string, string>;
+  readonly #mark = crypto.randomUUID();
+  readonly stateDirectory: string;
+
+  constructor(command: readonly string[], stateDirectory: string, environment = {}) {
+    this.#command = command;
+    this.stateDirectory = stateDirectory;
+    this.#environment = { ...environment, [MARK]: this.#mark };
+    // A test that fails where nothing should have been started leaves it running.
+    globalThis.addEventListener("unload", () => this.#killAll());
+  }
+
+  #killAll(): void {
+    for (const pid of this.processes()) Deno.kill(pid, "SIGKILL");
+  }
+
+  async run(...args: string[]): Promise<Finished> {
+    const [program = "", ...first] = this.#command;
+    const start = performance.now();
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: [...first, ...args],
+      env: this.#environment,
+      stdin: "null",
+    }).output();
+    const elapsedMs = performance.now() - start;
+    const text = new TextDecoder();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), elapsedMs };
+  }
+
+  async must(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...args);
+    if (code !== 0) throw new Error(`tslosetup ${args.join(" ")} exited ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  processes(): number[] {
+    const entry = `${MARK}=${this.#mark}`;
+    return processIds().filter((pid) =>
+      (textIfAny(`/proc/${pid}/environ`) ?? "").split("\0").includes(entry) && !isZombie(pid)
+    );
+  }
+}
+
+const ROOT_STATES = "/run/tslosetup";
+let ownStates: string | undefined;
+
+/**
+ * The program as the superuser runs it, in a mount namespace where its state folder is one of this
+ * test run: what else is attached on this machine is none of the tests' business, nor the reverse.
+ */
+export function asRoot(): Surroundings {
+  ownStates ??= makeOwnStates();
+  const script = `mkdir -p -m 700 ${ROOT_STATES} && mount --bind ${ownStates} ${ROOT_STATES}`;
+  const enter = ["unshare", "--mount", "sh", "-c", `${script} && exec "$@"`, "sh"];
+  const program = BINARY === undefined ? fromSources(Deno.execPath(), CHECKOUT) : [BINARY];
+  return new User([...enter, ...program], ownStates);
+}
+
+function makeOwnStates(): string {
+  const folder = Deno.makeTempDirSync({ prefix: "tslosetup-states-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  return folder;
+}
+
+function fromSources(deno: string, checkout: string): string[] {
+  return [deno, ...DENO_FLAGS, `--config=${checkout}/deno.json`, `${checkout}/src/main.ts`];
+}
+
+/** A folder that `nobody` can read and the program as `nobody` runs it, keeping its state there. */
+export class Nobody implements Disposable {
+  readonly folder = new TempDirectory();
+  readonly program: Surroundings;
+  /** A folder in which nobody can make files. */
+  readonly home = this.folder.file("home");
+
+  constructor() {
+    Deno.chmodSync(this.folder.path, 0o755);
+    this.#make(this.home);
+    const runtime = this.#make(this.folder.file("runtime"));
+    const identity = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+    const command = ["setpriv", ...identity, ...this.#readableProgram()];
+    this.program = new User(command, `${runtime}/tslosetup`, {
+      XDG_RUNTIME_DIR: runtime,
+      DENO_DIR: this.folder.file("deno"),
+    });
+  }
+
+  /** A file of the home folder, owned by nobody. */
+  write(name: string, content: Uint8Array): string {
+    const path = `${this.home}/${name}`;
+    Deno.writeFileSync(path, content);
+    Deno.chownSync(path, NOBODY, NOBODY);
+    return path;
+  }
+
+  #make(path: string): string {
+    Deno.mkdirSync(path, { recursive: true });
+    Deno.chownSync(path, NOBODY, NOBODY);
+    return path;
+  }
+
+  #readableProgram(): string[] {
+    if (BINARY !== undefined) {
+      const copy = this.folder.file("tslosetup");
+      Deno.copyFileSync(BINARY, copy);
+      return [copy];
+    }
+    const sources = this.folder.file("sources");
+    copyTree(`${CHECKOUT}/src`, `${sources}/src`);
+    for (const name of ["deno.json", "deno.lock"]) {
+      Deno.copyFileSync(`${CHECKOUT}/${name}`, `${sources}/${name}`);
+    }
+    this.#copyPackages();
+    return fromSources(Deno.execPath(), sources);
+  }
+
+  /** The npm packages that are in the cache already. */
+  #copyPackages(): void {
+    const cache = this.#make(this.folder.file("deno"));
+    const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+    const { npmCache } = JSON.parse(new TextDecoder().decode(stdout)) as { npmCache: string };
+    copyTree(npmCache, `${cache}/npm`);
+    Deno.chownSync(`${cache}/npm`, NOBODY, NOBODY);
+  }
+
+  [Symbol.dispose](): void {
+    this.folder[Symbol.dispose]();
+  }
+}
+
+function copyTree(from: string, to: string): void {
+  Deno.mkdirSync(to, { recursive: true });
+  for (const { name, isDirectory } of Deno.readDirSync(from)) {
+    if (isDirectory) copyTree(`${from}/${name}`, `${to}/${name}`);
+    else Deno.copyFileSync(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+export interface ExportOptions {
+  /** Where the socket and anything else goes. */
+  readonly folder: TempDirectory;
+  readonly image: string;
+  /** Options of the program. */
+  readonly options?: readonly string[];
+  readonly as?: Surroundings;
+  /** Name of the socket. */
+  readonly name?: string;
+}
+
+/** An image that is attached to a socket until the end of the scope, come what may. */
+export class ExportedImage implements AsyncDisposable {
+  readonly uri: string;
+  /** The daemon. */
+  readonly pid: number;
+
+  private constructor(
+    readonly program: Surroundings,
+    readonly socket: string,
+    readonly attached: Finished,
+  ) {
+    this.uri = attached.stdout.trim();
+    const state = statesIn(program.stateDirectory).find(({ device }) => device === socket);
+    if (state === undefined) throw new Error(`no state of ${socket}`);
+    this.pid = state.pid;
+  }
+
+  static async attach(options: ExportOptions): Promise<ExportedImage> {
+    const program = options.as ?? asRoot();
+    const socket = options.folder.file(options.name ?? "socket");
+    const words = ["--socket", socket, "--show", ...options.options ?? [], options.image];
+    const finished = await program.run(...words);
+    if (finished.code !== 0) throw new Error(`attach failed: ${finished.stderr}`);
+    try {
+      return new ExportedImage(program, socket, finished);
+    } catch (error) {
+      for (const pid of program.processes()) Deno.kill(pid, "SIGKILL");
+      throw error;
+    }
+  }
+
+  get isRunning(): boolean {
+    return isRunning(this.pid);
+  }
+
+  async detach(): Promise<void> {
+    await this.program.must("-d", this.socket);
+  }
+
+  /** Waits until the daemon has gone. */
+  async ended(timeoutMs = 5000): Promise<void> {
+    await eventually(() => !this.isRunning, "the daemon to end", timeoutMs);
+  }
+
+  /** Whether neither a process, nor a socket, nor a state file is left. */
+  get isGone(): boolean {
+    return !this.isRunning && !exists(this.socket) &&
+      !statesIn(this.program.stateDirectory).some(({ device }) => device === this.socket);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.isGone) return;
+    await this.program.run("-d", this.socket);
+    if (this.isRunning) Deno.kill(this.pid, "SIGKILL");
+  }
+}
+
+/** As `must`, but nothing takes longer than half a minute: a server that hangs fails its test. */
+export function mustSoon(program: string, ...args: string[]): Promise<string> {
+  return must("timeout", "--kill-after=1", "30", program, ...args);
+}
+
+/** The state files in a folder, as far as tests look into them. */
+export function statesIn(folder: string): { readonly device: string; readonly pid: number }[] {
+  if (!exists(folder)) return [];
+  return [...Deno.readDirSync(folder)]
+    .map(({ name }) => textIfAny(`${folder}/${name}`))
+    .filter((text) => text !== undefined && text !== "")
+    .map((text) => JSON.parse(text ?? ""));
+}
+
+/** Waits until `condition` holds. */
+export async function eventually(
+  condition: () => boolean,
+  what: string,
+  timeoutMs = 5000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Whether a process with this id runs; a zombie does not. */
+export function isRunning(pid: number): boolean {
+  return exists(`/proc/${pid}`) && !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  const stat = textIfAny(`/proc/${pid}/stat`);
+  return stat === undefined || stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+}
+
+function processIds(): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger);
+}
+
+function textIfAny(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
