@@ -15,7 +15,8 @@ const EXT4_MAGIC = 0xef53;
 
 interface Result {
   readonly ok: boolean;
-  readonly text: string;
+  /** What it printed to standard output. */
+  readonly printed: string;
 }
 
 function say(text: string): void {
@@ -27,13 +28,13 @@ function show(name: string, program: string, args: readonly string[]): Result {
   const typed = args.slice(args.indexOf("src/main.ts") + 1).join(" ");
   say(`\n$ ${name} ${typed}\n`);
   const output = new Deno.Command(program, { args: [...args], cwd: SOURCE }).outputSync();
-  const text = new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
-  say(text);
-  return { ok: output.success, text: text.trim() };
+  const printed = new TextDecoder().decode(output.stdout);
+  say(printed + new TextDecoder().decode(output.stderr));
+  return { ok: output.success, printed: printed.trim() };
 }
 
 function tslosetup(...args: string[]): Result {
-  const flags = ["run", "--no-prompt", "--allow-ffi", "--allow-env=XDG_RUNTIME_DIR"];
+  const flags = ["run", "--quiet", "--no-prompt", "--allow-ffi", "--allow-env=XDG_RUNTIME_DIR"];
   return show("tslosetup", Deno.execPath(), [...flags, "src/main.ts", ...args]);
 }
 
@@ -41,7 +42,7 @@ function tslosetup(...args: string[]): Result {
 function showAsDevice(folder: string): boolean {
   const attached = tslosetup("-r", "--find", "--show", "--file-fmt-type", "QCOW", IMAGE);
   if (!attached.ok) return false;
-  const device = attached.text;
+  const device = attached.printed;
   try {
     if (!show("mount", "mount", ["-o", "ro", device, folder]).ok) return false;
     show("ls", "ls", ["-l", folder]);
