@@ -70,12 +70,6 @@ export function readyAnswer(launched: Launched, { command }: AttachRequest): Rea
   return answer;
 }
 
-/** Writes down a device that has been set up. */
-export function recordState(states: StateStore, state: AttachState): void {
-  states.forget(state.device);
-  states.write(state);
-}
-
 /** The state file's content for a device that has been set up. */
 export function stateFor(
   { command, imagePath }: AttachRequest,

@@ -33,7 +33,6 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
-  recordState,
   stateFor,
   wholeSectors,
 } from "./attach_common.ts";
@@ -98,7 +97,7 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
     sizeBytes: diskSizeBytes(name),
     ...(diskSequence === undefined ? {} : { diskSequence }),
   });
-  recordState(request.states, state);
+  request.states.write(state);
   launched.confirm();
   loop.keep();
   return { shown: path, device: path };

@@ -23,7 +23,6 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
-  recordState,
   stateFor,
   wholeSectors,
 } from "./attach_common.ts";
@@ -88,7 +87,7 @@ function configure(setup: Setup): Attached {
       nbdIndex: index,
       sizeBytes,
     });
-    recordState(request.states, state);
+    request.states.write(state);
     startWatcher(state, launched.watch);
     launched.confirm();
     return { shown: path, device: path };

@@ -19,7 +19,6 @@ import {
   type AttachRequest,
   jobFor,
   readyAnswer,
-  recordState,
   stateFor,
 } from "./attach_common.ts";
 import { absolutePath } from "./device_names.ts";
@@ -53,7 +52,7 @@ function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attac
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;
     const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
-    recordState(request.states, stateFor(request, launched, ready, device));
+    request.states.write(stateFor(request, launched, ready, device));
     launched.confirm();
   } catch (error) {
     launched.abandon();

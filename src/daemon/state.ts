@@ -92,11 +92,11 @@ export class StateStore {
   }
 
   write(state: AttachState): void {
-    if (state.transport === "socket") this.#removeKilled(state);
+    this.#removeKilled(state);
     replaceFile(this.#path(state), JSON.stringify(state) + "\n");
   }
 
-  /** Daemons that served the same socket and were killed: it is another one's from now on. */
+  /** What daemons of the same device or socket have left that were killed: it is another's now. */
   #removeKilled({ device, pid }: AttachState): void {
     const isKilled = (other: AttachState): boolean =>
       other.device === device && other.pid !== pid && isStale(other);
@@ -111,13 +111,6 @@ export class StateStore {
   find(isIt: (state: AttachState) => boolean): AttachState | undefined {
     const found = this.all().filter(isIt);
     return found.find((state) => !isStale(state)) ?? found[0];
-  }
-
-  /** Removes what dead daemons have left about a device that is being set up anew. */
-  forget(device: string): void {
-    for (const state of this.all()) {
-      if (state.device === device && isStale(state)) this.remove(state);
-    }
   }
 
   /** The state of the daemon with this process id. */
