@@ -38,8 +38,39 @@ export interface FormatDriver {
   open(file: ImageFile, options: OpenOptions): Image;
 }
 
+/** How an image is to be opened; what is absent was not asked for. */
 export interface OpenOptions {
   readonly readOnly: boolean;
+  /** Opens what the image names; without it, an image that needs another file is refused. */
+  readonly related?: RelatedFiles;
+  /** Name or identifier of the internal snapshot to show instead of the active disk. */
+  readonly snapshot?: string;
+  /** Whether an image that is marked as corrupt is opened all the same, for reading. */
+  readonly force?: boolean;
+  /** What unlocks an encrypted image: the bytes of a passphrase. */
+  readonly secret?: Uint8Array;
+  /** Upper bound of the metadata cache, in bytes. */
+  readonly metadataCacheBytes?: number;
+  /** Upper bound of the cache of decompressed clusters, in bytes. */
+  readonly dataCacheBytes?: number;
+}
+
+/**
+ * Files that images name: only the opener knows which of them may be opened, and how. What it opens
+ * is its own to close; paths are resolved against the folder of the file that names them.
+ */
+export interface RelatedFiles {
+  /**
+   * Opens the image below `by`.
+   *
+   * @param name as recorded: a path, `file:` or `json:`
+   * @param format the recorded format, undefined where none is recorded
+   * @returns undefined if the user wants to do without: what is not in `by` reads as zeros
+   * @throws {UnsupportedFeatureError | ImageFormatError | SystemError} if it may not or cannot be
+   */
+  openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined;
+  /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
+  openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
 }
 
 /** An open image: its metadata and the cache of it. */

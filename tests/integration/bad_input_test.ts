@@ -139,7 +139,10 @@ const CASES_OF_NOBODY: readonly Case[] = [
   },
   {
     name: "a folder that cannot be searched",
-    words: () => ["/proc/1/cwd/image"],
+    words: ({ folder }) => {
+      Deno.mkdirSync(`${folder}/closed`, { mode: 0o700 });
+      return [`${folder}/closed/image`];
+    },
     says: /Permission denied/,
   },
   {
