@@ -9,6 +9,7 @@
  */
 import type { IoBuffer } from "../sys/memory.ts";
 import type { ImageFile } from "./image_file.ts";
+import type { ImageInfo } from "./info.ts";
 import type { Mapping } from "./mapping.ts";
 
 /** Bytes that mark a format, at a fixed offset from the start or (negative) the end of the file. */
@@ -36,6 +37,13 @@ export interface FormatDriver {
    * @throws {UnsupportedFeatureError} if it needs something this driver does not have
    */
   open(file: ImageFile, options: OpenOptions): Image;
+  /**
+   * What the metadata say of the image: needs no key, opens no other file, and takes images that are
+   * marked as corrupt. Without it, only format and size are known.
+   *
+   * @throws as {@link FormatDriver.open}
+   */
+  info?(file: ImageFile): ImageInfo;
 }
 
 /** How an image is to be opened; what is absent was not asked for. */

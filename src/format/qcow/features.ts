@@ -31,7 +31,7 @@ const KNOWN = Object.values(Incompatible).reduce((bits, bit) => bits | bit, 0n);
  * @throws {ImageFormatError} if the image is marked corrupt or its features contradict each other
  */
 export function refuseUnsupported(features: Features, area: ExtensionArea): void {
-  refuseUnknownBits(features.incompatible & ~KNOWN, area);
+  refuseUnknownBits(features.incompatible, area);
   refuseContradictions(features, area.path);
   const missing = missingFeature(features);
   if (missing !== undefined) throw unsupported(area.path, missing);
@@ -40,7 +40,9 @@ export function refuseUnsupported(features: Features, area: ExtensionArea): void
   }
 }
 
-function refuseUnknownBits(unknown: bigint, area: ExtensionArea): void {
+/** @throws {UnsupportedFeatureError} if there are incompatible features nobody here knows */
+export function refuseUnknownBits(incompatible: bigint, area: ExtensionArea): void {
+  const unknown = incompatible & ~KNOWN;
   if (unknown === 0n) return;
   const names = incompatibleFeatureNames(area);
   const described = bitNumbers(unknown).map((bit) => {

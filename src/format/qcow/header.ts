@@ -48,8 +48,8 @@ export interface Source {
   readonly sizeBytes: number;
 }
 
-type Fields = ReturnType<typeof HEADER.read>;
-type FieldsV3 = ReturnType<typeof HEADER_V3.read> & { readonly compression_type: number };
+export type Fields = ReturnType<typeof HEADER.read>;
+export type FieldsV3 = ReturnType<typeof HEADER_V3.read> & { readonly compression_type: number };
 
 /** What version 2, which has no such fields, amounts to (specification, "Header"). */
 const VERSION_2: FieldsV3 = {
@@ -69,11 +69,16 @@ const VERSION_2: FieldsV3 = {
  * @throws {SystemError} if the file cannot be read
  */
 export function readHeader(file: ImageFile): Header {
+  return parseHeader(readSource(file));
+}
+
+/** Reads as much of the file as describes the image; throws as {@link readHeader}. */
+export function readSource(file: ImageFile): Source {
   const { path, sizeBytes } = file;
   const fixed = readHead(file, HEADER.sizeBytes);
   const { cluster_bits } = parseFields({ head: fixed, path, sizeBytes });
   const head = readHead(file, 2 ** Math.min(cluster_bits, MAX_CLUSTER_BITS));
-  return parseHeader({ head, path, sizeBytes });
+  return { head, path, sizeBytes };
 }
 
 function readHead(file: ImageFile, lengthBytes: number): IoBuffer {
@@ -84,9 +89,8 @@ function readHead(file: ImageFile, lengthBytes: number): IoBuffer {
 
 /** As {@link readHeader}, from bytes that have been read. */
 export function parseHeader(source: Source): Header {
-  const fields = parseFields(source);
-  const clusterBits = checkedClusterBits(fields, source.path);
-  const more = fields.version === 2 ? VERSION_2 : parseFieldsV3(source, 2 ** clusterBits);
+  const { fields, more } = parseAllFields(source);
+  const clusterBits = fields.cluster_bits;
   checkFeatures(fields, more, source);
   checkUnusedTables(fields, more, source.path);
   return {
@@ -97,6 +101,14 @@ export function parseHeader(source: Source): Header {
     l1Offset: checkedL1Offset(fields, source),
     l1Entries: checkedL1Entries(fields, source.path),
   };
+}
+
+/** The fields of both versions; throws as {@link readHeader}, but looks at no feature. */
+export function parseAllFields(source: Source): { fields: Fields; more: FieldsV3 } {
+  const fields = parseFields(source);
+  const clusterBits = checkedClusterBits(fields, source.path);
+  const more = fields.version === 2 ? VERSION_2 : parseFieldsV3(source, 2 ** clusterBits);
+  return { fields, more };
 }
 
 function parseFields(source: Source): Fields {
@@ -144,7 +156,7 @@ function checkFeatures(fields: Fields, more: FieldsV3, source: Source): void {
   for (const _ of extensions(area)); // each is checked on the way
 }
 
-function checkBackingName(fields: Fields, path: string): void {
+export function checkBackingName(fields: Fields, path: string): void {
   const { backing_file_offset: offset, backing_file_size: lengthBytes } = fields;
   if (offset === 0n) return;
   const room = 2n ** BigInt(fields.cluster_bits) - offset;
@@ -154,7 +166,7 @@ function checkBackingName(fields: Fields, path: string): void {
   }
 }
 
-function extensionArea(fields: Fields, more: FieldsV3, source: Source): ExtensionArea {
+export function extensionArea(fields: Fields, more: FieldsV3, source: Source): ExtensionArea {
   const nameOffset = Number(fields.backing_file_offset);
   const end = nameOffset === 0 ? 2 ** fields.cluster_bits : nameOffset;
   return { bytes: source.head.bytes, start: more.header_length, end, path: source.path };
@@ -183,7 +195,7 @@ function checkAligned(
 }
 
 /** Offsets are plain numbers everywhere else: 2^53 bytes is what they can hold. */
-function checkedSize(fields: Fields, path: string): number {
+export function checkedSize(fields: Fields, path: string): number {
   const size = fields.size - fields.size % BigInt(SECTOR_BYTES);
   if (size > BigInt(Number.MAX_SAFE_INTEGER)) {
     throw damaged(path, `a disk of ${fields.size} bytes is too large`, HEADER.offsets.size);

@@ -67,7 +67,12 @@ export const EXTENSION = new RecordLayout({
 export const EXTENSION_ALIGNMENT_BYTES = 8;
 
 /** Header extension types this driver looks at. */
-export const ExtensionType = { end: 0x00000000, featureNameTable: 0x6803f857 } as const;
+export const ExtensionType = {
+  end: 0x00000000,
+  featureNameTable: 0x6803f857,
+  backingFormat: 0xe2792aca,
+  dataFile: 0x44415441,
+} as const;
 
 /** Start of an entry of the feature name table; the name follows. */
 export const FEATURE_NAME = new RecordLayout({
@@ -86,6 +91,9 @@ export const Incompatible = {
   compressionType: 1n << 3n,
   extendedL2: 1n << 4n,
 } as const;
+
+/** Bit 0 of compatible_features. */
+export const COMPATIBLE_LAZY_REFCOUNTS = 1n << 0n;
 
 /** Bit 1 of autoclear_features. */
 export const AUTOCLEAR_RAW_EXTERNAL_DATA = 1n << 1n;

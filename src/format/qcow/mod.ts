@@ -7,6 +7,7 @@ import type { FormatDriver, Image } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import { FORMAT } from "./errors.ts";
 import { QcowImage } from "./image.ts";
+import { describe } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
 /** The QCOW driver. */
@@ -17,4 +18,5 @@ export const qcow: FormatDriver = {
   writable: false,
   summary: "QEMU copy-on-write image, version 2 and 3",
   open: (file: ImageFile): Image => new QcowImage(file),
+  info: describe,
 };

@@ -5,6 +5,7 @@
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageInfo } from "../../image/info.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import { EINVAL, SystemError } from "../../sys/errno.ts";
 
@@ -21,6 +22,7 @@ export const raw: FormatDriver = {
   writable: true,
   summary: "plain disk image or block device",
   open: (file: ImageFile, options: OpenOptions): Image => new RawImage(file, options.readOnly),
+  info: ({ sizeBytes }: ImageFile): ImageInfo => ({ format: "raw", sizeBytes }),
 };
 
 class RawImage implements Image {

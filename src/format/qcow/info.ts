@@ -1,0 +1,108 @@
+/**
+ * What a QCOW2 image says of itself. Keys and values are those of qemu (QAPI,
+ * `ImageInfoSpecificQCow2`).
+ *
+ * @module
+ */
+import type { ImageFile } from "../../image/image_file.ts";
+import type { BackingInfo, ImageInfo, SpecificInfo } from "../../image/info.ts";
+import { textOf } from "../../sys/memory.ts";
+import { type ExtensionArea, extensions } from "./extensions.ts";
+import { refuseUnknownBits } from "./features.ts";
+import {
+  checkBackingName,
+  checkedSize,
+  extensionArea,
+  type Fields,
+  type FieldsV3,
+  parseAllFields,
+  readSource,
+  type Source,
+} from "./header.ts";
+import {
+  AUTOCLEAR_RAW_EXTERNAL_DATA,
+  COMPATIBLE_LAZY_REFCOUNTS,
+  CompressionType,
+  CryptMethod,
+  ExtensionType,
+  Incompatible,
+} from "./layout.ts";
+
+/**
+ * Describes the image in `file`, be it readable here or not.
+ *
+ * @throws {ImageFormatError} if its header is damaged
+ * @throws {UnsupportedFeatureError} if it has incompatible features that are not known
+ */
+export function describe(file: ImageFile): ImageInfo {
+  const source = readSource(file);
+  const { fields, more } = parseAllFields(source);
+  checkBackingName(fields, source.path);
+  const area = extensionArea(fields, more, source);
+  refuseUnknownBits(more.incompatible_features, area);
+  const texts = extensionTexts(area);
+  const backing = backingOf(fields, source, texts);
+  return {
+    format: "qcow2",
+    sizeBytes: checkedSize(fields, source.path),
+    clusterBytes: 2 ** fields.cluster_bits,
+    dirty: (more.incompatible_features & Incompatible.dirty) !== 0n,
+    ...(fields.crypt_method === CryptMethod.none ? {} : { encrypted: true }),
+    ...(backing === undefined ? {} : { backing }),
+    specific: specificOf(fields, more, texts),
+  };
+}
+
+/** Extensions by type, taken as text. */
+function extensionTexts(area: ExtensionArea): ReadonlyMap<number, string> {
+  return new Map([...extensions(area)].map(({ type, data }) => [type, textOf(data)]));
+}
+
+function backingOf(
+  { backing_file_offset: offset, backing_file_size: lengthBytes }: Fields,
+  { head }: Source,
+  texts: ReadonlyMap<number, string>,
+): BackingInfo | undefined {
+  if (offset === 0n || lengthBytes === 0) return undefined;
+  const name = head.bytes.subarray(Number(offset), Number(offset) + lengthBytes);
+  return { name: textOf(name), format: texts.get(ExtensionType.backingFormat) };
+}
+
+function specificOf(
+  fields: Fields,
+  more: FieldsV3,
+  texts: ReadonlyMap<number, string>,
+): SpecificInfo {
+  const dataFile = texts.get(ExtensionType.dataFile);
+  const general = {
+    "compat": fields.version === 2 ? "0.10" : "1.1",
+    "compression-type": compressionName(more.compression_type),
+    "refcount-bits": 2 ** more.refcount_order,
+    ...encryptionOf(fields),
+  };
+  if (fields.version === 2) return { type: "qcow2", data: general };
+  const { compatible_features, incompatible_features, autoclear_features } = more;
+  const isExternal = (incompatible_features & Incompatible.externalDataFile) !== 0n;
+  const data = {
+    ...general,
+    "lazy-refcounts": (compatible_features & COMPATIBLE_LAZY_REFCOUNTS) !== 0n,
+    "corrupt": (incompatible_features & Incompatible.corrupt) !== 0n,
+    "extended-l2": (incompatible_features & Incompatible.extendedL2) !== 0n,
+    ...(isExternal && dataFile !== undefined ? { "data-file": dataFile } : {}),
+    ...(isExternal
+      ? { "data-file-raw": (autoclear_features & AUTOCLEAR_RAW_EXTERNAL_DATA) !== 0n }
+      : {}),
+  };
+  return { type: "qcow2", data };
+}
+
+function compressionName(type: number): string {
+  if (type === CompressionType.zlib) return "zlib";
+  return type === CompressionType.zstd ? "zstd" : String(type);
+}
+
+function encryptionOf({ crypt_method: method }: Fields): SpecificInfo["data"] {
+  if (method === CryptMethod.none) return {};
+  if (method === CryptMethod.aes) return { encrypt: { format: "aes" } };
+  return { encrypt: { format: method === CryptMethod.luks ? "luks" : String(method) } };
+}

@@ -1,0 +1,61 @@
+/**
+ * What an image says of itself, for `--info`: read from its metadata alone, without a key, and
+ * without any other file.
+ *
+ * @module
+ */
+
+/** A value as JSON has it. Keys are those of qemu's QAPI schema (qapi/block-core.json). */
+export type InfoValue =
+  | string
+  | number
+  | boolean
+  | readonly InfoValue[]
+  | { readonly [key: string]: InfoValue };
+
+/** What a format driver tells of one image, apart from what is seen of the file itself. */
+export interface ImageInfo {
+  /** The format as qemu names it: `qcow2`, `raw`. */
+  readonly format: string;
+  /** Size of the virtual disk in bytes. */
+  readonly sizeBytes: number;
+  /** Unit of allocation; absent for formats without one. */
+  readonly clusterBytes?: number;
+  /** Whether the image was not closed properly, so that its reference counts may be wrong. */
+  readonly dirty?: boolean;
+  readonly encrypted?: boolean;
+  readonly backing?: BackingInfo;
+  /** Internal snapshots, in the order of the image's table. */
+  readonly snapshots?: readonly SnapshotInfo[];
+  /** What only this format has: QAPI's `ImageInfoSpecific`. */
+  readonly specific?: SpecificInfo;
+}
+
+/** The image below, as recorded. */
+export interface BackingInfo {
+  readonly name: string;
+  /** As recorded, so mostly a name of qemu's; undefined where none is recorded. */
+  readonly format: string | undefined;
+}
+
+/** QAPI's `SnapshotInfo`. */
+export interface SnapshotInfo {
+  readonly id: string;
+  readonly name: string;
+  /** Size of the saved state of the machine, 0 for a snapshot of the disk alone. */
+  readonly vmStateBytes: number;
+  /** When it was made, in seconds since 1970 and nanoseconds. */
+  readonly dateSeconds: number;
+  readonly dateNanoseconds: number;
+  /** How long the machine had run. */
+  readonly vmClockSeconds: number;
+  readonly vmClockNanoseconds: number;
+  /** Instructions executed; undefined where that was not recorded. */
+  readonly icount?: number;
+}
+
+export interface SpecificInfo {
+  /** QAPI's discriminator, for example `qcow2`. */
+  readonly type: string;
+  readonly data: { readonly [key: string]: InfoValue };
+}
