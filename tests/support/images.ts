@@ -19,6 +19,8 @@ export interface ImageRecipe {
   readonly sizeBytes: number;
   readonly filling: Filling;
   readonly seed: number;
+  /** Options of `qemu-img create` besides, as `name=value`. */
+  readonly options?: readonly string[];
 }
 
 /** An image and its contents. */
@@ -48,10 +50,12 @@ export function imageRecipes(): ImageRecipe[] {
     clusterBytes: number,
     filling: Filling,
     sizeBytes = SIZES.get(clusterBytes) ?? 3 * MIB + 512,
+    options: readonly string[] = [],
   ): void => {
     const version = compat === "0.10" ? "v2" : "v3";
-    const name = `${version}-${clusterBytes}-${filling}-${sizeBytes}`;
-    recipes.push({ name, compat, clusterBytes, sizeBytes, filling, seed: recipes.length + 1 });
+    const name = [version, clusterBytes, filling, sizeBytes, ...options].join("-");
+    const seed = recipes.length + 1;
+    recipes.push({ name, compat, clusterBytes, sizeBytes, filling, seed, options });
   };
   for (const compat of ["0.10", "1.1"] as const) {
     for (const clusterBytes of SIZES.keys()) {
@@ -68,6 +72,13 @@ export function imageRecipes(): ImageRecipe[] {
   for (const sizeBytes of [512, 64 * KIB - 512, 64 * KIB, 64 * MIB + 512]) {
     add("1.1", 64 * KIB, "mixed", sizeBytes);
   }
+  for (const clusterBytes of SIZES.keys()) {
+    add("1.1", clusterBytes, "mixed", undefined, ["compression_type=zstd"]);
+  }
+  for (const bits of [1, 2, 4, 8, 32, 64]) {
+    add("1.1", 4 * KIB, "mixed", undefined, [`refcount_bits=${bits}`]);
+  }
+  add("1.1", 64 * KIB, "mixed", undefined, ["lazy_refcounts=on"]);
   return recipes;
 }
 
@@ -102,6 +113,7 @@ export async function makeImage(folder: string, recipe: ImageRecipe): Promise<Te
 
 async function create(path: string, recipe: ImageRecipe): Promise<void> {
   const options = [`compat=${recipe.compat}`, `cluster_size=${recipe.clusterBytes}`];
+  options.push(...recipe.options ?? []);
   if (recipe.filling === "preallocated") options.push("preallocation=metadata");
   const args = ["create", "-q", "-f", "qcow2", "-o", options.join(","), path];
   await must("qemu-img", ...args, `${recipe.sizeBytes}`);

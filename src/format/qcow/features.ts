@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isKnownCompression } from "./compression.ts";
 import { damaged, unsupported } from "./errors.ts";
 import { type ExtensionArea, incompatibleFeatureNames } from "./extensions.ts";
 import {
@@ -75,8 +76,7 @@ function missingFeature(features: Features): string | undefined {
   if (cryptMethod !== CryptMethod.none) return `encryption method ${cryptMethod}`;
   if (incompatible & Incompatible.externalDataFile) return "an external data file";
   if (incompatible & Incompatible.extendedL2) return "extended L2 entries";
-  if (compressionType === CompressionType.zstd) return "zstd compression";
-  if (compressionType !== CompressionType.zlib) return `compression type ${compressionType}`;
+  if (!isKnownCompression(compressionType)) return `compression type ${compressionType}`;
   return undefined;
 }
 

@@ -38,6 +38,8 @@ export interface Header {
   readonly l1Offset: number;
   /** L1 entries that describe the disk; the table may have more (for the state of a machine). */
   readonly l1Entries: number;
+  /** How compressed clusters are stored: a value of {@link CompressionType}. */
+  readonly compressionType: number;
 }
 
 /** The start of the file the header describes, and the file. */
@@ -100,6 +102,7 @@ export function parseHeader(source: Source): Header {
     sizeBytes: checkedSize(fields, source.path),
     l1Offset: checkedL1Offset(fields, source),
     l1Entries: checkedL1Entries(fields, source.path),
+    compressionType: more.compression_type,
   };
 }
 

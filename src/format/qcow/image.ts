@@ -8,7 +8,8 @@ import type { ImageFile } from "../../image/image_file.ts";
 import { Extent, type Mapping } from "../../image/mapping.ts";
 import { libc } from "../../sys/libc.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
-import { CompressedClusters } from "./compressed.ts";
+import { CompressedClusters } from "../compressed_clusters.ts";
+import { compressedLayout } from "./compression.ts";
 import { damaged, hex } from "./errors.ts";
 import { type Header, readHeader } from "./header.ts";
 import { readL1 } from "./l1.ts";
@@ -42,7 +43,7 @@ export class QcowImage implements Image {
     this.#l1 = readL1(file, header);
     this.#slices = new L2Slices(file, header);
     this.#entries = new EntryDecoder(header);
-    this.#compressed = new CompressedClusters(file, header);
+    this.#compressed = new CompressedClusters(file, compressedLayout(header));
     this.#clusterBytes = header.clusterBytes;
     this.#clustersPerByte = 1 / header.clusterBytes;
     this.#slicesPerByte = this.#clustersPerByte / this.#slices.entries;

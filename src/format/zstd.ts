@@ -1,0 +1,129 @@
+/**
+ * Clusters stored as Zstandard frames (RFC 8878), mostly one, followed by anything.
+ *
+ * The library wants nothing behind a frame: where each ends is found by its blocks, whose sizes are
+ * all that has to be known for that.
+ *
+ * @module
+ */
+import type { Decompressor } from "./decompressor.ts";
+import { zlib } from "./zlib.ts";
+
+const MAGIC = 0xfd2fb528;
+const MAGIC_BYTES = 4;
+/** Sixteen marks of frames that hold nothing for the decoder (section 3.1.2). */
+const SKIPPABLE_MAGIC = 0x184d2a50;
+const SKIPPABLE_MASK = 0xfffffff0;
+const SKIPPABLE_HEADER_BYTES = 8;
+
+// Frame_Header_Descriptor (section 3.1.1.1.1)
+const CONTENT_SIZE_FLAG_SHIFT = 6;
+const SINGLE_SEGMENT_FLAG = 0x20;
+const CHECKSUM_FLAG = 0x04;
+const DICTIONARY_ID_FLAG_MASK = 0x03;
+/** Sizes of the fields that follow, by the value of their flag. */
+const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
+const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
+const CHECKSUM_BYTES = 4;
+
+// Block_Header (section 3.1.1.2)
+const BLOCK_HEADER_BYTES = 3;
+const LAST_BLOCK_FLAG = 0x1;
+const BLOCK_TYPE_SHIFT = 1;
+const BLOCK_TYPE_MASK = 0x3;
+const BLOCK_SIZE_SHIFT = 3;
+const BLOCK_TYPE_RLE = 1;
+const BLOCK_TYPE_RESERVED = 3;
+
+/** Room after a full cluster: without it, the library asks for a second buffer. */
+const SLACK_BYTES = 64;
+
+/** Loads what decodes frames. Frames count together: the cluster may be in several. */
+export function createZstdDecoder(): Decompressor {
+  const { zstdDecompressSync } = zlib();
+  return (stored, clusterBytes) => {
+    const options = { chunkSize: clusterBytes + SLACK_BYTES, maxOutputLength: clusterBytes };
+    try {
+      return wholeCluster(stored, clusterBytes, (frame) => zstdDecompressSync(frame, options));
+    } catch {
+      return undefined; // the library's own words would not help anybody
+    }
+  };
+}
+
+function wholeCluster(
+  stored: Uint8Array,
+  clusterBytes: number,
+  decode: (frame: Uint8Array) => Uint8Array,
+): Uint8Array | undefined {
+  let cluster: Uint8Array | undefined;
+  let done = 0;
+  for (let at = 0; done < clusterBytes;) {
+    const frame = stored.subarray(at, frameEnd(stored, at));
+    if (frame.length === 0) return undefined;
+    at += frame.length;
+    if (isSkippable(frame)) continue;
+    const bytes = decode(frame);
+    if (bytes.length === clusterBytes) return done === 0 ? bytes : undefined;
+    if (bytes.length > clusterBytes - done) return undefined;
+    cluster ??= new Uint8Array(clusterBytes);
+    cluster.set(bytes, done);
+    done += bytes.length;
+  }
+  return cluster;
+}
+
+function isSkippable(frame: Uint8Array): boolean {
+  return (viewOf(frame).getUint32(0, true) & SKIPPABLE_MASK) === SKIPPABLE_MAGIC;
+}
+
+/**
+ * Position after the frame at `start` of `bytes`; `start` itself where there is none, or it is not
+ * whole.
+ */
+export function frameEnd(bytes: Uint8Array, start: number): number {
+  const view = viewOf(bytes);
+  if (start + SKIPPABLE_HEADER_BYTES > bytes.length) return start;
+  const magic = view.getUint32(start, true);
+  let end: number;
+  if (magic === MAGIC) {
+    const { headerBytes, tailBytes } = frameSizes(view.getUint8(start + MAGIC_BYTES));
+    end = blocksEnd(view, start + MAGIC_BYTES + headerBytes) + tailBytes;
+  } else if ((magic & SKIPPABLE_MASK) === SKIPPABLE_MAGIC) {
+    end = start + SKIPPABLE_HEADER_BYTES + view.getUint32(start + MAGIC_BYTES, true);
+  } else {
+    return start;
+  }
+  return end <= bytes.length ? end : start;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function frameSizes(descriptor: number): { headerBytes: number; tailBytes: number } {
+  const singleSegment = (descriptor & SINGLE_SEGMENT_FLAG) !== 0;
+  const contentFlag = descriptor >>> CONTENT_SIZE_FLAG_SHIFT;
+  const windowBytes = singleSegment ? 0 : 1;
+  const contentSizeBytes = contentFlag === 0 && singleSegment
+    ? 1
+    : CONTENT_SIZE_BYTES[contentFlag] ?? 0;
+  const dictionaryBytes = DICTIONARY_ID_BYTES[descriptor & DICTIONARY_ID_FLAG_MASK] ?? 0;
+  return {
+    headerBytes: 1 + windowBytes + dictionaryBytes + contentSizeBytes,
+    tailBytes: (descriptor & CHECKSUM_FLAG) === 0 ? 0 : CHECKSUM_BYTES,
+  };
+}
+
+/** Position after the last of the blocks that begin at `start`; Infinity if there is no last one. */
+function blocksEnd(view: DataView, start: number): number {
+  let at = start;
+  while (at + BLOCK_HEADER_BYTES <= view.byteLength) {
+    const header = view.getUint16(at, true) | view.getUint8(at + 2) << 16;
+    const type = header >>> BLOCK_TYPE_SHIFT & BLOCK_TYPE_MASK;
+    if (type === BLOCK_TYPE_RESERVED) break;
+    at += BLOCK_HEADER_BYTES + (type === BLOCK_TYPE_RLE ? 1 : header >>> BLOCK_SIZE_SHIFT);
+    if (header & LAST_BLOCK_FLAG) return at;
+  }
+  return Infinity;
+}

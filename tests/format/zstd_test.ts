@@ -1,0 +1,126 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Buffer } from "node:buffer";
+import { constants, zstdCompressSync } from "node:zlib";
+import { createZstdDecoder, frameEnd } from "../../src/format/zstd.ts";
+import { randomNumbers } from "../support/images.ts";
+
+const CLUSTER = 65536;
+const random = randomNumbers(7);
+const CONTENT = Uint8Array.from(
+  { length: CLUSTER },
+  (_, index) => index & 256 ? random() * 256 : 97 + random() * 4,
+);
+/** Deno's encoder puts an empty frame behind one that does not fit into a chunk. */
+const CHUNK_BYTES = 2 ** 20;
+const FRAME: Uint8Array = compressed(CONTENT);
+const SKIPPABLE = Uint8Array.of(0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9);
+const decode = createZstdDecoder();
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts);
+}
+
+function compressed(
+  bytes: Uint8Array,
+  params: Readonly<Record<number, number | boolean>> = {},
+): Uint8Array {
+  return zstdCompressSync(bytes, { chunkSize: CHUNK_BYTES, params });
+}
+
+const GOOD = new Map<string, Uint8Array>([
+  ["a frame", FRAME],
+  ["zeros after it", joined(FRAME, new Uint8Array(511))],
+  ["another frame after it", joined(FRAME, FRAME)],
+  ["garbage after it", joined(FRAME, CONTENT)],
+  ["half a frame after it", joined(FRAME, FRAME.subarray(0, 100))],
+  ["a checksum", compressed(CONTENT, { [constants.ZSTD_c_checksumFlag]: true })],
+  ["an empty frame after it", zstdCompressSync(CONTENT)],
+  ["two frames", joined(compressed(CONTENT.subarray(0, 999)), compressed(CONTENT.subarray(999)))],
+  ["an empty frame before it", joined(compressed(new Uint8Array()), FRAME)],
+  ["a frame to skip before it", joined(SKIPPABLE, FRAME)],
+]);
+
+for (const [name, stored] of GOOD) {
+  Deno.test(`createZstdDecoder() decodes a cluster with ${name}`, () => {
+    assertEquals(Buffer.compare(decode(stored, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
+  });
+}
+
+const BAD = new Map<string, Uint8Array>([
+  ["nothing", new Uint8Array()],
+  ["zeros", new Uint8Array(1000)],
+  ["a deflate stream", Uint8Array.of(0x4b, 0x04, 0x00, 0, 0, 0, 0, 0, 0)],
+  ["a frame that is cut off", FRAME.subarray(0, -1)],
+  ["a frame of less than a cluster", compressed(CONTENT.subarray(1))],
+  ["a frame of more than a cluster", compressed(new Uint8Array(CLUSTER + 1))],
+  ["a frame of far more than a cluster", compressed(new Uint8Array(2 ** 26))],
+  ["two frames of more than a cluster", joined(compressed(CONTENT.subarray(1)), FRAME)],
+  ["frames to skip without end", joined(SKIPPABLE, SKIPPABLE, SKIPPABLE)],
+  ["a checksum that is wrong", wrongChecksum()],
+]);
+
+function wrongChecksum(): Uint8Array {
+  const frame = compressed(CONTENT, { [constants.ZSTD_c_checksumFlag]: true });
+  const last = frame.length - 1;
+  return frame.map((byte, index) => index === last ? byte ^ 1 : byte);
+}
+
+for (const [name, stored] of BAD) {
+  Deno.test(`createZstdDecoder() takes no cluster from ${name}`, () => {
+    assertEquals(decode(stored, CLUSTER), undefined);
+  });
+}
+
+Deno.test("frameEnd() finds the end of any frame zstd makes", () => {
+  const contents = fc.oneof(
+    fc.uint8Array({ maxLength: 5000 }),
+    fc.nat(300_000).map((length) => new Uint8Array(length)),
+    fc.nat(300_000).map((length) => CONTENT.subarray(0, length)),
+  );
+  const checksum = fc.boolean();
+  const level = fc.integer({ min: 1, max: 12 });
+  const after = fc.uint8Array({ maxLength: 20 });
+  fc.assert(fc.property(contents, checksum, level, after, (bytes, sum, degree, rest) => {
+    const frame = compressed(bytes, {
+      [constants.ZSTD_c_checksumFlag]: sum,
+      [constants.ZSTD_c_compressionLevel]: degree,
+    });
+    assertEquals(frameEnd(joined(rest, frame, rest), rest.length), rest.length + frame.length);
+  }));
+});
+
+Deno.test("createZstdDecoder() takes a cluster from nothing that is damaged at random", () => {
+  const change = fc.record({ at: fc.nat(FRAME.length - 1), byte: fc.nat(255) });
+  fc.assert(fc.property(fc.array(change, { minLength: 1, maxLength: 5 }), (changes) => {
+    const damaged = Uint8Array.from(FRAME);
+    for (const { at, byte } of changes) damaged[at] = byte;
+    const cluster = decode(damaged, CLUSTER);
+    assertEquals(cluster?.length ?? CLUSTER, CLUSTER);
+  }));
+});
+
+/** Headers with the content size in 1, 4 and 8 bytes, which Deno's encoder never writes. */
+const SIZED_HEADERS: readonly [descriptor: number, field: readonly number[]][] = [
+  [0x20, [200]],
+  [0xa0, [200, 0, 0, 0]],
+  [0xe0, [200, 0, 0, 0, 0, 0, 0, 0]],
+  [0x80, [0x58, 200, 0, 0, 0]],
+  [0xc0, [0x58, 200, 0, 0, 0, 0, 0, 0, 0]],
+];
+
+for (const [descriptor, field] of SIZED_HEADERS) {
+  Deno.test(`createZstdDecoder() decodes a frame with descriptor ${descriptor.toString(16)}`, () => {
+    const raw = Uint8Array.of(0x20, 0x03, 0x00, ...new Uint8Array(100).fill(5)); // 100 bytes
+    const repeated = Uint8Array.of(0x23, 0x03, 0x00, 6); // 100 times 6, the last block
+    const frame = joined(
+      Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, descriptor, ...field),
+      raw,
+      repeated,
+    );
+    const expected = new Uint8Array(200).fill(5, 0, 100).fill(6, 100);
+    assertEquals(frameEnd(joined(frame, frame), 0), frame.length);
+    assertEquals(Uint8Array.from(decode(joined(frame, frame), 200) ?? []), expected);
+  });
+}
