@@ -37,6 +37,12 @@ export interface AttachCommand {
   readonly sectorSizeBytes: number | undefined;
   /** Canonical name, or `auto`; undefined is RAW, by default. */
   readonly format: string | undefined;
+  /** Format of backing files that have none recorded: canonical name, or `auto`. */
+  readonly backingFormat: string | undefined;
+  /** Whether to leave backing files alone. */
+  readonly noBacking: boolean;
+  /** Files and folders that the image may name, as given. */
+  readonly allowBacking: readonly string[];
   /** Whether to say which transport was taken, and why. */
   readonly verbose: boolean;
   /** `socket` exactly if there is a {@link socketPath}. */
@@ -65,6 +71,9 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     sizeLimitBytes: settings.sizeLimitBytes,
     sectorSizeBytes: chooseSectorSize(settings),
     format: settings.format,
+    backingFormat: settings.backingFormat,
+    noBacking: seen.has("no-backing"),
+    allowBacking: settings.allowBacking,
     transport: chooseTransport(settings),
     socketPath,
   };

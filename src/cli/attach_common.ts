@@ -6,11 +6,13 @@
 import type { Job, Ready } from "../daemon/job.ts";
 import type { Launched } from "../daemon/launch.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
+import type { ImageRequest } from "../image/open.ts";
 import { RAW } from "../image/registry.ts";
-import { fileStatus } from "../sys/files.ts";
+import { fileStatus, folderOf, realPath } from "../sys/files.ts";
 import type { AttachCommand } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { complain } from "./console.ts";
+import { absolutePath } from "./device_names.ts";
 
 export const DEFAULT_SECTOR_BYTES = 512;
 /** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
@@ -46,14 +48,24 @@ export function jobFor(
 ): Job {
   return {
     imagePath,
-    image: {
-      format: command.format ?? RAW.name,
-      readOnly: command.readOnly,
-      offsetBytes: command.offsetBytes,
-      sizeLimitBytes: command.sizeLimitBytes,
-    },
+    image: imageRequest(command),
     sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
     ...transport,
+  };
+}
+
+/** What the words of the command ask of the image. */
+function imageRequest(command: AttachCommand): ImageRequest {
+  const { backingFormat, noBacking } = command;
+  return {
+    format: command.format ?? RAW.name,
+    readOnly: command.readOnly,
+    offsetBytes: command.offsetBytes,
+    sizeLimitBytes: command.sizeLimitBytes,
+    namesFolder: folderOf(absolutePath(command.file)),
+    noBacking,
+    allowBacking: command.allowBacking.map(realPath),
+    ...(backingFormat === undefined ? {} : { backingFormat }),
   };
 }
 

@@ -116,6 +116,7 @@ function listAssociated({ seen, associatedFile, offsetBytes }: Settings): ListCo
 
 const LOSETUP_SETUP_OPTIONS = ["sizelimit", "partscan", "read-only", "show"] as const;
 const OWN_SETUP_OPTIONS = ["file-fmt-type", "transport", "socket"] as const;
+const IMAGE_OPTIONS = ["backing-fmt", "no-backing", "allow-backing"] as const;
 
 /** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
 function refuseSetupOptions(command: Command, settings: Settings): void {
@@ -124,6 +125,7 @@ function refuseSetupOptions(command: Command, settings: Settings): void {
     settings.seen.has(name) && !(name === "sizelimit" && unlimited);
   if (LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
   if (OWN_SETUP_OPTIONS.some(given)) throw setupOnly(OWN_SETUP_OPTIONS);
+  if (IMAGE_OPTIONS.some(given)) throw setupOnly(IMAGE_OPTIONS);
   const filtersByOffset = command.kind === "list" && command.file !== undefined;
   if (given("offset") && !filtersByOffset) {
     throw new UsageError("the option --offset is not allowed in this context");

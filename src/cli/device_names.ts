@@ -6,7 +6,7 @@
 import type { AttachState } from "../daemon/state.ts";
 import { loopBackingPath, loopNumber } from "../kernel/loop.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
-import { fileStatusIfAny, realPath } from "../sys/files.ts";
+import { fileStatusIfAny, folderOf, realPath } from "../sys/files.ts";
 import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./command.ts";
 
@@ -74,10 +74,8 @@ export function isOn(state: AttachState, device: DeviceName): boolean {
 
 /** Absolute path of a file that need not exist, in a folder that does. */
 export function absolutePath(path: string): string {
-  const slash = path.lastIndexOf("/");
-  const folder = slash < 0 ? "." : path.slice(0, slash) || "/";
-  const parent = realPath(folder);
-  return `${parent === "/" ? "" : parent}/${path.slice(slash + 1)}`;
+  const parent = realPath(path.includes("/") ? folderOf(path) : ".");
+  return `${parent === "/" ? "" : parent}/${baseName(path)}`;
 }
 
 function followLinks(path: string): string {

@@ -11,6 +11,7 @@ import { UsageError } from "./usage_error.ts";
 export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
   ["detach-all", "set-capacity", "detach", "find", "associated"],
   ["detach-all", "set-capacity", "detach", "find", "list"],
+  ["no-backing", "backing-fmt"],
   // A socket is not a block device: there is none to find, to scan, or to give a sector size.
   ["socket", "find"],
   ["socket", "partscan"],

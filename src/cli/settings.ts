@@ -27,6 +27,10 @@ export interface Settings {
   readonly sectorSizeBytes: number;
   /** Canonical name or `auto`. */
   readonly format: string | undefined;
+  /** Canonical name or `auto`. */
+  readonly backingFormat: string | undefined;
+  /** Paths as given. */
+  readonly allowBacking: readonly string[];
   readonly transport: Transport | undefined;
   readonly socketPath: string | undefined;
   /** The file of `-j`. */
@@ -76,6 +80,8 @@ function emptyDraft(): Draft {
     sizeLimitBytes: 0,
     sectorSizeBytes: 0,
     format: undefined,
+    backingFormat: undefined,
+    allowBacking: [],
     transport: undefined,
     socketPath: undefined,
     associatedFile: undefined,
@@ -124,6 +130,12 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "file-fmt-type":
       draft.format = agreeing(name, draft.format, parseFormat(value, formats));
+      break;
+    case "backing-fmt":
+      draft.backingFormat = agreeing(name, draft.backingFormat, parseFormat(value, formats));
+      break;
+    case "allow-backing":
+      draft.allowBacking.push(value);
       break;
     case "transport":
       draft.transport = agreeing(name, draft.transport, parseTransport(value));

@@ -33,7 +33,6 @@ const OOM_NEVER = "-1000";
 
 /** An image that is open and locked. */
 interface Opened {
-  readonly file: ImageFile;
   readonly access: ImageAccess;
   /** What was asked for, with the format found out and the access that was possible. */
   readonly request: ImageRequest;
@@ -110,7 +109,7 @@ function open(job: Job): Opened {
     warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
   }
   const request = { ...asked, format, readOnly };
-  return { file, access: openImage(file, request), request, warnings };
+  return { access: openImage(file, request), request, warnings };
 }
 
 /** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */
@@ -128,7 +127,6 @@ function createServer(job: Job, opened: Opened): Server {
     access: opened.access,
     image: opened.request,
     imagePath: job.imagePath,
-    imageFd: opened.file.fd,
     log: new Log(job.imagePath),
     sectorBytes: job.sectorBytes,
     threads: job.threads,

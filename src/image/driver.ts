@@ -74,7 +74,7 @@ export interface RelatedFiles {
    * @param name as recorded: a path, `file:` or `json:`
    * @param format the recorded format, undefined where none is recorded
    * @returns undefined if the user wants to do without: what is not in `by` reads as zeros
-   * @throws {UnsupportedFeatureError | ImageFormatError | SystemError} if it may not or cannot be
+   * @throws {RelatedFileError} if it may not or cannot be opened
    */
   openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined;
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */

@@ -34,3 +34,18 @@ export class UnsupportedFeatureError extends Error {
     super(`${format} images with ${feature} are not supported`);
   }
 }
+
+/** A file that an image names, and that may not or cannot be opened. */
+export class RelatedFileError extends Error {
+  override readonly name = "RelatedFileError";
+
+  /** @param message says which file, and which image names it */
+  constructor(
+    /** The file that was to be opened, or its name as recorded where that leads to no file. */
+    readonly path: string,
+    message: string,
+    options: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

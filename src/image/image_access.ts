@@ -10,6 +10,8 @@ import { IoBuffer } from "../sys/memory.ts";
 import type { Image } from "./driver.ts";
 import type { ImageFile } from "./image_file.ts";
 import { Extent, Mapping } from "./mapping.ts";
+import type { SharedFile } from "./open.ts";
+import { ChainLookup } from "./chain_lookup.ts";
 import { type Window, type WindowLimits, windowOf } from "./window.ts";
 
 /** Images below images below images: a chain this deep is a mistake or an attack. */
@@ -28,17 +30,26 @@ export class ImageAccess {
   /** Whether some file cannot say what is cached: every read that may not wait is blocked then. */
   readonly cannotTellCached: boolean;
   readonly #files: readonly ImageFile[];
+  readonly #imagesBelow: readonly Image[];
   /** One for each depth of the chain, so that mapping allocates nothing. */
   readonly #mappings: Mapping[] = [];
+  readonly #lookup = new ChainLookup();
   #zeros: IoBuffer | undefined;
   #blockedOn = new Mapping();
 
   /**
-   * @param files every file the image reads from, those of its backing images included
+   * @param files every file the image reads from, its own first, then those of its backing images
+   * @param imagesBelow its backing images, that one's and so on
    * @throws {RangeError} if the window would lie past the end of the disk
    */
-  constructor(image: Image, files: readonly ImageFile[], limits: WindowLimits) {
+  constructor(
+    image: Image,
+    files: readonly ImageFile[],
+    limits: WindowLimits,
+    imagesBelow: readonly Image[] = [],
+  ) {
     this.image = image;
+    this.#imagesBelow = imagesBelow;
     this.#limits = limits;
     this.#window = windowOf(image.sizeBytes, limits);
     this.#files = files;
@@ -55,18 +66,19 @@ export class ImageAccess {
   }
 
   /**
-   * Takes notice of a size that the image has got meanwhile.
+   * Takes notice of a size that the image has got meanwhile. (Nobody but an attacker makes what lies
+   * below it longer.)
    *
    * @throws {RangeError} if the window would lie past the end of the disk; all stays as it was then
    */
   refreshSize(): void {
-    for (const file of this.#files) file.refreshSize();
+    this.#files[0]?.refreshSize();
     this.#window = windowOf(this.image.sizeBytes, this.#limits);
   }
 
-  /** Size of the first file, in bytes, as it is known here. */
-  get fileBytes(): number {
-    return this.#files[0]?.sizeBytes ?? 0;
+  /** The open files, for another thread to open the image once more. */
+  get sharedFiles(): SharedFile[] {
+    return this.#files.map(({ fd, path, sizeBytes }) => ({ fd, path, sizeBytes }));
   }
 
   get readOnly(): boolean {
@@ -215,12 +227,13 @@ export class ImageAccess {
    * @returns -1 if nothing stored follows
    */
   seek(offset: number, { wantHole }: { wantHole: boolean }): number {
-    const mapping = this.#mappingAt(0);
     this.setMayBlock(true);
     try {
-      for (let at = offset; at < this.sizeBytes; at += mapping.lengthBytes) {
-        this.image.map(this.#window.startBytes + at, this.sizeBytes - at, mapping);
+      for (let at = offset; at < this.sizeBytes;) {
+        const guestOffset = this.#window.startBytes + at;
+        const mapping = this.#lookup.locate(this.image, guestOffset, this.sizeBytes - at);
         if ((mapping.kind === Extent.Zero) === wantHole) return at;
+        at += mapping.lengthBytes;
       }
       return wantHole ? this.sizeBytes : -1;
     } finally {
@@ -258,7 +271,7 @@ export class ImageAccess {
   }
 
   [Symbol.dispose](): void {
-    this.image[Symbol.dispose]();
+    for (const image of [this.image, ...this.#imagesBelow]) image[Symbol.dispose]();
     for (const file of this.#files) file[Symbol.dispose]();
   }
 }

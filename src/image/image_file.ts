@@ -79,6 +79,16 @@ export class ImageFile implements Disposable {
     return this.#sizeBytes;
   }
 
+  /** Whether both are the same file or device, by whatever names. */
+  isSameAs({ status }: ImageFile): boolean {
+    const own = this.status;
+    return own.kind === "block"
+      ? status.kind === "block" && status.specialMajor === own.specialMajor &&
+        status.specialMinor === own.specialMinor
+      : status.inode === own.inode && status.deviceMajor === own.deviceMajor &&
+        status.deviceMinor === own.deviceMinor;
+  }
+
   /**
    * Finds out what size the file has now.
    *

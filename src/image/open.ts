@@ -13,19 +13,38 @@ import {
   openFile,
   readTextIfAny,
 } from "../sys/files.ts";
+import { Chain, type ChainOptions } from "./chain.ts";
+import type { Image } from "./driver.ts";
 import { ImageAccess } from "./image_access.ts";
 import { ImageFile } from "./image_file.ts";
+import { refuseKind } from "./permission.ts";
 import { findDriver } from "./registry.ts";
 import type { WindowLimits } from "./window.ts";
 
-const EISDIR = 21;
-const ENOTBLK = 15;
-
-/** What is wanted of an image, and which part of its disk. */
+/**
+ * What is wanted of an image, and which part of its disk. It travels to the daemon and to its
+ * threads; a secret never is a part of it.
+ */
 export interface ImageRequest extends WindowLimits {
   /** Canonical name of its format. */
   readonly format: string;
   readonly readOnly: boolean;
+  /** Folder that relative names in the image start from, if not that of {@link ImageFile.path}. */
+  readonly namesFolder?: string;
+  /** Format of backing files whose format is not recorded: canonical name, or `auto`. */
+  readonly backingFormat?: string;
+  /** Whether only the image itself is shown, zeros standing for what its backing file has. */
+  readonly noBacking?: boolean;
+  /** Files, and folders with all below them, that any image may name: paths without links. */
+  readonly allowBacking?: readonly string[];
+  /** As {@link OpenOptions.snapshot}. */
+  readonly snapshot?: string;
+  /** As {@link OpenOptions.force}. */
+  readonly force?: boolean;
+  /** As {@link OpenOptions.metadataCacheBytes}. */
+  readonly metadataCacheBytes?: number;
+  /** As {@link OpenOptions.dataCacheBytes}. */
+  readonly dataCacheBytes?: number;
 }
 
 /**
@@ -39,9 +58,7 @@ export function openImageFile(
 ): { file: ImageFile; readOnly: boolean } {
   // Before opening: opening a pipe would wait, and opening a tape would move it.
   const status = fileStatus(path);
-  const { kind } = status;
-  if (kind === "directory") throw new SystemError("open", EISDIR, path);
-  if (kind !== "file" && kind !== "block") throw new SystemError("open", ENOTBLK, path);
+  refuseKind(status, path);
   if (!wanted.readOnly && !isReadOnlyDevice(status)) {
     try {
       return { file: new ImageFile(openFile(path, O_RDWR), path), readOnly: false };
@@ -63,30 +80,63 @@ function isWriteProtection(error: unknown): boolean {
 }
 
 /**
- * Opens the image in `file`, which from then on belongs to the result.
+ * Opens the image in `file`, which from then on belongs to the result, and all that it names.
  *
  * @throws {ImageFormatError} if it is not a valid image of the format
  * @throws {UnsupportedFeatureError} if it needs what the driver does not have
+ * @throws {RelatedFileError} if that is so for a file it names, or it cannot or may not be opened
  * @throws {RangeError} if the offset lies past the end of the disk, or the format is unknown
  */
-export function openImage(file: ImageFile, request: ImageRequest): ImageAccess {
+export function openImage(
+  file: ImageFile,
+  request: ImageRequest,
+  more: Omit<ChainOptions, "request"> = {},
+): ImageAccess {
   const driver = findDriver(request.format);
   if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
-  const image = driver.open(file, { readOnly: request.readOnly });
-  return new ImageAccess(image, [file], request);
+  const chain = new Chain({ file, driver }, { request, ...more });
+  const { readOnly, snapshot } = request;
+  const options = { ...chain.openOptions, readOnly };
+  try {
+    const image = driver.open(file, snapshot === undefined ? options : { ...options, snapshot });
+    return accessTo(image, chain, request);
+  } catch (error) {
+    chain[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function accessTo(image: Image, chain: Chain, limits: WindowLimits): ImageAccess {
+  try {
+    return new ImageAccess(image, chain.files, limits, chain.images);
+  } catch (error) {
+    image[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A file that another thread has open. */
+export interface SharedFile {
+  readonly fd: number;
+  readonly path: string;
+  /** Size as it was known when the file was opened, or was asked for last. */
+  readonly sizeBytes: number;
 }
 
 /** What another thread has to know to open an image once more. */
 export interface SharedImage {
-  readonly imageFd: number;
-  readonly imagePath: string;
-  /** Size of the file as it was known when it was opened first, or was asked for last. */
-  readonly imageBytes: number;
   readonly image: ImageRequest;
+  /** {@link ImageAccess.sharedFiles} of the thread that opened it. */
+  readonly files: readonly SharedFile[];
+  /** As {@link OpenOptions.secret}. */
+  readonly secret?: Uint8Array;
 }
 
-/** An image opened once more by another thread, over a descriptor that stays the first one's. */
-export function openSharedImage(shared: SharedImage): ImageAccess {
-  const { imageFd, imagePath, imageBytes, image } = shared;
-  return openImage(new ImageFile(new Fd(imageFd), imagePath, imageBytes), image);
+/** An image opened once more by another thread, over descriptors that stay the first one's. */
+export function openSharedImage({ image, files, secret }: SharedImage): ImageAccess {
+  const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
+    new ImageFile(new Fd(fd), path, sizeBytes)
+  );
+  if (file === undefined) throw new Error("an image without a file");
+  return openImage(file, image, { replay, ...(secret === undefined ? {} : { secret }) });
 }

@@ -32,3 +32,16 @@ export function findDriver(name: string): FormatDriver | undefined {
   const wanted = name.toUpperCase();
   return DRIVERS.find((driver) => driver.name === wanted || driver.aliases.includes(wanted));
 }
+
+/** Names of qemu's that are not, in any case, ours. `file` and `host_device` mean plain bytes. */
+const QEMU_NAMES: ReadonlyMap<string, string> = new Map([
+  ["qcow2", "QCOW"],
+  ["qcow", "QCOW1"],
+  ["file", RAW.name],
+  ["host_device", RAW.name],
+]);
+
+/** The driver for a format as images record it: by qemu's name. */
+export function findRecordedDriver(name: string): FormatDriver | undefined {
+  return findDriver(QEMU_NAMES.get(name) ?? name);
+}

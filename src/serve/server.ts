@@ -25,10 +25,12 @@ const MAX_CONNECTIONS = 512;
 
 export interface ServerOptions {
   readonly access: ImageAccess;
+  /** For other threads to open the image once more. */
   readonly image: ImageRequest;
+  /** What opened it, if it is encrypted. */
+  readonly secret?: Uint8Array;
+  /** For the log. */
   readonly imagePath: string;
-  /** Descriptor of the image file, for other threads to open the image once more. */
-  readonly imageFd: number;
   readonly log: ErrorLog;
   /** A FUSE file is as long as whole sectors of this size. */
   readonly sectorBytes: number;
@@ -196,13 +198,13 @@ export class Server {
   #startWorker(): Worker {
     const [controlEnd, control] = pipe();
     const thread = this.#workers.length + 1;
-    const { image, imageFd, imagePath, maySpin, sectorBytes } = this.#options;
+    const { image, secret, imagePath, maySpin, sectorBytes } = this.#options;
     const start: WorkerStart = {
       thread,
       image,
-      imageFd,
+      files: this.#options.access.sharedFiles,
+      ...(secret === undefined ? {} : { secret }),
       imagePath,
-      imageBytes: this.#options.access.fileBytes,
       maySpin,
       sectorBytes,
       sharedMemory: this.#shared.memory,

@@ -3,17 +3,14 @@
  *
  * @module
  */
-import type { ImageRequest } from "../image/open.ts";
+import type { SharedImage } from "../image/open.ts";
 
 /** The one message a worker gets; after it, it only watches its control pipe. */
-export interface WorkerStart {
+export interface WorkerStart extends SharedImage {
   readonly thread: number;
-  readonly imageFd: number;
+  /** For the log. */
   readonly imagePath: string;
-  /** Size of the image file as the other threads know it. */
-  readonly imageBytes: number;
   readonly sectorBytes: number;
-  readonly image: ImageRequest;
   readonly sharedMemory: SharedArrayBuffer;
   readonly maySpin: boolean;
   /** Read end of the control pipe. */

@@ -18,6 +18,8 @@ export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
+/** Only a handle on the file: opening it so waits for nothing, and touches no device. */
+export const O_PATH = 0o10000000;
 
 const F_GETFL = 3;
 const F_SETFL = 4;
@@ -293,6 +295,11 @@ export function realPath(path: string): string {
   const result = libc().realpath(cString(path), resolved);
   if (result === 0n) throw new SystemError("realpath", lastErrno(), path);
   return textOf(resolved);
+}
+
+/** A path that has a slash without its last part. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 /** Removes a file; one that is not there counts as removed. */

@@ -35,6 +35,9 @@ Deno.test("attachCommand() fills in the defaults", () => {
     sizeLimitBytes: 0,
     sectorSizeBytes: undefined,
     format: undefined,
+    backingFormat: undefined,
+    noBacking: false,
+    allowBacking: [],
     transport: "auto",
     socketPath: undefined,
   });
@@ -54,9 +57,24 @@ Deno.test("attachCommand() takes every setting", () => {
     sizeLimitBytes: 1024 ** 2,
     sectorSizeBytes: 4096,
     format: "auto",
+    backingFormat: undefined,
+    noBacking: false,
+    allowBacking: [],
     transport: "nbd",
     socketPath: undefined,
   });
+});
+
+Deno.test("attachCommand() takes what is said of backing files", () => {
+  const { backingFormat, noBacking, allowBacking } = attach(
+    "-f img --backing-fmt qcow2 --allow-backing /a --allow-backing=b",
+  );
+  assertEquals([backingFormat, noBacking, allowBacking], ["QCOW", false, ["/a", "b"]]);
+  assertEquals(attach("-f img --no-backing").noBacking, true);
+  assertEquals(
+    fault("-f img --no-backing --backing-fmt RAW"),
+    "mutually exclusive arguments: --no-backing --backing-fmt",
+  );
 });
 
 Deno.test("attachCommand() takes -b 0 for the default, and refuses impossible sizes", () => {

@@ -1,0 +1,106 @@
+/**
+ * Which files an image may name. An image from somebody else could name any file of this machine,
+ * and show it to whoever reads the disk: it gets what lies below its own folder, and what the user
+ * allows. What the user's own images name, the user has chosen.
+ *
+ * @module
+ */
+import { SystemError } from "../sys/errno.ts";
+import {
+  Fd,
+  type FileStatus,
+  fileStatusIfAny,
+  folderOf,
+  O_PATH,
+  O_RDONLY,
+  openFile,
+  openFileStatus,
+  readLink,
+} from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { ImageFile } from "./image_file.ts";
+
+const EISDIR = 21;
+const ENOTBLK = 15;
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
+
+/** Who names a file, and what the user has said to that. */
+export interface Naming {
+  readonly by: ImageFile;
+  /** Folder a relative name starts from; undefined if the name is absolute. */
+  readonly folder: string | undefined;
+  /** Files, and folders with all below them, that any image may name: paths without links. */
+  readonly allowed: readonly string[];
+}
+
+/**
+ * Opens a file that an image names, for reading. The file that is checked is the one that is opened,
+ * whatever is renamed meanwhile; nothing but files and block devices is ever opened.
+ *
+ * @throws {SystemError} as open(2); EISDIR for a folder, ENOTBLK for other things without content
+ * @throws {Error} if the image may not name it; the message says which option allows it
+ */
+export function openNamedFile(path: string, naming: Naming): ImageFile {
+  using handle = openFile(path, O_PATH);
+  refuseKind(openFileStatus(handle.number), path);
+  const inProc = `/proc/self/fd/${handle.number}`;
+  if (!isTrusted(naming)) refusePlace(readLink(inProc), naming);
+  return new ImageFile(reopen(inProc, path), path);
+}
+
+/**
+ * @throws {SystemError} EISDIR for a folder, ENOTBLK for other things without content
+ */
+export function refuseKind({ kind }: FileStatus, path: string): void {
+  if (kind === "directory") throw new SystemError("open", EISDIR, path);
+  if (kind !== "file" && kind !== "block") throw new SystemError("open", ENOTBLK, path);
+}
+
+function reopen(inProc: string, path: string): Fd {
+  try {
+    return openFile(inProc, O_RDONLY);
+  } catch (error) {
+    if (error instanceof SystemError) throw new SystemError("open", error.errno, path);
+    throw error;
+  }
+}
+
+/**
+ * Whether the image is the user's own: a file of the effective user, root not excepted, that nobody
+ * else may write to. The folder matters where it decides which file a name means: somebody else's
+ * could hold links to anything. (The content of a device says nothing of who owns its node.)
+ */
+function isTrusted({ by, folder }: Naming): boolean {
+  const { kind, uid, mode } = by.status;
+  const isOwn = kind === "file" && uid === libc().geteuid() && (mode & WRITABLE_BY_OTHERS) === 0;
+  return isOwn && (folder === undefined || isSafeFolder(folder));
+}
+
+function isSafeFolder(path: string): boolean {
+  const status = fileStatusIfAny(path);
+  if (status === undefined) return false;
+  const { uid, mode } = status;
+  const isKept = (mode & WRITABLE_BY_OTHERS) === 0 || (mode & STICKY) !== 0;
+  return isKept && (uid === 0 || uid === libc().geteuid());
+}
+
+/** @param place path of the open file, without links, as the kernel knows it */
+function refusePlace(place: string, { by, allowed }: Naming): void {
+  const folders = [...ownFolder(by), ...allowed];
+  if (folders.some((folder) => isBelow(place, folder))) return;
+  throw new Error(
+    `not allowed, as ${by.path} is not your own and this is not below its folder; ` +
+      `--allow-backing ${folderOf(place)} allows it`,
+  );
+}
+
+/** A device lies in /dev only for the kernel's sake, and all files lie below the root. */
+function ownFolder(file: ImageFile): readonly string[] {
+  const folder = folderOf(readLink(`/proc/self/fd/${file.fd}`));
+  return file.status.kind !== "file" || folder === "/" ? [] : [folder];
+}
+
+function isBelow(place: string, folder: string): boolean {
+  return place === folder || place.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+}
