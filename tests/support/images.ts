@@ -75,6 +75,12 @@ export function imageRecipes(): ImageRecipe[] {
   for (const clusterBytes of SIZES.keys()) {
     add("1.1", clusterBytes, "mixed", undefined, ["compression_type=zstd"]);
   }
+  for (const clusterBytes of [16 * KIB, 64 * KIB, 256 * KIB, 2 * MIB]) {
+    add("1.1", clusterBytes, "mixed", undefined, ["extended_l2=on"]);
+    add("1.1", clusterBytes, "mixed", undefined, ["extended_l2=on", "compression_type=zstd"]);
+  }
+  add("1.1", 64 * KIB, "plain", undefined, ["extended_l2=on"]);
+  add("1.1", 64 * KIB, "preallocated", undefined, ["extended_l2=on"]);
   for (const bits of [1, 2, 4, 8, 32, 64]) {
     add("1.1", 4 * KIB, "mixed", undefined, [`refcount_bits=${bits}`]);
   }

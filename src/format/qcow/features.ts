@@ -75,7 +75,6 @@ function missingFeature(features: Features): string | undefined {
   if (cryptMethod === CryptMethod.luks) return "LUKS encryption";
   if (cryptMethod !== CryptMethod.none) return `encryption method ${cryptMethod}`;
   if (incompatible & Incompatible.externalDataFile) return "an external data file";
-  if (incompatible & Incompatible.extendedL2) return "extended L2 entries";
   if (!isKnownCompression(compressionType)) return `compression type ${compressionType}`;
   return undefined;
 }

@@ -10,10 +10,12 @@ import { type ExtensionArea, extensions } from "./extensions.ts";
 import { refuseUnsupported } from "./features.ts";
 import {
   CompressionType,
+  EXTENDED_ENTRY_BITS,
   HEADER,
   HEADER_ADDITIONAL,
   HEADER_V3,
   HEADER_V3_BYTES,
+  Incompatible,
   MAGIC,
   MAX_BACKING_NAME_BYTES,
   MAX_CLUSTER_BITS,
@@ -22,6 +24,7 @@ import {
   MAX_REFCOUNT_TABLE_BYTES,
   MAX_SNAPSHOTS,
   MIN_CLUSTER_BITS,
+  MIN_EXTENDED_CLUSTER_BITS,
   SECTOR_BYTES,
   TABLE_ENTRY_BITS,
   TABLE_ENTRY_BYTES,
@@ -40,6 +43,10 @@ export interface Header {
   readonly l1Entries: number;
   /** How compressed clusters are stored: a value of {@link CompressionType}. */
   readonly compressionType: number;
+  /** Whether clusters have subclusters. */
+  readonly extendedL2: boolean;
+  /** Size of an L2 entry, as a power of two: 3 or 4. */
+  readonly l2EntryBits: number;
 }
 
 /** The start of the file the header describes, and the file. */
@@ -93,7 +100,12 @@ function readHead(file: ImageFile, lengthBytes: number): IoBuffer {
 export function parseHeader(source: Source): Header {
   const { fields, more } = parseAllFields(source);
   const clusterBits = fields.cluster_bits;
+  const extendedL2 = (more.incompatible_features & Incompatible.extendedL2) !== 0n;
+  const l2EntryBits = extendedL2 ? EXTENDED_ENTRY_BITS : TABLE_ENTRY_BITS;
   checkFeatures(fields, more, source);
+  if (extendedL2 && clusterBits < MIN_EXTENDED_CLUSTER_BITS) {
+    throw damaged(source.path, `clusters of 2^${clusterBits} bytes cannot have subclusters`);
+  }
   checkUnusedTables(fields, more, source.path);
   return {
     version: fields.version === 2 ? 2 : 3,
@@ -101,8 +113,10 @@ export function parseHeader(source: Source): Header {
     clusterBytes: 2 ** clusterBits,
     sizeBytes: checkedSize(fields, source.path),
     l1Offset: checkedL1Offset(fields, source),
-    l1Entries: checkedL1Entries(fields, source.path),
+    l1Entries: checkedL1Entries(fields, l2EntryBits, source.path),
     compressionType: more.compression_type,
+    extendedL2,
+    l2EntryBits,
   };
 }
 
@@ -217,8 +231,8 @@ function checkedL1Offset(fields: Fields, source: Source): number {
   return Number(fields.l1_table_offset);
 }
 
-function checkedL1Entries(fields: Fields, path: string): number {
-  const entryCoversBits = BigInt(2 * fields.cluster_bits - TABLE_ENTRY_BITS);
+function checkedL1Entries(fields: Fields, l2EntryBits: number, path: string): number {
+  const entryCoversBits = BigInt(2 * fields.cluster_bits - l2EntryBits);
   const needed = (fields.size + (1n << entryCoversBits) - 1n) >> entryCoversBits;
   if (needed > BigInt(fields.l1_size)) {
     throw damaged(path, "the L1 table is too small for the disk", HEADER.offsets.l1_size);

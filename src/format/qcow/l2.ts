@@ -16,8 +16,6 @@ import {
   OFFSET_MASK_HIGH,
   OFFSET_MASK_LOW,
   SECTOR_BYTES,
-  TABLE_ENTRY_BITS,
-  TABLE_ENTRY_BYTES,
 } from "./layout.ts";
 
 const MAX_SLICE_BYTES = 4096;
@@ -40,13 +38,15 @@ export type Cluster = typeof Cluster[keyof typeof Cluster];
  */
 export class EntryDecoder {
   readonly #misaligned: number;
+  readonly #zeroFlag: number;
   readonly #zeroFlagAllowed: boolean;
   readonly #sectorsShift: number;
   readonly #sectorsMask: number;
   readonly #compressedOffsetMask: number;
 
-  constructor(header: Pick<Header, "version" | "clusterBits">) {
-    const { version, clusterBits } = header;
+  constructor(header: Pick<Header, "version" | "clusterBits" | "extendedL2">) {
+    const { version, clusterBits, extendedL2 } = header;
+    this.#zeroFlag = extendedL2 ? 0 : L2_ZERO_LOW;
     this.#misaligned = (2 ** clusterBits - 1) & OFFSET_MASK_LOW;
     this.#zeroFlagAllowed = version >= 3;
     this.#sectorsShift = compressedSectorsShift(clusterBits) - 32;
@@ -56,12 +56,13 @@ export class EntryDecoder {
 
   /**
    * Version 2 has no zero flag, and qemu takes one there for damage rather than for a reserved bit;
-   * it also wants the offset of a zero cluster to be aligned, though nothing is read there.
+   * it also wants the offset of a zero cluster to be aligned, though nothing is read there. Extended
+   * entries have no zero flag, and there it is just a reserved bit.
    */
   kindOf(high: number, low: number): Cluster {
     if ((high & L2_COMPRESSED_HIGH) !== 0) return Cluster.Compressed;
     if ((low & this.#misaligned) !== 0) return Cluster.Damaged;
-    if ((low & L2_ZERO_LOW) !== 0) return this.#zeroFlagAllowed ? Cluster.Zero : Cluster.Damaged;
+    if ((low & this.#zeroFlag) !== 0) return this.#zeroFlagAllowed ? Cluster.Zero : Cluster.Damaged;
     const offset = (high & OFFSET_MASK_HIGH) | (low & OFFSET_MASK_LOW);
     return offset === 0 ? Cluster.Unallocated : Cluster.Normal;
   }
@@ -96,9 +97,8 @@ export class L2Slices {
 
   constructor(file: ImageFile, header: Header) {
     const sliceBytes = Math.min(MAX_SLICE_BYTES, header.clusterBytes);
-    const tableEntries = header.clusterBytes / TABLE_ENTRY_BYTES;
-    this.entries = 2 ** (Math.log2(sliceBytes) - TABLE_ENTRY_BITS);
-    this.#slicesPerTable = tableEntries / this.entries;
+    this.entries = sliceBytes / 2 ** header.l2EntryBits;
+    this.#slicesPerTable = header.clusterBytes / sliceBytes;
     const keys = Math.ceil(header.sizeBytes / header.clusterBytes / this.entries);
     this.#cache = new SlotCache(sliceBytes, { cacheBytes: CACHE_BYTES, keys });
     this.view = this.#cache.buffer.view;

@@ -119,6 +119,14 @@ export const MAX_SNAPSHOTS = 65536;
 export const TABLE_ENTRY_BYTES = 8;
 export const TABLE_ENTRY_BITS = 3;
 
+/** Extended L2 entries: a standard one, then 32 bits for what is zero and 32 for what is allocated. */
+export const EXTENDED_ENTRY_BYTES = 16;
+export const EXTENDED_ENTRY_BITS = 4;
+/** Parts of a cluster with an extended entry; the lowest bit is the first one's. */
+export const SUBCLUSTERS = 32;
+/** 16 KiB: a subcluster is not smaller than a sector. */
+export const MIN_EXTENDED_CLUSTER_BITS = 14;
+
 /** Bits 9-55 of an L1 or a standard L2 entry: where the L2 table or the data cluster starts. */
 export const OFFSET_MASK_HIGH = 0x00ff_ffff;
 export const OFFSET_MASK_LOW = 0xffff_fe00;

@@ -13,8 +13,12 @@ function host(cluster: number): bigint {
   return BigInt(cluster * CLUSTER);
 }
 
+type Parts = Parameters<typeof buildImage>[0];
+const EXTENDED_BITS = 14;
+const EXTENDED_HOST = BigInt(3 * 2 ** EXTENDED_BITS);
+
 /** Images that no tool writes, and whether both of us read their first cluster. */
-const ODD_IMAGES: readonly [name: string, parts: Parameters<typeof buildImage>[0]][] = [
+const ODD_IMAGES: readonly [name: string, parts: Parts][] = [
   ["an ordinary image", { l2: [host(3)] }],
   ["reserved bits in an L1 entry", { l1: [host(2) | 0x7f00_0000_0000_01ffn], l2: [host(3)] }],
   ["reserved bits in an L2 entry", { l2: [host(3) | 0x3f00_0000_0000_01fen] }],
@@ -41,7 +45,38 @@ const ODD_IMAGES: readonly [name: string, parts: Parameters<typeof buildImage>[0
   ["raw external data without a data file", { headerV3: { autoclear_features: 2 } }],
 ];
 
-for (const [name, parts] of ODD_IMAGES) {
+/** As {@link ODD_IMAGES}, with extended entries: the cluster's entry and its bitmap. */
+const ODD_EXTENDED: readonly [name: string, entry: bigint, bitmap: bigint, parts?: Parts][] = [
+  ["a whole cluster", EXTENDED_HOST, 0xffff_ffffn],
+  ["the first subcluster alone", EXTENDED_HOST, 1n],
+  ["all but the first subcluster", EXTENDED_HOST, 0xffff_fffen],
+  ["a zero subcluster in a cluster", EXTENDED_HOST, (1n << 32n) | 0xffff_fffen],
+  ["a zero subcluster without a cluster", 0n, 1n << 32n],
+  ["a subcluster both zero and allocated", EXTENDED_HOST, (1n << 32n) | 1n],
+  ["another subcluster both zero and allocated", EXTENDED_HOST, (1n << 40n) | 0x101n],
+  ["an allocated subcluster without a cluster", 0n, 1n],
+  ["another allocated subcluster without a cluster", 0n, 2n],
+  ["a reserved bit 0", EXTENDED_HOST | 1n, 1n],
+  ["a misaligned cluster", EXTENDED_HOST + 512n, 1n],
+  ["a misaligned cluster without subclusters", EXTENDED_HOST + 512n, 0n],
+  ["a compressed cluster of garbage with a bitmap", (1n << 62n) | EXTENDED_HOST, 3n],
+  ["subclusters that are too small", 8192n, 0xffff_ffffn, { clusterBits: 13 }],
+];
+
+const ALL_IMAGES = [
+  ...ODD_IMAGES,
+  ...ODD_EXTENDED.map(([name, entry, bitmap, parts]): [string, Parts] => [
+    `${name} (extended L2)`,
+    {
+      clusterBits: EXTENDED_BITS,
+      headerV3: { incompatible_features: 16 },
+      l2: [entry, bitmap],
+      ...parts,
+    },
+  ]),
+];
+
+for (const [name, parts] of ALL_IMAGES) {
   oracleTest(`qcow and qemu agree on ${name}`, IMAGE_TOOLS, async () => {
     using folder = new TempDirectory();
     const path = folder.file("odd.qcow2");

@@ -30,6 +30,8 @@ Deno.test("parseHeader() reads version 2 and version 3", () => {
       l1Offset: CLUSTER,
       l1Entries: 1,
       compressionType: CompressionType.zlib,
+      extendedL2: false,
+      l2EntryBits: 3,
     });
   }
 });
@@ -57,7 +59,6 @@ const UNSUPPORTED: readonly [feature: string, parts: Parts][] = [
   ["LUKS encryption", { header: { crypt_method: 2 } }],
   ["encryption method 3", { header: { crypt_method: 3 } }],
   ["an external data file", { headerV3: { incompatible_features: 4 } }],
-  ["extended L2 entries", { headerV3: { incompatible_features: 16 } }],
   ["compression type 9", { headerV3: { incompatible_features: 8 }, compressionType: 9 }],
   ["unknown incompatible feature bit 5", { headerV3: { incompatible_features: 32 } }],
   ["unknown incompatible feature bits 6 (tele?port), 63", {
@@ -88,6 +89,15 @@ const DAMAGED: readonly [message: string, parts: Parts][] = [
   ["clusters of 2^22 bytes are not possible", { header: { cluster_bits: 22 } }],
   ["a header of 103 bytes is not possible", { headerV3: { header_length: 103 } }],
   ["a header of 4097 bytes is not possible", { headerV3: { header_length: CLUSTER + 1 } }],
+  ["clusters of 2^13 bytes cannot have subclusters", {
+    clusterBits: 13,
+    headerV3: { incompatible_features: 16 },
+  }],
+  ["the L1 table is too small for the disk", {
+    clusterBits: 14,
+    header: { size: 2 ** 24 + 1 },
+    headerV3: { incompatible_features: 16 },
+  }],
   ["the image is marked as corrupt", { headerV3: { incompatible_features: 2 } }],
   ["compression type 0 contradicts the feature bits", {
     headerV3: { incompatible_features: 8 },

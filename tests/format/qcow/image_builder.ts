@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  EXTENDED_ENTRY_BYTES,
   EXTENSION,
   FEATURE_NAME,
   FEATURE_NAME_TEXT_BYTES,
@@ -25,6 +26,7 @@ export interface Parts {
   readonly compressionType?: number;
   readonly extensions?: readonly { readonly type: number; readonly data: Uint8Array }[];
   readonly l1?: readonly bigint[];
+  /** With extended entries, each has two values: the entry and the bitmap. */
   readonly l2?: readonly bigint[];
   readonly clusterBits?: number;
   /** Where the file ends, in clusters; data clusters begin at cluster {@link DATA_CLUSTER}. */
@@ -53,11 +55,12 @@ export function buildImage(parts: Parts = {}): Uint8Array<ArrayBuffer> {
 
 function putHeader(view: DataView, parts: Parts, clusterBits: number): void {
   const clusterBytes = 2 ** clusterBits;
+  const isExtended = (BigInt(parts.headerV3?.incompatible_features ?? 0) & 16n) !== 0n;
   put(view, 0, HEADER, {
     magic: MAGIC,
     version: 3,
     cluster_bits: clusterBits,
-    size: clusterBytes * (clusterBytes / TABLE_ENTRY_BYTES),
+    size: clusterBytes * (clusterBytes / (isExtended ? EXTENDED_ENTRY_BYTES : TABLE_ENTRY_BYTES)),
     l1_size: 1,
     l1_table_offset: L1_CLUSTER * clusterBytes,
     refcount_table_offset: clusterBytes,

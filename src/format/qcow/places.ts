@@ -1,0 +1,59 @@
+/**
+ * What the kinds of clusters amount to: where their bytes are.
+ *
+ * @module
+ */
+import type { ImageFile } from "../../image/image_file.ts";
+import type { Mapping } from "../../image/mapping.ts";
+import { damaged, hex } from "./errors.ts";
+
+/** Fills mappings with runs of clusters, or parts of them, of one kind. */
+export class Places {
+  /** Whether what is not allocated is the same as zeros, so that runs of both are one. */
+  readonly unallocatedIsZero = true;
+  readonly #file: ImageFile;
+
+  constructor(file: ImageFile) {
+    this.#file = file;
+  }
+
+  /** The image has nothing from `guestOffset` on. */
+  setUnallocated(_guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    mapping.setZero(lengthBytes);
+  }
+
+  /**
+   * The bytes from `guestOffset` on are stored at `hostOffset`. What lies past the end of the file
+   * reads as zeros, as in qemu: nobody has to read there.
+   */
+  setStored(_guestOffset: number, hostOffset: number, lengthBytes: number, mapping: Mapping): void {
+    const inFile = this.#file.sizeBytes - hostOffset;
+    if (inFile <= 0) return mapping.setZero(lengthBytes);
+    mapping.setData(this.#file, hostOffset, Math.min(lengthBytes, inFile));
+  }
+
+  /**
+   * The cluster is compressed, and its bytes are among `hostBytes` at `hostOffset`.
+   *
+   * @throws {ImageFormatError} if none of them is in the file
+   */
+  setCompressed(
+    hostOffset: number,
+    hostBytes: number,
+    lengthBytes: number,
+    mapping: Mapping,
+  ): void {
+    const inFile = this.#file.sizeBytes - hostOffset;
+    if (inFile <= 0) {
+      const message = `the compressed cluster at ${hex(hostOffset)} is not in the file`;
+      throw damaged(this.#file.path, message, hostOffset);
+    }
+    mapping.setSpecial(this.#file, hostOffset, Math.min(hostBytes, inFile), lengthBytes);
+  }
+
+  /** The entry for `guestOffset`, which names `hostOffset`, is not valid. */
+  damagedEntry(guestOffset: number, hostOffset: number): Error {
+    const message = `the L2 entry for guest offset ${hex(guestOffset)} is not valid`;
+    return damaged(this.#file.path, message, hostOffset);
+  }
+}
