@@ -2,11 +2,13 @@
  * The one table of libc functions this program calls.
  *
  * Addresses are `usize` and offsets `i64`, so that plain numbers (up to 2^53) can be passed without
- * a pointer object or a bigint. Byte counts come back as `i32`: no call here asks for 2 GiB at once.
+ * a pointer object or a bigint (hot_calls.ts says at what price). Byte counts are `u32`, which calling
+ * conventions extend with zeros, and come back as `i32`: no call here asks for 2 GiB at once.
  * The library is opened at the first call, never at import: `--help` and usage errors need no FFI.
  *
  * @module
  */
+import { withHotCalls } from "./hot_calls.ts";
 
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "usize" },
@@ -31,22 +33,22 @@ const SYMBOLS = {
     result: "i32",
   },
   read: {
-    parameters: ["i32", /* int fd */ "usize", /* void *buf */ "usize" /* size_t count */],
+    parameters: ["i32", /* int fd */ "usize", /* void *buf */ "u32" /* size_t count */],
     result: "i32",
   },
   write: {
-    parameters: ["i32", /* int fd */ "usize", /* const void *buf */ "usize" /* size_t count */],
+    parameters: ["i32", /* int fd */ "usize", /* const void *buf */ "u32" /* size_t count */],
     result: "i32",
   },
   pread: {
-    parameters: ["i32", /* int fd */ "usize", /* void *buf */ "usize", /* count */ "i64" /* off */],
+    parameters: ["i32", /* int fd */ "usize", /* void *buf */ "u32", /* count */ "i64" /* off */],
     result: "i32",
   },
   pwrite: {
     parameters: [
       "i32", /* int fd */
       "usize", /* const void * */
-      "usize", /* count */
+      "u32", /* count */
       "i64", /* off */
     ],
     result: "i32",
@@ -130,14 +132,14 @@ const SYMBOLS = {
     result: "i32",
   },
   recv: {
-    parameters: ["i32", /* fd */ "usize", /* void *buf */ "usize", /* len */ "i32" /* flags */],
+    parameters: ["i32", /* fd */ "usize", /* void *buf */ "u32", /* len */ "i32" /* flags */],
     result: "i32",
   },
   send: {
     parameters: [
       "i32", /* fd */
       "usize", /* const void *buf */
-      "usize", /* len */
+      "u32", /* len */
       "i32", /* flags */
     ],
     result: "i32",
@@ -147,7 +149,7 @@ const SYMBOLS = {
     result: "i32",
   },
 
-  poll: { parameters: ["usize", /* pollfd * */ "usize", /* nfds */ "i32" /* ms */], result: "i32" },
+  poll: { parameters: ["usize", /* pollfd * */ "u32", /* nfds */ "i32" /* ms */], result: "i32" },
   signalfd: {
     parameters: ["i32", /* fd or -1 */ "buffer", /* const sigset_t * */ "i32" /* flags */],
     result: "i32",
@@ -201,23 +203,30 @@ const SYMBOLS = {
     parameters: ["i64", /* long number */ "i64", "i64", "i64", "i64", "i64", "i64"],
     result: "i64",
   },
-  memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "usize" /* n */], result: "void" },
+  memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "u32" /* n */], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Symbols = typeof SYMBOLS;
-type Argument<T> = T extends "buffer" ? Uint8Array<ArrayBuffer> | null : number;
-type Arguments<P extends readonly unknown[]> = { -readonly [I in keyof P]: Argument<P[I]> };
+type Argument<T, Word> = T extends "buffer" ? Uint8Array<ArrayBuffer> | null
+  : T extends "usize" | "i64" ? Word
+  : number;
+type Arguments<P extends readonly unknown[], Word> = {
+  -readonly [I in keyof P]: Argument<P[I], Word>;
+};
 type Result<T> = T extends "pointer" ? Deno.PointerValue
   : T extends "usize" | "i64" ? bigint
   : T extends "void" ? void
   : number;
 
-/** The libc functions, typed for what is passed here: numbers for offsets and addresses. */
-export type Libc = {
+/** The libc functions, whose 64-bit parameters take a `Word`. */
+export type Calls<Word> = {
   readonly [K in keyof Symbols]: (
-    ...args: Arguments<Symbols[K]["parameters"]>
+    ...args: Arguments<Symbols[K]["parameters"], Word>
   ) => Result<Symbols[K]["result"]>;
 };
+
+/** The libc functions, typed for what is passed here: numbers for offsets and addresses. */
+export type Libc = Calls<number>;
 
 let symbols: Libc | undefined;
 let errnoLocation: Int32Array | undefined;
@@ -229,7 +238,8 @@ let errnoLocation: Int32Array | undefined;
  */
 export function libc(): Libc {
   if (symbols === undefined) {
-    symbols = Deno.dlopen("libc.so.6", SYMBOLS).symbols as unknown as Libc;
+    const { symbols: calls } = Deno.dlopen("libc.so.6", SYMBOLS);
+    symbols = withHotCalls(calls as unknown as Calls<number | bigint>);
     // Looked up now: doing it after a failed call could change the very number that is asked for.
     errnoLocation = int32At(symbols.__errno_location());
   }
