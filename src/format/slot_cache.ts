@@ -34,8 +34,9 @@ export class SlotCache {
    *   `keys`: how many different keys there can be, which bounds it, too
    */
   constructor(slotBytes: number, limits: { cacheBytes: number; keys: number }) {
-    const wanted = Math.min(limits.cacheBytes / slotBytes, limits.keys);
-    const slots = 2 ** Math.floor(Math.log2(Math.max(1, wanted)));
+    const affordable = 2 ** Math.floor(Math.log2(Math.max(1, limits.cacheBytes / slotBytes)));
+    const enough = 2 ** Math.ceil(Math.log2(Math.max(1, limits.keys)));
+    const slots = Math.min(affordable, enough);
     this.slotBytes = slotBytes;
     this.#ways = Math.min(WAYS, slots);
     this.#slotMask = slots - 1;

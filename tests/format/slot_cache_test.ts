@@ -34,6 +34,8 @@ Deno.test("SlotCache is bounded by bytes and by keys, but has a slot at least", 
   assertEquals(slots(1024, ENDLESS), 16);
   assertEquals(slots(1000, ENDLESS), 8);
   assertEquals(slots(1024, 4), 4);
+  assertEquals(slots(1024, 5), 8);
+  assertEquals(slots(1024, 17), 16);
   assertEquals(slots(10, ENDLESS), 1);
   assertEquals(slots(1024, 0), 1);
 });
@@ -51,6 +53,12 @@ Deno.test("SlotCache holds all keys below the number of slots, in any order", ()
   const cache = new SlotCache(64, { cacheBytes: 64 * 64, keys: ENDLESS });
   for (let key = 63; key >= 0; key--) fill(cache, key);
   for (let key = 0; key < 64; key++) assert(cache.find(key) >= 0);
+});
+
+Deno.test("SlotCache holds all keys there are, if it may have room for them", () => {
+  const cache = new SlotCache(64, { cacheBytes: 64 * 64, keys: 48 });
+  for (let key = 0; key < 48; key++) fill(cache, key);
+  for (let key = 0; key < 48; key++) assert(cache.find(key) >= 0);
 });
 
 Deno.test("SlotCache never gives one key's slot for another, large keys included", () => {
