@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BenchImage } from "./images.ts";
+import { type BenchImage, cacheFolder } from "./images.ts";
 import { hasTool, must, run } from "../support/tools.ts";
 import { spawnServer, waitForSocket } from "./spawn_server.ts";
 
@@ -12,6 +12,8 @@ export interface Server {
   readonly uri: string;
   /** The process whose CPU time and memory count. */
   readonly pid: number;
+  /** When it was ready, by `performance.now()`. */
+  readonly readyAt: number;
   stop(): Promise<void>;
 }
 
@@ -24,12 +26,16 @@ export interface Competitor {
   start(image: BenchImage, socket: string): Promise<Server>;
 }
 
+/** The program all this is about. */
+export const OURS = "tslosetup";
 /** The competitor all others are compared to. */
 export const BASELINE = "qemu-nbd";
+/** The practical ceiling: see reference.c. */
+export const REFERENCE = "c-reference";
 
 /** All known competitors. `binary` is the compiled tslosetup. */
 export function competitors(binary: string): readonly Competitor[] {
-  return [tslosetup(binary), qemuNbd(), nbdkitRaw()];
+  return [tslosetup(binary), qemuNbd(), nbdkitRaw(), reference()];
 }
 
 function uriOf(socket: string): string {
@@ -38,16 +44,19 @@ function uriOf(socket: string): string {
 
 function tslosetup(binary: string): Competitor {
   return {
-    name: "tslosetup",
+    name: OURS,
     missing: () => isFile(binary) ? undefined : `${binary} is missing: run \`deno task compile\``,
     async start(image, socket): Promise<Server> {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";
-      await must(binary, "--socket", socket, "--file-fmt-type", format, "-r", image.path);
+      const access = image.isWritten ? [] : ["-r"];
+      await must(binary, "--socket", socket, "--file-fmt-type", format, ...access, image.path);
+      const readyAt = performance.now();
       const stop = async (): Promise<void> => {
         await run(binary, "-d", socket);
       };
       try {
-        return { uri: uriOf(socket), pid: pidInListing(await must(binary, "-l"), socket), stop };
+        const pid = pidInListing(await must(binary, "-l"), socket);
+        return { uri: uriOf(socket), pid, readyAt, stop };
       } catch (error) {
         await stop();
         throw error;
@@ -68,10 +77,11 @@ export function pidInListing(listing: string, socket: string): number {
 
 function qemuNbd(): Competitor {
   return {
-    name: "qemu-nbd",
+    name: BASELINE,
     missing: () => hasTool("qemu-nbd") ? undefined : "qemu-nbd is not installed",
     start: (image, socket) => {
-      const options = ["--read-only", "--persistent", "--shared=16", `--format=${image.format}`];
+      const access = image.isWritten ? [] : ["--read-only"];
+      const options = ["--persistent", "--shared=16", `--format=${image.format}`, ...access];
       return started(socket, "qemu-nbd", [...options, `--socket=${socket}`, image.path]);
     },
   };
@@ -83,10 +93,31 @@ function nbdkitRaw(): Competitor {
     name: "nbdkit-raw",
     missing: () => hasTool("nbdkit") ? undefined : "nbdkit is not installed",
     start: (image, socket) => {
-      const options = ["--foreground", "--readonly", `--unix=${socket}`];
+      const access = image.isWritten ? [] : ["--readonly"];
+      const options = ["--foreground", ...access, `--unix=${socket}`];
       return started(socket, "nbdkit", [...options, "file", image.rawPath]);
     },
   };
+}
+
+/** The least a server can do, in C, on the raw image with the same contents. */
+function reference(): Competitor {
+  let built: Promise<string> | undefined;
+  return {
+    name: REFERENCE,
+    missing: () => hasTool("cc") ? undefined : "cc is not installed",
+    start: async (image, socket) => {
+      built ??= buildReference();
+      return await started(socket, await built, [socket, image.rawPath]);
+    },
+  };
+}
+
+async function buildReference(): Promise<string> {
+  const program = `${cacheFolder()}/reference`;
+  const source = new URL("./reference.c", import.meta.url).pathname;
+  await must("cc", "-O2", "-pthread", "-o", program, decodeURIComponent(source));
+  return program;
 }
 
 /** A server that runs as our child until it is told to end. */
@@ -98,7 +129,8 @@ async function started(socket: string, program: string, args: string[]): Promise
     await child.stop();
     throw error;
   }
-  return { uri: uriOf(socket), pid: child.pid, stop: () => child.stop() };
+  const readyAt = performance.now();
+  return { uri: uriOf(socket), pid: child.pid, readyAt, stop: () => child.stop() };
 }
 
 function isFile(path: string): boolean {

@@ -3,7 +3,15 @@ import { assertArrayIncludes, assertEquals, assertThrows } from "@std/assert";
 import { fioArguments, parseFio } from "./fio.ts";
 import type { Job } from "./jobs.ts";
 
-const JOB: Job = { name: "j", pattern: "randread", blockBytes: 4096, depth: 32, clients: 2 };
+const JOB: Job = {
+  name: "j",
+  pattern: "randread",
+  blockBytes: 4096,
+  depth: 32,
+  clients: 2,
+  cache: "hot",
+  images: ["qcow2"],
+};
 
 function direction(requests: number): Record<string, unknown> {
   return {

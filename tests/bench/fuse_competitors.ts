@@ -6,7 +6,7 @@
 import { hasTool, must, run } from "../support/tools.ts";
 import { type Competitor, pidInListing, type Server } from "./competitors.ts";
 import type { BenchImage } from "./images.ts";
-import type { Job } from "./jobs.ts";
+import { type Job, JOBS } from "./jobs.ts";
 import { spawnServer } from "./spawn_server.ts";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -16,11 +16,10 @@ const READY_WITHIN_MILLIS = 10_000;
 /** The competitor all others are compared to. */
 export const FUSE_BASELINE = "qemu-fuse";
 
-export const FUSE_JOBS: readonly Job[] = [
-  { name: "rand-4k-qd1", pattern: "randread", blockBytes: 4096, depth: 1, clients: 1 },
-  { name: "rand-4k-qd32", pattern: "randread", blockBytes: 4096, depth: 32, clients: 1 },
-  { name: "seq-128k-qd8", pattern: "read", blockBytes: 131072, depth: 8, clients: 1 },
-];
+/** Three patterns, on uncompressed images. */
+export const FUSE_JOBS: readonly Job[] = JOBS
+  .filter(({ name }) => ["rand-4k-qd1", "rand-4k-qd32", "seq-128k-qd8"].includes(name))
+  .map((job) => ({ ...job, images: ["qcow2"] }));
 
 /** How both devices' queues are set up: what tslosetup does, done for the other as well. */
 const QUEUE = { scheduler: "none", max_sectors_kb: "1024", read_ahead_kb: "1024" } as const;
@@ -43,11 +42,12 @@ function tslosetup(binary: string): Competitor {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";
       const how = ["--transport", "fuse", "-r", "--file-fmt-type", format];
       const device = (await must(binary, ...how, "--find", "--show", image.path)).trim();
+      const readyAt = performance.now();
       const stop = async (): Promise<void> => {
         await run(binary, "-d", device);
       };
       try {
-        return { uri: device, pid: pidInListing(await must(binary, "-l"), device), stop };
+        return { uri: device, pid: pidInListing(await must(binary, "-l"), device), readyAt, stop };
       } catch (error) {
         await stop();
         throw error;
@@ -77,11 +77,12 @@ async function startQemu(image: BenchImage, file: string): Promise<Server> {
     const how = ["--read-only", "--direct-io=on", "--find", "--show"];
     const device = (await must("losetup", ...how, file)).trim();
     setUpQueue(device);
+    const readyAt = performance.now();
     const stop = async (): Promise<void> => {
       await run("losetup", "--detach", device);
       await child.stop();
     };
-    return { uri: device, pid: child.pid, stop };
+    return { uri: device, pid: child.pid, readyAt, stop };
   } catch (error) {
     await child.stop();
     throw error;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ImageName } from "./images.ts";
 
 /** One access pattern, in fio's terms. */
 export interface Job {
@@ -14,9 +15,54 @@ export interface Job {
   readonly depth: number;
   /** Clients, each with a connection of its own. */
   readonly clients: number;
+  /** Whether the image is in the page cache, or has been driven out of it right before. */
+  readonly cache: "hot" | "cold";
+  /** What it is run on. */
+  readonly images: readonly ImageName[];
 }
 
-export const JOBS: readonly Job[] = [
-  { name: "rand-4k-qd1", pattern: "randread", blockBytes: 4096, depth: 1, clients: 1 },
-  { name: "rand-4k-qd32", pattern: "randread", blockBytes: 4096, depth: 32, clients: 1 },
+type Shape = Pick<Job, "name" | "pattern" | "blockBytes" | "depth">;
+
+const READ_SHAPES: readonly Shape[] = [
+  { name: "seq-512-qd1", pattern: "read", blockBytes: 512, depth: 1 },
+  { name: "seq-4k-qd1", pattern: "read", blockBytes: 4096, depth: 1 },
+  { name: "rand-512-qd1", pattern: "randread", blockBytes: 512, depth: 1 },
+  { name: "rand-4k-qd1", pattern: "randread", blockBytes: 4096, depth: 1 },
+  { name: "rand-4k-qd32", pattern: "randread", blockBytes: 4096, depth: 32 },
+  { name: "seq-128k-qd8", pattern: "read", blockBytes: 128 * 1024, depth: 8 },
+  { name: "seq-1m-qd4", pattern: "read", blockBytes: 1024 * 1024, depth: 4 },
 ];
+
+const WRITE_SHAPES: readonly Shape[] = [
+  { name: "write-rand-4k-qd1", pattern: "randwrite", blockBytes: 4096, depth: 1 },
+  { name: "write-rand-4k-qd32", pattern: "randwrite", blockBytes: 4096, depth: 32 },
+  { name: "write-seq-1m-qd4", pattern: "write", blockBytes: 1024 * 1024, depth: 4 },
+];
+
+const READ_IMAGES: readonly ImageName[] = ["qcow2", "zlib", "zstd", "sparse", "chain"];
+/** What shows a difference between one client and four, and between a hot and a cold cache. */
+const TELLING_SHAPES = ["rand-4k-qd1", "rand-4k-qd32", "seq-128k-qd8"];
+const TELLING_IMAGES: readonly ImageName[] = ["qcow2", "zlib"];
+
+const TELLING = READ_SHAPES.filter(({ name }) => TELLING_SHAPES.includes(name));
+
+/** Every access pattern, on every image it is meant for. */
+export const JOBS: readonly Job[] = [
+  ...READ_SHAPES.map((shape) => hot(shape, READ_IMAGES)),
+  ...TELLING.map((shape) => ({
+    ...hot(shape, TELLING_IMAGES),
+    name: `${shape.name}-4c`,
+    clients: 4,
+  })),
+  ...TELLING.map((shape): Job => ({
+    ...hot(shape, TELLING_IMAGES),
+    name: `${shape.name}-cold`,
+    cache: "cold",
+  })),
+  ...WRITE_SHAPES.map((shape) => hot(shape, ["raw"])),
+];
+
+/** One client, and everything in the page cache. */
+function hot(shape: Shape, images: readonly ImageName[]): Job {
+  return { ...shape, clients: 1, cache: "hot", images };
+}

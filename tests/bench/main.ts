@@ -4,13 +4,16 @@
  * @module
  */
 import { must } from "../support/tools.ts";
-import { BASELINE, type Competitor, competitors } from "./competitors.ts";
+import { drawChart } from "./chart.ts";
+import { BASELINE, type Competitor, competitors, OURS } from "./competitors.ts";
 import { FUSE_BASELINE, FUSE_JOBS, fuseCompetitors } from "./fuse_competitors.ts";
-import { type BenchImage, prepareImages } from "./images.ts";
+import { type BenchImage, type ImageName, prepareImages } from "./images.ts";
 import { type Job, JOBS } from "./jobs.ts";
+import { formatLifeCycles, type LifeCycle, measureLifeCycles } from "./lifecycle.ts";
 import { type Options, parseOptions, selected, USAGE } from "./options.ts";
-import { formatSummaries, summarize } from "./report.ts";
+import { formatSummaries, summarize, type Summary } from "./report.ts";
 import { measure, type Plan, type Sample } from "./rounds.ts";
+import { formatTargets } from "./targets.ts";
 
 function say(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -19,10 +22,9 @@ function say(line: string): void {
 async function bench(options: Options, signal: AbortSignal): Promise<void> {
   const { known, knownJobs, baseline } = suiteOf(options);
   const jobs = selected(knownJobs, options.jobs);
-  const taking = selected(known, options.competitors);
-  for (const { missing } of taking) refuse(missing());
+  const taking = participants(known, options.competitors);
   say(`preparing images of ${options.imageMib} MiB`);
-  const images = await prepareImages(options.imageMib);
+  const images = await prepareImages(options.imageMib, imagesOf(jobs, options.images));
 
   const samples: Sample[] = [];
   for (const image of images) {
@@ -30,9 +32,33 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
     const progress = (round: number): void =>
       say(`${image.name}: round ${round + 1} of ${options.rounds}`);
     const plan: Plan = { rounds: options.rounds, seconds: options.seconds, signal };
-    samples.push(...await measure(image, jobs, { ...plan, competitors: taking, progress }));
+    const its = jobs.filter(({ images }) => images.includes(image.name));
+    samples.push(...await measure(image, its, { ...plan, competitors: taking, progress }));
   }
-  await report(samples, { options, images, baseline });
+  const first = images.find(({ isWritten }) => !isWritten) ?? images[0];
+  const lives = first === undefined ? [] : await measureLifeCycles(first, taking, options.rounds);
+  await report(samples, { options, images, baseline, lives });
+}
+
+/** Those asked for, which have to be there; else whichever are there. */
+function participants(
+  known: readonly Competitor[],
+  wanted: readonly string[],
+): readonly Competitor[] {
+  const taking = selected(known, wanted);
+  return taking.filter(({ name, missing }) => {
+    const reason = missing();
+    if (reason === undefined) return true;
+    if (wanted.includes(name) || taking[0]?.name === name) throw new Error(reason);
+    say(`without ${name}: ${reason}`);
+    return false;
+  });
+}
+
+/** The images that some job is for, or those of them that are asked for. */
+function imagesOf(jobs: readonly Job[], wanted: readonly string[]): readonly ImageName[] {
+  const known = [...new Set(jobs.flatMap(({ images }) => images))].map((name) => ({ name }));
+  return selected(known, wanted).map(({ name }) => name);
 }
 
 /** NBD servers, or block devices over FUSE. */
@@ -46,19 +72,23 @@ function suiteOf({ binary, fuse }: Options): {
     : { known: competitors(binary), knownJobs: JOBS, baseline: BASELINE };
 }
 
-function refuse(reason: string | undefined): void {
-  if (reason !== undefined) throw new Error(reason);
-}
-
 async function report(
   samples: readonly Sample[],
-  context: { options: Options; images: readonly BenchImage[]; baseline: string },
+  context: {
+    readonly options: Options;
+    readonly images: readonly BenchImage[];
+    readonly baseline: string;
+    readonly lives: readonly LifeCycle[];
+  },
 ): Promise<void> {
-  const { options, images, baseline } = context;
+  const { options, images, baseline, lives } = context;
   const summaries = summarize(samples, baseline);
   const heading = `Median of ${options.rounds} rounds of ${options.seconds} s; ` +
     `RATIO: IOPS compared to ${baseline}, round by round`;
-  Deno.stdout.writeSync(new TextEncoder().encode(`${heading}\n${formatSummaries(summaries)}`));
+  print(`${heading}\n${formatSummaries(summaries)}\n${formatLifeCycles(lives)}`);
+  const targets = formatTargets(summaries, OURS);
+  if (targets !== "") print(`\n${targets}`);
+  if (options.svgFile !== undefined) await draw(options.svgFile, summaries, heading);
   if (options.jsonFile === undefined) return;
   const { rounds, seconds } = options;
   const sizes = Object.fromEntries(images.map((image) => [image.name, image.sizeBytes]));
@@ -66,9 +96,22 @@ async function report(
     settings: { rounds, seconds, imageBytes: sizes, baseline },
     machine: await machine(),
     summaries,
+    lives,
     samples,
   };
   await Deno.writeTextFile(options.jsonFile, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+async function draw(file: string, summaries: readonly Summary[], how: string): Promise<void> {
+  const { date, processor, processors } = await machine();
+  const ours = summaries.filter(({ competitor, ratio }) => competitor === OURS && ratio !== null);
+  const title = `Throughput of tslosetup compared to ${BASELINE}`;
+  const subtitle = `${how.split(";")[0]}; ${processors} × ${processor}, ${date}`;
+  await Deno.writeTextFile(file, drawChart(ours, { title, subtitle }));
+}
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
 
 /** What the figures depend on besides the programs. */

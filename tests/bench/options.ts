@@ -11,25 +11,29 @@ export interface Options {
   readonly seconds: number;
   readonly imageMib: number;
   /** Names to run; all if empty. */
+  readonly images: readonly string[];
   readonly jobs: readonly string[];
   readonly competitors: readonly string[];
   readonly binary: string;
   /** Whether loop devices over FUSE are compared, rather than NBD servers. */
   readonly fuse: boolean;
   readonly jsonFile: string | undefined;
+  readonly svgFile: string | undefined;
   readonly help: boolean;
 }
 
 export const USAGE = `Usage: deno task bench [options]
 
   --rounds N          rounds to take the median of (default 5)
-  --seconds S         seconds per job, server and round (default 2)
+  --seconds S         seconds per job, server and round (default 1)
   --image-mib N       virtual size of the image in MiB (default 1536)
+  --images A,B        only these images
   --jobs A,B          only these jobs
-  --competitors A,B   these servers (default tslosetup,qemu-nbd)
+  --competitors A,B   these servers (default all)
   --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --json FILE         write all samples and their summaries to FILE
+  --svg FILE          draw the ratios as a bar chart
   --smoke             one short round on a small image: does it run at all?
   --help              this text
 `;
@@ -38,17 +42,22 @@ const SPEC = {
   rounds: { type: "string" },
   seconds: { type: "string" },
   "image-mib": { type: "string" },
-  jobs: { type: "string", default: "" },
+  images: { type: "string" },
+  jobs: { type: "string" },
   competitors: { type: "string" },
   fuse: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   json: { type: "string" },
+  svg: { type: "string" },
   smoke: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
 
-const DEFAULTS = { rounds: 5, seconds: 2, imageMib: 1536 };
-const SMOKE = { rounds: 1, seconds: 0.5, imageMib: 64 };
+const DEFAULTS = { rounds: 5, seconds: 1, imageMib: 1536 };
+const SMOKE = { rounds: 1, seconds: 0.2, imageMib: 64 };
+/** One pattern of each kind, and one image: the rest goes the same way. */
+const SMOKE_JOBS = "rand-4k-qd32,rand-4k-qd1-cold,write-rand-4k-qd1";
+const SMOKE_IMAGES = "qcow2,raw";
 
 /**
  * Reads the command line.
@@ -62,11 +71,13 @@ export function parseOptions(args: readonly string[]): Options {
     rounds: Math.ceil(positive("rounds", values.rounds, defaults.rounds)),
     seconds: positive("seconds", values.seconds, defaults.seconds),
     imageMib: Math.ceil(positive("image-mib", values["image-mib"], defaults.imageMib)),
-    jobs: names(values.jobs),
-    competitors: names(values.competitors ?? (values.fuse ? "" : "tslosetup,qemu-nbd")),
+    images: names(values.images ?? (values.smoke && !values.fuse ? SMOKE_IMAGES : "")),
+    jobs: names(values.jobs ?? (values.smoke && !values.fuse ? SMOKE_JOBS : "")),
+    competitors: names(values.competitors ?? ""),
     fuse: values.fuse,
     binary: values.binary,
     jsonFile: values.json,
+    svgFile: values.svg,
     help: values.help,
   };
 }

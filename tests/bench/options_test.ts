@@ -4,8 +4,8 @@ import { parseOptions, selected } from "./options.ts";
 
 Deno.test("parseOptions() has defaults, shorter ones for --smoke", () => {
   const { rounds, seconds, imageMib, competitors, jobs } = parseOptions([]);
-  assertEquals([rounds, seconds, imageMib], [5, 2, 1536]);
-  assertEquals([competitors, jobs], [["tslosetup", "qemu-nbd"], []]);
+  assertEquals([rounds, seconds, imageMib], [5, 1, 1536]);
+  assertEquals([competitors, jobs], [[], []]);
   assertEquals(parseOptions(["--smoke"]).rounds, 1);
 });
 

@@ -18,6 +18,8 @@ export interface Summary {
   readonly p99LatencyMicros: number;
   readonly cpuMicrosPerRequest: number;
   readonly residentBytes: number;
+  /** Requests per second, round by round. */
+  readonly speeds: readonly number[];
   /** Requests per second compared to the baseline's in the same round; `null` without a baseline. */
   readonly ratio: Ratio | null;
 }
@@ -52,6 +54,7 @@ function summaryOf(
     p99LatencyMicros: middle((sample) => sample.p99LatencyMicros),
     cpuMicrosPerRequest: middle((sample) => sample.cpuMicrosPerRequest),
     residentBytes: middle((sample) => sample.residentBytes),
+    speeds: speeds(group),
     ratio: baseline ? ratioPerRound(speeds(group), speeds(baseline)) : null,
   };
 }

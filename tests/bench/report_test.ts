@@ -1,7 +1,9 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
+import { drawChart } from "./chart.ts";
 import { formatSummaries, summarize } from "./report.ts";
 import type { Sample } from "./rounds.ts";
+import { formatTargets } from "./targets.ts";
 
 function sample(competitor: string, round: number, requestsPerSecond: number): Sample {
   return {
@@ -46,4 +48,25 @@ Deno.test("formatSummaries() prints a line for each job and server", () => {
   const lines = formatSummaries(summarize(SAMPLES, "theirs")).trimEnd().split("\n");
   assertEquals(lines.length, 3);
   assertMatch(lines[1] ?? "", /^qcow2 rand ours +300 .* 12\.5 +50 +4\.00 +\(3\.00-5\.00\)$/);
+});
+
+Deno.test("drawChart() draws a bar for each image, labelled with its ratio", () => {
+  const ours = summarize(SAMPLES, "theirs").filter(({ competitor }) => competitor === "ours");
+  const svg = drawChart(ours, { title: "ours & theirs", subtitle: "a < b" });
+  assertMatch(svg, /^<svg [^>]*>[^]*<\/svg>\n$/);
+  assertMatch(svg, />ours &amp; theirs<[^]*>a &lt; b<[^]*>rand<[^]*>4\.0</);
+  // 560 pixels for 5 times the baseline: the highest round
+  assertMatch(svg, /<rect x='190' y='57' width='448\.0'/);
+});
+
+Deno.test("formatTargets() tells what is reached and what is missed", () => {
+  const measured = SAMPLES.flatMap((sample) => [
+    { ...sample, job: "seq-1m-qd4" },
+    { ...sample, job: "seq-128k-qd8", image: "zlib", requestsPerSecond: 1 },
+    { ...sample, job: "unknown" },
+  ]);
+  const lines = formatTargets(summarize(measured, "theirs"), "ours").trimEnd().split("\n");
+  assertEquals(lines.length, 3);
+  assertMatch(lines[1] ?? "", /^qcow2 seq-1m-qd4 +baseline +4\.00 +1\.90 reached$/);
+  assertMatch(lines[2] ?? "", /^zlib +seq-128k-qd8 +baseline +1\.00 +3\.00 missed$/);
 });

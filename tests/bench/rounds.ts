@@ -6,7 +6,7 @@
  */
 import type { Competitor, Server } from "./competitors.ts";
 import { type FioResult, runFio } from "./fio.ts";
-import { type BenchImage, warm } from "./images.ts";
+import { type BenchImage, chill, copyFor, warm } from "./images.ts";
 import type { Job } from "./jobs.ts";
 import { usageOf } from "./process_usage.ts";
 
@@ -35,8 +35,9 @@ class Servers implements AsyncDisposable {
   readonly #running: { name: string; server: Server }[] = [];
 
   async start(competitor: Competitor, image: BenchImage): Promise<void> {
-    const socket = `${this.#folder}/${competitor.name}`;
-    this.#running.push({ name: competitor.name, server: await competitor.start(image, socket) });
+    const { name } = competitor;
+    const own = image.isWritten ? await copyFor(name, image) : image;
+    this.#running.push({ name, server: await competitor.start(own, `${this.#folder}/${name}`) });
   }
 
   /** All of them, every other round in reverse: nobody always comes first. */
@@ -58,7 +59,7 @@ export async function measure(
 ): Promise<Sample[]> {
   await using servers = new Servers();
   for (const competitor of options.competitors) await servers.start(competitor, image);
-  await Promise.all([warm(image.path), warm(image.rawPath)]);
+  await makeHot(image);
   await runRound(-1, { image, jobs, servers, plan: options });
 
   const samples: Sample[] = [];
@@ -78,19 +79,30 @@ interface Setting {
 
 async function runRound(round: number, setting: Setting): Promise<Sample[]> {
   const samples: Sample[] = [];
+  const { image } = setting;
   for (const job of setting.jobs) {
     for (const { name, server } of setting.servers.inOrderOf(round)) {
+      if (job.cache === "cold") await makeCold(image);
       const figures = await runOnce(job, server, setting.plan);
       samples.push({
-        image: setting.image.name,
+        image: image.name,
         job: job.name,
         competitor: name,
         round,
         ...figures,
       });
     }
+    if (job.cache === "cold") await makeHot(image);
   }
   return samples;
+}
+
+async function makeHot({ files, rawPath }: BenchImage): Promise<void> {
+  for (const file of new Set([...files, rawPath])) await warm(file);
+}
+
+async function makeCold({ files, rawPath }: BenchImage): Promise<void> {
+  for (const file of new Set([...files, rawPath])) await chill(file);
 }
 
 type Figures = Omit<Sample, "image" | "job" | "competitor" | "round">;

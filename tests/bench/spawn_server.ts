@@ -14,6 +14,7 @@ export interface ServerProcess {
 }
 
 const READY_WITHIN_MILLIS = 10_000;
+const END_WITHIN_MILLIS = 2000;
 const POLL_MILLIS = 5;
 
 /** Starts a program that stays in the foreground. */
@@ -29,14 +30,21 @@ export function spawnServer(program: string, args: string[]): ServerProcess {
     return `${program} exited ${code}: ${new TextDecoder().decode(stderr).trim()}`;
   });
   const stop = async (): Promise<void> => {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // It has ended already.
-    }
+    kill(child, "SIGTERM");
+    // qemu-nbd overlooks the signal while a client shakes hands.
+    const impatience = setTimeout(() => kill(child, "SIGKILL"), END_WITHIN_MILLIS);
     await ended;
+    clearTimeout(impatience);
   };
   return { pid: child.pid, ended, stop };
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended already.
+  }
 }
 
 /**

@@ -1,0 +1,77 @@
+/**
+ * What the project means to reach, and whether it does.
+ *
+ * @module
+ */
+import { formatTable } from "../../src/cli/table.ts";
+import { REFERENCE } from "./competitors.ts";
+import type { Summary } from "./report.ts";
+import { median } from "./stats.ts";
+
+/** A figure that has to be at least (or at most) so much compared to another server's. */
+interface Target {
+  readonly images: readonly string[];
+  readonly jobs: readonly string[];
+  /** Compared to the baseline. */
+  readonly atLeast: number;
+  /** Compared to the C reference. */
+  readonly ofReference?: number;
+}
+
+const SMALL_QD1 = ["seq-512-qd1", "seq-4k-qd1", "rand-512-qd1", "rand-4k-qd1"];
+const COMPRESSED = ["zlib", "zstd"];
+
+const TARGETS: readonly Target[] = [
+  { images: ["qcow2"], jobs: SMALL_QD1, atLeast: 3.0, ofReference: 0.85 },
+  { images: COMPRESSED, jobs: ["seq-512-qd1", "seq-4k-qd1"], atLeast: 3.5 },
+  { images: COMPRESSED, jobs: ["rand-512-qd1", "rand-4k-qd1"], atLeast: 2.0 },
+  { images: ["qcow2"], jobs: ["rand-4k-qd32"], atLeast: 3.3, ofReference: 0.9 },
+  { images: ["qcow2"], jobs: ["seq-128k-qd8"], atLeast: 4.5 },
+  { images: ["qcow2"], jobs: ["seq-1m-qd4"], atLeast: 1.9 },
+  { images: ["zlib"], jobs: ["rand-4k-qd32"], atLeast: 1.8 },
+  { images: ["zlib"], jobs: ["seq-128k-qd8"], atLeast: 3.0 },
+  { images: ["raw"], jobs: ["write-rand-4k-qd1"], atLeast: 3.0 },
+  { images: ["raw"], jobs: ["write-rand-4k-qd32"], atLeast: 3.3 },
+  {
+    images: ["qcow2", "zlib"],
+    jobs: ["rand-4k-qd1-cold", "rand-4k-qd32-cold", "seq-128k-qd8-cold"],
+    atLeast: 1.0,
+  },
+];
+
+/** Compares our figures to the targets: a table for people; empty if none was measured. */
+export function formatTargets(summaries: readonly Summary[], competitor: string): string {
+  const rows = TARGETS.flatMap((target) => rowsOf(target, summaries, competitor));
+  if (rows.length === 0) return "";
+  return formatTable([
+    { heading: "IMAGE", align: "left" },
+    { heading: "JOB", align: "left" },
+    { heading: "AGAINST", align: "left" },
+    { heading: "RATIO", align: "right" },
+    { heading: "TARGET", align: "right" },
+    { heading: "", align: "left" },
+  ], rows);
+}
+
+function rowsOf(target: Target, summaries: readonly Summary[], competitor: string): string[][] {
+  const { images, jobs, atLeast, ofReference } = target;
+  return images.flatMap((image) =>
+    jobs.flatMap((job) => {
+      const of = (name: string): Summary | undefined =>
+        summaries.find((row) => row.image === image && row.job === job && row.competitor === name);
+      const ours = of(competitor);
+      const reference = of(REFERENCE);
+      const rows = [];
+      if (ours?.ratio) rows.push([image, job, "baseline", ...verdict(ours.ratio.median, atLeast)]);
+      if (ours && reference && ofReference !== undefined) {
+        const ratio = median(ours.speeds.map((speed, n) => speed / (reference.speeds[n] ?? NaN)));
+        rows.push([image, job, REFERENCE, ...verdict(ratio, ofReference)]);
+      }
+      return rows;
+    })
+  );
+}
+
+function verdict(ratio: number, target: number): string[] {
+  return [ratio.toFixed(2), target.toFixed(2), ratio >= target ? "reached" : "missed"];
+}
