@@ -39,6 +39,10 @@ export interface AttachCommand {
   readonly format: string | undefined;
   /** Format of backing files that have none recorded: canonical name, or `auto`. */
   readonly backingFormat: string | undefined;
+  /** Identifier or name of the internal snapshot to show. */
+  readonly snapshot: string | undefined;
+  /** Whether to attach even an image that is marked as corrupt. */
+  readonly force: boolean;
   /** Whether to leave backing files alone. */
   readonly noBacking: boolean;
   /** Files and folders that the image may name, as given. */
@@ -72,6 +76,8 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     sectorSizeBytes: chooseSectorSize(settings),
     format: settings.format,
     backingFormat: settings.backingFormat,
+    snapshot: settings.snapshot,
+    force: seen.has("force"),
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
     transport: chooseTransport(settings),

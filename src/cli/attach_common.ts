@@ -56,7 +56,7 @@ export function jobFor(
 
 /** What the words of the command ask of the image. */
 function imageRequest(command: AttachCommand): ImageRequest {
-  const { backingFormat, noBacking } = command;
+  const { backingFormat, force, noBacking, snapshot } = command;
   return {
     format: command.format ?? RAW.name,
     readOnly: command.readOnly,
@@ -65,7 +65,9 @@ function imageRequest(command: AttachCommand): ImageRequest {
     namesFolder: folderOf(absolutePath(command.file)),
     noBacking,
     allowBacking: command.allowBacking.map(realPath),
+    force,
     ...(backingFormat === undefined ? {} : { backingFormat }),
+    ...(snapshot === undefined ? {} : { snapshot }),
   };
 }
 

@@ -116,7 +116,13 @@ function listAssociated({ seen, associatedFile, offsetBytes }: Settings): ListCo
 
 const LOSETUP_SETUP_OPTIONS = ["sizelimit", "partscan", "read-only", "show"] as const;
 const OWN_SETUP_OPTIONS = ["file-fmt-type", "transport", "socket"] as const;
-const IMAGE_OPTIONS = ["backing-fmt", "no-backing", "allow-backing"] as const;
+const IMAGE_OPTIONS = [
+  "backing-fmt",
+  "no-backing",
+  "allow-backing",
+  "snapshot",
+  "force",
+] as const;
 
 /** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
 function refuseSetupOptions(command: Command, settings: Settings): void {

@@ -29,6 +29,8 @@ export interface Settings {
   readonly format: string | undefined;
   /** Canonical name or `auto`. */
   readonly backingFormat: string | undefined;
+  /** Identifier or name of an internal snapshot. */
+  readonly snapshot: string | undefined;
   /** Paths as given. */
   readonly allowBacking: readonly string[];
   readonly transport: Transport | undefined;
@@ -81,6 +83,7 @@ function emptyDraft(): Draft {
     sectorSizeBytes: 0,
     format: undefined,
     backingFormat: undefined,
+    snapshot: undefined,
     allowBacking: [],
     transport: undefined,
     socketPath: undefined,
@@ -133,6 +136,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "backing-fmt":
       draft.backingFormat = agreeing(name, draft.backingFormat, parseFormat(value, formats));
+      break;
+    case "snapshot":
+      draft.snapshot = agreeing(name, draft.snapshot, value);
       break;
     case "allow-backing":
       draft.allowBacking.push(value);

@@ -109,7 +109,9 @@ function open(job: Job): Opened {
     warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
   }
   const request = { ...asked, format, readOnly };
-  return { access: openImage(file, request), request, warnings };
+  const access = openImage(file, request);
+  warnings.push(...access.image.warnings ?? []);
+  return { access, request, warnings };
 }
 
 /** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */

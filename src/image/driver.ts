@@ -30,6 +30,8 @@ export interface FormatDriver {
   readonly writable: boolean;
   /** One line about what it can do, for help texts and the README's table. */
   readonly summary: string;
+  /** Whether images can have internal snapshots: without it, none can be asked for. */
+  readonly snapshots?: boolean;
   /**
    * Reads and validates the metadata. The file stays the caller's to close.
    *
@@ -86,6 +88,8 @@ export interface Image extends Disposable {
   /** Size of the virtual disk in bytes. */
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  /** What the user ought to know of an image that could be opened all the same. */
+  readonly warnings?: readonly string[];
   /**
    * Says where the guest bytes from `guestOffset` on are, for as many as one answer holds for, at
    * most `lengthBytes`. The range lies within the disk. Fills `mapping`.

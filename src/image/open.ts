@@ -94,8 +94,11 @@ export function openImage(
 ): ImageAccess {
   const driver = findDriver(request.format);
   if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
-  const chain = new Chain({ file, driver }, { request, ...more });
   const { readOnly, snapshot } = request;
+  if (snapshot !== undefined && !driver.snapshots) {
+    throw new RangeError(`${driver.name} images have no internal snapshots`);
+  }
+  const chain = new Chain({ file, driver }, { request, ...more });
   const options = { ...chain.openOptions, readOnly };
   try {
     const image = driver.open(file, snapshot === undefined ? options : { ...options, snapshot });

@@ -36,6 +36,8 @@ Deno.test("attachCommand() fills in the defaults", () => {
     sectorSizeBytes: undefined,
     format: undefined,
     backingFormat: undefined,
+    snapshot: undefined,
+    force: false,
     noBacking: false,
     allowBacking: [],
     transport: "auto",
@@ -58,6 +60,8 @@ Deno.test("attachCommand() takes every setting", () => {
     sectorSizeBytes: 4096,
     format: "auto",
     backingFormat: undefined,
+    snapshot: undefined,
+    force: false,
     noBacking: false,
     allowBacking: [],
     transport: "nbd",
@@ -74,6 +78,15 @@ Deno.test("attachCommand() takes what is said of backing files", () => {
   assertEquals(
     fault("-f img --no-backing --backing-fmt RAW"),
     "mutually exclusive arguments: --no-backing --backing-fmt",
+  );
+});
+
+Deno.test("attachCommand() takes a snapshot, and the word that forces", () => {
+  const { snapshot, force } = attach("-f img --snapshot before --force");
+  assertEquals([snapshot, force], ["before", true]);
+  assertEquals(
+    fault("-f img --snapshot 1 --snapshot 2"),
+    "conflicting arguments for --snapshot: '1' and '2'",
   );
 });
 

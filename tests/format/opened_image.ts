@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { FormatDriver, Image } from "../../src/image/driver.ts";
+import type { FormatDriver, Image, OpenOptions } from "../../src/image/driver.ts";
 import { ImageAccess } from "../../src/image/image_access.ts";
 import { ImageFile } from "../../src/image/image_file.ts";
 import { Extent, Mapping } from "../../src/image/mapping.ts";
@@ -21,7 +21,7 @@ export class OpenedImage implements Disposable {
   readonly image: Image;
   readonly access: ImageAccess;
 
-  constructor(path: string, driver: FormatDriver, options = { readOnly: true }) {
+  constructor(path: string, driver: FormatDriver, options: OpenOptions = { readOnly: true }) {
     this.file = openImageFile(path, options);
     try {
       this.image = driver.open(this.file, options);
@@ -66,7 +66,7 @@ export interface Run {
   readonly mapping: Mapping;
 }
 
-export function openImageFile(path: string, options = { readOnly: true }): ImageFile {
+export function openImageFile(path: string, options: OpenOptions = { readOnly: true }): ImageFile {
   return new ImageFile(openFile(path, options.readOnly ? O_RDONLY : O_RDWR), path);
 }
 

@@ -1,5 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { buildImage } from "../format/qcow/image_builder.ts";
 import {
   asRoot,
   eventually,
@@ -81,6 +82,24 @@ const CASES: readonly Case[] = [
     name: "a recognised format without a driver",
     words: ({ file }) => ["-t", "auto", file("disk", new TextEncoder().encode("KDMV".padEnd(999)))],
     says: /VMDK/,
+  },
+  {
+    name: "a snapshot of a format without any",
+    words: (place) => ["--snapshot", "1", ...goodImage(place)],
+    says: /RAW images have no internal snapshots/,
+  },
+  {
+    name: "a snapshot that is not there",
+    words: ({ file }) => [...QCOW, "--snapshot", "x", file("disk", buildImage())],
+    says: /there is no snapshot 'x'; the image has none/,
+  },
+  {
+    name: "an image that is marked as corrupt",
+    words: ({ file }) => [
+      ...QCOW,
+      file("disk", buildImage({ headerV3: { incompatible_features: 2 } })),
+    ],
+    says: /the image is marked as corrupt \(--force/,
   },
   { name: "a pipe", words: (place) => [fifo(place)], says: /fifo: ./ },
   { name: "a character device", words: () => ["/dev/null"], says: /null: ./ },

@@ -4,7 +4,7 @@
  * @module
  */
 import { textOf } from "../../sys/memory.ts";
-import { damaged } from "./errors.ts";
+import { damaged, printable } from "./errors.ts";
 import {
   EXTENSION,
   EXTENSION_ALIGNMENT_BYTES,
@@ -25,7 +25,7 @@ export interface ExtensionArea {
   readonly path: string;
 }
 
-/** One header extension. */
+/** One header extension, of a type that is known here or not. */
 export interface Extension {
   readonly type: number;
   readonly data: Uint8Array<ArrayBuffer>;
@@ -46,7 +46,7 @@ export function* extensions(area: ExtensionArea): Generator<Extension> {
     if (type === ExtensionType.end) return;
     if (length > room) throw damaged(area.path, "a header extension is too long", at);
     const start = at + EXTENSION.sizeBytes;
-    yield { type, data: area.bytes.subarray(start, start + length) };
+    yield { type, data: area.bytes.slice(start, start + length) };
     at = start + Math.ceil(length / EXTENSION_ALIGNMENT_BYTES) * EXTENSION_ALIGNMENT_BYTES;
   }
 }
@@ -68,9 +68,4 @@ function addFeatureNames(table: Uint8Array<ArrayBuffer>, names: Map<number, stri
     if (type !== FEATURE_TYPE_INCOMPATIBLE) continue;
     names.set(bit, printable(textOf(table.subarray(at + FEATURE_NAME.sizeBytes, at + entryBytes))));
   }
-}
-
-/** The image chose the text: nothing in it may reach a terminal as a control character. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{C}/gu, "?");
 }

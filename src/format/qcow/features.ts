@@ -29,16 +29,13 @@ const KNOWN = Object.values(Incompatible).reduce((bits, bit) => bits | bit, 0n);
  * reading does not need, may be wrong.
  *
  * @throws {UnsupportedFeatureError} naming the feature
- * @throws {ImageFormatError} if the image is marked corrupt or its features contradict each other
+ * @throws {ImageFormatError} if its features contradict each other
  */
 export function refuseUnsupported(features: Features, area: ExtensionArea): void {
   refuseUnknownBits(features.incompatible, area);
   refuseContradictions(features, area.path);
   const missing = missingFeature(features);
   if (missing !== undefined) throw unsupported(area.path, missing);
-  if (features.incompatible & Incompatible.corrupt) {
-    throw damaged(area.path, "the image is marked as corrupt");
-  }
 }
 
 /** @throws {UnsupportedFeatureError} if there are incompatible features nobody here knows */

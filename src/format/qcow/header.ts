@@ -6,8 +6,9 @@
 import type { ImageFile } from "../../image/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import { damaged, hex, unsupported } from "./errors.ts";
-import { type ExtensionArea, extensions } from "./extensions.ts";
+import { type Extension, type ExtensionArea, extensions } from "./extensions.ts";
 import { refuseUnsupported } from "./features.ts";
+import type { SnapshotTable } from "./snapshots.ts";
 import {
   CompressionType,
   EXTENDED_ENTRY_BITS,
@@ -47,6 +48,11 @@ export interface Header {
   readonly extendedL2: boolean;
   /** Size of an L2 entry, as a power of two: 3 or 4. */
   readonly l2EntryBits: number;
+  readonly snapshots: SnapshotTable;
+  /** Whether whoever wrote it last found damage. */
+  readonly corrupt: boolean;
+  /** All header extensions, for those who read them and for writing the header anew. */
+  readonly extensions: readonly Extension[];
 }
 
 /** The start of the file the header describes, and the file. */
@@ -102,7 +108,7 @@ export function parseHeader(source: Source): Header {
   const clusterBits = fields.cluster_bits;
   const extendedL2 = (more.incompatible_features & Incompatible.extendedL2) !== 0n;
   const l2EntryBits = extendedL2 ? EXTENDED_ENTRY_BITS : TABLE_ENTRY_BITS;
-  checkFeatures(fields, more, source);
+  const found = checkFeatures(fields, more, source);
   if (extendedL2 && clusterBits < MIN_EXTENDED_CLUSTER_BITS) {
     throw damaged(source.path, `clusters of 2^${clusterBits} bytes cannot have subclusters`);
   }
@@ -117,6 +123,9 @@ export function parseHeader(source: Source): Header {
     compressionType: more.compression_type,
     extendedL2,
     l2EntryBits,
+    snapshots: snapshotTable(fields),
+    corrupt: (more.incompatible_features & Incompatible.corrupt) !== 0n,
+    extensions: found,
   };
 }
 
@@ -159,7 +168,8 @@ function parseFieldsV3(source: Source, clusterBytes: number): FieldsV3 {
   return { ...fields, ...HEADER_ADDITIONAL.read(head.view, HEADER_V3_BYTES) };
 }
 
-function checkFeatures(fields: Fields, more: FieldsV3, source: Source): void {
+/** Returns the header extensions, each of which is checked on the way. */
+function checkFeatures(fields: Fields, more: FieldsV3, source: Source): Extension[] {
   checkBackingName(fields, source.path);
   const area = extensionArea(fields, more, source);
   refuseUnsupported({
@@ -170,7 +180,7 @@ function checkFeatures(fields: Fields, more: FieldsV3, source: Source): void {
     // an empty name counts as none, as in qemu
     hasBackingFile: fields.backing_file_offset !== 0n && fields.backing_file_size !== 0,
   }, area);
-  for (const _ of extensions(area)); // each is checked on the way
+  return [...extensions(area)];
 }
 
 export function checkBackingName(fields: Fields, path: string): void {
@@ -189,8 +199,8 @@ export function extensionArea(fields: Fields, more: FieldsV3, source: Source): E
   return { bytes: source.head.bytes, start: more.header_length, end, path: source.path };
 }
 
-/** Tables that reading does not need, but without which qemu would not open the image, either. */
-function checkUnusedTables(fields: Fields, more: FieldsV3, path: string): void {
+/** Tables that reading the active disk does not need, but without which qemu would not open the image, either. */
+export function checkUnusedTables(fields: Fields, more: FieldsV3, path: string): void {
   if (more.refcount_order > MAX_REFCOUNT_ORDER) {
     throw damaged(path, `reference counts of 2^${more.refcount_order} bits are not possible`);
   }
@@ -200,6 +210,12 @@ function checkUnusedTables(fields: Fields, more: FieldsV3, path: string): void {
   checkAligned(fields, "refcount_table_offset", path);
   if (fields.nb_snapshots > MAX_SNAPSHOTS) throw damaged(path, "snapshot table too large");
   if (fields.nb_snapshots > 0) checkAligned(fields, "snapshots_offset", path);
+}
+
+/** Where the snapshots are, checked by {@link checkUnusedTables} already. */
+export function snapshotTable(fields: Fields): SnapshotTable {
+  const { snapshots_offset, nb_snapshots } = fields;
+  return { offset: nb_snapshots === 0 ? 0 : Number(snapshots_offset), entries: nb_snapshots };
 }
 
 function checkAligned(

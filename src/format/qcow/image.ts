@@ -3,19 +3,23 @@
  *
  * @module
  */
-import type { Image } from "../../image/driver.ts";
+import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import { Extent, type Mapping } from "../../image/mapping.ts";
 import { libc } from "../../sys/libc.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
 import { CompressedClusters } from "../compressed_clusters.ts";
 import { compressedLayout } from "./compression.ts";
+import { damaged } from "./errors.ts";
 import { ExtendedClusters } from "./extended_clusters.ts";
 import { type Header, readHeader } from "./header.ts";
 import { readL1 } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
 import { Places } from "./places.ts";
+import { headerOfSnapshot } from "./snapshots.ts";
 import { type ClusterMap, StandardClusters } from "./standard_clusters.ts";
+
+const CORRUPT = "the image is marked as corrupt";
 
 /**
  * Translates guest offsets by L1 and L2 table. Sizes are powers of two, so dividing is multiplying
@@ -24,6 +28,7 @@ import { type ClusterMap, StandardClusters } from "./standard_clusters.ts";
 export class QcowImage implements Image {
   readonly sizeBytes: number;
   readonly readOnly = true;
+  readonly warnings: readonly string[];
   readonly filesToSync: readonly ImageFile[] = [];
 
   readonly #file: ImageFile;
@@ -38,8 +43,10 @@ export class QcowImage implements Image {
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
 
-  /** @throws as {@link readHeader} */
-  constructor(file: ImageFile, header: Header = readHeader(file)) {
+  /** @throws as {@link chosenHeader} */
+  constructor(file: ImageFile, options: OpenOptions) {
+    const header = chosenHeader(file, options);
+    this.warnings = header.corrupt ? [CORRUPT] : [];
     this.sizeBytes = header.sizeBytes;
     this.#file = file;
     this.#l1 = readL1(file, header);
@@ -102,4 +109,18 @@ export class QcowImage implements Image {
   }
 
   [Symbol.dispose](): void {}
+}
+
+/**
+ * The header, for the snapshot that is wanted or for the active disk.
+ *
+ * @throws {ImageFormatError} if the image is damaged or marked as corrupt, or has no such snapshot
+ * @throws {UnsupportedFeatureError} as {@link readHeader}
+ */
+function chosenHeader(file: ImageFile, { force, snapshot }: OpenOptions): Header {
+  const header = readHeader(file);
+  if (header.corrupt && !force) {
+    throw damaged(file.path, `${CORRUPT} (--force attaches it all the same, read-only)`);
+  }
+  return snapshot === undefined ? header : headerOfSnapshot(file, header, snapshot);
 }

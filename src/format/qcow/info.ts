@@ -12,11 +12,13 @@ import { refuseUnknownBits } from "./features.ts";
 import {
   checkBackingName,
   checkedSize,
+  checkUnusedTables,
   extensionArea,
   type Fields,
   type FieldsV3,
   parseAllFields,
   readSource,
+  snapshotTable,
   type Source,
 } from "./header.ts";
 import {
@@ -27,6 +29,7 @@ import {
   ExtensionType,
   Incompatible,
 } from "./layout.ts";
+import { readSnapshots } from "./snapshots.ts";
 
 /**
  * Describes the image in `file`, be it readable here or not.
@@ -42,6 +45,8 @@ export function describe(file: ImageFile): ImageInfo {
   refuseUnknownBits(more.incompatible_features, area);
   const texts = extensionTexts(area);
   const backing = backingOf(fields, source, texts);
+  checkUnusedTables(fields, more, source.path);
+  const snapshots = readSnapshots(file, snapshotTable(fields)).map(({ info }) => info);
   return {
     format: "qcow2",
     sizeBytes: checkedSize(fields, source.path),
@@ -49,6 +54,7 @@ export function describe(file: ImageFile): ImageInfo {
     dirty: (more.incompatible_features & Incompatible.dirty) !== 0n,
     ...(fields.crypt_method === CryptMethod.none ? {} : { encrypted: true }),
     ...(backing === undefined ? {} : { backing }),
+    ...(snapshots.length === 0 ? {} : { snapshots }),
     specific: specificOf(fields, more, texts),
   };
 }

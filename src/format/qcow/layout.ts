@@ -14,8 +14,8 @@
  *     +-----------------------+
  *
  * A guest offset, from the highest bits down: L1 index, L2 index (cluster_bits - 3 bits), offset in
- * the cluster (cluster_bits bits). The refcount table and the snapshot table are not needed to read
- * the active disk.
+ * the cluster (cluster_bits bits). Each entry of the snapshot table has an L1 table of its own. The
+ * refcount table is not needed to read a disk.
  *
  * @module
  */
@@ -57,6 +57,29 @@ export const HEADER_ADDITIONAL = new RecordLayout({
 }, { sizeBytes: 1, endian: "big" });
 
 export const HEADER_V3_BYTES: number = HEADER.sizeBytes + HEADER_V3.sizeBytes;
+
+/** Start of an entry of the snapshot table; extra data, identifier and name follow. */
+export const SNAPSHOT = new RecordLayout({
+  l1_table_offset: "u64",
+  l1_size: "u32",
+  id_str_size: "u16",
+  name_size: "u16",
+  date_sec: "u32",
+  date_nsec: "u32",
+  vm_clock_nsec: "u64",
+  vm_state_size: "u32",
+  extra_data_size: "u32",
+}, { sizeBytes: 40, endian: "big" });
+
+/** The extra data of a snapshot: present as far as extra_data_size reaches. */
+export const SNAPSHOT_EXTRA = new RecordLayout({
+  vm_state_size_large: "u64",
+  disk_size: "u64",
+  icount: "u64",
+}, { sizeBytes: 24, endian: "big" });
+
+export const SNAPSHOT_EXTRA_FIELD_BYTES = 8;
+export const SNAPSHOT_ALIGNMENT_BYTES = 8;
 
 /** Start of a header extension; its data follow, padded to a multiple of 8 bytes. */
 export const EXTENSION = new RecordLayout({
@@ -114,6 +137,8 @@ export const MAX_BACKING_NAME_BYTES = 1023;
 export const MAX_L1_BYTES: number = 32 * 1024 * 1024;
 export const MAX_REFCOUNT_TABLE_BYTES: number = 8 * 1024 * 1024;
 export const MAX_SNAPSHOTS = 65536;
+export const MAX_SNAPSHOT_EXTRA_BYTES = 1024;
+export const MAX_SNAPSHOT_TABLE_BYTES: number = 64 * 1024 * 1024;
 
 /** L1 and L2 entries have 64 bits; hot code reads them as a high and a low half. */
 export const TABLE_ENTRY_BYTES = 8;

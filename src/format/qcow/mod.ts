@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FormatDriver, Image } from "../../image/driver.ts";
+import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import { FORMAT } from "./errors.ts";
 import { QcowImage } from "./image.ts";
@@ -17,6 +17,7 @@ export const qcow: FormatDriver = {
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
   writable: false,
   summary: "QEMU copy-on-write image, version 2 and 3",
-  open: (file: ImageFile): Image => new QcowImage(file),
+  snapshots: true,
+  open: (file: ImageFile, options: OpenOptions): Image => new QcowImage(file, options),
   info: describe,
 };

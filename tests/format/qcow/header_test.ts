@@ -32,6 +32,9 @@ Deno.test("parseHeader() reads version 2 and version 3", () => {
       compressionType: CompressionType.zlib,
       extendedL2: false,
       l2EntryBits: 3,
+      snapshots: { offset: 0, entries: 0 },
+      corrupt: false,
+      extensions: [],
     });
   }
 });
@@ -44,6 +47,18 @@ Deno.test("parseHeader() rounds the size down to whole sectors", () => {
 Deno.test("parseHeader() counts only the L1 entries that the disk needs", () => {
   const header = { size: 512, l1_size: 100 };
   assertEquals(parse(buildImage({ header })).l1Entries, 1);
+});
+
+Deno.test("parseHeader() keeps every header extension, those of no known type too", () => {
+  const extensions = [
+    { type: 0x11223344, data: Uint8Array.of(1, 2, 3) },
+    { type: ExtensionType.featureNameTable, data: featureNames([{ type: 0, bit: 7, name: "x" }]) },
+  ];
+  assertEquals(parse(buildImage({ extensions })).extensions, extensions);
+});
+
+Deno.test("parseHeader() tells that an image is marked as corrupt", () => {
+  assertEquals(parse(buildImage({ headerV3: { incompatible_features: 2 } })).corrupt, true);
 });
 
 Deno.test("parseHeader() reads a dirty image, and one with unknown compatible features", () => {
@@ -98,7 +113,6 @@ const DAMAGED: readonly [message: string, parts: Parts][] = [
     header: { size: 2 ** 24 + 1 },
     headerV3: { incompatible_features: 16 },
   }],
-  ["the image is marked as corrupt", { headerV3: { incompatible_features: 2 } }],
   ["compression type 0 contradicts the feature bits", {
     headerV3: { incompatible_features: 8 },
   }],

@@ -92,6 +92,7 @@ export function put<F extends Readonly<Record<string, FieldType>>>(
     const type = layout.types[name as keyof F];
     if (type === "u64") view.setBigUint64(at, BigInt(value as bigint));
     else if (type === "u32") view.setUint32(at, Number(value));
+    else if (type === "u16") view.setUint16(at, Number(value));
     else view.setUint8(at, Number(value));
   }
 }
@@ -103,7 +104,7 @@ function putTable(view: DataView, position: number, entries: readonly bigint[]):
 /** Data of a feature name table. */
 export function featureNames(
   names: readonly { readonly type: number; readonly bit: number; readonly name: string }[],
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const entryBytes = FEATURE_NAME.sizeBytes + FEATURE_NAME_TEXT_BYTES;
   const table = new Uint8Array(names.length * entryBytes);
   names.forEach(({ type, bit, name }, index) => {

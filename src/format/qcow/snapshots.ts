@@ -1,0 +1,173 @@
+/**
+ * Internal snapshots: other L1 tables over the same clusters (specification, "Snapshots").
+ *
+ * @module
+ */
+import type { ImageFile } from "../../image/image_file.ts";
+import type { SnapshotInfo } from "../../image/info.ts";
+import { IoBuffer, textOf } from "../../sys/memory.ts";
+import { damaged, hex, printable } from "./errors.ts";
+import type { Header } from "./header.ts";
+import {
+  MAX_L1_BYTES,
+  MAX_SNAPSHOT_EXTRA_BYTES,
+  MAX_SNAPSHOT_TABLE_BYTES,
+  SECTOR_BYTES,
+  SNAPSHOT,
+  SNAPSHOT_ALIGNMENT_BYTES,
+  SNAPSHOT_EXTRA,
+  SNAPSHOT_EXTRA_FIELD_BYTES,
+  TABLE_ENTRY_BYTES,
+} from "./layout.ts";
+
+/** A snapshot, and where its L1 table is. */
+export interface Snapshot {
+  readonly info: SnapshotInfo;
+  readonly l1Offset: bigint;
+  readonly l1Size: number;
+  /** Size of its disk in bytes; undefined where that was not recorded. */
+  readonly diskBytes: bigint | undefined;
+}
+
+/** Where the table of snapshots is. */
+export interface SnapshotTable {
+  /** Where it starts in the file. */
+  readonly offset: number;
+  /** Its entries, whose lengths vary. */
+  readonly entries: number;
+}
+
+/** How many snapshots an error names at most. */
+const MAX_LISTED = 20;
+const NANOSECONDS = 1_000_000_000n;
+/** What qemu stores where it counted no instructions. */
+const NO_ICOUNT = 2n ** 64n - 1n;
+
+/**
+ * The header as it is for the snapshot that `wanted` names, by its identifier or else by its name.
+ *
+ * @throws {ImageFormatError} if there is no such snapshot, or its L1 table cannot be one
+ * @throws {SystemError} if the file cannot be read
+ */
+export function headerOfSnapshot(file: ImageFile, header: Header, wanted: string): Header {
+  const snapshots = readSnapshots(file, header.snapshots);
+  const found = snapshots.find(({ info }) => info.id === wanted) ??
+    snapshots.find(({ info }) => info.name === wanted);
+  if (found === undefined) {
+    throw damaged(file.path, `there is no snapshot '${wanted}'; ${listed(snapshots)}`);
+  }
+  checkL1(file, found, header.clusterBytes);
+  const sizeBytes = diskBytes(file, found) ?? header.sizeBytes;
+  const tableCovers = header.clusterBytes ** 2 / 2 ** header.l2EntryBits;
+  return {
+    ...header,
+    sizeBytes,
+    l1Offset: Number(found.l1Offset),
+    // one that is too small describes nothing past its end, as in qemu
+    l1Entries: Math.min(found.l1Size, Math.ceil(sizeBytes / tableCovers)),
+  };
+}
+
+function listed(snapshots: readonly Snapshot[]): string {
+  if (snapshots.length === 0) return "the image has none";
+  const names = snapshots.slice(0, MAX_LISTED).map(({ info }) => `${info.id} (${info.name})`);
+  const more = snapshots.length - names.length;
+  const rest = more > 0 ? `, and ${more} more` : "";
+  return `the image has ${printable(names.join(", "))}${rest}`;
+}
+
+function diskBytes(file: ImageFile, snapshot: Snapshot): number | undefined {
+  const { diskBytes: recorded } = snapshot;
+  if (recorded === undefined) return undefined;
+  if (recorded > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw damaged(file.path, `a disk of ${recorded} bytes is too large`);
+  }
+  return Number(recorded - recorded % BigInt(SECTOR_BYTES));
+}
+
+function checkL1({ path, sizeBytes }: ImageFile, snapshot: Snapshot, clusterBytes: number): void {
+  const { l1Offset, l1Size } = snapshot;
+  const tableBytes = l1Size * TABLE_ENTRY_BYTES;
+  if (tableBytes > MAX_L1_BYTES) throw damaged(path, "the snapshot's L1 table is too large");
+  if (l1Offset % BigInt(clusterBytes) !== 0n) {
+    throw damaged(path, `the snapshot's L1 table offset ${hex(l1Offset)} is not aligned`);
+  }
+  if (l1Offset + BigInt(tableBytes) > BigInt(sizeBytes)) {
+    throw damaged(path, "the snapshot's L1 table lies outside the file");
+  }
+}
+
+/**
+ * All snapshots, in the table's order.
+ *
+ * @throws {ImageFormatError} if the table is damaged
+ * @throws {SystemError} if the file cannot be read
+ */
+export function readSnapshots(file: ImageFile, table: SnapshotTable): Snapshot[] {
+  const snapshots: Snapshot[] = [];
+  let at = table.offset;
+  for (let index = 0; index < table.entries; index++) {
+    const fixed = SNAPSHOT.read(readPart(file, table, at, SNAPSHOT.sizeBytes).view, 0);
+    const { extra_data_size, id_str_size, name_size } = fixed;
+    if (extra_data_size > MAX_SNAPSHOT_EXTRA_BYTES) {
+      throw damaged(file.path, "a snapshot has too much extra data", at);
+    }
+    const variableBytes = extra_data_size + id_str_size + name_size;
+    const variable = readPart(file, table, at + SNAPSHOT.sizeBytes, variableBytes);
+    snapshots.push(snapshotOf(fixed, variable));
+    const end = at + SNAPSHOT.sizeBytes + variableBytes;
+    at = Math.ceil(end / SNAPSHOT_ALIGNMENT_BYTES) * SNAPSHOT_ALIGNMENT_BYTES;
+  }
+  return snapshots;
+}
+
+function readPart(
+  file: ImageFile,
+  table: SnapshotTable,
+  hostOffset: number,
+  lengthBytes: number,
+): IoBuffer {
+  const end = hostOffset + lengthBytes;
+  if (end > file.sizeBytes) {
+    throw damaged(file.path, "the snapshot table lies outside the file", hostOffset);
+  }
+  if (end - table.offset > MAX_SNAPSHOT_TABLE_BYTES) {
+    throw damaged(file.path, "the snapshot table is too large", table.offset);
+  }
+  const part = new IoBuffer(lengthBytes);
+  file.read(part, 0, hostOffset, lengthBytes);
+  return part;
+}
+
+function snapshotOf(fixed: ReturnType<typeof SNAPSHOT.read>, variable: IoBuffer): Snapshot {
+  const { extra_data_size, id_str_size, name_size, vm_clock_nsec } = fixed;
+  const extra = extraOf(variable.view, extra_data_size);
+  const idEnd = extra_data_size + id_str_size;
+  const { icount } = extra;
+  const info: SnapshotInfo = {
+    id: textOf(variable.bytes.subarray(extra_data_size, idEnd)),
+    name: textOf(variable.bytes.subarray(idEnd, idEnd + name_size)),
+    vmStateBytes: Number(extra.vm_state_size_large ?? BigInt(fixed.vm_state_size)),
+    dateSeconds: fixed.date_sec,
+    dateNanoseconds: fixed.date_nsec,
+    vmClockSeconds: Number(vm_clock_nsec / NANOSECONDS),
+    vmClockNanoseconds: Number(vm_clock_nsec % NANOSECONDS),
+    ...(icount === undefined || icount === NO_ICOUNT ? {} : { icount: Number(icount) }),
+  };
+  return {
+    info,
+    l1Offset: fixed.l1_table_offset,
+    l1Size: fixed.l1_size,
+    diskBytes: extra.disk_size,
+  };
+}
+
+type Extra = Partial<ReturnType<typeof SNAPSHOT_EXTRA.read>>;
+
+/** The extra data's fields, as far as its length reaches. */
+function extraOf(view: DataView, lengthBytes: number): Extra {
+  const fields = Object.entries(SNAPSHOT_EXTRA.offsets)
+    .filter(([, offset]) => offset + SNAPSHOT_EXTRA_FIELD_BYTES <= lengthBytes)
+    .map(([name, offset]) => [name, view.getBigUint64(offset)]);
+  return Object.fromEntries(fields) as Extra;
+}
