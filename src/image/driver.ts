@@ -91,6 +91,11 @@ export interface Image extends Disposable {
   /** What the user ought to know of an image that could be opened all the same. */
   readonly warnings?: readonly string[];
   /**
+   * What holes in its files mean, where it pays to ask for them: parts of the disk that are not
+   * there (RAW), or are there and read as zeros.
+   */
+  readonly fileHoles?: "absent" | "zeros" | undefined;
+  /**
    * Says where the guest bytes from `guestOffset` on are, for as many as one answer holds for, at
    * most `lengthBytes`. The range lies within the disk. Fills `mapping`.
    *

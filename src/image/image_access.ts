@@ -8,14 +8,12 @@
  */
 import { IoBuffer } from "../sys/memory.ts";
 import type { Image } from "./driver.ts";
+import { findRun, MAX_DEPTH, Run } from "./extents.ts";
 import type { ImageFile } from "./image_file.ts";
 import { Extent, Mapping } from "./mapping.ts";
 import type { SharedFile } from "./open.ts";
-import { ChainLookup } from "./chain_lookup.ts";
 import { type Window, type WindowLimits, windowOf } from "./window.ts";
 
-/** Images below images below images: a chain this deep is a mistake or an attack. */
-const MAX_DEPTH = 200;
 /** Zeros are written in pieces of this size where the file system cannot do better. */
 const ZERO_CHUNK_BYTES = 1024 * 1024;
 
@@ -33,7 +31,6 @@ export class ImageAccess {
   readonly #imagesBelow: readonly Image[];
   /** One for each depth of the chain, so that mapping allocates nothing. */
   readonly #mappings: Mapping[] = [];
-  readonly #lookup = new ChainLookup();
   #zeros: IoBuffer | undefined;
   #blockedOn = new Mapping();
 
@@ -221,19 +218,31 @@ export class ImageAccess {
   }
 
   /**
+   * Tells what the range at `offset` begins with. Reads metadata only.
+   *
+   * @param run gets the answer, which holds for as many of `lengthBytes` as it says
+   * @returns false if that would wait for a disk
+   * @throws {ImageFormatError} if the image is damaged there
+   */
+  findRun(offset: number, lengthBytes: number, run: Run): boolean {
+    const guestOffset = this.#window.startBytes + offset;
+    if (findRun(this.image, guestOffset, lengthBytes, run)) return true;
+    return this.#block(run.mapping);
+  }
+
+  /**
    * The next offset from `offset` on that is stored somewhere, or (a hole) that just reads as zeros;
    * the end of the disk counts as a hole, as in lseek(2). Reads metadata, waiting for it.
    *
    * @returns -1 if nothing stored follows
    */
   seek(offset: number, { wantHole }: { wantHole: boolean }): number {
+    const run = new Run();
     this.setMayBlock(true);
     try {
-      for (let at = offset; at < this.sizeBytes;) {
-        const guestOffset = this.#window.startBytes + at;
-        const mapping = this.#lookup.locate(this.image, guestOffset, this.sizeBytes - at);
-        if ((mapping.kind === Extent.Zero) === wantHole) return at;
-        at += mapping.lengthBytes;
+      for (let at = offset; at < this.sizeBytes; at += run.lengthBytes) {
+        this.findRun(at, this.sizeBytes - at, run);
+        if (run.isZero === wantHole) return at;
       }
       return wantHole ? this.sizeBytes : -1;
     } finally {

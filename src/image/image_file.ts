@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, EINTR, EIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
+import { EAGAIN, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import { type Fd, type FileStatus, openFileStatus, seekableSize } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
@@ -15,6 +15,10 @@ const RWF_NOWAIT = 0x8;
 const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
 
 const STATFS_SIZE = 120;
+
+// linux/fs.h
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 
 /**
  * How a file tells what is in the page cache:
@@ -38,6 +42,7 @@ export class ImageFile implements Disposable {
   #warmFrom = 0;
   #warmTo = 0;
   #atHandBytes = 0;
+  #runBytes = 0;
 
   readonly #owned: Fd;
   readonly #libc = libc();
@@ -168,6 +173,31 @@ export class ImageFile implements Disposable {
       if (errno === EOPNOTSUPP) return false;
       if (errno !== EINTR) throw new SystemError("fallocate", errno, this.path);
     }
+  }
+
+  /**
+   * Whether the bytes from `hostOffset` on are a hole: not stored, and read as zeros. How many of
+   * `lengthBytes` are the same, is in {@link ImageFile.runBytes}. What cannot be told is no hole: on
+   * devices, on file systems without holes, and where telling might take long.
+   */
+  isHole(hostOffset: number, lengthBytes: number): boolean {
+    this.#runBytes = lengthBytes;
+    if (!this.mayBlock && this.cacheKnowledge === "unknown") return false;
+    const data = Number(this.#libc.lseek(this.fd, hostOffset, SEEK_DATA));
+    // ENXIO: no data up to the end of the file, or the offset lies behind it
+    if (data < 0) return lastErrno() === ENXIO;
+    if (data === hostOffset) {
+      const hole = Number(this.#libc.lseek(this.fd, hostOffset, SEEK_HOLE));
+      if (hole > hostOffset) this.#runBytes = Math.min(lengthBytes, hole - hostOffset);
+      return false;
+    }
+    this.#runBytes = Math.min(lengthBytes, data - hostOffset);
+    return true;
+  }
+
+  /** Bytes that the last answer of {@link ImageFile.isHole} holds for. */
+  get runBytes(): number {
+    return this.#runBytes;
   }
 
   #findCacheKnowledge(): CacheKnowledge {

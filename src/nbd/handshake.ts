@@ -5,7 +5,10 @@
  */
 import type { IoBuffer } from "../sys/memory.ts";
 import type { ExportDescription } from "./export.ts";
+import { assertSize, errorReply, optionReply, Writer } from "./messages.ts";
+import { parseMetaContexts } from "./meta_context.ts";
 import {
+  BASE_ALLOCATION,
   CLIENT_FLAGS_BYTES,
   EXPORT_NAME_REPLY,
   GREETING,
@@ -20,9 +23,8 @@ import {
   OPTION,
   Option,
   OPTION_MAGIC,
-  OPTION_REPLY,
-  OPTION_REPLY_MAGIC,
   OptionReply,
+  TransmissionFlag,
 } from "./protocol.ts";
 
 /** What is to be done with the connection after a step. */
@@ -32,40 +34,14 @@ export type HandshakeState = "greeting" | "options" | "transmission" | "closed";
 const MAX_OPTIONS = 1024;
 const SERVER_FLAGS = HandshakeFlag.FixedNewstyle | HandshakeFlag.NoZeroes;
 
-/** Appends big-endian numbers and bytes to a message. */
-class Writer {
-  readonly bytes: number[] = [];
-
-  u16(value: number): this {
-    this.bytes.push((value >>> 8) & 0xff, value & 0xff);
-    return this;
-  }
-
-  u32(value: number): this {
-    return this.u16(Math.floor(value / 0x10000)).u16(value % 0x10000);
-  }
-
-  u64(value: number): this {
-    return this.u32(Math.floor(value / 2 ** 32)).u32(value % 2 ** 32);
-  }
-
-  raw(bytes: Iterable<number>): this {
-    this.bytes.push(...bytes);
-    return this;
-  }
-
-  /** Two halves of a 64-bit magic number. */
-  magic(halves: readonly [number, number]): this {
-    return this.u32(halves[0]).u32(halves[1]);
-  }
-}
-
 /** One client's handshake. */
 export class Handshake {
   readonly #description: ExportDescription;
   #state: HandshakeState = "greeting";
   #noZeroes = false;
   #options = 0;
+  #structured = false;
+  #blockStatus = false;
   /** Data of an option that was refused unread, still to come and to be dropped. */
   #toSkip = 0;
 
@@ -75,6 +51,16 @@ export class Handshake {
 
   get state(): HandshakeState {
     return this.#state;
+  }
+
+  /** Whether the client wants structured replies. */
+  get structured(): boolean {
+    return this.#structured;
+  }
+
+  /** Whether it has selected the metadata context that block status is about. */
+  get blockStatus(): boolean {
+    return this.#blockStatus;
   }
 
   /** The first bytes the server sends. */
@@ -174,6 +160,11 @@ export class Handshake {
       case Option.Info:
       case Option.Go:
         return this.#answerInfo(type, data, reply);
+      case Option.StructuredReply:
+        return this.#answerStructuredReply(data, reply);
+      case Option.ListMetaContext:
+      case Option.SetMetaContext:
+        return this.#answerMetaContext(type, data, reply);
       default:
         reply(errorReply(type, OptionReply.ErrUnsupported, "the option is not supported"));
     }
@@ -185,8 +176,8 @@ export class Handshake {
       this.#state = "closed";
       return;
     }
-    const { sizeBytes, flags } = this.#description;
-    const message = new Writer().u64(sizeBytes).u16(flags);
+    const { sizeBytes } = this.#description;
+    const message = new Writer().u64(sizeBytes).u16(this.#flags);
     assertSize(message, EXPORT_NAME_REPLY.size);
     if (!this.#noZeroes) message.raw(new Uint8Array(EXPORT_NAME_REPLY.zeroes));
     reply(Uint8Array.from(message.bytes));
@@ -195,16 +186,10 @@ export class Handshake {
 
   #answerInfo(type: number, data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
     const name = requestedName(data);
-    if (name === undefined) {
-      reply(errorReply(type, OptionReply.ErrInvalid, "the option's lengths do not fit"));
-      return;
-    }
-    if (name.length > 0) {
-      reply(errorReply(type, OptionReply.ErrUnknown, "the only export is the one without a name"));
-      return;
-    }
-    const { sizeBytes, flags, minimumBlockBytes, preferredBlockBytes } = this.#description;
-    const info = new Writer().u16(Info.Export).u64(sizeBytes).u16(flags);
+    if (name === undefined) return reply(unfit(type));
+    if (name.length > 0) return reply(unknownExport(type));
+    const { sizeBytes, minimumBlockBytes, preferredBlockBytes } = this.#description;
+    const info = new Writer().u16(Info.Export).u64(sizeBytes).u16(this.#flags);
     reply(optionReply(type, OptionReply.Info, assertSize(info, INFO_EXPORT.size)));
     const blocks = new Writer().u16(Info.BlockSize)
       .u32(minimumBlockBytes).u32(preferredBlockBytes).u32(MAX_PAYLOAD_BYTES);
@@ -212,6 +197,50 @@ export class Handshake {
     reply(optionReply(type, OptionReply.Ack));
     if (type === Option.Go) this.#state = "transmission";
   }
+
+  /** The flag about fragments means nothing to clients whose replies are simple. */
+  get #flags(): number {
+    return this.#description.flags | (this.#structured ? TransmissionFlag.SendDontFragment : 0);
+  }
+
+  #answerStructuredReply(data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+    const type = Option.StructuredReply;
+    if (data.length > 0) {
+      reply(errorReply(type, OptionReply.ErrInvalid, "the option takes no data"));
+      return;
+    }
+    this.#structured = true;
+    reply(optionReply(type, OptionReply.Ack));
+  }
+
+  /** A new selection takes the place of the one before, even if it fails. */
+  #answerMetaContext(type: number, data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+    const selects = type === Option.SetMetaContext;
+    if (selects) this.#blockStatus = false;
+    const request = parseMetaContexts(data);
+    if (!this.#structured) {
+      reply(errorReply(type, OptionReply.ErrInvalid, "structured replies come first"));
+      return;
+    }
+    if (request === undefined) return reply(unfit(type));
+    if (request.exportName.length > 0) return reply(unknownExport(type));
+    const isMeant = selects ? request.selectsAllocation : request.listsAllocation;
+    if (isMeant) {
+      const id = selects ? BASE_ALLOCATION.id : 0;
+      const context = new Writer().u32(id).raw(new TextEncoder().encode(BASE_ALLOCATION.name));
+      reply(optionReply(type, OptionReply.MetaContext, Uint8Array.from(context.bytes)));
+    }
+    if (selects) this.#blockStatus = isMeant;
+    reply(optionReply(type, OptionReply.Ack));
+  }
+}
+
+function unknownExport(type: number): Uint8Array {
+  return errorReply(type, OptionReply.ErrUnknown, "the only export is the one without a name");
+}
+
+function unfit(type: number): Uint8Array {
+  return errorReply(type, OptionReply.ErrInvalid, "the option's lengths do not fit");
 }
 
 /** Lists the one export, whose name is empty. */
@@ -234,23 +263,4 @@ function requestedName(data: Uint8Array): Uint8Array | undefined {
   const infoCount = view.getUint16(4 + nameLength);
   if (data.length !== 6 + nameLength + 2 * infoCount) return undefined;
   return data.subarray(4, 4 + nameLength);
-}
-
-function optionReply(
-  option: number,
-  type: number,
-  data: Uint8Array = new Uint8Array(),
-): Uint8Array {
-  const head = new Writer().magic(OPTION_REPLY_MAGIC).u32(option).u32(type).u32(data.length);
-  assertSize(head, OPTION_REPLY.size);
-  return Uint8Array.from(head.raw(data).bytes);
-}
-
-function errorReply(option: number, type: number, text: string): Uint8Array {
-  return optionReply(option, type, new TextEncoder().encode(text));
-}
-
-function assertSize(message: Writer, size: number): Uint8Array {
-  if (message.bytes.length !== size) throw new Error("a message of the wrong size");
-  return Uint8Array.from(message.bytes);
 }

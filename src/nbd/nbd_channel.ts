@@ -63,7 +63,10 @@ export class NbdChannel implements Channel {
     const reply = (bytes: Uint8Array): void => connection.push(bytes);
     const next = handshake.advance(input, inputStart, inputEnd, reply);
     connection.take(next - inputStart);
-    if (handshake.state === "transmission") this.#handshake = undefined;
+    if (handshake.state === "transmission") {
+      this.#transmission.negotiated(handshake);
+      this.#handshake = undefined;
+    }
     if (handshake.state === "closed") connection.finishing = true;
   }
 

@@ -12,6 +12,7 @@ export const OPTION_MAGIC = [0x49484156, 0x454f5054] as const;
 export const OPTION_REPLY_MAGIC = [0x0003e889, 0x045565a9] as const;
 export const REQUEST_MAGIC = 0x25609513;
 export const SIMPLE_REPLY_MAGIC = 0x67446698;
+export const STRUCTURED_REPLY_MAGIC = 0x668e33ef;
 
 /** Greeting: INIT_MAGIC, OPTION_MAGIC, u16 handshake flags. */
 export const GREETING = { size: 18, magic: 0, option: 8, flags: 16 } as const;
@@ -46,6 +47,17 @@ export const REQUEST = {
 /** Simple reply: magic, u32 error, u64 cookie, data of a read that succeeded. */
 export const SIMPLE_REPLY = { size: 16, magic: 0, error: 4, cookie: 8 } as const;
 
+/** Chunk of a structured reply: magic, u16 flags, u16 type, u64 cookie, u32 length of what follows. */
+export const CHUNK = { size: 20, magic: 0, flags: 4, type: 6, cookie: 8, length: 16 } as const;
+/** What follows in a data chunk: u64 offset, data. */
+export const CHUNK_DATA = { size: 8, offset: 0 } as const;
+/** What follows in an error chunk: u32 error, u16 length of a message, the message. */
+export const CHUNK_ERROR = { size: 6, error: 0, messageLength: 4 } as const;
+/** What follows in a block status chunk: u32 context, descriptors. */
+export const CHUNK_BLOCK_STATUS = { size: 4, context: 0 } as const;
+/** Descriptor in a block status chunk: u32 length in bytes, u32 state. */
+export const DESCRIPTOR = { size: 8, length: 0, state: 4 } as const;
+
 /** Handshake flags; client and server use the same bits. */
 export const HandshakeFlag = { FixedNewstyle: 1, NoZeroes: 2 } as const;
 
@@ -57,6 +69,8 @@ export const Option = {
   Info: 6,
   Go: 7,
   StructuredReply: 8,
+  ListMetaContext: 9,
+  SetMetaContext: 10,
 } as const;
 
 const ERROR_REPLY = 0x80000000;
@@ -65,6 +79,7 @@ export const OptionReply = {
   Ack: 1,
   Server: 2,
   Info: 3,
+  MetaContext: 4,
   ErrUnsupported: ERROR_REPLY + 1,
   ErrInvalid: ERROR_REPLY + 3,
   ErrUnknown: ERROR_REPLY + 6,
@@ -81,6 +96,7 @@ export const TransmissionFlag = {
   SendFua: 8,
   SendTrim: 32,
   SendWriteZeroes: 64,
+  SendDontFragment: 128,
   CanMultiConn: 256,
   SendFastZero: 2048,
 } as const;
@@ -92,9 +108,27 @@ export const Command = {
   Flush: 3,
   Trim: 4,
   WriteZeroes: 6,
+  BlockStatus: 7,
 } as const;
 
-export const CommandFlag = { Fua: 1, NoHole: 2, FastZero: 16 } as const;
+export const CommandFlag = {
+  Fua: 1,
+  NoHole: 2,
+  DontFragment: 4,
+  RequestOne: 8,
+  FastZero: 16,
+} as const;
+
+/** The flag of a reply's last chunk. */
+export const CHUNK_DONE = 1;
+
+export const ChunkType = { None: 0, OffsetData: 1, BlockStatus: 5, Error: 0x8001 } as const;
+
+/** The metadata context of block status, and the number it goes by on the wire. */
+export const BASE_ALLOCATION = { name: "base:allocation", id: 1 } as const;
+
+/** Bits of a descriptor of {@link BASE_ALLOCATION}. */
+export const BlockState = { Hole: 1, Zero: 2 } as const;
 
 /** Error numbers the protocol allows in replies. */
 export const NbdError = {

@@ -1,6 +1,6 @@
 /**
  * The transmission phase: takes requests out of a connection's input, has them executed and puts
- * simple replies into its output.
+ * replies into its output.
  *
  * What can be answered without waiting for a disk is answered at once. A request that would have to
  * wait is parked, and answered when the slow lane has done its part: replies may come out of order.
@@ -10,21 +10,15 @@
 import { EDQUOT, EFBIG, ENOMEM, ENOSPC, EPERM, EROFS } from "../sys/errno.ts";
 import type { Connection } from "./connection.ts";
 import type { Executor } from "../serve/executor.ts";
-import { ParkedRequest, type RequestOwner } from "../serve/parked_request.ts";
-import {
-  Command,
-  CommandFlag,
-  MAX_PAYLOAD_BYTES,
-  NbdError,
-  REQUEST,
-  REQUEST_MAGIC,
-  SIMPLE_REPLY,
-  SIMPLE_REPLY_MAGIC,
-} from "./protocol.ts";
+import type { ParkedRequest, RequestOwner } from "../serve/parked_request.ts";
+import { BLOCK_STATUS_BYTES, BlockStatus } from "./block_status.ts";
+import { Command, CommandFlag, MAX_PAYLOAD_BYTES, NbdError, REQUEST } from "./protocol.ts";
+import { type Replies, SIMPLE_REPLIES, STRUCTURED_REPLIES } from "./replies.ts";
+import { Request } from "./request.ts";
 
 /** Replies are sent when this much is waiting, so that the client can begin to work on them. */
 const SEND_AT_BYTES = 512 * 1024;
-/** Commands other than reads and disconnects, with the flags each may have. */
+/** Commands that may change the disk, and flushes, with the flags each may have. */
 const CHANGE_FLAGS: Readonly<Record<number, number>> = {
   [Command.Write]: CommandFlag.Fua,
   [Command.Flush]: CommandFlag.Fua,
@@ -42,22 +36,35 @@ const NBD_ERRORS: Readonly<Record<number, number>> = {
   [EFBIG]: NbdError.NoSpc,
 };
 
+/** What a client has asked for in the handshake. */
+export interface Negotiated {
+  /** Whether replies are structured. */
+  readonly structured: boolean;
+  /** Whether it may ask for block status. */
+  readonly blockStatus: boolean;
+}
+
 /** Takes the requests of one connection and answers them. */
 export class Transmission implements RequestOwner {
   readonly #connection: Connection;
   readonly #executor: Executor;
-
-  // The request at hand, parsed. The cookie goes back as it came, in two halves.
-  #flags = 0;
-  #command = 0;
-  #cookieHigh = 0;
-  #cookieLow = 0;
-  #offset = 0;
-  #length = 0;
+  /** The request at hand. */
+  readonly #request = new Request();
+  #replies: Replies = SIMPLE_REPLIES;
+  #readFlags: number = CommandFlag.Fua;
+  /** Undefined if the client may not ask. */
+  #blockStatus: BlockStatus | undefined;
 
   constructor(connection: Connection, executor: Executor) {
     this.#connection = connection;
     this.#executor = executor;
+  }
+
+  /** Answers as the client wants it, from now on. */
+  negotiated({ structured, blockStatus }: Negotiated): void {
+    this.#replies = structured ? STRUCTURED_REPLIES : SIMPLE_REPLIES;
+    this.#readFlags = CommandFlag.Fua | (structured ? CommandFlag.DontFragment : 0);
+    this.#blockStatus = structured && blockStatus ? new BlockStatus() : undefined;
   }
 
   /** Takes every request that has arrived, as far as there is room for replies. */
@@ -76,78 +83,96 @@ export class Transmission implements RequestOwner {
       connection.expect(REQUEST.size);
       return false;
     }
-    if (!this.#parse(connection.input.view, connection.inputStart)) {
+    if (!this.#request.parse(connection.input.view, connection.inputStart)) {
       // What follows cannot be understood: there is no way to go on with this client.
       connection.broken = true;
       return false;
     }
-    if (this.#command === Command.Write) return this.#takeWrite(connection, arrived);
-    if (this.#command === Command.Read) return this.#takeRead(connection);
-    if (this.#command === Command.Disconnect) return endRequests(connection);
+    const { command } = this.#request;
+    if (command === Command.Write) return this.#takeWrite(connection, arrived);
+    if (command === Command.Read) return this.#takeRead(connection);
+    if (command === Command.Disconnect) return endRequests(connection);
+    if (command === Command.BlockStatus) return this.#takeBlockStatus(connection);
     return this.#takeChange(connection, REQUEST.size);
-  }
-
-  #parse(view: DataView, at: number): boolean {
-    this.#flags = view.getUint16(at + REQUEST.flags);
-    this.#command = view.getUint16(at + REQUEST.type);
-    this.#cookieHigh = view.getUint32(at + REQUEST.cookie);
-    this.#cookieLow = view.getUint32(at + REQUEST.cookie + 4);
-    this.#offset = view.getUint32(at + REQUEST.offset) * 2 ** 32 +
-      view.getUint32(at + REQUEST.offset + 4);
-    this.#length = view.getUint32(at + REQUEST.length);
-    const hasLostPayload = this.#command === Command.Write && this.#length > MAX_PAYLOAD_BYTES;
-    return view.getUint32(at + REQUEST.magic) === REQUEST_MAGIC && !hasLostPayload;
   }
 
   #takeRead(connection: Connection): boolean {
     const refusal = this.#refusalOfRead();
-    const dataBytes = refusal === NbdError.None ? this.#length : 0;
-    const place = connection.reserve(SIMPLE_REPLY.size + dataBytes);
+    const dataBytes = refusal === NbdError.None ? this.#request.length : 0;
+    const place = connection.reserve(this.#replies.dataStart + dataBytes);
     if (place < 0) return false;
     if (refusal === NbdError.None) this.#read(connection, place);
-    else this.#reply(place, refusal, 0);
+    else this.#reply(place, refusal);
     connection.take(REQUEST.size);
     return true;
   }
 
   #refusalOfRead(): number {
-    if ((this.#flags & ~CommandFlag.Fua) !== 0) return NbdError.Inval;
-    if (this.#length > MAX_PAYLOAD_BYTES) return NbdError.Inval;
+    const { flags, length } = this.#request;
+    if ((flags & ~this.#readFlags) !== 0) return NbdError.Inval;
+    if (length > MAX_PAYLOAD_BYTES) return NbdError.Inval;
     return this.#isInside() ? NbdError.None : NbdError.Inval;
   }
 
   #isInside(): boolean {
-    return this.#offset + this.#length <= this.#executor.access.sizeBytes;
+    return this.#request.offset + this.#request.length <= this.#executor.access.sizeBytes;
   }
 
   /** Answers a read from `place` on, or parks it. */
   #read(connection: Connection, place: number): void {
     const alone = connection.pendingInput === REQUEST.size;
     const { output } = connection;
-    const dataAt = place + SIMPLE_REPLY.size;
+    const { offset, length } = this.#request;
+    const dataAt = place + this.#replies.dataStart;
     try {
-      const done = this.#executor.read(output, dataAt, this.#offset, this.#length, alone);
-      if (done) return this.#reply(place, NbdError.None, this.#length);
-      this.#executor.park(this.#parked());
-      connection.waiting++;
+      const done = this.#executor.read(output, dataAt, offset, length, alone);
+      if (done) return this.#replyWithData(place);
+      this.#park(connection);
     } catch (error) {
-      this.#reply(place, this.#failure("read", error), 0);
+      this.#reply(place, this.#failure("read", error));
     }
   }
 
-  #parked(): ParkedRequest {
-    return new ParkedRequest({
-      owner: this,
-      command: this.#command,
-      tagHigh: this.#cookieHigh,
-      tagLow: this.#cookieLow,
-      offset: this.#offset,
-      length: this.#length,
-    });
+  #park(connection: Connection): void {
+    this.#executor.park(this.#request.parked(this));
+    connection.waiting++;
+  }
+
+  #takeBlockStatus(connection: Connection): boolean {
+    const place = connection.reserve(BLOCK_STATUS_BYTES);
+    if (place < 0) return false;
+    const refusal = this.#refusalOfBlockStatus();
+    this.#executor.prepare(connection.pendingInput === REQUEST.size);
+    if (refusal !== NbdError.None) this.#reply(place, refusal);
+    else if (!this.#replyWithStatus(place)) this.#park(connection);
+    connection.take(REQUEST.size);
+    return true;
+  }
+
+  #refusalOfBlockStatus(): number {
+    const { flags, length } = this.#request;
+    if (this.#blockStatus === undefined) return NbdError.Inval;
+    if ((flags & ~CommandFlag.RequestOne) !== 0 || length === 0) return NbdError.Inval;
+    return this.#isInside() ? NbdError.None : NbdError.Inval;
+  }
+
+  /** False if it has to be parked. */
+  #replyWithStatus(place: number): boolean {
+    const connection = this.#connection;
+    const { view } = connection.output;
+    try {
+      const { access } = this.#executor;
+      const bytes = this.#blockStatus?.reply(view, place, this.#request, access) ?? 0;
+      connection.commit(bytes);
+      return bytes > 0;
+    } catch (error) {
+      this.#reply(place, this.#failure("block status", error));
+      return true;
+    }
   }
 
   #takeWrite(connection: Connection, arrived: number): boolean {
-    const whole = REQUEST.size + this.#length;
+    const whole = REQUEST.size + this.#request.length;
     if (arrived >= whole) return this.#takeChange(connection, whole);
     connection.expect(whole);
     return false;
@@ -155,27 +180,29 @@ export class Transmission implements RequestOwner {
 
   /** Everything that may change the disk, and flushes; `bytes` is the length of the request. */
   #takeChange(connection: Connection, bytes: number): boolean {
-    const place = connection.reserve(SIMPLE_REPLY.size);
+    const place = connection.reserve(this.#replies.dataStart);
     if (place < 0) return false;
     const error = this.#refusalOfChange() || this.#change(connection);
-    const mustBeDurable = this.#command === Command.Flush || (this.#flags & CommandFlag.Fua) !== 0;
+    const { command, flags } = this.#request;
+    const mustBeDurable = command === Command.Flush || (flags & CommandFlag.Fua) !== 0;
     if (error === NbdError.None && mustBeDurable) {
       connection.waiting++;
-      this.#executor.flush(this.#parked());
+      this.#executor.flush(this.#request.parked(this));
     } else {
-      this.#reply(place, error, 0);
+      this.#reply(place, error);
     }
     connection.take(bytes);
     return true;
   }
 
   #refusalOfChange(): number {
-    const allowed = CHANGE_FLAGS[this.#command];
-    if (allowed === undefined || (this.#flags & ~allowed) !== 0) return NbdError.Inval;
-    if (this.#command === Command.Flush) return NbdError.None;
+    const { command, flags } = this.#request;
+    const allowed = CHANGE_FLAGS[command];
+    if (allowed === undefined || (flags & ~allowed) !== 0) return NbdError.Inval;
+    if (command === Command.Flush) return NbdError.None;
     if (this.#executor.access.readOnly) return NbdError.Perm;
     if (this.#isInside()) return NbdError.None;
-    return this.#command === Command.Trim ? NbdError.Inval : NbdError.NoSpc;
+    return command === Command.Trim ? NbdError.Inval : NbdError.NoSpc;
   }
 
   #change(connection: Connection): number {
@@ -187,16 +214,15 @@ export class Transmission implements RequestOwner {
   }
 
   #changeOrThrow(connection: Connection): number {
-    const offset = this.#offset;
-    const length = this.#length;
-    if (this.#command === Command.Write) {
+    const { command, flags, offset, length } = this.#request;
+    if (command === Command.Write) {
       const payload = connection.inputStart + REQUEST.size;
       this.#executor.access.write(connection.input, payload, offset, length);
-    } else if (this.#command === Command.Trim) {
+    } else if (command === Command.Trim) {
       this.#executor.access.discard(offset, length);
-    } else if (this.#command === Command.WriteZeroes) {
-      const keepAllocated = (this.#flags & CommandFlag.NoHole) !== 0;
-      const onlyIfFast = (this.#flags & CommandFlag.FastZero) !== 0;
+    } else if (command === Command.WriteZeroes) {
+      const keepAllocated = (flags & CommandFlag.NoHole) !== 0;
+      const onlyIfFast = (flags & CommandFlag.FastZero) !== 0;
       const done = this.#executor.access.writeZeroes(offset, length, keepAllocated, onlyIfFast);
       if (!done) return NbdError.NotSup;
     }
@@ -204,30 +230,49 @@ export class Transmission implements RequestOwner {
   }
 
   #failure(what: string, error: unknown): number {
-    const errno = this.#executor.failure(what, this.#offset, this.#length, error);
+    const { offset, length } = this.#request;
+    const errno = this.#executor.failure(what, offset, length, error);
     return NBD_ERRORS[errno] ?? NbdError.Io;
   }
 
-  /** Completes the reply at `place`, whose data, if any, is already behind it. */
-  #reply(place: number, error: number, dataBytes: number): void {
-    const { view } = this.#connection.output;
-    view.setUint32(place + SIMPLE_REPLY.magic, SIMPLE_REPLY_MAGIC);
-    view.setUint32(place + SIMPLE_REPLY.error, error);
-    view.setUint32(place + SIMPLE_REPLY.cookie, this.#cookieHigh);
-    view.setUint32(place + SIMPLE_REPLY.cookie + 4, this.#cookieLow);
-    this.#connection.commit(SIMPLE_REPLY.size + dataBytes);
+  /** Adds a reply without data. */
+  #reply(place: number, error: number): void {
+    const { output } = this.#connection;
+    this.#connection.commit(this.#replies.status(output.view, place, this.#request, error));
+  }
+
+  /** Completes the reply to a read, whose data are already there. */
+  #replyWithData(place: number): void {
+    const { output } = this.#connection;
+    this.#connection.commit(this.#replies.data(output.view, place, this.#request));
   }
 
   resume(parked: ParkedRequest): boolean {
     const connection = this.#connection;
     if (connection.broken) return true;
-    const isRead = parked.command === Command.Read;
-    const place = connection.reserve(SIMPLE_REPLY.size + (isRead ? parked.length : 0));
+    this.#request.recall(parked);
+    const place = connection.reserve(this.#longestReply(parked));
     if (place < 0) return false;
-    this.#recall(parked);
-    if (isRead && !this.#readAgain(parked, place)) return true;
-    if (!isRead) this.#reply(place, parked.error === 0 ? NbdError.None : NbdError.Io, 0);
+    if (!this.#resumeAt(place, parked)) {
+      this.#executor.park(parked);
+      return true;
+    }
     connection.waiting--;
+    return true;
+  }
+
+  #longestReply({ command, length }: ParkedRequest): number {
+    if (command === Command.BlockStatus) return BLOCK_STATUS_BYTES;
+    return this.#replies.dataStart + (command === Command.Read ? length : 0);
+  }
+
+  /** False if the request has to wait once more. */
+  #resumeAt(place: number, parked: ParkedRequest): boolean {
+    if (parked.command === Command.Read) return this.#readAgain(parked, place);
+    if (parked.command === Command.BlockStatus) {
+      return this.#executor.again(parked, () => this.#replyWithStatus(place));
+    }
+    this.#reply(place, parked.error === 0 ? NbdError.None : NbdError.Io);
     return true;
   }
 
@@ -235,24 +280,13 @@ export class Transmission implements RequestOwner {
   #readAgain(parked: ParkedRequest, place: number): boolean {
     const { output } = this.#connection;
     try {
-      if (this.#executor.readAgain(parked, output, place + SIMPLE_REPLY.size)) {
-        this.#reply(place, NbdError.None, parked.length);
-        return true;
-      }
-      this.#executor.park(parked);
-      return false;
+      const dataAt = place + this.#replies.dataStart;
+      if (!this.#executor.readAgain(parked, output, dataAt)) return false;
+      this.#replyWithData(place);
     } catch (error) {
-      this.#reply(place, this.#failure("read", error), 0);
-      return true;
+      this.#reply(place, this.#failure("read", error));
     }
-  }
-
-  #recall(parked: ParkedRequest): void {
-    this.#command = parked.command;
-    this.#cookieHigh = parked.tagHigh;
-    this.#cookieLow = parked.tagLow;
-    this.#offset = parked.offset;
-    this.#length = parked.length;
+    return true;
   }
 }
 

@@ -70,9 +70,18 @@ export class Executor {
     lengthBytes: number,
     alone: boolean,
   ): boolean {
+    this.prepare(alone);
+    return this.access.read(target, position, offset, lengthBytes);
+  }
+
+  /**
+   * Says that the image is about to be asked for a request that has just come, by whomever.
+   *
+   * @param alone as for {@link Executor.read}
+   */
+  prepare(alone: boolean): void {
     const { access } = this;
     if (access.cannotTellCached) access.setMayBlock(alone && !this.#lane.busy);
-    return access.read(target, position, offset, lengthBytes);
   }
 
   /** Parks a read that could not be done: its owner is asked to resume it. */
@@ -86,12 +95,18 @@ export class Executor {
 
   /** Runs a parked read again; as {@link Executor.read}. */
   readAgain(parked: ParkedRequest, target: IoBuffer, position: number): boolean {
+    const { offset, length } = parked;
+    return this.again(parked, () => this.access.read(target, position, offset, length));
+  }
+
+  /** Has a parked request try once more what it waited for; what `attempt` gives. */
+  again<T>(parked: ParkedRequest, attempt: () => T): T {
     const { access } = this;
-    const { file, offset, length } = parked;
+    const { file } = parked;
     access.setMayBlock(parked.isStuck || parked.attempts > this.#maxAttempts);
     file?.setWarm(parked.hostOffset, Math.min(parked.hostBytes, SLOW_READ_MAX_BYTES));
     try {
-      return access.read(target, position, offset, length);
+      return attempt();
     } finally {
       file?.setWarm(0, 0);
       access.setMayBlock(false);

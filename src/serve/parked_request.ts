@@ -21,6 +21,8 @@ export interface RequestFields {
   readonly owner: RequestOwner;
   /** Command or opcode. */
   readonly command: number;
+  /** What the protocol's flags say, where that is needed later. */
+  readonly flags?: number;
   /** What the answer is known by, a 64-bit number in two halves. */
   readonly tagHigh: number;
   readonly tagLow: number;
@@ -31,6 +33,7 @@ export interface RequestFields {
 export class ParkedRequest implements SlowTask {
   readonly owner: RequestOwner;
   readonly command: number;
+  readonly flags: number;
   readonly tagHigh: number;
   readonly tagLow: number;
   readonly offset: number;
@@ -51,6 +54,7 @@ export class ParkedRequest implements SlowTask {
   constructor(fields: RequestFields) {
     this.owner = fields.owner;
     this.command = fields.command;
+    this.flags = fields.flags ?? 0;
     this.tagHigh = fields.tagHigh;
     this.tagLow = fields.tagLow;
     this.offset = fields.offset;

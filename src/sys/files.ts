@@ -81,6 +81,8 @@ export interface FileStatus {
   readonly uid: number;
   readonly inode: number;
   readonly sizeBytes: number;
+  /** Space the file system has given to it, in bytes. */
+  readonly allocatedBytes: number;
   /** Device the file lies on, as major and minor number. */
   readonly deviceMajor: number;
   readonly deviceMinor: number;
@@ -90,7 +92,18 @@ export interface FileStatus {
 }
 
 // struct statx, linux/stat.h
-const STATX = { size: 256, uid: 20, mode: 28, ino: 32, bytes: 40, rdev: 128, dev: 136 } as const;
+const STATX = {
+  size: 256,
+  uid: 20,
+  mode: 28,
+  ino: 32,
+  bytes: 40,
+  blocks: 48,
+  rdev: 128,
+  dev: 136,
+} as const;
+/** What blocks are counted in, whatever the file system has (stat(2)). */
+const STAT_BLOCK_BYTES = 512;
 const STATX_BASIC_STATS = 0x7ff;
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
@@ -145,6 +158,7 @@ function statusOf(fd: number, path: string, flags: number): FileStatus {
     uid: view.getUint32(STATX.uid, true),
     inode: Number(view.getBigUint64(STATX.ino, true)),
     sizeBytes: Number(view.getBigUint64(STATX.bytes, true)),
+    allocatedBytes: Number(view.getBigUint64(STATX.blocks, true)) * STAT_BLOCK_BYTES,
     deviceMajor: view.getUint32(STATX.dev, true),
     deviceMinor: view.getUint32(STATX.dev + 4, true),
     specialMajor: view.getUint32(STATX.rdev, true),

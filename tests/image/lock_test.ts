@@ -54,6 +54,7 @@ const STATUS: FileStatus = {
   mode: 0o644,
   uid: 0,
   inode: 393231,
+  allocatedBytes: 0,
   sizeBytes: 0,
   deviceMajor: 0xfe,
   deviceMinor: 0x10,

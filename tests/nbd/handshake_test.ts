@@ -14,6 +14,7 @@ import {
   OPTION_REPLY,
   OPTION_REPLY_MAGIC,
   OptionReply,
+  TransmissionFlag,
 } from "../../src/nbd/protocol.ts";
 import { libc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
@@ -118,7 +119,17 @@ function infoData(name: string, requests: readonly number[] = []): Uint8Array {
   return joined([u32(bytes.length), bytes, u16(requests.length), ...requests.map(u16)]);
 }
 
+/** Data of NBD_OPT_LIST_META_CONTEXT and NBD_OPT_SET_META_CONTEXT. */
+function contextData(name: string, queries: readonly string[]): Uint8Array {
+  const counted = (text: string): Uint8Array => {
+    const bytes = new TextEncoder().encode(text);
+    return joined([u32(bytes.length), bytes]);
+  };
+  return joined([counted(name), u32(queries.length), ...queries.map(counted)]);
+}
+
 const HELLO = u32(BOTH_FLAGS);
+const STRUCTURED = option(Option.StructuredReply);
 
 Deno.test("Handshake.greeting() offers fixed newstyle without zeroes", () => {
   const greeting = Handshake.greeting();
@@ -226,14 +237,14 @@ conversation(
   joined([
     HELLO,
     option(Option.StartTls),
-    option(Option.StructuredReply),
-    option(9, Uint8Array.of(1, 2, 3)),
+    option(4),
+    option(11, Uint8Array.of(1, 2, 3)),
     option(0xffffffff),
     option(0),
   ]),
   ({ handshake, replies }) => {
     assertEquals(handshake.state, "options");
-    assertEquals(replies.map((reply) => reply.option), [5, 8, 9, 0xffffffff, 0]);
+    assertEquals(replies.map((reply) => reply.option), [5, 4, 11, 0xffffffff, 0]);
     assert(replies.every(({ type }) => type === OptionReply.ErrUnsupported));
   },
 );
@@ -394,3 +405,108 @@ Deno.test("Handshake.advance() comes to the same end however the bytes are cut",
     { numRuns: 1000 },
   );
 });
+
+conversation(
+  "Handshake.advance() agrees to structured replies, and then speaks of fragments",
+  joined([HELLO, option(Option.Info, infoData("")), STRUCTURED, option(Option.Go, infoData(""))]),
+  ({ handshake, replies }) => {
+    assertEquals([handshake.state, handshake.structured], ["transmission", true]);
+    assertEquals(handshake.blockStatus, false);
+    const flags = replies.filter(({ data }) => data.length === 12).map(({ data }) =>
+      data.slice(10)
+    );
+    assertEquals(flags, [u16(0x1234), u16(0x1234 | TransmissionFlag.SendDontFragment)]);
+  },
+);
+
+conversation(
+  "Handshake.advance() agrees to structured replies for the oldest way to ask, too",
+  joined([HELLO, STRUCTURED, option(Option.ExportName)]),
+  ({ handshake, replyBytes }) => {
+    assertEquals([handshake.state, handshake.structured], ["transmission", true]);
+    assertEquals(replyBytes.slice(-2), u16(0x1234 | TransmissionFlag.SendDontFragment));
+  },
+);
+
+conversation(
+  "Handshake.advance() selects base:allocation among other contexts",
+  joined([
+    HELLO,
+    STRUCTURED,
+    option(Option.SetMetaContext, contextData("", ["qemu:x", "base:allocation", "base:"])),
+    option(Option.Go, infoData("")),
+  ]),
+  ({ handshake, replies }) => {
+    assertEquals(handshake.blockStatus, true);
+    const [, context, ack] = replies;
+    assertEquals(context?.type, OptionReply.MetaContext);
+    assertEquals(context?.data, joined([u32(1), new TextEncoder().encode("base:allocation")]));
+    assertEquals(ack?.type, OptionReply.Ack);
+  },
+);
+
+for (
+  const [what, queries, listed] of [
+    ["every context where none is named", [], true],
+    ["the contexts of a namespace", ["base:"], true],
+    ["the context that is named", ["base:allocation"], true],
+    ["nothing it does not know", ["base:alloc", "qemu:dirty-bitmap:x", ""], false],
+  ] as const
+) {
+  conversation(
+    `Handshake.advance() lists ${what}, and selects nothing by that`,
+    joined([HELLO, STRUCTURED, option(Option.ListMetaContext, contextData("", queries))]),
+    ({ handshake, replyTypes }) => {
+      const found = listed ? [OptionReply.MetaContext] : [];
+      assertEquals(replyTypes, [OptionReply.Ack, ...found, OptionReply.Ack]);
+      assertEquals([handshake.blockStatus, handshake.state], [false, "options"]);
+    },
+  );
+}
+
+for (
+  const [what, second] of [
+    ["a selection of nothing", contextData("", [])],
+    ["a wildcard", contextData("", ["base:"])],
+    ["another export's", contextData("disk", ["base:allocation"])],
+    ["a damaged one", Uint8Array.of(0, 0)],
+  ] as const
+) {
+  conversation(
+    `Handshake.advance() forgets a selection when the next one is ${what}`,
+    joined([
+      HELLO,
+      STRUCTURED,
+      option(Option.SetMetaContext, contextData("", ["base:allocation"])),
+      option(Option.SetMetaContext, second),
+    ]),
+    ({ handshake }) => assertEquals(handshake.blockStatus, false),
+  );
+}
+
+conversation(
+  "Handshake.advance() refuses contexts before structured replies, and lengths that do not fit",
+  joined([
+    HELLO,
+    option(Option.SetMetaContext, contextData("", ["base:allocation"])),
+    option(Option.ListMetaContext, contextData("", [])),
+    STRUCTURED,
+    ...[
+      new Uint8Array(),
+      u32(0),
+      u32(0xffffffff),
+      joined([u32(0), u32(1)]),
+      joined([u32(0), u32(0xffffffff)]),
+      joined([u32(0), u32(1), u32(5), u16(0)]),
+      joined([contextData("", ["base:allocation"]), u16(0)]),
+      contextData("", ["x".repeat(4097)]),
+    ].map((data) => option(Option.SetMetaContext, data)),
+    option(Option.StructuredReply, Uint8Array.of(1)),
+  ]),
+  ({ handshake, replyTypes }) => {
+    const { ErrInvalid, Ack } = OptionReply;
+    const expected = [ErrInvalid, ErrInvalid, Ack, ...Array(9).fill(ErrInvalid)];
+    assertEquals(replyTypes, expected);
+    assertEquals([handshake.state, handshake.blockStatus], ["options", false]);
+  },
+);

@@ -8,7 +8,7 @@ import { ImageAccess } from "../../src/image/image_access.ts";
 import { ImageFile } from "../../src/image/image_file.ts";
 import type { Mapping } from "../../src/image/mapping.ts";
 import { Connection } from "../../src/nbd/connection.ts";
-import { Transmission } from "../../src/nbd/transmission.ts";
+import { type Negotiated, Transmission } from "../../src/nbd/transmission.ts";
 import { Executor } from "../../src/serve/executor.ts";
 import { SharedState } from "../../src/serve/shared_state.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
@@ -122,12 +122,13 @@ export class ServedImage implements Disposable {
     });
   }
 
-  /** Connects one more client. */
-  connect(): Served {
+  /** Connects one more client, with what it has asked for in the handshake. */
+  connect(negotiated?: Negotiated): Served {
     const [ours, theirs] = streamPair();
     this.#close.push(() => ours.close(), () => theirs.close());
     const connection = new Connection(ours.number);
     const transmission = new Transmission(connection, this.executor);
+    if (negotiated !== undefined) transmission.negotiated(negotiated);
     const served = { client: new TestClient(theirs.number), connection, transmission };
     this.#served.push(served);
     return served;

@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { Command, REQUEST, REQUEST_MAGIC, SIMPLE_REPLY } from "../../src/nbd/protocol.ts";
+import {
+  CHUNK,
+  CHUNK_DATA,
+  CHUNK_DONE,
+  ChunkType,
+  Command,
+  REQUEST,
+  REQUEST_MAGIC,
+  SIMPLE_REPLY,
+  STRUCTURED_REPLY_MAGIC,
+} from "../../src/nbd/protocol.ts";
 import { lastErrno, libc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../../src/sys/sockets.ts";
@@ -44,6 +54,10 @@ export interface Reply {
   readonly error: number;
   readonly cookie: bigint;
   readonly data: Uint8Array;
+  /** Of the one chunk of a structured reply; undefined for a simple one. */
+  readonly type?: number;
+  /** Of a data chunk. */
+  readonly offset?: bigint;
 }
 
 /** A client that never waits: it sends and receives what fits. */
@@ -137,20 +151,29 @@ export class TestClient {
   #parse(): void {
     let at = 0;
     while (this.#dataBytes.size > 0 && this.#receivedBytes - at >= SIMPLE_REPLY.size) {
-      const view = new DataView(this.#received.buffer, at, SIMPLE_REPLY.size);
-      const error = view.getUint32(SIMPLE_REPLY.error);
-      const cookie = view.getBigUint64(SIMPLE_REPLY.cookie);
-      const expected = this.#dataBytes.get(cookie);
-      if (expected === undefined) throw new Error(`a reply to ${cookie}, which was not asked`);
-      const end = at + SIMPLE_REPLY.size + (error === 0 ? expected : 0);
-      if (this.#receivedBytes < end) break;
-      const data = this.#received.slice(at + SIMPLE_REPLY.size, end);
-      this.replies.push({ magic: view.getUint32(SIMPLE_REPLY.magic), error, cookie, data });
-      this.#dataBytes.delete(cookie);
-      at = end;
+      const bytes = this.#received.subarray(at, this.#receivedBytes);
+      const isStructured = new DataView(bytes.buffer, at).getUint32(0) === STRUCTURED_REPLY_MAGIC;
+      const parsed = isStructured ? parseChunk(bytes) : this.#parseSimple(bytes);
+      if (parsed === undefined) break;
+      const { reply, size } = parsed;
+      if (!this.#dataBytes.delete(reply.cookie)) {
+        throw new Error(`a reply to ${reply.cookie}, which was not asked`);
+      }
+      this.replies.push(reply);
+      at += size;
     }
     this.#received.copyWithin(0, at, this.#receivedBytes);
     this.#receivedBytes -= at;
+  }
+
+  #parseSimple(bytes: Uint8Array): Parsed | undefined {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const error = view.getUint32(SIMPLE_REPLY.error);
+    const cookie = view.getBigUint64(SIMPLE_REPLY.cookie);
+    const size = SIMPLE_REPLY.size + (error === 0 ? this.#dataBytes.get(cookie) ?? 0 : 0);
+    if (bytes.length < size) return undefined;
+    const data = bytes.slice(SIMPLE_REPLY.size, size);
+    return { reply: { magic: view.getUint32(SIMPLE_REPLY.magic), error, cookie, data }, size };
   }
 
   /** The one reply to a request; forgets it. */
@@ -160,6 +183,31 @@ export class TestClient {
     if (reply === undefined) throw new Error(`no reply to ${cookie}`);
     return reply;
   }
+}
+
+interface Parsed {
+  readonly reply: Reply;
+  readonly size: number;
+}
+
+/** A structured reply of one chunk; undefined if it has not arrived as a whole. */
+function parseChunk(bytes: Uint8Array): Parsed | undefined {
+  if (bytes.length < CHUNK.size) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const size = CHUNK.size + view.getUint32(CHUNK.length);
+  if (bytes.length < size) return undefined;
+  if (view.getUint16(CHUNK.flags) !== CHUNK_DONE) throw new Error("more than one chunk");
+  const type = view.getUint16(CHUNK.type);
+  const isData = type === ChunkType.OffsetData;
+  const reply = {
+    magic: view.getUint32(CHUNK.magic),
+    error: type === ChunkType.Error ? view.getUint32(CHUNK.size) : 0,
+    cookie: view.getBigUint64(CHUNK.cookie),
+    data: bytes.slice(CHUNK.size + (isData ? CHUNK_DATA.size : 0), size),
+    type,
+    ...(isData ? { offset: view.getBigUint64(CHUNK.size) } : {}),
+  };
+  return { reply, size };
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -16,6 +16,7 @@ import { type Header, readHeader } from "./header.ts";
 import { readL1 } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
 import { Places } from "./places.ts";
+import { isPreallocated } from "./preallocation.ts";
 import { headerOfSnapshot } from "./snapshots.ts";
 import { type ClusterMap, StandardClusters } from "./standard_clusters.ts";
 
@@ -42,6 +43,8 @@ export class QcowImage implements Image {
   readonly #clustersPerByte: number;
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
+  /** Not known until somebody asks. */
+  #isPreallocated: boolean | undefined;
 
   /** @throws as {@link chosenHeader} */
   constructor(file: ImageFile, options: OpenOptions) {
@@ -59,6 +62,11 @@ export class QcowImage implements Image {
     this.#clustersPerByte = 1 / header.clusterBytes;
     this.#slicesPerByte = this.#clustersPerByte / this.#slices.entries;
     this.#tablesPerByte = 2 ** header.l2EntryBits / header.clusterBytes ** 2;
+  }
+
+  get fileHoles(): "zeros" | undefined {
+    this.#isPreallocated ??= isPreallocated(this.#file);
+    return this.#isPreallocated ? "zeros" : undefined;
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

@@ -27,6 +27,7 @@ export const raw: FormatDriver = {
 
 class RawImage implements Image {
   readonly readOnly: boolean;
+  readonly fileHoles = "absent";
   readonly filesToSync: readonly ImageFile[];
   readonly #file: ImageFile;
 
