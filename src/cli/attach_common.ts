@@ -106,6 +106,7 @@ export function stateFor(
     readOnly: ready.readOnly,
     offsetBytes: command.offsetBytes,
     sizeLimitBytes: command.sizeLimitBytes,
+    partScan: command.partScan,
   };
 }
 

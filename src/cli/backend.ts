@@ -23,3 +23,12 @@ export function backendOf(format: string, imagePath: string): string {
 export function isOwnBackend(backend: string | undefined): boolean {
   return backend?.startsWith(PREFIX) === true;
 }
+
+/** The format and the image's path (cut if it is very long), if it is one of ours. */
+export function parseBackend(
+  backend: string | undefined,
+): { readonly format: string; readonly image: string } | undefined {
+  if (backend === undefined || !isOwnBackend(backend)) return undefined;
+  const [format = "", ...path] = backend.slice(PREFIX.length).split(":");
+  return { format, image: path.join(":") };
+}

@@ -2,8 +2,9 @@
  * Decides what a command line asks for. The rules for operands and for options that do not fit an
  * action are those of losetup 2.38.1 (sys-utils/losetup.c: `main`), and so are their errors.
  *
- * One difference is deliberate: operands that losetup overlooks (`losetup -D /dev/loop3` detaches all
- * devices, `losetup DEVICE FILE MORE` drops the last word) are refused.
+ * One difference is deliberate: operands that losetup overlooks or takes for something else
+ * (`losetup -D /dev/loop3` detaches all devices, `losetup DEVICE FILE MORE` drops the last word,
+ * `losetup -l DEVICE DEVICE` sets the first one up) are refused.
  *
  * @module
  */
@@ -14,12 +15,14 @@ import {
   onlyFile,
   refuseOperands,
 } from "./attach_command.ts";
+import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
 import type { OptionName } from "./option_table.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import type { FormatNames } from "./values.ts";
 
 export type { AttachCommand } from "./attach_command.ts";
+export type { ListCommand } from "./list_command.ts";
 export type { FormatNames, Transport } from "./values.ts";
 
 export type Command =
@@ -36,18 +39,6 @@ export type Command =
   /** Print what one device is, on one line. */
   | { readonly kind: "status"; readonly device: string };
 
-export interface ListCommand {
-  readonly kind: "list";
-  /** A table with `-l` or without any argument; with `-j` alone, losetup's old lines. */
-  readonly form: "table" | "lines";
-  /** Only this device. */
-  readonly device: string | undefined;
-  /** Only devices of this image (`-j`). */
-  readonly file: string | undefined;
-  /** Only devices that begin at this offset (`-j` with `-o`). */
-  readonly offsetBytes: number | undefined;
-}
-
 /**
  * Understands the arguments behind the program's name. `-f` takes no argument, as in losetup, but in
  * `-f FORMAT [DEVICE] FILE` the word right behind it is a format, if it names one and is not the only
@@ -56,9 +47,9 @@ export interface ListCommand {
  * @throws {UsageError} if they are no use of this program
  */
 export function parseCommand(args: readonly string[], formats: FormatNames): Command {
-  if (args.length === 0) return listTable(undefined);
   const settings = readSettings(args, formats);
   if (settings === "help" || settings === "version") return { kind: settings };
+  if (isBareListing(args, settings)) return listCommand(settings);
   const command = chooseCommand(settings, formats);
   if (command.kind !== "attach") refuseSetupOptions(command, settings);
   return command;
@@ -78,11 +69,19 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
   if (seen.has("find")) {
     return operands.length === 0 ? { kind: "find" } : findCommand(settings, formats);
   }
-  if (seen.has("detach-all") || seen.has("associated")) {
+  if (seen.has("detach-all")) {
     refuseOperands(operands);
-    return seen.has("detach-all") ? { kind: "detachAll" } : listAssociated(settings);
+    return { kind: "detachAll" };
   }
-  if (seen.has("list")) return listOperands(operands);
+  if (seen.has("all") || seen.has("associated")) {
+    refuseOperands(operands);
+    return listCommand(settings);
+  }
+  if (wantsTable(settings)) {
+    const [device, ...excess] = operands;
+    refuseOperands(excess);
+    return listCommand(settings, device);
+  }
   if (seen.has("socket")) return attachCommand(settings, { file: onlyFile(operands) });
   return deviceCommand(settings, operands);
 }
@@ -93,25 +92,6 @@ function deviceCommand(settings: Settings, operands: readonly string[]): Command
   if (device === undefined) throw new UsageError("no loop device specified");
   if (files.length === 0 && !settings.seen.has("sector-size")) return { kind: "status", device };
   return attachCommand(settings, { device, file: onlyFile(files) });
-}
-
-function listTable(device: string | undefined): ListCommand {
-  return { kind: "list", form: "table", device, file: undefined, offsetBytes: undefined };
-}
-
-function listOperands([device, ...excess]: readonly string[]): ListCommand {
-  refuseOperands(excess);
-  return listTable(device);
-}
-
-function listAssociated({ seen, associatedFile, offsetBytes }: Settings): ListCommand {
-  return {
-    kind: "list",
-    form: seen.has("list") ? "table" : "lines",
-    device: undefined,
-    file: associatedFile,
-    offsetBytes: seen.has("offset") ? offsetBytes : undefined,
-  };
 }
 
 const LOSETUP_SETUP_OPTIONS = ["sizelimit", "partscan", "read-only", "show"] as const;

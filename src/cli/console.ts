@@ -4,6 +4,8 @@
  * @module
  */
 
+import { encodeText } from "../sys/text.ts";
+
 const PROGRAM = "tslosetup";
 
 /** Prints to standard output; a reader that has gone away is no error. */
@@ -33,7 +35,7 @@ function hexEscape(character: string): string {
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encodeText(text);
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   } catch (error) {

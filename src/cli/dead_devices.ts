@@ -35,7 +35,8 @@ function isOwnNbd(index: number): boolean {
   return device?.connected === true && isOwnBackend(device.backend);
 }
 
-function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
+/** Whether the loop device of a state over FUSE still carries its image, and is not another's. */
+export function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
   const name = baseName(device);
   // sysfs ends the path with a new line, and is read without white space at its end.
   if (loopBackingPath(name) !== image.trim()) return false;

@@ -1,6 +1,7 @@
 /**
  * Which options exclude each other, and the check, as util-linux does it (include/optutils.h:
- * `err_exclusive_options`; the rows of losetup 2.38.1).
+ * `err_exclusive_options`; the rows of losetup 2.38.1, and that of --output, which is without effect
+ * there and has it in 2.42).
  *
  * @module
  */
@@ -9,8 +10,10 @@ import { UsageError } from "./usage_error.ts";
 
 /** In each row every option excludes every other; the error names the row in its order. */
 export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
-  ["detach-all", "set-capacity", "detach", "find", "associated"],
+  ["detach-all", "all", "set-capacity", "detach", "find", "associated"],
   ["detach-all", "set-capacity", "detach", "find", "list"],
+  ["detach-all", "output", "set-capacity", "detach", "find"],
+  ["json", "raw"],
   ["no-backing", "backing-fmt"],
   // A socket is not a block device: there is none to find, to scan, or to give a sector size.
   ["socket", "find"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LIST_COLUMNS, type ListColumn } from "./columns.ts";
+import { LIST_COLUMNS, type ListColumn } from "./listing/columns.ts";
 import { type OptionRow, OPTIONS } from "./option_table.ts";
 import { AUTO_FORMAT } from "./values.ts";
 

@@ -3,110 +3,106 @@
  *
  * @module
  */
-import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
-import { ENXIO, SystemError } from "../sys/errno.ts";
-import { fileStatus, fileStatusIfAny } from "../sys/files.ts";
-import { type ColumnName, LIST_COLUMNS } from "./columns.ts";
+import { ENOENT, errorText, SystemError } from "../sys/errno.ts";
+import { fileStatusIfAny, realPath } from "../sys/files.ts";
+import { isUtf8Locale, terminalColumns } from "../sys/terminal.ts";
 import type { ListCommand } from "./command.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
-import { complain, print } from "./console.ts";
-import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
-import { isOn, resolveDevice } from "./device_names.ts";
-import { formatTable } from "./table.ts";
+import { CommandError } from "./command_error.ts";
+import { print } from "./console.ts";
+import { chooseColumns } from "./listing/column_list.ts";
+import {
+  chosenColumns,
+  type ColumnChoice,
+  type KnownColumn,
+  OWN_COLUMNS,
+} from "./listing/columns.ts";
+import type { WantedFile } from "./listing/device.ts";
+import { allDevices, type AnyDevice, deviceNamed } from "./listing/devices.ts";
+import { formatJson } from "./listing/json.ts";
+import { currentStates } from "./listing/own_states.ts";
+import { formatRaw } from "./listing/raw.ts";
+import type { CharacterSet } from "./listing/safe_text.ts";
+import { formatTable } from "./listing/table.ts";
 
-/** Prints this user's devices, or those of an image, as a table or as losetup's old lines. */
+/** Prints all devices, those of an image, or one, in the form that is asked for. */
 export function list(command: ListCommand, runtimeDirectory: string | undefined): number {
-  const states = currentStates(runtimeDirectory).filter(isWanted(command));
-  if (command.form === "lines") print(states.map(oldLine).join(""));
-  else print(formatTable(LIST_COLUMNS, states.map(tableRow)));
+  const states = currentStates(runtimeDirectory);
+  const device = command.device === undefined ? undefined : deviceNamed(command.device, states);
+  const choice = chooseColumns(command.columns);
+  const devices = device === undefined ? allDevices(states).filter(isWanted(command)) : [device];
+  print(format(devices, choice, command));
   return 0;
 }
 
 /** Prints one device as losetup does. */
 export function status(name: string, runtimeDirectory: string | undefined): number {
-  const device = resolveDevice(name);
-  const state = currentStates(runtimeDirectory).find((candidate) => isOn(candidate, device));
-  if (state === undefined) {
-    throw new CommandError(`${device.path}: ${reasonOf(new SystemError("open", ENXIO))}`);
+  const device = deviceNamed(name, currentStates(runtimeDirectory));
+  const line = device.oldLine();
+  // What losetup says of a loop device that is not attached.
+  if (line === undefined) {
+    throw new CommandError(`${device.cell("NAME")}: ${errorText(ENOENT)}`);
   }
-  print(oldLine(state));
+  print(line);
   return 0;
 }
 
-/**
- * All states of what is still there. What a killed daemon has left behind is listed with a warning,
- * once in the case of a socket, which is cleared away; other stale states are removed.
- */
-function currentStates(runtimeDirectory: string | undefined): AttachState[] {
-  const store = new StateStore(stateDirectory(runtimeDirectory));
-  return store.all().filter((state) => {
-    if (!isStale(state)) return true;
-    if (state.transport !== "socket" && isLeftOver(state)) {
-      complain(
-        `${state.device}: warning: its daemon (pid ${state.pid}) is gone and all access fails; ` +
-          `detach it with: tslosetup -d ${state.device}`,
-      );
-      return true;
-    }
-    if (isLeftOver(state)) {
-      complain(`${state.device}: warning: its daemon (pid ${state.pid}) was killed; removed`);
-    }
-    clearLeftOver(state, store);
-    return false;
-  });
+function isWanted({ file, offsetBytes }: ListCommand): (device: AnyDevice) => boolean {
+  if (file === undefined) return () => true;
+  const wanted = wantedFile(file);
+  return (device) =>
+    device.isOf(wanted) &&
+    (offsetBytes === undefined || Number(device.cell("OFFSET")) === offsetBytes);
 }
 
-function isWanted(command: ListCommand): (state: AttachState) => boolean {
-  const device = command.device === undefined ? undefined : resolveDevice(command.device);
-  const file = command.file === undefined ? undefined : imageFilter(command.file);
-  return (state) =>
-    (device === undefined || isOn(state, device)) &&
-    (file === undefined || file(state)) &&
-    (command.offsetBytes === undefined || command.offsetBytes === state.offsetBytes);
+function wantedFile(path: string): WantedFile {
+  return { status: fileStatusIfAny(path), names: [path, canonical(path)] };
 }
 
-/** Compares files by device and inode: an image may be known by another name. */
-function imageFilter(file: string): (state: AttachState) => boolean {
+function canonical(path: string): string {
   try {
-    const { deviceMajor, deviceMinor, inode } = fileStatus(file);
-    return ({ imageDevice: [major, minor], imageInode }) =>
-      major === deviceMajor && minor === deviceMinor && imageInode === inode;
+    return realPath(path);
   } catch (error) {
-    if (error instanceof SystemError) return ({ image }) => image === file;
+    if (error instanceof SystemError) return path;
     throw error;
   }
 }
 
-function tableRow(state: AttachState): string[] {
-  const cells: Readonly<Record<ColumnName, string>> = {
-    "NAME": state.device,
-    "RO": state.readOnly ? "1" : "0",
-    "BACK-FILE": backFile(state),
-    "FILE-FORMAT": state.format,
-    "SIZE": String(state.sizeBytes),
-    "OFFSET": String(state.offsetBytes),
-    "SIZELIMIT": String(state.sizeLimitBytes),
-    "PID": isStale(state) ? "-" : String(state.pid),
-  };
-  return LIST_COLUMNS.map(({ heading }) => cells[heading]);
+function format(
+  devices: readonly AnyDevice[],
+  choice: ColumnChoice,
+  { form, headings }: ListCommand,
+): string {
+  if (form === "lines") return devices.map((device) => device.oldLine() ?? "").join("");
+  const havePlainLoopsOnly = devices.every(({ isPlainLoop }) => isPlainLoop);
+  const columns = chosenColumns(choice, { havePlainLoopsOnly });
+  if (form === "json") return formatJson(columns, devices.map((device) => values(device, columns)));
+  const rows = devices.map((device) => shownCells(device, columns));
+  if (form === "raw") return formatRaw(columns, rows, { headings });
+  return formatTable(columns, rows, {
+    headings,
+    terminalColumns: terminalColumns(),
+    characterSet: characterSetFor(rows),
+  });
 }
 
-/** The image's path, marked as losetup marks a file that was deleted. */
-function backFile({ image }: AttachState): string {
-  return fileStatusIfAny(image) === undefined ? `${image} (deleted)` : image;
+function values(device: AnyDevice, columns: readonly KnownColumn[]): (string | undefined)[] {
+  return columns.map(({ heading }) => device.cell(heading));
 }
 
-/** `/dev/nbd0: [64512]:1234 (/img), offset 512, sizelimit 1024, file-format QCOW`. */
-function oldLine(state: AttachState): string {
-  const [major, minor] = state.imageDevice;
-  const offset = state.offsetBytes > 0 ? `, offset ${state.offsetBytes}` : "";
-  const limit = state.sizeLimitBytes > 0 ? `, sizelimit ${state.sizeLimitBytes}` : "";
-  const device = String(deviceNumber(major, minor)).padStart(4, "0");
-  return `${state.device}: [${device}]:${state.imageInode} (${state.image})${offset}${limit}, ` +
-    `file-format ${state.format}\n`;
+/**
+ * What is missing is a dash, so that columns can be told apart by counting words; but losetup shows
+ * nothing where one of its columns has no value for one of its devices.
+ */
+function shownCells(device: AnyDevice, columns: readonly KnownColumn[]): string[] {
+  return columns.map(({ heading }) => {
+    const isLosetups = device.isPlainLoop && !OWN_COLUMNS.has(heading);
+    return device.cell(heading) ?? (isLosetups ? "" : "-");
+  });
 }
 
-/** `dev_t` as one number (sys/sysmacros.h, makedev), for majors and minors that fit 32 bits. */
-function deviceNumber(major: number, minor: number): number {
-  return ((minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12)) >>> 0;
+/** The locale is not looked at before there is something it has a say in. */
+function characterSetFor(rows: readonly (readonly string[])[]): CharacterSet {
+  // deno-lint-ignore no-control-regex
+  const isAscii = rows.every((cells) => cells.every((cell) => /^[\x00-\x7f]*$/.test(cell)));
+  return isAscii || isUtf8Locale() ? "utf-8" : "ascii";
 }

@@ -21,6 +21,14 @@ export interface OptionRow extends OptionSpec {
 
 export const OPTIONS = [
   {
+    long: ["all"],
+    short: "a",
+    argument: "none",
+    label: "",
+    group: "action",
+    help: "list all used devices",
+  },
+  {
     long: ["set-capacity"],
     short: "c",
     argument: "optional",
@@ -190,12 +198,52 @@ export const OPTIONS = [
     help: "say how the device is made",
   },
   {
+    long: ["json"],
+    short: "J",
+    argument: "none",
+    label: "",
+    group: "output",
+    help: "use JSON --list output format",
+  },
+  {
     long: ["list"],
     short: "l",
     argument: "none",
     label: "",
     group: "output",
     help: "list info about all or specified (default)",
+  },
+  {
+    long: ["noheadings"],
+    short: "n",
+    argument: "none",
+    label: "",
+    group: "output",
+    help: "don't print headings for --list output",
+  },
+  {
+    long: ["output"],
+    short: "O",
+    argument: "required",
+    label: " <cols>",
+    group: "output",
+    help: "specify columns to output for --list",
+  },
+  {
+    long: ["output-all"],
+    short: "",
+    argument: "none",
+    label: "",
+    group: "output",
+    help: "output all columns",
+  },
+  {
+    long: ["raw"],
+    short: "",
+    argument: "none",
+    label: "",
+    group: "output",
+    help: "use raw --list output format",
   },
   {
     long: ["help"],

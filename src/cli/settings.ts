@@ -37,6 +37,8 @@ export interface Settings {
   readonly socketPath: string | undefined;
   /** The file of `-j`. */
   readonly associatedFile: string | undefined;
+  /** The columns of `-O`, not looked at yet. */
+  readonly columnList: string | undefined;
   /** Devices attached to a `-d` or `-c`. */
   readonly actionDevices: readonly string[];
   /** How the last `-d` or `-c` without a device of its own was spelled. */
@@ -88,6 +90,7 @@ function emptyDraft(): Draft {
     transport: undefined,
     socketPath: undefined,
     associatedFile: undefined,
+    columnList: undefined,
     actionDevices: [],
     bareAction: undefined,
   };
@@ -130,6 +133,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "associated":
       draft.associatedFile = value;
+      break;
+    case "output":
+      draft.columnList = value;
       break;
     case "file-fmt-type":
       draft.format = agreeing(name, draft.format, parseFormat(value, formats));

@@ -36,6 +36,8 @@ export interface AttachState extends ProcessIdentity {
   readonly sizeBytes: number;
   readonly offsetBytes: number;
   readonly sizeLimitBytes: number;
+  /** Whether its partitions were asked for. */
+  readonly partScan?: boolean;
   /**
    * /sys/block/DEVICE/diskseq of a loop device: another number means another attachment. Kernels
    * before 5.15 have none.

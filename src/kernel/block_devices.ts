@@ -13,6 +13,7 @@ import {
   openFile,
   readTextIfAny,
   realPath,
+  unsortedDirectory,
 } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
@@ -74,6 +75,11 @@ export function nodePath(name: string): string {
 /** Names of all whole disks that begin so, for example all nbd devices. */
 export function diskNames(prefix: string): string[] {
   return listDirectory(SYS_BLOCK).filter((name) => name.startsWith(prefix));
+}
+
+/** The same in the order in which the kernel lists them, which is no order of names. */
+export function unsortedDiskNames(prefix: string): string[] {
+  return unsortedDirectory(SYS_BLOCK).filter((name) => name.startsWith(prefix));
 }
 
 /** Whether the kernel has a whole disk of that name. */
@@ -183,7 +189,7 @@ function makeNode(path: string, { kind, number }: Node): void {
  */
 export function encodeDevice({ major, minor }: DeviceNumber): number {
   if (minor >= 2 ** 20) throw new RangeError(`no device number: ${major}:${minor}`);
-  return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
 /** The reverse of {@link encodeDevice}. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { IoBuffer, textOf } from "../sys/memory.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { decodeText } from "../sys/text.ts";
 import { decodeDevice, type DeviceNumber } from "./block_devices.ts";
 
 const NAME_BYTES = 64; // LO_NAME_SIZE
@@ -47,7 +48,7 @@ export interface LoopStatus {
   readonly fileName: string;
   /** Device of the file system the backing file lies on, and the file's inode there. */
   readonly backingDevice: DeviceNumber;
-  readonly backingInode: number;
+  readonly backingInode: bigint;
   /** The device the backing file is, 0:0 if it is a regular file. */
   readonly backingSpecial: DeviceNumber;
 }
@@ -90,11 +91,16 @@ export function decodeLoopStatus(view: DataView<ArrayBuffer>): LoopStatus {
     autoClear: (flags & LO_FLAGS.autoClear) !== 0,
     partScan: (flags & LO_FLAGS.partScan) !== 0,
     directIo: (flags & LO_FLAGS.directIo) !== 0,
-    fileName: textOf(new Uint8Array(view.buffer, LOOP_INFO.fileName, NAME_BYTES)),
+    fileName: nameOf(new Uint8Array(view.buffer, LOOP_INFO.fileName, NAME_BYTES)),
     backingDevice: decodeDevice(u64(LOOP_INFO.device)),
-    backingInode: u64(LOOP_INFO.inode),
+    backingInode: view.getBigUint64(LOOP_INFO.inode, true),
     backingSpecial: decodeDevice(u64(LOOP_INFO.rdevice)),
   };
+}
+
+function nameOf(field: Uint8Array): string {
+  const end = field.indexOf(0);
+  return decodeText(end < 0 ? field : field.subarray(0, end));
 }
 
 /** Takes the "detach with the last close" flag out of a struct loop_info64. */

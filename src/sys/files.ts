@@ -7,6 +7,7 @@
 import { checked, EEXIST, EINTR, ENOENT, SystemError } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
 import { addressOf, cString, IoBuffer, textOf } from "./memory.ts";
+import { decodeText } from "./text.ts";
 
 // asm-generic/fcntl.h
 export const O_RDONLY = 0;
@@ -200,6 +201,10 @@ export function readTextFile(path: string): string {
 
 /** Everything that can be read from `fd`, as text. */
 export function readText(fd: number, path?: string): string {
+  return new TextDecoder().decode(readAll(fd, path));
+}
+
+function readAll(fd: number, path?: string): Uint8Array {
   const chunks: Uint8Array[] = [];
   const buffer = new IoBuffer(64 * 1024);
   for (;;) {
@@ -208,7 +213,7 @@ export function readText(fd: number, path?: string): string {
     if (checked(count, "read", path) === 0) break;
     chunks.push(buffer.bytes.slice(0, count));
   }
-  return new TextDecoder().decode(joined(chunks));
+  return joined(chunks);
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
@@ -225,6 +230,21 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
 export function readTextIfAny(path: string): string | undefined {
   try {
     return readTextFile(path).trim();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What a sysfs attribute says, without the newline at its end; undefined where it cannot be read.
+ * Bytes that are no text are kept, see `decodeText()`.
+ */
+export function readAttributeIfAny(path: string): string | undefined {
+  try {
+    using file = openFile(path, O_RDONLY);
+    const text = decodeText(readAll(file.number, path));
+    return text.endsWith("\n") ? text.slice(0, -1) : text;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
     throw error;
@@ -268,6 +288,11 @@ export function replaceFile(path: string, text: string): void {
 
 /** Names in a folder, without `.` and `..`, sorted; none where the folder cannot be read. */
 export function listDirectory(path: string): string[] {
+  return unsortedDirectory(path).sort();
+}
+
+/** As {@link listDirectory}, in the order the file system has. */
+export function unsortedDirectory(path: string): string[] {
   const directory = Number(libc().opendir(cString(path)));
   if (directory === 0) return [];
   const names: string[] = [];
@@ -278,7 +303,7 @@ export function listDirectory(path: string): string[] {
     if (name !== "." && name !== "..") names.push(name);
   }
   libc().closedir(directory);
-  return names.sort();
+  return names;
 }
 
 // struct dirent64, bits/dirent.h: d_ino 8, d_off 8, d_reclen 2, d_type 1, d_name

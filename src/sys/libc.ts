@@ -159,6 +159,13 @@ const SYMBOLS = {
   geteuid: { parameters: [], result: "u32" },
   umask: { parameters: ["u32" /* mode_t */], result: "u32" },
   usleep: { parameters: ["u32" /* microseconds */], result: "i32" },
+  getenv: { parameters: ["buffer" /* const char *name */], result: "pointer" },
+  newlocale: {
+    parameters: ["i32", /* int mask */ "buffer", /* const char *locale */ "usize" /* base */],
+    result: "usize",
+  },
+  nl_langinfo_l: { parameters: ["i32", /* nl_item */ "usize" /* locale_t */], result: "pointer" },
+  freelocale: { parameters: ["usize" /* locale_t */], result: "void" },
   prctl: {
     parameters: ["i32", /* option */ "usize", "usize", "usize", "usize"],
     result: "i32",

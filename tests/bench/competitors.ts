@@ -55,7 +55,7 @@ function tslosetup(binary: string): Competitor {
         await run(binary, "-d", socket);
       };
       try {
-        const pid = pidInListing(await must(binary, "-l"), socket);
+        const pid = pidInListing(await must(binary, "-O", "NAME,PID"), socket);
         return { uri: uriOf(socket), pid, readyAt, stop };
       } catch (error) {
         await stop();
@@ -65,7 +65,7 @@ function tslosetup(binary: string): Competitor {
   };
 }
 
-/** The daemon's process, from the line of `tslosetup -l` about `socket`: PID is the last column. */
+/** The daemon's process, from the line of a listing about `socket`: PID is the last column. */
 export function pidInListing(listing: string, socket: string): number {
   const line = listing.split("\n").find((line) => line.startsWith(`${socket} `));
   const pid = Number(line?.trimEnd().split(/\s+/).at(-1) ?? NaN);

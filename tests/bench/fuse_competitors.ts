@@ -47,7 +47,8 @@ function tslosetup(binary: string): Competitor {
         await run(binary, "-d", device);
       };
       try {
-        return { uri: device, pid: pidInListing(await must(binary, "-l"), device), readyAt, stop };
+        const pid = pidInListing(await must(binary, "-O", "NAME,PID"), device);
+        return { uri: device, pid, readyAt, stop };
       } catch (error) {
         await stop();
         throw error;

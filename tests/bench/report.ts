@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Column, formatTable } from "../../src/cli/table.ts";
+import { type Column, formatTable } from "../../src/cli/listing/table.ts";
 import type { Sample } from "./rounds.ts";
 import { median, type Ratio, ratioPerRound } from "./stats.ts";
 

@@ -43,13 +43,15 @@ Deno.test("tslosetup --list shows what is attached", async () => {
   const options = ["-o", "512", "--sizelimit", "4096"];
   await using exported = await ExportedImage.attach({ folder, image, options });
   const lines = (await exported.program.must("-l")).split("\n");
-  const [heading = "", ...rows] = lines.map((line) => line.trim().split(/\s+/));
-  const names = ["NAME", "RO", "BACK-FILE", "FILE-FORMAT", "SIZE", "OFFSET", "SIZELIMIT", "PID"];
-  assertEquals(heading, names);
-  const row = rows.find(([name]) => name === exported.socket);
+  const [heading, ...rows] = lines.map((line) => line.trim().split(/\s+/));
+  assertEquals(
+    heading?.join(" "),
+    "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT",
+  );
+  const row = rows.find(([name]) => name === exported.socket)?.join(" ");
   assertEquals(
     row,
-    [exported.socket, "0", image, "RAW", "4096", "512", "4096", String(exported.pid)],
+    `${exported.socket} 4096 512 0 0 ${image} RAW 0 - 4096 ${exported.pid} socket`,
   );
   const filtered = await exported.program.must("-j", image);
   assertStringIncludes(filtered, exported.socket);

@@ -46,8 +46,8 @@ for number in {0..9}; do
   cmp "$(</run/many$number.out)" /run/many$number.img || wrong+="$number: $(</run/many$number.out) "
 done
 same "10 at once, every device has its own image" "" "$wrong"
-run tslosetup -l
+run tslosetup -n -O NAME,BACK-FILE
 same "10 at once, in the list" "$(for n in {0..9}; do echo "$(</run/many$n.out) /run/many$n.img"; done | sort)" \
-  "$(awk 'NR > 1 { print $1, $3 }' <<<"$out" | sort)"
+  "$(awk '{ print $1, $2 }' <<<"$out" | sort)"
 detached "10 at once, -D" -D
 rm /run/many*

@@ -23,8 +23,8 @@ fails_within() {
 }
 
 list_is() {
-  run tslosetup -l
-  same "$1" "$2" "$(echo $(awk 'NR > 1 { print $1, $NF }' <<<"$out"))"
+  run tslosetup -n -O NAME,PID
+  same "$1" "$2" "$(echo $out)"
 }
 
 attach "killed when idle" -r /dev/nbd0 $image

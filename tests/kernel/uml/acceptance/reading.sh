@@ -12,9 +12,10 @@ same "losetup -l, what it shows" "/dev/loop0 0 0 0 1 /dev/nbd0 1 512" \
   "$(echo $(losetup -nl -O NAME,OFFSET,SIZELIMIT,AUTOCLEAR,RO,BACK-FILE,DIO,LOG-SEC))"
 run tslosetup -l
 same "tslosetup -l, columns" \
-  "NAME RO BACK-FILE FILE-FORMAT SIZE OFFSET SIZELIMIT PID" "$(echo $(head -n 1 <<<"$out"))"
+  "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT" \
+  "$(echo $(head -n 1 <<<"$out"))"
 same "tslosetup -l, truth" \
-  "/dev/loop0 1 $images/plain.qcow2 QCOW $ext4_bytes 0 0 $(daemon_of 0)" \
+  "/dev/loop0 0 0 0 1 $images/plain.qcow2 QCOW 0 512 $ext4_bytes $(daemon_of 0) nbd" \
   "$(echo $(tail -n +2 <<<"$out"))"
 same "the daemon of -l runs" "@tslosetup --internal-daemon" "$(echo $(tr '\0' ' ' </proc/$(daemon_of 0)/cmdline))"
 same "state folder, its mode" "700 root" "$(stat -c '%a %U' $states)"
@@ -58,8 +59,7 @@ for device in /dev/nbd0 /dev/loop0; do
   same "$window, size of $device" 2097152 "$(size_of $device)"
   check "$window, content of $device" cmp $device /run/window
 done
-run tslosetup -l
-same "$window, in the list" "1048576 2097152 1048576 2097152" \
-  "$(echo $(awk 'NR > 1 { print $6, $7 }' <<<"$out"))"
+run tslosetup -n -O OFFSET,SIZELIMIT
+same "$window, in the list" "1048576 2097152 1048576 2097152" "$(echo $out)"
 detached "-D of a window" -D
 rm /run/window

@@ -1,8 +1,8 @@
-// @ts-types="../support/std_assert.d.ts"
+// @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { displayWidth } from "../../src/cli/display_width.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { displayWidth } from "../../../src/cli/listing/display_width.ts";
+import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
 
 Deno.test("displayWidth() counts narrow, wide and combining characters", () => {
   assertEquals(displayWidth(""), 0);

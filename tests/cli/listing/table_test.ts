@@ -1,7 +1,7 @@
-// @ts-types="../support/std_assert.d.ts"
+// @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { type Column, escapeCell, formatTable } from "../../src/cli/table.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { type Column, formatTable } from "../../../src/cli/listing/table.ts";
+import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
 
 const NAME: Column = { heading: "NAME", align: "left" };
 const SIZE: Column = { heading: "SIZELIMIT", align: "right" };
@@ -33,19 +33,6 @@ Deno.test("formatTable() counts what a terminal shows", () => {
 
 Deno.test("formatTable() keeps one row on one line", () => {
   assertEquals(formatTable([NAME, SIZE], [["a\nb", "1"]]), "NAME   SIZELIMIT\na\\x0ab         1\n");
-});
-
-Deno.test("escapeCell() escapes control characters byte by byte", () => {
-  assertEquals(escapeCell("a\nb\t\x7f\x1b[0m"), "a\\x0ab\\x09\\x7f\\x1b[0m");
-  assertEquals(escapeCell("\u0085\u2028"), "\\xc2\\x85\\xe2\\x80\\xa8");
-});
-
-Deno.test("escapeCell() escapes a backslash that would read as an escape", () => {
-  assertEquals(escapeCell("c\\x41\\y\\"), "c\\x5cx41\\y\\");
-});
-
-Deno.test("escapeCell() leaves printable text alone", () => {
-  assertEquals(escapeCell("ä 日本 é.img"), "ä 日本 é.img");
 });
 
 oracleTest("formatTable() prints what libsmartcols does", ["column"], async () => {

@@ -1,6 +1,6 @@
-// @ts-types="../support/std_assert.d.ts"
+// @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { LIST_COLUMNS } from "../../src/cli/columns.ts";
+import { LIST_COLUMNS } from "../../../src/cli/listing/columns.ts";
 
 Deno.test("LIST_COLUMNS has FILE-FORMAT right behind BACK-FILE", () => {
   const headings = LIST_COLUMNS.map(({ heading }): string => heading);

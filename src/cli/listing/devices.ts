@@ -1,0 +1,113 @@
+/**
+ * Which devices there are to list.
+ *
+ * @module
+ */
+import type { AttachState } from "../../daemon/state.ts";
+import { blockDeviceName, nodePath, unsortedDiskNames } from "../../kernel/block_devices.ts";
+import { loopNumber } from "../../kernel/loop.ts";
+import { nbdIndex, nbdName } from "../../kernel/nbd_devices.ts";
+import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
+import { parseBackend } from "../backend.ts";
+import { CommandError } from "../command_error.ts";
+import { isSameLoop } from "../dead_devices.ts";
+import { isOn, resolveDevice } from "../device_names.ts";
+import { Disk } from "./disk.ts";
+import { ForeignNbd } from "./foreign_nbd.ts";
+import { LoopDevice } from "./loop_device.ts";
+import { OwnDevice, type OwnImage } from "./own_device.ts";
+
+/** Any kind of device. */
+export type AnyDevice = LoopDevice | OwnDevice | ForeignNbd;
+
+/**
+ * All that is attached: loop devices in the kernel's order, as losetup lists them, then nbd devices by
+ * number, then sockets. Where a loop device carries an image over nbd, the nbd device is left out.
+ */
+export function allDevices(states: readonly AttachState[]): AnyDevice[] {
+  const loops = unsortedDiskNames("loop")
+    .filter((name) => loopNumber(name) !== undefined)
+    .map((name) => new Disk(name))
+    .filter((disk) => disk.attribute("loop/backing_file") !== undefined)
+    .map((disk) => loopDevice(disk, states));
+  const below = new Set(loops.map((loop) => loop.isPlainLoop ? undefined : nbdBelow(loop.disk)));
+  const nbds = unsortedDiskNames("nbd")
+    .map(nbdIndex)
+    .filter((index) => index !== undefined)
+    .sort((a, b) => a - b)
+    .map((index) => new Disk(nbdName(index)))
+    .filter((disk) => isConnected(disk) && !below.has(disk.name))
+    .map((disk) => nbdDevice(disk, states));
+  const sockets = states.filter(({ transport }) => transport === "socket")
+    .map((state) => new OwnDevice(ownImage(state), undefined));
+  return [...loops, ...nbds, ...sockets];
+}
+
+/**
+ * The device of that name; a loop device need not be attached.
+ *
+ * @throws {CommandError} if there is no such device, or nothing on it
+ */
+export function deviceNamed(name: string, states: readonly AttachState[]): AnyDevice {
+  const device = resolveDevice(name);
+  const diskName = blockDeviceName(name.includes("/") ? name : nodePath(name));
+  const isLoop = diskName !== undefined && loopNumber(diskName) !== undefined;
+  const disk = diskName && new Disk(diskName, name.startsWith("/") ? name : nodePath(name));
+  if (disk && isLoop) return loopDevice(disk, states);
+  const state = states.find((candidate) => isOn(candidate, device));
+  if (state?.transport === "socket") return new OwnDevice(ownImage(state), undefined);
+  if (!disk || nbdIndex(disk.name) === undefined) {
+    throw new CommandError(`${name}: failed to use device: ${errorText(ENODEV)}`);
+  }
+  if (!isConnected(disk)) throw new CommandError(`${disk.path}: ${errorText(ENXIO)}`);
+  return nbdDevice(disk, states);
+}
+
+function isConnected(nbd: Disk): boolean {
+  return nbd.attribute("pid") !== undefined;
+}
+
+function loopDevice(disk: Disk, states: readonly AttachState[]): LoopDevice | OwnDevice {
+  const state = states.find((candidate) => isOnLoop(candidate, disk));
+  const own = state === undefined ? imageBelow(disk) : ownImage(state);
+  return own === undefined ? new LoopDevice(disk) : new OwnDevice(own, disk);
+}
+
+function isOnLoop(state: AttachState, disk: Disk): boolean {
+  if (state.device !== nodePath(disk.name)) return false;
+  if (state.transport === "fuse") return isSameLoop(state);
+  return state.nbdIndex !== undefined && nbdBelow(disk) === nbdName(state.nbdIndex);
+}
+
+/** The image of another user's loop device over nbd. */
+function imageBelow(disk: Disk): OwnImage | undefined {
+  const nbd = nbdBelow(disk);
+  return nbd === undefined ? undefined : imageOfBackend(new Disk(nbd));
+}
+
+/** Kernel name of the nbd device that a loop device has as its backing file. */
+function nbdBelow(disk: Disk | undefined): string | undefined {
+  const index = nbdIndex(disk?.attribute("loop/backing_file") ?? "");
+  return index === undefined ? undefined : nbdName(index);
+}
+
+/** Whose it is, its backend says; kernels before 5.14 do not record that. */
+function nbdDevice(disk: Disk, states: readonly AttachState[]): OwnDevice | ForeignNbd {
+  const index = nbdIndex(disk.name);
+  const told = imageOfBackend(disk);
+  const state = told !== undefined || disk.attribute("backend") === undefined
+    ? states.find((candidate) => candidate.nbdIndex === index)
+    : undefined;
+  const own = state === undefined ? told : ownImage(state);
+  return own === undefined ? new ForeignNbd(disk) : new OwnDevice(own, disk);
+}
+
+function imageOfBackend(nbd: Disk): OwnImage | undefined {
+  const backend = parseBackend(nbd.attribute("backend"));
+  return backend && { ...backend, transport: "nbd", state: undefined };
+}
+
+function ownImage(state: AttachState): OwnImage {
+  const { image, format, transport } = state;
+  return { image, format, transport, state };
+}

@@ -1,0 +1,129 @@
+/**
+ * Devices and sockets of this program. What is shown of them is the image, not what carries it: the
+ * offset and the size limit are those asked for, within the virtual disk.
+ *
+ * @module
+ */
+import { type AttachState, isStale } from "../../daemon/state.ts";
+import { type DeviceNumber, encodeDevice } from "../../kernel/block_devices.ts";
+import { fileStatusIfAny } from "../../sys/files.ts";
+import type { ColumnName } from "./columns.ts";
+import { type CellTable, type ListedDevice, paddedNumbers, type WantedFile } from "./device.ts";
+import { type Disk, DISK_CELLS } from "./disk.ts";
+import { LoopDevice } from "./loop_device.ts";
+import { formatOldLine } from "./old_line.ts";
+
+/** What is known of an image on a device. */
+export interface OwnImage {
+  readonly image: string;
+  readonly format: string;
+  readonly transport: AttachState["transport"];
+  /** Undefined for another user's: those can only see what the kernel says. */
+  readonly state: AttachState | undefined;
+}
+
+export class OwnDevice implements ListedDevice {
+  readonly isPlainLoop = false;
+  readonly own: OwnImage;
+  /** Undefined for a socket. */
+  readonly disk: Disk | undefined;
+
+  constructor(own: OwnImage, disk: Disk | undefined) {
+    this.own = own;
+    this.disk = disk;
+  }
+
+  cell(column: ColumnName): string | undefined {
+    return CELLS[column](this);
+  }
+
+  /** Device number of the file system the image lies on. */
+  get imageDevice(): DeviceNumber | undefined {
+    const [major, minor] = this.own.state?.imageDevice ?? [];
+    return major === undefined || minor === undefined ? undefined : { major, minor };
+  }
+
+  /** Marked as the kernel marks what was deleted. */
+  get backingFile(): string {
+    const { image, state } = this.own;
+    return state === undefined || isAt(image, state) ? image : `${image} (deleted)`;
+  }
+
+  isOf({ status, names }: WantedFile): boolean {
+    const { image, state } = this.own;
+    return status === undefined || state === undefined
+      ? names.includes(image)
+      : isSameFile(status, state);
+  }
+
+  /** As xlosetup has it. */
+  oldLine(): string {
+    const { imageDevice } = this;
+    const inode = this.cell("BACK-INO");
+    return formatOldLine({
+      name: this.cell("NAME") ?? "",
+      backingFile: this.backingFile,
+      ...(imageDevice === undefined || inode === undefined
+        ? {}
+        : { backingDevice: encodeDevice(imageDevice), backingInode: inode }),
+      offset: this.cell("OFFSET"),
+      sizeLimit: this.cell("SIZELIMIT"),
+      format: this.own.format,
+    });
+  }
+}
+
+interface FileIdentity {
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  readonly inode: number;
+}
+
+function isSameFile(
+  { deviceMajor, deviceMinor, inode }: FileIdentity,
+  state: AttachState,
+): boolean {
+  const [major, minor] = state.imageDevice;
+  return major === deviceMajor && minor === deviceMinor && state.imageInode === inode;
+}
+
+/** Whether the image still has that name. */
+function isAt(path: string, state: AttachState): boolean {
+  const status = fileStatusIfAny(path);
+  return status !== undefined && isSameFile(status, state);
+}
+
+/** A loop device on top of nbd or FUSE, as the kernel sees it. */
+function loopOf({ disk }: OwnDevice): LoopDevice | undefined {
+  return disk?.name.startsWith("loop") ? new LoopDevice(disk) : undefined;
+}
+
+const ifDisk = (cell: (disk: Disk) => string | undefined) => ({ disk }: OwnDevice) =>
+  disk && cell(disk);
+
+const CELLS: CellTable<OwnDevice> = {
+  "NAME": ({ disk, own }) => disk === undefined ? own.state?.device : disk.shownPath,
+  "AUTOCLEAR": (device) => loopOf(device)?.cell("AUTOCLEAR") ?? "0",
+  "BACK-FILE": ({ backingFile }) => backingFile,
+  "FILE-FORMAT": ({ own }) => own.format,
+  "BACK-INO": ({ own: { state } }) => state && String(state.imageInode),
+  "BACK-MAJ:MIN": ({ imageDevice }) => imageDevice && paddedNumbers(imageDevice, 8),
+  "BACK-MAJ": ({ imageDevice }) => imageDevice && String(imageDevice.major),
+  "BACK-MIN": ({ imageDevice }) => imageDevice && String(imageDevice.minor),
+  "MAJ:MIN": ifDisk(DISK_CELLS["MAJ:MIN"]),
+  "MAJ": ifDisk(DISK_CELLS["MAJ"]),
+  "MIN": ifDisk(DISK_CELLS["MIN"]),
+  "OFFSET": ({ own: { state } }) => state && String(state.offsetBytes),
+  "PARTSCAN": (device) =>
+    loopOf(device)?.cell("PARTSCAN") ?? (device.own.state?.partScan === true ? "1" : "0"),
+  "REF": (device) => loopOf(device)?.cell("REF") ?? device.own.image,
+  "RO": ({ disk, own }) => disk?.flag("ro") ?? (own.state?.readOnly ? "1" : "0"),
+  "SIZELIMIT": ({ own: { state } }) => state && String(state.sizeLimitBytes),
+  // The daemon reads through the page cache, whatever a loop device on top of it does.
+  "DIO": () => "0",
+  "LOG-SEC": ifDisk(DISK_CELLS["LOG-SEC"]),
+  "SIZE": ({ disk, own }) => String(disk?.sizeBytes ?? own.state?.sizeBytes ?? 0),
+  "PID": ({ own: { state } }) =>
+    state === undefined || isStale(state) ? undefined : String(state.pid),
+  "TRANSPORT": ({ own }) => own.transport,
+};

@@ -1,0 +1,37 @@
+/**
+ * File names made safe to print.
+ *
+ * @module
+ */
+import { encodeText } from "../../sys/text.ts";
+
+/** The characters that the reader's locale has. */
+export type CharacterSet = "utf-8" | "ascii";
+
+/** Control, unassigned, lone surrogate, line and paragraph separator; a backslash before an x. */
+const UNSAFE = {
+  "utf-8": /[\p{Cc}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]|\\(?=x)/gu,
+  "ascii": /[^\x20-\x7e]|\\(?=x)/gu,
+} as const;
+
+/** What ends or changes a word, and all that is not ASCII (include/carefulputc.h: `fputs_nonblank`). */
+const NO_WORD = /[^\x21-\x7e]|\\/gu;
+
+/**
+ * Makes text safe for a terminal as libsmartcols does (include/mbsalign.h: `mbs_safe_encode`):
+ * control and unassigned characters, and bytes that are no text, become `\xNN` for each byte, and a
+ * backslash that would read as such an escape becomes `\x5c`.
+ */
+export function safeText(text: string, characterSet: CharacterSet = "utf-8"): string {
+  return text.replace(UNSAFE[characterSet], hexEscapes);
+}
+
+/** Makes text one word, for `--raw`: blanks are escaped, too, and every backslash. */
+export function rawWord(text: string): string {
+  return text.replace(NO_WORD, hexEscapes);
+}
+
+function hexEscapes(character: string): string {
+  const escape = (byte: number): string => `\\x${byte.toString(16).padStart(2, "0")}`;
+  return Array.from(encodeText(character), escape).join("");
+}
