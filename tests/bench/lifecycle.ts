@@ -5,7 +5,7 @@
  * @module
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { formatTable } from "../../src/cli/table.ts";
+import { formatTable } from "../../src/cli/listing/table.ts";
 import type { Competitor } from "./competitors.ts";
 import type { BenchImage } from "./images.ts";
 import { usageOf } from "./process_usage.ts";

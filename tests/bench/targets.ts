@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatTable } from "../../src/cli/table.ts";
+import { formatTable } from "../../src/cli/listing/table.ts";
 import { REFERENCE } from "./competitors.ts";
 import type { Summary } from "./report.ts";
 import { median } from "./stats.ts";
