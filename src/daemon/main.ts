@@ -25,6 +25,7 @@ import { openNull } from "../sys/spawn.ts";
 import { type Answer, DaemonFd, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./launch.ts";
 import { Log } from "./log.ts";
+import { forgetStartupPages } from "./startup_memory.ts";
 import { stateDirectory, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;
@@ -57,6 +58,7 @@ export async function runDaemon(runtimeDirectory: string | undefined): Promise<n
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = opened.request;
   answer({ ok: true, format, sizeBytes, readOnly, flags, warnings: opened.warnings });
+  forgetStartupPages();
   server.run();
   return conclude(job, opened, server, states);
 }

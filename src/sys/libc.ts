@@ -210,6 +210,10 @@ const SYMBOLS = {
     parameters: ["i64", /* long number */ "i64", "i64", "i64", "i64", "i64", "i64"],
     result: "i64",
   },
+  madvise: {
+    parameters: ["usize", /* void *addr */ "u32", /* size_t length */ "i32" /* int advice */],
+    result: "i32",
+  },
   memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "u32" /* n */], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
