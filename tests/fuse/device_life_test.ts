@@ -160,7 +160,7 @@ deviceTest("all free devices at once, each with its own image", ["cmp"], async (
   await Promise.all(attached.map(({ image, path }) => must("cmp", image, path)));
   const rows = await asRoot().must("-O", "NAME,PID");
   for (const { path, pid } of attached) {
-    assertMatch(rows, new RegExp(`^${path} .* ${pid}$`, "m"));
+    assertMatch(rows, new RegExp(`^${path} +${pid}$`, "m"));
   }
   await Promise.all(attached.map((device) => device.detach()));
   for (const device of attached) await device.gone();
