@@ -90,8 +90,8 @@ function refusePlace(place: string, { by, allowed }: Naming): void {
   const folders = [...ownFolder(by), ...allowed];
   if (folders.some((folder) => isBelow(place, folder))) return;
   throw new Error(
-    `not allowed, as ${by.path} is not your own and this is not below its folder; ` +
-      `--allow-backing ${folderOf(place)} allows it`,
+    `not allowed: the image is not your own, and ${place} is not below its folder ` +
+      `(--allow-backing ${folderOf(place)} allows it)`,
   );
 }
 

@@ -19,7 +19,6 @@ export interface Features {
   readonly autoclear: bigint;
   readonly compressionType: number;
   readonly cryptMethod: number;
-  readonly hasBackingFile: boolean;
 }
 
 const KNOWN = Object.values(Incompatible).reduce((bits, bit) => bits | bit, 0n);
@@ -66,12 +65,10 @@ function refuseContradictions(features: Features, path: string): void {
 }
 
 function missingFeature(features: Features): string | undefined {
-  const { incompatible, compressionType, cryptMethod } = features;
-  if (features.hasBackingFile) return "a backing file";
+  const { compressionType, cryptMethod } = features;
   if (cryptMethod === CryptMethod.aes) return "AES encryption";
   if (cryptMethod === CryptMethod.luks) return "LUKS encryption";
   if (cryptMethod !== CryptMethod.none) return `encryption method ${cryptMethod}`;
-  if (incompatible & Incompatible.externalDataFile) return "an external data file";
   if (!isKnownCompression(compressionType)) return `compression type ${compressionType}`;
   return undefined;
 }

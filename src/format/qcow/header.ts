@@ -30,9 +30,10 @@ import {
   TABLE_ENTRY_BITS,
   TABLE_ENTRY_BYTES,
 } from "./layout.ts";
+import { type RecordedNames, recordedNames } from "./names.ts";
 
 /** What the driver needs of a valid header. */
-export interface Header {
+export interface Header extends RecordedNames {
   readonly version: 2 | 3;
   readonly clusterBits: number;
   readonly clusterBytes: number;
@@ -108,7 +109,9 @@ export function parseHeader(source: Source): Header {
   const clusterBits = fields.cluster_bits;
   const extendedL2 = (more.incompatible_features & Incompatible.extendedL2) !== 0n;
   const l2EntryBits = extendedL2 ? EXTENDED_ENTRY_BITS : TABLE_ENTRY_BITS;
-  const found = checkFeatures(fields, more, source);
+  checkBackingName(fields, source.path);
+  const area = extensionArea(fields, more, source);
+  const found = checkFeatures(fields, more, area);
   if (extendedL2 && clusterBits < MIN_EXTENDED_CLUSTER_BITS) {
     throw damaged(source.path, `clusters of 2^${clusterBits} bytes cannot have subclusters`);
   }
@@ -126,6 +129,7 @@ export function parseHeader(source: Source): Header {
     snapshots: snapshotTable(fields),
     corrupt: (more.incompatible_features & Incompatible.corrupt) !== 0n,
     extensions: found,
+    ...recordedNames(fields, more, { source, area }),
   };
 }
 
@@ -169,16 +173,12 @@ function parseFieldsV3(source: Source, clusterBytes: number): FieldsV3 {
 }
 
 /** Returns the header extensions, each of which is checked on the way. */
-function checkFeatures(fields: Fields, more: FieldsV3, source: Source): Extension[] {
-  checkBackingName(fields, source.path);
-  const area = extensionArea(fields, more, source);
+function checkFeatures(fields: Fields, more: FieldsV3, area: ExtensionArea): Extension[] {
   refuseUnsupported({
     incompatible: more.incompatible_features,
     autoclear: more.autoclear_features,
     compressionType: more.compression_type,
     cryptMethod: fields.crypt_method,
-    // an empty name counts as none, as in qemu
-    hasBackingFile: fields.backing_file_offset !== 0n && fields.backing_file_size !== 0,
   }, area);
   return [...extensions(area)];
 }

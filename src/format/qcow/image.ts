@@ -15,6 +15,7 @@ import { ExtendedClusters } from "./extended_clusters.ts";
 import { type Header, readHeader } from "./header.ts";
 import { readL1 } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
+import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
 import { headerOfSnapshot } from "./snapshots.ts";
@@ -46,7 +47,7 @@ export class QcowImage implements Image {
   /** Not known until somebody asks. */
   #isPreallocated: boolean | undefined;
 
-  /** @throws as {@link chosenHeader} */
+  /** @throws as {@link chosenHeader} and {@link openRelated} */
   constructor(file: ImageFile, options: OpenOptions) {
     const header = chosenHeader(file, options);
     this.warnings = header.corrupt ? [CORRUPT] : [];
@@ -54,7 +55,7 @@ export class QcowImage implements Image {
     this.#file = file;
     this.#l1 = readL1(file, header);
     this.#slices = new L2Slices(file, header);
-    this.#places = new Places(file);
+    this.#places = new Places(file, openRelated(file, header, options));
     const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
     this.#clusters = new Clusters(header, this.#slices, this.#places);
     this.#compressed = new CompressedClusters(file, compressedLayout(header));

@@ -5,9 +5,7 @@
  * @module
  */
 import type { ImageFile } from "../../image/image_file.ts";
-import type { BackingInfo, ImageInfo, SpecificInfo } from "../../image/info.ts";
-import { textOf } from "../../sys/memory.ts";
-import { type ExtensionArea, extensions } from "./extensions.ts";
+import type { ImageInfo, SpecificInfo } from "../../image/info.ts";
 import { refuseUnknownBits } from "./features.ts";
 import {
   checkBackingName,
@@ -19,7 +17,6 @@ import {
   parseAllFields,
   readSource,
   snapshotTable,
-  type Source,
 } from "./header.ts";
 import {
   AUTOCLEAR_RAW_EXTERNAL_DATA,
@@ -30,6 +27,7 @@ import {
   Incompatible,
 } from "./layout.ts";
 import { readSnapshots } from "./snapshots.ts";
+import { backingOf, extensionTexts } from "./names.ts";
 
 /**
  * Describes the image in `file`, be it readable here or not.
@@ -57,21 +55,6 @@ export function describe(file: ImageFile): ImageInfo {
     ...(snapshots.length === 0 ? {} : { snapshots }),
     specific: specificOf(fields, more, texts),
   };
-}
-
-/** Extensions by type, taken as text. */
-function extensionTexts(area: ExtensionArea): ReadonlyMap<number, string> {
-  return new Map([...extensions(area)].map(({ type, data }) => [type, textOf(data)]));
-}
-
-function backingOf(
-  { backing_file_offset: offset, backing_file_size: lengthBytes }: Fields,
-  { head }: Source,
-  texts: ReadonlyMap<number, string>,
-): BackingInfo | undefined {
-  if (offset === 0n || lengthBytes === 0) return undefined;
-  const name = head.bytes.subarray(Number(offset), Number(offset) + lengthBytes);
-  return { name: textOf(name), format: texts.get(ExtensionType.backingFormat) };
 }
 
 function specificOf(

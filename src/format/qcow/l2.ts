@@ -12,6 +12,7 @@ import type { Header } from "./header.ts";
 import {
   compressedSectorsShift,
   L2_COMPRESSED_HIGH,
+  L2_COPIED_HIGH,
   L2_ZERO_LOW,
   OFFSET_MASK_HIGH,
   OFFSET_MASK_LOW,
@@ -40,12 +41,17 @@ export class EntryDecoder {
   readonly #misaligned: number;
   readonly #zeroFlag: number;
   readonly #zeroFlagAllowed: boolean;
+  readonly #hasDataFile: boolean;
+  /** Bits of the high half that tell a normal cluster from none. */
+  readonly #normalHigh: number;
   readonly #sectorsShift: number;
   readonly #sectorsMask: number;
   readonly #compressedOffsetMask: number;
 
-  constructor(header: Pick<Header, "version" | "clusterBits" | "extendedL2">) {
-    const { version, clusterBits, extendedL2 } = header;
+  constructor(header: Pick<Header, "version" | "clusterBits" | "extendedL2" | "hasDataFile">) {
+    const { version, clusterBits, extendedL2, hasDataFile } = header;
+    this.#hasDataFile = hasDataFile;
+    this.#normalHigh = hasDataFile ? OFFSET_MASK_HIGH | L2_COPIED_HIGH : OFFSET_MASK_HIGH;
     this.#zeroFlag = extendedL2 ? 0 : L2_ZERO_LOW;
     this.#misaligned = (2 ** clusterBits - 1) & OFFSET_MASK_LOW;
     this.#zeroFlagAllowed = version >= 3;
@@ -57,13 +63,16 @@ export class EntryDecoder {
   /**
    * Version 2 has no zero flag, and qemu takes one there for damage rather than for a reserved bit;
    * it also wants the offset of a zero cluster to be aligned, though nothing is read there. Extended
-   * entries have no zero flag, and there it is just a reserved bit.
+   * entries have no zero flag, and there it is just a reserved bit. An external data file has no
+   * compressed clusters (specification, "Incompatible features", bit 2).
    */
   kindOf(high: number, low: number): Cluster {
-    if ((high & L2_COMPRESSED_HIGH) !== 0) return Cluster.Compressed;
+    if ((high & L2_COMPRESSED_HIGH) !== 0) {
+      return this.#hasDataFile ? Cluster.Damaged : Cluster.Compressed;
+    }
     if ((low & this.#misaligned) !== 0) return Cluster.Damaged;
     if ((low & this.#zeroFlag) !== 0) return this.#zeroFlagAllowed ? Cluster.Zero : Cluster.Damaged;
-    const offset = (high & OFFSET_MASK_HIGH) | (low & OFFSET_MASK_LOW);
+    const offset = (high & this.#normalHigh) | (low & OFFSET_MASK_LOW);
     return offset === 0 ? Cluster.Unallocated : Cluster.Normal;
   }
 

@@ -156,6 +156,8 @@ export const MIN_EXTENDED_CLUSTER_BITS = 14;
 export const OFFSET_MASK_HIGH = 0x00ff_ffff;
 export const OFFSET_MASK_LOW = 0xffff_fe00;
 
+/** L2 entry, bit 63: the cluster is used once. Only this tells offset 0 of a data file from none. */
+export const L2_COPIED_HIGH = 0x8000_0000;
 /** L2 entry, bit 62: the cluster is compressed. */
 export const L2_COMPRESSED_HIGH = 0x4000_0000;
 /** Standard L2 entry, bit 0 (version 3): the cluster reads as zeros, whatever its offset. */

@@ -3,33 +3,48 @@
  *
  * @module
  */
+import type { Image } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import { damaged, hex } from "./errors.ts";
+import type { RelatedPlaces } from "./names.ts";
 
 /** Fills mappings with runs of clusters, or parts of them, of one kind. */
 export class Places {
   /** Whether what is not allocated is the same as zeros, so that runs of both are one. */
-  readonly unallocatedIsZero = true;
+  readonly unallocatedIsZero: boolean;
   readonly #file: ImageFile;
+  readonly #dataFile: ImageFile;
+  readonly #backing: Image | undefined;
 
-  constructor(file: ImageFile) {
+  constructor(file: ImageFile, { dataFile = file, backing }: RelatedPlaces = {}) {
     this.#file = file;
+    this.#dataFile = dataFile;
+    this.#backing = backing;
+    this.unallocatedIsZero = backing === undefined;
   }
 
   /** The image has nothing from `guestOffset` on. */
-  setUnallocated(_guestOffset: number, lengthBytes: number, mapping: Mapping): void {
-    mapping.setZero(lengthBytes);
+  setUnallocated(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    if (this.#backing === undefined) mapping.setZero(lengthBytes);
+    else mapping.setBacking(this.#backing, guestOffset, lengthBytes);
   }
 
   /**
    * The bytes from `guestOffset` on are stored at `hostOffset`. What lies past the end of the file
    * reads as zeros, as in qemu: nobody has to read there.
+   *
+   * @throws {ImageFormatError} if they are elsewhere in an external data file than the guest has
+   *   them (specification, "Incompatible features", bit 2)
    */
-  setStored(_guestOffset: number, hostOffset: number, lengthBytes: number, mapping: Mapping): void {
-    const inFile = this.#file.sizeBytes - hostOffset;
+  setStored(guestOffset: number, hostOffset: number, lengthBytes: number, mapping: Mapping): void {
+    const file = this.#dataFile;
+    if (file !== this.#file && hostOffset !== guestOffset) {
+      throw this.damagedEntry(guestOffset, hostOffset);
+    }
+    const inFile = file.sizeBytes - hostOffset;
     if (inFile <= 0) return mapping.setZero(lengthBytes);
-    mapping.setData(this.#file, hostOffset, Math.min(lengthBytes, inFile));
+    mapping.setData(file, hostOffset, Math.min(lengthBytes, inFile));
   }
 
   /**
