@@ -5,18 +5,31 @@
  */
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../image/open.ts";
+import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { realPath } from "../sys/files.ts";
-import type { AttachCommand } from "./command.ts";
-import type { Attached, AttachRequest } from "./attach_common.ts";
-import { canUseNbd } from "../kernel/modules.ts";
+import { trace } from "../sys/trace.ts";
+import { type Attached, type AttachRequest, checkServedSectors } from "./attach_common.ts";
 import { attachFuse } from "./attach_fuse.ts";
+import { attachPlainLoop } from "./attach_loop.ts";
 import { attachNbd } from "./attach_nbd.ts";
 import { attachSocket } from "./attach_socket.ts";
-import { detach } from "./detach.ts";
+import { chooseTransport, type UsedTransport } from "./choose_transport.ts";
+import type { AttachCommand } from "./command.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { complain, print } from "./console.ts";
-import { resolveDevice } from "./device_names.ts";
+import { detach } from "./detach.ts";
+import { reusableDevice } from "./overlap.ts";
+
+/** How the transports that a daemon of ours serves make a device. */
+const SERVED = {
+  nbd: attachNbd,
+  fuse: attachFuse,
+  socket: attachSocket,
+} as const satisfies Record<
+  Exclude<UsedTransport, "loop">,
+  (request: AttachRequest) => Attached
+>;
 
 /**
  * Attaches the image and returns when its device is usable.
@@ -24,32 +37,53 @@ import { resolveDevice } from "./device_names.ts";
  * @throws {CommandError} if that fails; nothing is left behind then
  */
 export function attach(command: AttachCommand, runtimeDirectory: string | undefined): number {
-  const what = command.transport === "socket" ? "socket" : "loop device";
+  const states = new StateStore(stateDirectory(runtimeDirectory));
+  const choice = chooseTransport(command);
+  const { transport, why } = choice;
+  trace("cli", () => `transport ${transport}: ${why}`);
+  if (command.verbose && command.transport === "auto") complain(`transport ${transport}: ${why}`);
+  const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
+    (transport === "loop"
+      ? attachPlainLoop(command, states)
+      : attachServed(command, transport, states));
+  if (command.show) show(attached, runtimeDirectory);
+  for (const warning of attached.warnings) complain(`${command.file}: ${warning}`);
+  return 0;
+}
+
+function attachServed(
+  command: AttachCommand,
+  transport: keyof typeof SERVED,
+  states: StateStore,
+): Attached {
+  const what = transport === "socket" ? "socket" : "loop device";
   try {
+    checkServedSectors(command);
     const imagePath = readableImage(command.file);
-    const states = preparedStates(stateDirectory(runtimeDirectory));
-    const request = { command, imagePath, states };
-    const device = transportFor(command)(request);
-    if (command.show) show(device, runtimeDirectory);
-    return 0;
+    prepare(states);
+    return SERVED[transport]({ command, imagePath, states });
   } catch (error) {
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
   }
 }
 
-/** A device whose name could not be told would never be detached. */
-function show({ shown, device }: Attached, runtimeDirectory: string | undefined): void {
+/** A new device whose name could not be told would never be detached. */
+function show({ shown, device, isNew }: Attached, runtimeDirectory: string | undefined): void {
   try {
     print(`${shown}\n`);
   } catch (error) {
-    detach([device], runtimeDirectory);
+    if (isNew) detach([device], runtimeDirectory);
     throw new CommandError(`write error: ${reasonOf(error)}`);
   }
 }
 
 /** Why it failed, with the file or device it was about, and what would work instead. */
-function explain(error: unknown, { file, transport }: AttachCommand): string {
+function explain(
+  error: unknown,
+  { file, transport }: Pick<AttachCommand, "file" | "transport">,
+): string {
+  if (error instanceof NoFreeLoopError) return explain(error.cause, { file, transport });
   if (!(error instanceof SystemError)) return reasonOf(error);
   const { path, errno, message } = error;
   const isAboutOther = path !== undefined && path !== file && !path.endsWith(`/${file}`);
@@ -58,42 +92,12 @@ function explain(error: unknown, { file, transport }: AttachCommand): string {
   return `${isAboutOther ? `${path}: ` : ""}${message}${hint}`;
 }
 
-function preparedStates(directory: string): StateStore {
-  const states = new StateStore(directory);
+function prepare(states: StateStore): void {
   try {
     states.prepare();
-    return states;
   } catch (error) {
-    throw new CommandError(`cannot keep state in ${directory}: ${reasonOf(error)}`);
+    throw new CommandError(`cannot keep state in ${states.directory}: ${reasonOf(error)}`);
   }
-}
-
-/** nbd where the kernel has it or can load it, else a FUSE file below a loop device. */
-function transportFor(command: AttachCommand): (request: AttachRequest) => Attached {
-  switch (command.transport) {
-    case "socket":
-      return attachSocket;
-    case "fuse":
-      return attachFuse;
-    case "nbd":
-      return attachNbd;
-    case "auto":
-      return chooseTransport(command);
-  }
-}
-
-function chooseTransport({ device, verbose }: AttachCommand): typeof attachNbd {
-  const why = isNbdName(device)
-    ? "transport nbd: an nbd device was named"
-    : canUseNbd()
-    ? "transport nbd: the kernel has it"
-    : undefined;
-  if (verbose) complain(why ?? "transport fuse: the kernel has no nbd");
-  return why === undefined ? attachFuse : attachNbd;
-}
-
-function isNbdName(device: string | undefined): boolean {
-  return device !== undefined && resolveDevice(device).kind === "nbd";
 }
 
 /** Finds out early, before anything is started, whether the image can be read at all. */

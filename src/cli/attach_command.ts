@@ -11,9 +11,10 @@
 import { agreeing, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import {
-  checkSectorSize,
+  AUTO_FORMAT,
   findFormat,
   type FormatNames,
+  RAW_FORMAT,
   type Transport,
   unknownFormat,
 } from "./values.ts";
@@ -33,8 +34,14 @@ export interface AttachCommand {
   readonly offsetBytes: number;
   /** 0 is no limit. */
   readonly sizeLimitBytes: number;
-  /** 512, 1024, 2048 or 4096; undefined is the default. */
+  /** Whatever was given, for what is possible depends on the transport; undefined is the default. */
   readonly sectorSizeBytes: number | undefined;
+  /** Whether a loop device is to go around the page cache of its file. */
+  readonly directIo: "on" | "off" | undefined;
+  /** What the kernel shall keep as the device's name for its file; undefined is the file's path. */
+  readonly loopReference: string | undefined;
+  /** Whether to take a device of the same part of the image that is there, and to refuse overlaps. */
+  readonly noOverlap: boolean;
   /** Canonical name, or `auto`; undefined is RAW, by default. */
   readonly format: string | undefined;
   /** Format of backing files that have none recorded: canonical name, or `auto`. */
@@ -73,7 +80,10 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     partScan: seen.has("partscan"),
     offsetBytes: settings.offsetBytes,
     sizeLimitBytes: settings.sizeLimitBytes,
-    sectorSizeBytes: chooseSectorSize(settings),
+    sectorSizeBytes: settings.sectorSizeBytes === 0 ? undefined : settings.sectorSizeBytes,
+    directIo: settings.directIo,
+    loopReference: settings.loopReference,
+    noOverlap: seen.has("nooverlap"),
     format: settings.format,
     backingFormat: settings.backingFormat,
     snapshot: settings.snapshot,
@@ -130,16 +140,22 @@ function formatBehindFind(settings: Settings, formats: FormatNames): NamedFormat
   return undefined;
 }
 
-function chooseSectorSize({ sectorSizeBytes }: Settings): number | undefined {
-  return sectorSizeBytes === 0 ? undefined : checkSectorSize(sectorSizeBytes);
-}
-
-function chooseTransport({ transport = "auto", socketPath }: Settings): Transport {
+function chooseTransport({ transport = "auto", socketPath, format }: Settings): Transport {
   if (socketPath === undefined && transport === "socket") {
     throw new UsageError("--transport socket requires --socket <path>");
   }
-  if (socketPath !== undefined && (transport === "nbd" || transport === "fuse")) {
+  if (transport === "loop" && isContainer(format)) {
+    throw new UsageError(
+      `transport 'loop' is for RAW images; for ${format} there are nbd and fuse`,
+    );
+  }
+  if (socketPath !== undefined && transport !== "auto" && transport !== "socket") {
     throw new UsageError(`mutually exclusive arguments: --transport ${transport} --socket`);
   }
   return socketPath === undefined ? transport : "socket";
+}
+
+/** Whether a format is known to be other than RAW. */
+function isContainer(format: string | undefined): boolean {
+  return format !== undefined && format !== AUTO_FORMAT && format !== RAW_FORMAT;
 }

@@ -13,6 +13,7 @@ import type { AttachCommand } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { complain } from "./console.ts";
 import { absolutePath } from "./device_names.ts";
+import { checkSectorSize } from "./values.ts";
 
 export const DEFAULT_SECTOR_BYTES = 512;
 /** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
@@ -26,6 +27,10 @@ export interface Attached {
   readonly shown: string;
   /** What detaches it. */
   readonly device: string;
+  /** False if it was there before. */
+  readonly isNew: boolean;
+  /** For standard error, after the device is shown. */
+  readonly warnings: readonly string[];
 }
 
 /** What a transport needs to attach an image. */
@@ -34,6 +39,15 @@ export interface AttachRequest {
   /** Absolute path of the image. */
   readonly imagePath: string;
   readonly states: StateStore;
+}
+
+/**
+ * Whether a device of ours can have the sectors that were asked for.
+ *
+ * @throws {UsageError} if not
+ */
+export function checkServedSectors({ sectorSizeBytes }: AttachCommand): void {
+  if (sectorSizeBytes !== undefined) checkSectorSize(sectorSizeBytes);
 }
 
 /** Logical block size of the device. */

@@ -81,10 +81,10 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
     ...(device === undefined ? {} : { device }),
     backingPath: `/proc/self/fd/${file.number}`,
     readOnly: ready.readOnly,
-    directIo: true,
+    directIo: "preferred",
     partScan,
     sectorSizeBytes,
-    label: request.imagePath,
+    label: request.command.loopReference ?? request.imagePath,
   });
   const { path } = loop;
   const name = baseName(path);
@@ -100,5 +100,5 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
   request.states.write(state);
   launched.confirm();
   loop.keep();
-  return { shown: path, device: path };
+  return { shown: path, device: path, isNew: true, warnings: [] };
 }

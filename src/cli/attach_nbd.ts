@@ -90,7 +90,7 @@ function configure(setup: Setup): Attached {
     request.states.write(state);
     startWatcher(state, launched.watch);
     launched.confirm();
-    return { shown: path, device: path };
+    return { shown: path, device: path, isNew: true, warnings: [] };
   } catch (error) {
     control.disconnect(index);
     throw error;
@@ -121,10 +121,10 @@ function makeUsable({ request, ready, control, device }: Setup, connected: Conne
     device: device.path,
     backingPath: node,
     readOnly,
-    directIo: true,
+    directIo: "preferred",
     partScan,
     sectorSizeBytes: sectorBytes,
-    label: request.imagePath,
+    label: request.command.loopReference ?? request.imagePath,
   });
   try {
     if (partScan) showPartitions(path);

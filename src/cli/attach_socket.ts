@@ -58,7 +58,7 @@ function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attac
     launched.abandon();
     throw error;
   }
-  return { shown: socketUri(path), device: path };
+  return { shown: socketUri(path), device: path, isNew: true, warnings: [] };
 }
 
 /** Listens at `path`, clearing away what a killed server has left there. */

@@ -2,9 +2,8 @@
  * Decides what a command line asks for. The rules for operands and for options that do not fit an
  * action are those of losetup 2.38.1 (sys-utils/losetup.c: `main`), and so are their errors.
  *
- * One difference is deliberate: operands that losetup overlooks or takes for something else
- * (`losetup -D /dev/loop3` detaches all devices, `losetup DEVICE FILE MORE` drops the last word,
- * `losetup -l DEVICE DEVICE` sets the first one up) are refused.
+ * Operands that losetup overlooks are overlooked here, too, with one deliberate exception: whoever
+ * types `losetup -D /dev/loop3` does not expect it to detach all devices.
  *
  * @module
  */
@@ -33,11 +32,19 @@ export type Command =
   | { readonly kind: "detachAll" }
   /** Make a device as large as its image is by now. */
   | { readonly kind: "resize"; readonly device: string }
+  | AdjustCommand
+  /** Have the kernel forget devices. */
+  | { readonly kind: "remove"; readonly devices: readonly string[] }
   | ListCommand
   /** Print the first free device. */
   | { readonly kind: "find" }
   /** Print what one device is, on one line. */
   | { readonly kind: "status"; readonly device: string };
+
+/** Changes a device that is set up. */
+export type AdjustCommand =
+  | { readonly kind: "directIo"; readonly device: string; readonly wanted: "on" | "off" }
+  | { readonly kind: "sectorSize"; readonly device: string; readonly sizeBytes: number };
 
 /**
  * Understands the arguments behind the program's name. `-f` takes no argument, as in losetup, but in
@@ -58,14 +65,10 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
 function chooseCommand(settings: Settings, formats: FormatNames): Command {
   const { seen } = settings;
   const operands = settings.operands.map(({ word }) => word);
-  if (seen.has("detach")) {
-    return { kind: "detach", devices: [...settings.actionDevices, ...operands] };
-  }
-  if (seen.has("set-capacity")) {
-    const [device = "", ...excess] = [...settings.actionDevices, ...operands];
-    refuseOperands(excess);
-    return { kind: "resize", device };
-  }
+  const devices = [...settings.actionDevices, ...operands];
+  if (seen.has("detach")) return { kind: "detach", devices };
+  if (seen.has("set-capacity")) return { kind: "resize", device: devices[0] ?? "" };
+  if (seen.has("remove")) return { kind: "remove", devices: oneOrMore(operands) };
   if (seen.has("find")) {
     return operands.length === 0 ? { kind: "find" } : findCommand(settings, formats);
   }
@@ -73,25 +76,25 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
     refuseOperands(operands);
     return { kind: "detachAll" };
   }
-  if (seen.has("all") || seen.has("associated")) {
-    refuseOperands(operands);
-    return listCommand(settings);
-  }
-  if (wantsTable(settings)) {
-    const [device, ...excess] = operands;
-    refuseOperands(excess);
-    return listCommand(settings, device);
-  }
+  if (seen.has("all") || seen.has("associated")) return listCommand(settings);
+  if (wantsTable(settings) && operands.length === 0) return listCommand(settings);
   if (seen.has("socket")) return attachCommand(settings, { file: onlyFile(operands) });
   return deviceCommand(settings, operands);
 }
 
-/** `DEVICE FILE`, or `DEVICE` for its status. */
+/** `DEVICE FILE`, or `DEVICE` to change or show it. */
 function deviceCommand(settings: Settings, operands: readonly string[]): Command {
-  const [device, ...files] = operands;
+  const [device, file] = oneOrMore(operands);
+  if (file !== undefined) return attachCommand(settings, { device, file });
+  const { seen, directIo, sectorSizeBytes } = settings;
+  if (directIo !== undefined) return { kind: "directIo", device, wanted: directIo };
+  if (seen.has("sector-size")) return { kind: "sectorSize", device, sizeBytes: sectorSizeBytes };
+  return wantsTable(settings) ? listCommand(settings, device) : { kind: "status", device };
+}
+
+function oneOrMore([device, ...others]: readonly string[]): [string, ...string[]] {
   if (device === undefined) throw new UsageError("no loop device specified");
-  if (files.length === 0 && !settings.seen.has("sector-size")) return { kind: "status", device };
-  return attachCommand(settings, { device, file: onlyFile(files) });
+  return [device, ...others];
 }
 
 const LOSETUP_SETUP_OPTIONS = ["sizelimit", "partscan", "read-only", "show"] as const;
@@ -106,10 +109,11 @@ const IMAGE_OPTIONS = [
 
 /** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
 function refuseSetupOptions(command: Command, settings: Settings): void {
-  const unlimited = settings.sizeLimitBytes === 0;
+  const { seen, sizeLimitBytes, directIo } = settings;
   const given = (name: OptionName): boolean =>
-    settings.seen.has(name) && !(name === "sizelimit" && unlimited);
-  if (LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
+    seen.has(name) && !(name === "sizelimit" && sizeLimitBytes === 0);
+  const misplaced = directIo === "on" && command.kind !== "directIo";
+  if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
   if (OWN_SETUP_OPTIONS.some(given)) throw setupOnly(OWN_SETUP_OPTIONS);
   if (IMAGE_OPTIONS.some(given)) throw setupOnly(IMAGE_OPTIONS);
   const filtersByOffset = command.kind === "list" && command.file !== undefined;

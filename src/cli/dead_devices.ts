@@ -6,7 +6,8 @@
  */
 import type { AttachState, StateStore } from "../daemon/state.ts";
 import { diskAttribute } from "../kernel/block_devices.ts";
-import { detachLoop, loopBackingPath, loopNumber } from "../kernel/loop.ts";
+import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
+import { loopNumber } from "../kernel/loop_control.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
 import { ENXIO, SystemError } from "../sys/errno.ts";

@@ -8,7 +8,8 @@
  */
 import { isRunning, signalProcess, waitUntilGone } from "../daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
-import { detachLoop, loopBackingPath, loopNumber } from "../kernel/loop.ts";
+import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
+import { loopNumber } from "../kernel/loop_control.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";

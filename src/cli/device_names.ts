@@ -4,11 +4,13 @@
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
-import { loopBackingPath, loopNumber } from "../kernel/loop.ts";
+import { loopBackingPath } from "../kernel/loop.ts";
+import { isLoopDevice, loopNumber } from "../kernel/loop_control.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny, folderOf, realPath } from "../sys/files.ts";
 import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./command.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
 
 /** A device that can be set up or detached. */
 export type DeviceName =
@@ -59,6 +61,23 @@ export function namedDevice(command: AttachCommand): DeviceName | undefined {
     : loopBackingPath(baseName(device.path)) !== undefined;
   if (isUsed) throw new SystemError("open", EBUSY, device.path);
   return device;
+}
+
+/** A device's node as losetup names it: a name that is no absolute path is one in /dev. */
+export function deviceNode(name: string): string {
+  return name.startsWith("/") ? name : `/dev/${name}`;
+}
+
+/**
+ * The node of a loop device that there is, attached or not, as {@link deviceNode} names it.
+ *
+ * @throws {CommandError} in losetup's words, if it is none
+ */
+export function loopDevice(name: string): string {
+  const node = deviceNode(name);
+  if (isLoopDevice(node)) return node;
+  const reason = reasonOf(new SystemError("open", ENODEV, node));
+  throw new CommandError(`${name}: failed to use device: ${reason}`);
 }
 
 /** Last part of a path: a kernel's name for a device in /dev. */

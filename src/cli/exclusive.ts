@@ -15,10 +15,17 @@ export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
   ["detach-all", "output", "set-capacity", "detach", "find"],
   ["json", "raw"],
   ["no-backing", "backing-fmt"],
+  // Those with --remove, which losetup has since 2.42, come later, so that all others are worded as before.
+  ["detach-all", "all", "set-capacity", "detach", "find", "associated", "remove"],
+  ["detach-all", "set-capacity", "detach", "find", "list", "remove"],
+  ["detach-all", "output", "set-capacity", "detach", "find", "remove"],
   // A socket is not a block device: there is none to find, to scan, or to give a sector size.
   ["socket", "find"],
   ["socket", "partscan"],
   ["socket", "sector-size"],
+  ["socket", "nooverlap"],
+  ["socket", "direct-io"],
+  ["socket", "loop-ref"],
 ];
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { requireLoop } from "../kernel/modules.ts";
-import { freeLoopDevice } from "../kernel/loop.ts";
+import { freeLoopDevice } from "../kernel/loop_control.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { print } from "./console.ts";
 

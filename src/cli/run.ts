@@ -47,6 +47,11 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./detach.ts")).detachAll(runtimeDirectory);
     case "resize":
       return (await import("./resize.ts")).resize(command.device, runtimeDirectory);
+    case "directIo":
+    case "sectorSize":
+      return (await import("./adjust.ts")).adjust(command);
+    case "remove":
+      return (await import("./remove.ts")).remove(command.devices);
     case "list":
       return (await import("./list.ts")).list(command, runtimeDirectory);
     case "status":

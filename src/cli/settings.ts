@@ -11,7 +11,13 @@ import { getopt, missingArgument, type OperandToken, type OptionToken } from "./
 import { type OptionName, OPTIONS } from "./option_table.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
-import { type FormatNames, parseFormat, parseTransport, type Transport } from "./values.ts";
+import {
+  type FormatNames,
+  parseFormat,
+  parseSwitch,
+  parseTransport,
+  type Transport,
+} from "./values.ts";
 
 export interface Settings {
   /** Every option that occurred. */
@@ -25,6 +31,9 @@ export interface Settings {
   readonly sizeLimitBytes: number;
   /** 0, which is the default, unless given; any other number is not checked yet. */
   readonly sectorSizeBytes: number;
+  /** What the last `--direct-io` said. */
+  readonly directIo: "on" | "off" | undefined;
+  readonly loopReference: string | undefined;
   /** Canonical name or `auto`. */
   readonly format: string | undefined;
   /** Canonical name or `auto`. */
@@ -83,6 +92,8 @@ function emptyDraft(): Draft {
     offsetBytes: 0,
     sizeLimitBytes: 0,
     sectorSizeBytes: 0,
+    directIo: undefined,
+    loopReference: undefined,
     format: undefined,
     backingFormat: undefined,
     snapshot: undefined,
@@ -104,6 +115,7 @@ function takeOption(
 ): void {
   const name = token.option.long[0];
   if (name === "find" && token.endsWord) draft.wordsAfterFind.add(token.wordIndex + 1);
+  else if (name === "direct-io") draft.directIo = parseSwitch(token.value);
   else if (name === "detach" || name === "set-capacity") takeAction(draft, token);
   else if (token.value !== undefined) takeValue(draft, { name, value: token.value, formats });
 }
@@ -130,6 +142,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "sector-size":
       draft.sectorSizeBytes = parseSizeBytes(value, "failed to parse logical block size");
+      break;
+    case "loop-ref":
+      draft.loopReference = value;
       break;
     case "associated":
       draft.associatedFile = value;

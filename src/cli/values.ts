@@ -16,12 +16,13 @@ export interface FormatNames {
 /** The format that stands for "whatever the file begins with". */
 export const AUTO_FORMAT = "auto";
 
-/** How an image can become a device; `auto` leaves the choice to the attach action. */
-export type Transport = "auto" | "nbd" | "fuse" | "socket";
+/** The format of files without any, which is the default. */
+export const RAW_FORMAT = "RAW";
 
-const TRANSPORTS: readonly Transport[] = ["auto", "nbd", "fuse", "socket"];
-/** Names that are taken for transports to come. */
-const PLANNED_TRANSPORTS: readonly string[] = ["loop"];
+/** How an image can become a device; `auto` leaves the choice to the attach action. */
+export type Transport = "auto" | "loop" | "nbd" | "fuse" | "socket";
+
+const TRANSPORTS: readonly Transport[] = ["auto", "loop", "nbd", "fuse", "socket"];
 
 /** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
 const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];
@@ -45,17 +46,21 @@ export function unknownFormat(name: string, formats: FormatNames): UsageError {
   );
 }
 
-/** @throws {UsageError} if there is no such transport, or not yet */
+/** @throws {UsageError} if there is no such transport */
 export function parseTransport(name: string): Transport {
   const transport = TRANSPORTS.find((candidate) => candidate === name);
   if (transport !== undefined) return transport;
-  if (PLANNED_TRANSPORTS.includes(name)) {
-    throw new UsageError(`transport '${name}' is not supported yet`);
-  }
   throw new UsageError(`unknown transport '${name}'; known: ${TRANSPORTS.join(", ")}`);
 }
 
-/** @throws {UsageError} if no device can have sectors of `sizeBytes` */
+/** An argument that is `on` or `off`; none at all is `on`. Worded as losetup's `parse_switch`. */
+export function parseSwitch(value: string | undefined): "on" | "off" {
+  if (value === undefined || value === "on") return "on";
+  if (value === "off") return "off";
+  throw new UsageError(`argument error: '${value}'`);
+}
+
+/** @throws {UsageError} if no device of ours can have sectors of `sizeBytes` */
 export function checkSectorSize(sizeBytes: number): number {
   if (SECTOR_SIZES_BYTES.includes(sizeBytes)) return sizeBytes;
   throw new UsageError(

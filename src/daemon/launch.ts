@@ -148,7 +148,11 @@ function ownCommand(): { program: string; prefix: readonly string[] } {
   const sources = filePath("../");
   const config = `--config=${filePath("../../deno.json")}`;
   // Deno reads a worker's module as the program would, where it is not part of a binary.
-  const permissions = ["--allow-ffi", "--allow-env=XDG_RUNTIME_DIR", `--allow-read=${sources}`];
+  const permissions = [
+    "--allow-ffi",
+    "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+    `--allow-read=${sources}`,
+  ];
   const flags = ["--quiet", "--no-prompt", ...permissions, config];
   return { program, prefix: ["run", ...flags, `${sources}main.ts`] };
 }

@@ -60,11 +60,7 @@ export function stateDirectory(runtimeDirectory: string | undefined): string {
 
 /** The state files in a folder. */
 export class StateStore {
-  readonly #directory: string;
-
-  constructor(directory: string) {
-    this.#directory = directory;
-  }
+  constructor(readonly directory: string) {}
 
   /**
    * Makes the folder, or makes sure that nobody else could have put files into it.
@@ -72,13 +68,13 @@ export class StateStore {
    * @throws {SystemError} EACCES if it belongs to somebody else
    */
   prepare(): void {
-    makeDirectory(this.#directory, 0o700);
-    if (!this.#isTrusted()) throw new SystemError("open", EACCES, this.#directory);
+    makeDirectory(this.directory, 0o700);
+    if (!this.#isTrusted()) throw new SystemError("open", EACCES, this.directory);
   }
 
   /** Whether the folder is this user's, and nobody else could have put anything into it. */
   #isTrusted(): boolean {
-    const status = linkStatusIfAny(this.#directory);
+    const status = linkStatusIfAny(this.directory);
     return status?.kind === "directory" && status.uid === libc().geteuid() &&
       (status.mode & 0o022) === 0;
   }
@@ -86,20 +82,24 @@ export class StateStore {
   /** Everything attached by this user, stale states included, sorted by device. */
   all(): AttachState[] {
     if (!this.#isTrusted()) return [];
-    return listDirectory(this.#directory)
+    return listDirectory(this.directory)
       .filter((name) => name.endsWith(SUFFIX))
-      .map((name) => parseState(readTextIfAny(`${this.#directory}/${name}`) ?? ""))
+      .map((name) => parseState(readTextIfAny(`${this.directory}/${name}`) ?? ""))
       .filter((state) => state !== undefined)
       .sort((a, b) => compareDevices(a.device, b.device));
   }
 
   write(state: AttachState): void {
-    this.#removeKilled(state);
+    this.forgetKilled(state.device, state.pid);
     replaceFile(this.#path(state), JSON.stringify(state) + "\n");
   }
 
-  /** What daemons of the same device or socket have left that were killed: it is another's now. */
-  #removeKilled({ device, pid }: AttachState): void {
+  /**
+   * Removes what killed daemons of the same device or socket have left: it is another's now.
+   *
+   * @param pid the daemon of that device, if it has one
+   */
+  forgetKilled(device: string, pid?: number): void {
     const isKilled = (other: AttachState): boolean =>
       other.device === device && other.pid !== pid && isStale(other);
     for (const other of this.all().filter(isKilled)) this.remove(other);
@@ -121,7 +121,7 @@ export class StateStore {
   }
 
   #path(state: AttachState): string {
-    return `${this.#directory}/${fileName(state)}${SUFFIX}`;
+    return `${this.directory}/${fileName(state)}${SUFFIX}`;
   }
 }
 

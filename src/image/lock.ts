@@ -85,6 +85,24 @@ function takeLocks(file: ImageFile, mode: "read" | "write"): void {
   throw new ImageInUseError(file.path, lockHolder(file.status, conflict), writes);
 }
 
+/**
+ * Refuses where another program writes the image and counts on being the only one; takes no lock. For
+ * writers that, as losetup's do, tolerate each other.
+ *
+ * @throws {ImageInUseError} if there is such a program
+ */
+export function refuseBesideWriter(file: ImageFile): void {
+  const claim = [PERMISSION_BASE + Use.Write, SHARING_BASE + Use.Write];
+  try {
+    if (!claim.every((byte) => isLockedByOthers(file, byte))) return;
+  } catch (error) {
+    if (error instanceof SystemError && hasNoLocks(error.errno)) return;
+    throw error;
+  }
+  const holder = lockHolder(file.status, PERMISSION_BASE + Use.Write);
+  throw new ImageInUseError(file.path, holder, true);
+}
+
 function hasNoLocks(errno: number): boolean {
   return [ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL].includes(errno);
 }

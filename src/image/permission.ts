@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { SystemError } from "../sys/errno.ts";
+import { EISDIR, SystemError } from "../sys/errno.ts";
 import {
   Fd,
   type FileStatus,
@@ -20,7 +20,6 @@ import {
 import { libc } from "../sys/libc.ts";
 import { ImageFile } from "./image_file.ts";
 
-const EISDIR = 21;
 const ENOTBLK = 15;
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;

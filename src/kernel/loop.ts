@@ -1,28 +1,14 @@
 /**
- * Kernel loop devices (linux/loop.h, drivers/block/loop.c).
+ * Kernel loop devices (linux/loop.h, drivers/block/loop.c): attaching, changing, detaching.
  *
  * @module
  */
-import {
-  checked,
-  EBUSY,
-  EEXIST,
-  EINVAL,
-  ENODEV,
-  ENOSYS,
-  ENXIO,
-  SystemError,
-} from "../sys/errno.ts";
-import { Fd, fileExists, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
-import { lastErrno, libc } from "../sys/libc.ts";
+import { EACCES, EINVAL, ENOSYS, ENOTTY, ENXIO, EROFS, SystemError } from "../sys/errno.ts";
+import { Fd, O_DIRECT, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import {
-  blockDeviceName,
-  diskAttribute,
-  ensureBlockNode,
-  ensureCharacterNode,
-  kernelDeviceNumber,
-} from "./block_devices.ts";
+import { diskAttribute } from "./block_devices.ts";
+import { loopNode, onFreeLoop } from "./loop_control.ts";
+import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import {
   clearAutoClear,
   decodeLoopStatus,
@@ -33,31 +19,14 @@ import {
   type LoopStatus,
 } from "./loop_layout.ts";
 
-const LOOP_SET_FD = 0x4c00;
-const LOOP_CLR_FD = 0x4c01;
-const LOOP_SET_STATUS64 = 0x4c04;
-const LOOP_GET_STATUS64 = 0x4c05;
-const LOOP_SET_DIRECT_IO = 0x4c08;
-const LOOP_SET_BLOCK_SIZE = 0x4c09;
-const LOOP_CONFIGURE = 0x4c0a;
-const LOOP_CTL_ADD = 0x4c80;
-const LOOP_CTL_GET_FREE = 0x4c82;
-
-const CONTROL = {
-  name: "loop-control",
-  path: "/dev/loop-control",
-  number: { major: 10, minor: 237 },
-};
-/** A minor number has 20 bits (linux/kdev_t.h). */
-const MAX_LOOP_NUMBER = 2 ** 20 - 1;
-const LOOP_SET_CAPACITY = 0x4c07;
-const LOOP_MAJOR = 7;
-const ENOTTY = 25;
 /** What kernels before 5.8 answer to LOOP_CONFIGURE, as util-linux has found. */
 const NO_LOOP_CONFIGURE: readonly number[] = [EINVAL, ENOTTY, ENOSYS];
 
-/** Tries to get a free device while others take them away from under us. */
-const FREE_ATTEMPTS = 16;
+/**
+ * Whether to go around the page cache of the backing file: `required` opens it so, which fails where
+ * it cannot be; `preferred` leaves it to the driver.
+ */
+export type LoopDirectIo = "no" | "preferred" | "required";
 
 /** What to attach, and how. */
 export interface LoopAttachment {
@@ -65,11 +34,11 @@ export interface LoopAttachment {
   readonly device?: string;
   /** A regular file or a block device. */
   readonly backingPath: string;
+  /** Where the backing file is write-protected, the device is read-only all the same. */
   readonly readOnly: boolean;
-  /** Whether to go around the page cache of the backing file; where it cannot be, it is not. */
-  readonly directIo: boolean;
+  readonly directIo: LoopDirectIo;
   readonly partScan: boolean;
-  /** Logical block size, 512 to the page size. */
+  /** Logical block size, 512 to the page size; 0 is the kernel's choice. */
   readonly sectorSizeBytes: number;
   readonly offsetBytes?: number;
   /** 0 or left out: up to the end of the backing file. */
@@ -82,6 +51,7 @@ export interface LoopAttachment {
  * Sets a loop device up.
  *
  * @returns the device's node
+ * @throws {NoFreeLoopError} if none was named and none can be had
  * @throws {SystemError} with EBUSY if the named device is in use, or as open(2) and ioctl(2)
  */
 export function attachLoop(attachment: LoopAttachment): string {
@@ -108,11 +78,7 @@ export class ProvisionalLoop implements Disposable {
    * @throws {SystemError} as ioctl(2)
    */
   keep(): void {
-    const info = new IoBuffer(LOOP_INFO_BYTES);
-    const { number } = this.#fd;
-    checked(libc().ioctl(number, LOOP_GET_STATUS64, info.address), "ioctl LOOP_GET_STATUS64");
-    clearAutoClear(info.view);
-    checked(libc().ioctl(number, LOOP_SET_STATUS64, info.address), "ioctl LOOP_SET_STATUS64");
+    keepOpenLoop({ path: this.path, fd: this.#fd });
   }
 
   /** Lets go of it: if it was not to stay, it is detached. */
@@ -127,20 +93,96 @@ interface OpenLoop {
 }
 
 function attach(attachment: LoopAttachment, flags: number): OpenLoop {
-  using backing = openFile(attachment.backingPath, attachment.readOnly ? O_RDONLY : O_RDWR);
-  const setUp = (path: string): OpenLoop => ({
-    path,
-    fd: configure(path, backing.number, attachment, flags),
-  });
-  if (attachment.device !== undefined) return setUp(loopNode(attachment.device));
-  for (let attempt = 1;; attempt++) {
+  const { device } = attachment;
+  using backing = openBacking(attachment);
+  const setUp = (path: string): OpenLoop => configure(path, { backing, attachment, flags });
+  return device === undefined ? onFreeLoop(setUp) : setUp(loopNode(device));
+}
+
+/** A backing file, open as the device is to be used. */
+class Backing implements Disposable {
+  constructor(readonly fd: Fd, readonly readOnly: boolean) {}
+
+  [Symbol.dispose](): void {
+    this.fd.close();
+  }
+}
+
+function openBacking({ backingPath, readOnly, directIo }: LoopAttachment): Backing {
+  const flags = directIo === "required" ? O_DIRECT : 0;
+  if (!readOnly) {
     try {
-      return setUp(freeLoopDevice());
+      return new Backing(openFile(backingPath, O_RDWR | flags), false);
     } catch (error) {
-      const taken = error instanceof SystemError && error.errno === EBUSY;
-      if (!taken || attempt === FREE_ATTEMPTS) throw error;
+      if (!isWriteProtection(error)) throw error;
     }
   }
+  return new Backing(openFile(backingPath, O_RDONLY | flags), true);
+}
+
+function isWriteProtection(error: unknown): boolean {
+  return error instanceof SystemError && (error.errno === EROFS || error.errno === EACCES);
+}
+
+interface Setup {
+  readonly backing: Backing;
+  readonly attachment: LoopAttachment;
+  /** LO_FLAGS_* beside those of the attachment. */
+  readonly flags: number;
+}
+
+function configure(path: string, setup: Setup): OpenLoop {
+  const loop = { path, fd: openFile(path, setup.backing.readOnly ? O_RDONLY : O_RDWR) };
+  try {
+    configureOpen(loop, setup);
+    return loop;
+  } catch (error) {
+    loop.fd.close();
+    throw error;
+  }
+}
+
+function configureOpen(loop: OpenLoop, { backing, attachment, flags }: Setup): void {
+  const config = encodeLoopConfig({
+    fd: backing.fd.number,
+    blockSizeBytes: attachment.sectorSizeBytes,
+    offsetBytes: attachment.offsetBytes ?? 0,
+    sizeLimitBytes: attachment.sizeLimitBytes ?? 0,
+    flags: flagsOf(attachment) | (backing.readOnly ? LO_FLAGS.readOnly : 0) | flags,
+    fileName: attachment.label ?? attachment.backingPath,
+  });
+  const result = tryLoopIoctl("LOOP_CONFIGURE", { ...loop, argument: config.address });
+  if (result.ok) return;
+  if (!NO_LOOP_CONFIGURE.includes(result.errno)) {
+    throw new SystemError("ioctl LOOP_CONFIGURE", result.errno, loop.path);
+  }
+  configureStepwise(loop, { backing: backing.fd.number, config, attachment });
+}
+
+function flagsOf({ directIo, partScan }: LoopAttachment): number {
+  return (partScan ? LO_FLAGS.partScan : 0) | (directIo === "no" ? 0 : LO_FLAGS.directIo);
+}
+
+interface Steps {
+  readonly backing: number;
+  readonly config: IoBuffer;
+  readonly attachment: LoopAttachment;
+}
+
+/** What LOOP_CONFIGURE does, on kernels before 5.8. Here read-only comes from how the files are open. */
+function configureStepwise(loop: OpenLoop, { backing, config, attachment }: Steps): void {
+  loopIoctl("LOOP_SET_FD", { ...loop, argument: backing });
+  try {
+    const { sectorSizeBytes } = attachment;
+    if (sectorSizeBytes !== 0 && sectorSizeBytes !== 512) {
+      loopIoctl("LOOP_SET_BLOCK_SIZE", { ...loop, argument: sectorSizeBytes });
+    }
+    loopIoctl("LOOP_SET_STATUS64", { ...loop, argument: config.address + LOOP_CONFIG_INFO });
+  } catch (error) {
+    tryLoopIoctl("LOOP_CLR_FD", loop);
+    throw error;
+  }
+  if (attachment.directIo !== "no") tryLoopIoctl("LOOP_SET_DIRECT_IO", { ...loop, argument: 1 });
 }
 
 /**
@@ -150,8 +192,8 @@ function attach(attachment: LoopAttachment, flags: number): OpenLoop {
  * @throws {SystemError} with ENXIO if it is not attached
  */
 export function detachLoop(device: string): void {
-  using loop = openFile(device, O_RDONLY);
-  checked(libc().ioctl(loop.number, LOOP_CLR_FD, 0), "ioctl LOOP_CLR_FD", device);
+  using loop = openLoop(device);
+  loopIoctl("LOOP_CLR_FD", loop);
 }
 
 /**
@@ -160,12 +202,12 @@ export function detachLoop(device: string): void {
  * @throws {SystemError} as open(2) and ioctl(2)
  */
 export function loopStatus(device: string): LoopStatus | undefined {
-  using loop = openFile(device, O_RDONLY);
+  using loop = openLoop(device);
   const info = new IoBuffer(LOOP_INFO_BYTES);
-  const result = libc().ioctl(loop.number, LOOP_GET_STATUS64, info.address);
-  if (result < 0 && lastErrno() === ENXIO) return undefined;
-  checked(result, "ioctl LOOP_GET_STATUS64", device);
-  return decodeLoopStatus(info.view);
+  const result = tryLoopIoctl("LOOP_GET_STATUS64", { ...loop, argument: info.address });
+  if (result.ok) return decodeLoopStatus(info.view);
+  if (result.errno === ENXIO) return undefined;
+  throw new SystemError("ioctl LOOP_GET_STATUS64", result.errno, device);
 }
 
 /**
@@ -174,122 +216,54 @@ export function loopStatus(device: string): LoopStatus | undefined {
  * @throws {SystemError} with ENXIO if it is not attached
  */
 export function setLoopCapacity(device: string): void {
-  using loop = openFile(device, O_RDONLY);
-  checked(libc().ioctl(loop.number, LOOP_SET_CAPACITY, 0), "ioctl LOOP_SET_CAPACITY", device);
+  using loop = openLoop(device);
+  loopIoctl("LOOP_SET_CAPACITY", loop);
+}
+
+/**
+ * Switches direct I/O to the backing file on or off.
+ *
+ * @throws {SystemError} with ENXIO if it is not attached, EINVAL if its backing file cannot do it
+ */
+export function setLoopDirectIo(device: string, wanted: "on" | "off"): void {
+  using loop = openLoop(device);
+  loopIoctl("LOOP_SET_DIRECT_IO", { ...loop, argument: wanted === "on" ? 1 : 0 });
+}
+
+/**
+ * Sets the logical block size.
+ *
+ * @throws {SystemError} with ENXIO if it is not attached, EINVAL for impossible sizes
+ */
+export function setLoopBlockSize(device: string, sectorSizeBytes: number): void {
+  using loop = openLoop(device);
+  loopIoctl("LOOP_SET_BLOCK_SIZE", { ...loop, argument: sectorSizeBytes });
+}
+
+/**
+ * Has a loop device stay that was to be detached with its last close.
+ *
+ * @throws {SystemError} with ENXIO if it is not attached
+ */
+export function keepLoop(device: string): void {
+  using loop = openLoop(device);
+  keepOpenLoop(loop);
+}
+
+function keepOpenLoop(loop: OpenLoop): void {
+  const info = new IoBuffer(LOOP_INFO_BYTES);
+  loopIoctl("LOOP_GET_STATUS64", { ...loop, argument: info.address });
+  clearAutoClear(info.view);
+  loopIoctl("LOOP_SET_STATUS64", { ...loop, argument: info.address });
+}
+
+/** Opened for reading, which does for all calls. */
+function openLoop(path: string): OpenLoop & Disposable {
+  const fd = openFile(path, O_RDONLY);
+  return { path, fd, [Symbol.dispose]: () => fd.close() };
 }
 
 /** The file or device below a loop device as sysfs names it; undefined if it is not attached. */
 export function loopBackingPath(name: string): string | undefined {
   return diskAttribute(name, "loop/backing_file");
-}
-
-/** Number in a loop device's name (`loop3`, `/dev/loop3`), if it is one. */
-export function loopNumber(name: string): number | undefined {
-  const match = /^(?:\/dev\/)?loop(\d+)$/.exec(name);
-  return match === null ? undefined : Number(match[1]);
-}
-
-/**
- * The node of a loop device, which is made where the kernel does not have it yet.
- *
- * @throws {SystemError} with ENODEV if that is no loop device's name
- */
-function loopNode(device: string): string {
-  const number = loopNumber(device);
-  if (number === undefined || number > MAX_LOOP_NUMBER || fileExists(device)) {
-    if (blockDeviceName(device)?.startsWith("loop") === true) return device;
-    throw new SystemError("open", ENODEV, device);
-  }
-  using control = openControl();
-  const result = libc().ioctl(control.number, LOOP_CTL_ADD, number);
-  if (result < 0 && lastErrno() !== EEXIST) {
-    throw new SystemError("ioctl LOOP_CTL_ADD", lastErrno(), device);
-  }
-  return nodeOf(number);
-}
-
-/** Node of the first loop device that is not attached, made if all are. */
-export function freeLoopDevice(): string {
-  using control = openControl();
-  return nodeOf(checked(libc().ioctl(control.number, LOOP_CTL_GET_FREE, 0), "find a free device"));
-}
-
-function nodeOf(number: number): string {
-  const name = `loop${number}`;
-  return ensureBlockNode(name, kernelDeviceNumber(name) ?? { major: LOOP_MAJOR, minor: number });
-}
-
-function openControl(): Fd {
-  if (!fileExists(CONTROL.path)) ensureCharacterNode(CONTROL.name, CONTROL.number);
-  return openFile(CONTROL.path, O_RDWR);
-}
-
-/** Returns the open device. */
-function configure(
-  device: string,
-  backing: number,
-  attachment: LoopAttachment,
-  flags: number,
-): Fd {
-  const loop = openFile(device, attachment.readOnly ? O_RDONLY : O_RDWR);
-  try {
-    configureOpen(loop, { device, backing, attachment, flags });
-    return loop;
-  } catch (error) {
-    loop.close();
-    throw error;
-  }
-}
-
-interface OpenSetup {
-  readonly device: string;
-  readonly backing: number;
-  readonly attachment: LoopAttachment;
-  readonly flags: number;
-}
-
-function configureOpen(loop: Fd, { device, backing, attachment, flags }: OpenSetup): void {
-  const config = encodeLoopConfig({
-    fd: backing,
-    blockSizeBytes: attachment.sectorSizeBytes,
-    offsetBytes: attachment.offsetBytes ?? 0,
-    sizeLimitBytes: attachment.sizeLimitBytes ?? 0,
-    flags: flagsOf(attachment) | flags,
-    fileName: attachment.label ?? attachment.backingPath,
-  });
-  if (libc().ioctl(loop.number, LOOP_CONFIGURE, config.address) >= 0) return;
-  const errno = lastErrno();
-  if (!NO_LOOP_CONFIGURE.includes(errno)) {
-    throw new SystemError("ioctl LOOP_CONFIGURE", errno, device);
-  }
-  configureStepwise(loop.number, { device, backing, config, attachment });
-}
-
-function flagsOf({ readOnly, directIo, partScan }: LoopAttachment): number {
-  return (readOnly ? LO_FLAGS.readOnly : 0) | (partScan ? LO_FLAGS.partScan : 0) |
-    (directIo ? LO_FLAGS.directIo : 0);
-}
-
-interface Steps {
-  readonly device: string;
-  readonly backing: number;
-  readonly config: IoBuffer;
-  readonly attachment: LoopAttachment;
-}
-
-/** What LOOP_CONFIGURE does, on kernels before 5.8. Here read-only comes from how the files are open. */
-function configureStepwise(loop: number, { device, backing, config, attachment }: Steps): void {
-  checked(libc().ioctl(loop, LOOP_SET_FD, backing), "ioctl LOOP_SET_FD", device);
-  try {
-    if (attachment.sectorSizeBytes !== 512) {
-      const result = libc().ioctl(loop, LOOP_SET_BLOCK_SIZE, attachment.sectorSizeBytes);
-      checked(result, "ioctl LOOP_SET_BLOCK_SIZE", device);
-    }
-    const info = config.address + LOOP_CONFIG_INFO;
-    checked(libc().ioctl(loop, LOOP_SET_STATUS64, info), "ioctl LOOP_SET_STATUS64", device);
-  } catch (error) {
-    libc().ioctl(loop, LOOP_CLR_FD, 0);
-    throw error;
-  }
-  if (attachment.directIo) libc().ioctl(loop, LOOP_SET_DIRECT_IO, 1);
 }

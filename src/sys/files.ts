@@ -21,6 +21,8 @@ export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 /** Only a handle on the file: opening it so waits for nothing, and touches no device. */
 export const O_PATH = 0o10000000;
+/** The one flag whose number is the architecture's own (asm/fcntl.h). */
+export const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
 
 const F_GETFL = 3;
 const F_SETFL = 4;

@@ -5,6 +5,9 @@ import { parseCommand } from "../../src/cli/command.ts";
 import { UsageError } from "../../src/cli/usage_error.ts";
 import { FORMATS } from "./formats.ts";
 
+const EVERY_SETTING =
+  "-rvPf --show -o 1K --sizelimit 1M -b 4K --direct-io --loop-ref x -L -t auto --transport nbd";
+
 function attach(line: string): AttachCommand {
   const command = parseCommand(line.split(" "), FORMATS);
   if (command.kind !== "attach") throw new Error(`${line}: not an attach but ${command.kind}`);
@@ -34,6 +37,9 @@ Deno.test("attachCommand() fills in the defaults", () => {
     offsetBytes: 0,
     sizeLimitBytes: 0,
     sectorSizeBytes: undefined,
+    directIo: undefined,
+    loopReference: undefined,
+    noOverlap: false,
     format: undefined,
     backingFormat: undefined,
     snapshot: undefined,
@@ -46,7 +52,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
 });
 
 Deno.test("attachCommand() takes every setting", () => {
-  assertEquals(attach("-rvPf --show -o 1K --sizelimit 1M -b 4K -t auto --transport nbd img"), {
+  assertEquals(attach(`${EVERY_SETTING} img`), {
     kind: "attach",
     file: "img",
     device: undefined,
@@ -58,6 +64,9 @@ Deno.test("attachCommand() takes every setting", () => {
     offsetBytes: 1024,
     sizeLimitBytes: 1024 ** 2,
     sectorSizeBytes: 4096,
+    directIo: "on",
+    loopReference: "x",
+    noOverlap: true,
     format: "auto",
     backingFormat: undefined,
     snapshot: undefined,
@@ -90,11 +99,24 @@ Deno.test("attachCommand() takes a snapshot, and the word that forces", () => {
   );
 });
 
-Deno.test("attachCommand() takes -b 0 for the default, and refuses impossible sizes", () => {
+Deno.test("attachCommand() takes -b 0 for the default, and any other size as it is", () => {
   assertEquals(attach("-f img -b 0").sectorSizeBytes, undefined);
+  assertEquals(attach("-f img -b 8K").sectorSizeBytes, 8192);
+});
+
+Deno.test("attachCommand() takes the last --direct-io, which is on without an argument", () => {
+  assertEquals(attach("-f img --direct-io=off --direct-io").directIo, "on");
+  assertEquals(attach("-f img --direct-io --direct-io=off").directIo, "off");
+  assertEquals(fault("-f img --direct-io=yes"), "argument error: 'yes'");
+});
+
+Deno.test("attachCommand() takes transport loop for what may be RAW only", () => {
+  for (const format of ["", "-t RAW", "-t auto"]) {
+    assertEquals(attach(`--transport loop ${format} -f img`.replace("  ", " ")).transport, "loop");
+  }
   assertEquals(
-    fault("-f img -b 8192"),
-    "invalid logical block size: '8192'; known: 512, 1024, 2048, 4096",
+    fault("--transport loop -t QCOW -f img"),
+    "transport 'loop' is for RAW images; for QCOW there are nbd and fuse",
   );
 });
 

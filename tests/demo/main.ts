@@ -34,7 +34,13 @@ function show(name: string, program: string, args: readonly string[]): Result {
 }
 
 function tslosetup(...args: string[]): Result {
-  const flags = ["run", "--quiet", "--no-prompt", "--allow-ffi", "--allow-env=XDG_RUNTIME_DIR"];
+  const flags = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--allow-ffi",
+    "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+  ];
   return show("tslosetup", Deno.execPath(), [...flags, "src/main.ts", ...args]);
 }
 

@@ -155,7 +155,12 @@ export function ownCommand(): string[] {
   const binary = Deno.env.get("TSLOSETUP_BINARY");
   if (binary !== undefined) return [binary];
   const main = new URL("../../src/main.ts", import.meta.url).pathname;
-  const flags = ["--quiet", "--no-prompt", "--allow-ffi", "--allow-env=XDG_RUNTIME_DIR"];
+  const flags = [
+    "--quiet",
+    "--no-prompt",
+    "--allow-ffi",
+    "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+  ];
   return [Deno.execPath(), "run", ...flags, main];
 }
 

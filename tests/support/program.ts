@@ -12,7 +12,7 @@ const DENO_FLAGS = [
   "--quiet",
   "--no-prompt",
   "--allow-ffi",
-  "--allow-env=XDG_RUNTIME_DIR",
+  "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
 ];
 const NOBODY = 65534;
 /** Inherited by daemons, so that what a test has started can be told from everything else. */
@@ -92,12 +92,12 @@ let ownStates: string | undefined;
  * The program as the superuser runs it, in a mount namespace where its state folder is one of this
  * test run: what else is attached on this machine is none of the tests' business, nor the reverse.
  */
-export function asRoot(): Surroundings {
+export function asRoot(environment: Readonly<Record<string, string>> = {}): Surroundings {
   ownStates ??= makeOwnStates();
   const script = `mkdir -p -m 700 ${ROOT_STATES} && mount --bind ${ownStates} ${ROOT_STATES}`;
   const enter = ["unshare", "--mount", "sh", "-c", `${script} && exec "$@"`, "sh"];
   const program = BINARY === undefined ? fromSources(Deno.execPath(), CHECKOUT) : [BINARY];
-  return new User([...enter, ...program], ownStates);
+  return new User([...enter, ...program], ownStates, environment);
 }
 
 function makeOwnStates(): string {

@@ -5,7 +5,7 @@
  */
 import type { AttachState } from "../../daemon/state.ts";
 import { blockDeviceName, nodePath, unsortedDiskNames } from "../../kernel/block_devices.ts";
-import { loopNumber } from "../../kernel/loop.ts";
+import { loopNumber } from "../../kernel/loop_control.ts";
 import { nbdIndex, nbdName } from "../../kernel/nbd_devices.ts";
 import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
 import { parseBackend } from "../backend.ts";

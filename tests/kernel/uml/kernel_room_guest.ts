@@ -30,7 +30,7 @@ const STALL_OFFSET = 15 * 1024 * 1024;
 const STANDARD_LOOP = {
   backingPath: IMAGE,
   readOnly: true,
-  directIo: false,
+  directIo: "no",
   partScan: true,
   sectorSizeBytes: 512,
 } as const;
@@ -242,7 +242,7 @@ await check("losetup -d of a loop device over nbd takes everything down", async 
     device: "/dev/loop12",
     backingPath: path,
     readOnly: false,
-    directIo: true,
+    directIo: "preferred",
     partScan: false,
     sectorSizeBytes: 512,
     label: FILE_SYSTEM,
@@ -322,7 +322,7 @@ await check("a killed server fails new reads; unanswered ones wait for DISCONNEC
 await check("a device over a dead server can be taken down by losetup -d", async () => {
   const { index, path, servers } = attach({ control });
   hidePartitions(path);
-  const device = attachLoop({ ...STANDARD_LOOP, backingPath: path, directIo: true });
+  const device = attachLoop({ ...STANDARD_LOOP, backingPath: path, directIo: "preferred" });
   control.disconnectOnLastClose(index, BACKEND);
   equal(showPartitions(device), [`${device}p1`, `${device}p2`]);
   equal(partitionNames(`nbd${index}`), []);

@@ -30,7 +30,7 @@ for number in {0..9}; do
 done
 started=$SECONDS
 for number in {0..9}; do
-  tslosetup --find --show /run/many$number.img >/run/many$number.out 2>&1 &
+  tslosetup --transport nbd --find --show /run/many$number.img >/run/many$number.out 2>&1 &
   pids[number]=$!
 done
 codes=""

@@ -7,7 +7,7 @@ same "RAW, writable" 0 "$(blockdev --getro /dev/nbd0)"
 same "RAW, flushes and FUA reach the server" "write back 1" \
   "$(echo $(cat /sys/block/nbd0/queue/write_cache /sys/block/nbd0/queue/fua))"
 fails "a second writer" "being written by tslosetup \\(pid $(daemon_of 0)\\)|in use" tslosetup --find --show $image
-fails "a reader beside the writer" "being written by tslosetup \\(pid $(daemon_of 0)\\)" tslosetup -r --find $image
+fails "a reader beside the writer" "being written by tslosetup \\(pid $(daemon_of 0)\\)" tslosetup -r --transport nbd --find $image
 check "RAW, mkfs.ext4" mkfs.ext4 -q /dev/nbd0
 check "RAW, mount" mount /dev/nbd0 $mnt
 rm -rf $mnt/lost+found
@@ -55,7 +55,7 @@ check "odd size, content" cmp -n 4608 /dev/nbd0 /run/odd.img
 detached "odd size, -d" -d /dev/nbd0
 
 # An image on a read-only file system, without -r: as losetup, read-only and with a warning.
-run tslosetup --find --show /run/sealed/ext4.raw
+run tslosetup --transport nbd --find --show /run/sealed/ext4.raw
 same "write-protected image, exit code, device" "0 /dev/nbd0" "$code $out"
 check "write-protected image, a warning" grep -q '^tslosetup: /run/sealed/ext4.raw: warning: .*read-only' <<<"$err"
 same "write-protected image, one line" 1 "$(wc -l <<<"$err")"

@@ -1,0 +1,22 @@
+/**
+ * Changing a loop device that is set up: `--direct-io` and `-b` with a device alone.
+ *
+ * @module
+ */
+import { setLoopBlockSize, setLoopDirectIo } from "../kernel/loop.ts";
+import type { AdjustCommand } from "./command.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
+import { loopDevice } from "./device_names.ts";
+
+/** @throws {CommandError} if the kernel refuses, in losetup's words */
+export function adjust(command: AdjustCommand): number {
+  const device = loopDevice(command.device);
+  const what = command.kind === "directIo" ? "direct io" : "logical block size";
+  try {
+    if (command.kind === "directIo") setLoopDirectIo(device, command.wanted);
+    else setLoopBlockSize(device, command.sizeBytes);
+    return 0;
+  } catch (error) {
+    throw new CommandError(`${device}: set ${what} failed: ${reasonOf(error)}`);
+  }
+}

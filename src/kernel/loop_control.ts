@@ -1,0 +1,135 @@
+/**
+ * /dev/loop-control: which loop devices there are, and their nodes (drivers/block/loop.c,
+ * `loop_control_ioctl`).
+ *
+ * @module
+ */
+import { EAGAIN, EBUSY, EEXIST, EINVAL, ENODEV, SystemError } from "../sys/errno.ts";
+import { type Fd, fileExists, O_RDWR, openFile } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import {
+  blockDeviceName,
+  ensureBlockNode,
+  ensureCharacterNode,
+  kernelDeviceNumber,
+} from "./block_devices.ts";
+import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
+
+const CONTROL = {
+  name: "loop-control",
+  path: "/dev/loop-control",
+  number: { major: 10, minor: 237 },
+};
+const LOOP_MAJOR = 7;
+/** A minor number has 20 bits (linux/kdev_t.h). */
+const MAX_LOOP_NUMBER = 2 ** 20 - 1;
+
+/**
+ * Tries to get a free device while others take them away from under us: 64, as in losetup. The
+ * pauses grow to losetup's 200 ms, and differ, so that many at once do not keep meeting.
+ */
+const FREE = { attempts: 64, shortestPauseMs: 2, longestPauseMs: 200 } as const;
+
+/** No free loop device could be found or made; the cause is the system's error. */
+export class NoFreeLoopError extends Error {
+  override readonly name = "NoFreeLoopError";
+
+  constructor(override readonly cause: SystemError) {
+    super(cause.message);
+  }
+}
+
+/** Number in a loop device's name (`loop3`, `/dev/loop3`), if it is one. */
+export function loopNumber(name: string): number | undefined {
+  const match = /^(?:\/dev\/)?loop(\d+)$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/**
+ * Node of the first loop device that is not attached, made if all are.
+ *
+ * @throws {NoFreeLoopError} if that cannot be
+ */
+export function freeLoopDevice(): string {
+  try {
+    using control = openControl();
+    const number = loopIoctl("LOOP_CTL_GET_FREE", { fd: control, path: CONTROL.path });
+    return nodeOf(number);
+  } catch (error) {
+    throw error instanceof SystemError ? new NoFreeLoopError(error) : error;
+  }
+}
+
+/**
+ * Has `setUp` take a free device, and another one if somebody else was faster.
+ *
+ * @throws {NoFreeLoopError} if there is none, and what `setUp` throws
+ */
+export function onFreeLoop<T>(setUp: (path: string) => T): T {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return setUp(freeLoopDevice());
+    } catch (error) {
+      if (!isTaken(error) || attempt === FREE.attempts) throw error;
+      libc().usleep(Math.round(pauseMs(attempt) * 1000));
+    }
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof SystemError && (error.errno === EBUSY || error.errno === EAGAIN);
+}
+
+function pauseMs(attempt: number): number {
+  const longest = Math.min(FREE.longestPauseMs, FREE.shortestPauseMs * 2 ** attempt);
+  return longest * (0.25 + 0.75 * Math.random());
+}
+
+/**
+ * The node of a loop device, which is made where the kernel does not have it yet.
+ *
+ * @throws {SystemError} with ENODEV if that is no loop device's name, or as mknod(2)
+ */
+export function loopNode(device: string): string {
+  const number = loopNumber(device);
+  if (number === undefined || number > MAX_LOOP_NUMBER || fileExists(device)) {
+    if (isLoopDevice(device)) return device;
+    throw new SystemError("open", ENODEV, device);
+  }
+  using control = openControl();
+  const call = { fd: control, path: CONTROL.path, argument: number };
+  const added = tryLoopIoctl("LOOP_CTL_ADD", call);
+  if (!added.ok && added.errno !== EEXIST) {
+    throw new SystemError("ioctl LOOP_CTL_ADD", added.errno, device);
+  }
+  return nodeOf(number);
+}
+
+/** Whether a path leads to a loop device, attached or not. */
+export function isLoopDevice(path: string): boolean {
+  return blockDeviceName(path)?.startsWith("loop") === true;
+}
+
+/**
+ * Has the kernel forget a loop device that is not attached.
+ *
+ * @param device its name in the form `/dev/loopN` or `/dev/loop/N`
+ * @throws {SystemError} with EINVAL if that is no such name, EBUSY if it is attached or open, ENODEV
+ *   if there is none of that number
+ */
+export function removeLoop(device: string): void {
+  const number = /\/(?:loop)?(\d+)[^/]*$/.exec(device)?.[1];
+  if (number === undefined) throw new SystemError("ioctl LOOP_CTL_REMOVE", EINVAL, device);
+  using control = openControl();
+  loopIoctl("LOOP_CTL_REMOVE", { fd: control, path: CONTROL.path, argument: Number(number) });
+}
+
+function nodeOf(number: number): string {
+  const name = `loop${number}`;
+  return ensureBlockNode(name, kernelDeviceNumber(name) ?? { major: LOOP_MAJOR, minor: number });
+}
+
+function openControl(): Fd {
+  if (!fileExists(CONTROL.path)) ensureCharacterNode(CONTROL.name, CONTROL.number);
+  return openFile(CONTROL.path, O_RDWR);
+}
