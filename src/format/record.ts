@@ -4,13 +4,22 @@
  * @module
  */
 
-/** Width of an unsigned field. */
-export type FieldType = "u8" | "u16" | "u32" | "u64";
+/** Width of an unsigned number. */
+type NumberType = "u8" | "u16" | "u32" | "u64";
 
-const FIELD_BYTES: Readonly<Record<FieldType, number>> = { u8: 1, u16: 2, u32: 4, u64: 8 };
+/** Width of an unsigned field, or the length of a field that is not a number: `bytes32`. */
+export type FieldType = NumberType | `bytes${number}`;
+
+const NUMBER_BYTES: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 4, u64: 8 };
+
+function fieldBytes(type: FieldType): number {
+  return NUMBER_BYTES[type] ?? Number(type.slice("bytes".length));
+}
 
 /** Value of a field: 64-bit ones are bigints, as they may hold anything until they are checked. */
-export type FieldValue<T extends FieldType> = T extends "u64" ? bigint : number;
+export type FieldValue<T extends FieldType> = T extends "u64" ? bigint
+  : T extends NumberType ? number
+  : Uint8Array<ArrayBuffer>;
 
 /** The values of one structure, by field name. */
 export type RecordValues<F extends Readonly<Record<string, FieldType>>> = {
@@ -35,7 +44,7 @@ export class RecordLayout<const F extends Readonly<Record<string, FieldType>>> {
     let offset = 0;
     for (const [name, type] of Object.entries(fields)) {
       offsets[name] = offset;
-      offset += FIELD_BYTES[type];
+      offset += fieldBytes(type);
     }
     if (offset !== options.sizeBytes) throw new Error(`record of ${offset} bytes`);
     this.sizeBytes = offset;
@@ -50,24 +59,34 @@ export class RecordLayout<const F extends Readonly<Record<string, FieldType>>> {
    * @throws {RangeError} if it does not lie within `view`
    */
   read(view: DataView, position: number): RecordValues<F> {
-    const values: Record<string, number | bigint> = {};
+    const values: Record<string, FieldValue<FieldType>> = {};
     for (const name of Object.keys(this.types)) {
       values[name] = this.#readField(view, position, name);
     }
     return values as RecordValues<F>;
   }
 
-  #readField(view: DataView, position: number, name: keyof F): number | bigint {
+  #readField(view: DataView, position: number, name: keyof F): FieldValue<FieldType> {
     const at = position + this.offsets[name];
-    switch (this.types[name]) {
+    const type: FieldType | undefined = this.types[name];
+    switch (type) {
       case "u8":
         return view.getUint8(at);
       case "u16":
         return view.getUint16(at, this.#littleEndian);
       case "u32":
         return view.getUint32(at, this.#littleEndian);
-      default:
+      case "u64":
         return view.getBigUint64(at, this.#littleEndian);
+      default:
+        return copyOf(view, at, fieldBytes(type ?? "bytes0"));
     }
   }
+}
+
+function copyOf(view: DataView, at: number, lengthBytes: number): Uint8Array<ArrayBuffer> {
+  if (at + lengthBytes > view.byteLength) throw new RangeError("a record outside of its view");
+  const copy = new Uint8Array(lengthBytes);
+  copy.set(new Uint8Array(view.buffer, view.byteOffset + at, lengthBytes));
+  return copy;
 }
