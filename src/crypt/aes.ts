@@ -15,8 +15,8 @@ export const BLOCK_WORDS = 4;
 export const AES_KEY_BYTES: readonly number[] = [16, 24, 32];
 
 /** AES in one direction, each block by itself (ECB). */
-export class AesBlocks {
-  readonly #transform: { update(bytes: Uint8Array): Buffer };
+export class AesBlocks implements Disposable {
+  readonly #transform: { update(bytes: Uint8Array): Buffer; final(): Buffer };
 
   /** @param key 16, 24 or 32 bytes; not needed any more afterwards */
   constructor(key: Uint8Array, direction: "encrypt" | "decrypt") {
@@ -35,5 +35,10 @@ export class AesBlocks {
     return aligned
       ? new Uint32Array(buffer, byteOffset, length / Uint32Array.BYTES_PER_ELEMENT)
       : new Uint32Array(buffer.slice(byteOffset, byteOffset + length));
+  }
+
+  /** Frees what the runtime holds of the key. */
+  [Symbol.dispose](): void {
+    this.#transform.final();
   }
 }

@@ -7,7 +7,7 @@ import { AesBlocks, BLOCK_BYTES, BLOCK_WORDS } from "./aes.ts";
 import { digest } from "./node_crypto.ts";
 
 /** Makes the vectors of consecutive sectors. */
-export interface IvGenerator {
+export interface IvGenerator extends Disposable {
   /**
    * The vectors of `count` sectors from number `firstSector` on, one after the other. They are good
    * until the next call.
@@ -35,6 +35,8 @@ export class PlainIv implements IvGenerator {
     }
     return words;
   }
+
+  [Symbol.dispose](): void {}
 }
 
 /** The sector number, encrypted with a hash of the key. */
@@ -55,5 +57,9 @@ export class EssivIv implements IvGenerator {
   vectors(firstSector: number, count: number): Uint32Array {
     this.#plain.vectors(firstSector, count);
     return this.#cipher.update(this.#bytes.subarray(0, count * BLOCK_BYTES));
+  }
+
+  [Symbol.dispose](): void {
+    this.#cipher[Symbol.dispose]();
   }
 }

@@ -20,7 +20,7 @@ export interface SectorRun {
 }
 
 /** Decrypts runs of sectors. */
-export interface Mode {
+export interface Mode extends Disposable {
   decrypt(run: SectorRun): void;
 }
 
@@ -78,6 +78,10 @@ export class XtsMode implements Mode {
       t0 = (t0 << 1) ^ carry;
     }
   }
+
+  [Symbol.dispose](): void {
+    for (const part of [this.#aes, this.#tweakAes, this.#ivs]) part[Symbol.dispose]();
+  }
 }
 
 /** CBC: after AES, each block is masked by the encrypted one before it, the first by the vector. */
@@ -104,6 +108,10 @@ export class CbcMode implements Mode {
       }
     }
   }
+
+  [Symbol.dispose](): void {
+    for (const part of [this.#aes, this.#ivs]) part[Symbol.dispose]();
+  }
 }
 
 /** ECB: nothing but AES. Nobody should use it, but qemu makes such images. */
@@ -116,5 +124,9 @@ export class EcbMode implements Mode {
 
   decrypt({ words, bytes }: SectorRun): void {
     words.set(this.#aes.update(bytes));
+  }
+
+  [Symbol.dispose](): void {
+    this.#aes[Symbol.dispose]();
   }
 }

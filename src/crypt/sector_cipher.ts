@@ -41,8 +41,8 @@ export function parseCipher(
   if (chaining !== "xts" && chaining !== "cbc" && chaining !== "ecb") return undefined;
   const aesKeyBytes = chaining === "xts" ? keyBytes / 2 : keyBytes;
   if (!AES_KEY_BYTES.includes(aesKeyBytes)) return undefined;
-  // ECB needs no vectors, whatever is said of them.
-  if (chaining === "ecb") return { mode: chaining, iv: "plain", ivHash: "", keyBytes };
+  // ECB needs no vectors; cryptsetup names none, qemu does.
+  if (chaining === "ecb" && iv === "") return { mode: chaining, iv: "plain", ivHash, keyBytes };
   if (iv !== "plain" && iv !== "plain64" && iv !== "essiv") return undefined;
   if (iv === "essiv" && !isEssivHash(ivHash)) return undefined;
   return { mode: chaining, iv, ivHash, keyBytes };
@@ -53,7 +53,7 @@ function isEssivHash(hash: string): boolean {
 }
 
 /** Decrypts sectors of one disk. */
-export class SectorCipher {
+export class SectorCipher implements Disposable {
   readonly #mode: Mode;
   readonly #words = new Uint32Array(RUN_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   readonly #bytes = new Uint8Array(this.#words.buffer);
@@ -82,6 +82,10 @@ export class SectorCipher {
       });
       part.set(run);
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#mode[Symbol.dispose]();
   }
 }
 

@@ -6,6 +6,7 @@
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "./driver.ts";
 import { RelatedFileError } from "./errors.ts";
 import type { ImageFile } from "./image_file.ts";
+import type { KeyRing } from "./key_ring.ts";
 import { lockImage } from "./lock.ts";
 import { folderOf } from "../sys/files.ts";
 import type { ImageRequest } from "./open.ts";
@@ -20,7 +21,7 @@ export const MAX_CHAIN_IMAGES = 200;
 /** What is known of opening the images of a chain. */
 export interface ChainOptions {
   readonly request: ImageRequest;
-  readonly secret?: Uint8Array;
+  readonly keys?: KeyRing;
   /** The files below the top image, open already, in the order in which they are asked for. */
   readonly replay?: readonly ImageFile[];
 }
@@ -52,7 +53,7 @@ export class Chain implements RelatedFiles, Disposable {
 
   /** How the images are to be opened; the snapshot is one of the top image. */
   get openOptions(): OpenOptions {
-    const { request, secret } = this.#options;
+    const { request, keys } = this.#options;
     const { force, metadataCacheBytes, dataCacheBytes } = request;
     return {
       readOnly: true,
@@ -60,7 +61,7 @@ export class Chain implements RelatedFiles, Disposable {
       ...(force === undefined ? {} : { force }),
       ...(metadataCacheBytes === undefined ? {} : { metadataCacheBytes }),
       ...(dataCacheBytes === undefined ? {} : { dataCacheBytes }),
-      ...(secret === undefined ? {} : { secret }),
+      ...(keys === undefined ? {} : { keys }),
     };
   }
 

@@ -10,6 +10,7 @@
 import type { IoBuffer } from "../sys/memory.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageInfo } from "./info.ts";
+import type { KeyRing } from "./key_ring.ts";
 import type { Mapping } from "./mapping.ts";
 
 /** Bytes that mark a format, at a fixed offset from the start or (negative) the end of the file. */
@@ -37,6 +38,7 @@ export interface FormatDriver {
    *
    * @throws {ImageFormatError} if the file is not a valid image of this format
    * @throws {UnsupportedFeatureError} if it needs something this driver does not have
+   * @throws {SecretError} if it is encrypted, and `options.keys` do not unlock it
    */
   open(file: ImageFile, options: OpenOptions): Image;
   /**
@@ -57,8 +59,8 @@ export interface OpenOptions {
   readonly snapshot?: string;
   /** Whether an image that is marked as corrupt is opened all the same, for reading. */
   readonly force?: boolean;
-  /** What unlocks an encrypted image: the bytes of a passphrase. */
-  readonly secret?: Uint8Array;
+  /** What unlocks encrypted images; without it, they are refused. */
+  readonly keys?: KeyRing;
   /** Upper bound of the metadata cache, in bytes. */
   readonly metadataCacheBytes?: number;
   /** Upper bound of the cache of decompressed clusters, in bytes. */

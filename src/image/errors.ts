@@ -49,3 +49,27 @@ export class RelatedFileError extends Error {
     super(message, options);
   }
 }
+
+/** An encrypted image for which there is no passphrase, or one that does not open it. */
+export class SecretError extends Error {
+  override readonly name = "SecretError";
+
+  constructor(
+    /** The image file. */
+    readonly path: string,
+    readonly fault: "missing" | "wrong",
+    passphrase?: Uint8Array,
+  ) {
+    super(fault === "missing" ? MISSING_SECRET : WRONG_SECRET + lineEndHint(passphrase));
+  }
+}
+
+const MISSING_SECRET = "the image is encrypted: --key-file names the file with its passphrase";
+const WRONG_SECRET = "the passphrase does not unlock the image";
+const LINE_FEED = 10;
+
+/** Every byte of a key file counts, as with qemu and cryptsetup. */
+function lineEndHint(passphrase: Uint8Array | undefined): string {
+  if (passphrase?.at(-1) !== LINE_FEED) return "";
+  return " (it ends with a line feed, which is a part of it)";
+}

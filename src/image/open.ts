@@ -17,6 +17,7 @@ import { Chain, type ChainOptions } from "./chain.ts";
 import type { Image } from "./driver.ts";
 import { ImageAccess } from "./image_access.ts";
 import { ImageFile } from "./image_file.ts";
+import type { KeyRing } from "./key_ring.ts";
 import { refuseKind } from "./permission.ts";
 import { findDriver } from "./registry.ts";
 import type { WindowLimits } from "./window.ts";
@@ -131,15 +132,15 @@ export interface SharedImage {
   readonly image: ImageRequest;
   /** {@link ImageAccess.sharedFiles} of the thread that opened it. */
   readonly files: readonly SharedFile[];
-  /** As {@link OpenOptions.secret}. */
-  readonly secret?: Uint8Array;
+  /** What has unlocked it. */
+  readonly keys?: KeyRing;
 }
 
 /** An image opened once more by another thread, over descriptors that stay the first one's. */
-export function openSharedImage({ image, files, secret }: SharedImage): ImageAccess {
+export function openSharedImage({ image, files, keys }: SharedImage): ImageAccess {
   const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
     new ImageFile(new Fd(fd), path, sizeBytes)
   );
   if (file === undefined) throw new Error("an image without a file");
-  return openImage(file, image, { replay, ...(secret === undefined ? {} : { secret }) });
+  return openImage(file, image, { replay, ...(keys === undefined ? {} : { keys }) });
 }

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { luks } from "../format/luks/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
 import { raw } from "../format/raw/mod.ts";
 import type { FormatDriver } from "./driver.ts";
 
 /** All drivers, in the order in which probing asks them: RAW, which takes everything, is last. */
-export const DRIVERS: readonly FormatDriver[] = [qcow, raw];
+export const DRIVERS: readonly FormatDriver[] = [qcow, luks, raw];
 
 /** The driver for files of no format at all. */
 export const RAW: FormatDriver = raw;

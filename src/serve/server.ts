@@ -7,6 +7,7 @@
  * @module
  */
 import type { ImageAccess } from "../image/image_access.ts";
+import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageRequest } from "../image/open.ts";
 import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
@@ -28,7 +29,7 @@ export interface ServerOptions {
   /** For other threads to open the image once more. */
   readonly image: ImageRequest;
   /** What opened it, if it is encrypted. */
-  readonly secret?: Uint8Array;
+  readonly keys?: KeyRing;
   /** For the log. */
   readonly imagePath: string;
   readonly log: ErrorLog;
@@ -198,12 +199,12 @@ export class Server {
   #startWorker(): Worker {
     const [controlEnd, control] = pipe();
     const thread = this.#workers.length + 1;
-    const { image, secret, imagePath, maySpin, sectorBytes } = this.#options;
+    const { image, keys, imagePath, maySpin, sectorBytes } = this.#options;
     const start: WorkerStart = {
       thread,
       image,
       files: this.#options.access.sharedFiles,
-      ...(secret === undefined ? {} : { secret }),
+      ...(keys === undefined ? {} : { keys }),
       imagePath,
       maySpin,
       sectorBytes,

@@ -1,12 +1,15 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { luks } from "../../src/format/luks/mod.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { raw } from "../../src/format/raw/mod.ts";
 import { DRIVERS, findDriver, FORMAT_NAMES } from "../../src/image/registry.ts";
 
-Deno.test("DRIVERS ends with RAW, the only driver without a magic", () => {
+Deno.test("DRIVERS ends with RAW, which like LUKS has no magic, so that it is never guessed", () => {
   assertStrictEquals(DRIVERS.at(-1), raw);
-  for (const driver of DRIVERS.slice(0, -1)) assert(driver.magics.length > 0, driver.name);
+  for (const driver of DRIVERS) {
+    assertEquals(driver.magics.length === 0, driver === raw || driver === luks, driver.name);
+  }
 });
 
 Deno.test("DRIVERS have distinct names in capitals", () => {
@@ -22,7 +25,7 @@ Deno.test("findDriver() takes names and aliases in any case", () => {
 });
 
 Deno.test("FORMAT_NAMES gives the drivers' own spelling", () => {
-  assertEquals(FORMAT_NAMES.names, ["QCOW", "RAW"]);
+  assertEquals(FORMAT_NAMES.names, ["QCOW", "LUKS", "RAW"]);
   assertEquals(FORMAT_NAMES.canonical("qcow2"), "QCOW");
   assertEquals(FORMAT_NAMES.canonical("cow"), undefined);
 });

@@ -1,0 +1,24 @@
+/**
+ * LUKS: an encrypted volume of version 1 in a file or on a device, as cryptsetup and qemu make it.
+ *
+ * @module
+ */
+import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { ImageFile } from "../../image/image_file.ts";
+import { FORMAT } from "./errors.ts";
+import { LuksImage } from "./image.ts";
+import { describe } from "./info.ts";
+
+/**
+ * The LUKS driver. It has no magic, so that it is only taken where it is asked for: a disk that holds
+ * an encrypted volume is an ordinary raw disk, and attached as one its guest unlocks it.
+ */
+export const luks: FormatDriver = {
+  name: FORMAT,
+  aliases: ["LUKS1"],
+  magics: [],
+  writable: false,
+  summary: "encrypted volume, version 1 (AES)",
+  open: (file: ImageFile, options: OpenOptions): Image => new LuksImage(file, options.keys),
+  info: describe,
+};

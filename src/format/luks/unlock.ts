@@ -1,0 +1,117 @@
+/**
+ * From a passphrase to the key of the disk.
+ *
+ * @module
+ */
+import { digest, nodeCrypto } from "../../crypt/node_crypto.ts";
+import { SectorCipher } from "../../crypt/sector_cipher.ts";
+import { SecretError } from "../../image/errors.ts";
+import type { KeyRing } from "../../image/key_ring.ts";
+import { IoBuffer } from "../../sys/memory.ts";
+import type { HeaderArea, KeySlot, LuksHeader } from "./header.ts";
+import { SECTOR_BYTES } from "./layout.ts";
+
+const INDEX_BYTES = 4;
+
+/**
+ * The cipher of the disk whose header lies in `area`.
+ *
+ * @throws {SecretError} if there is no passphrase, or one that fits no slot
+ * @throws {SystemError} if the key material cannot be read
+ */
+export function unlock(
+  header: LuksHeader,
+  area: HeaderArea,
+  keys: KeyRing | undefined,
+): SectorCipher {
+  return new SectorCipher(header.cipher, volumeKey(header, area, keys));
+}
+
+function volumeKey(header: LuksHeader, area: HeaderArea, keys: KeyRing | undefined): Uint8Array {
+  const { path } = area.file;
+  const name = hexOf(header.digest) + hexOf(header.digestSalt);
+  const known = keys?.volumeKeys.get(name);
+  if (known?.length === header.cipher.keyBytes) return known;
+  if (keys?.passphrase === undefined) throw new SecretError(path, "missing");
+  for (const slot of header.slots) {
+    if (!slot.isActive) continue;
+    const key = tryToOpen(slot, keys.passphrase, header, area);
+    if (key === undefined) continue;
+    keys.volumeKeys.set(name, key);
+    return key;
+  }
+  throw new SecretError(path, "wrong", keys.passphrase);
+}
+
+/** The volume key, if `passphrase` is this slot's (specification, "Master Key recovery"). */
+function tryToOpen(
+  slot: KeySlot,
+  passphrase: Uint8Array,
+  header: LuksHeader,
+  area: HeaderArea,
+): Uint8Array | undefined {
+  const { cipher, hash } = header;
+  const { pbkdf2Sync } = nodeCrypto();
+  const slotKey = pbkdf2Sync(passphrase, slot.salt, slot.iterations, cipher.keyBytes, hash);
+  const material = readMaterial(slot, cipher.keyBytes, area);
+  using materialCipher = new SectorCipher(cipher, slotKey);
+  materialCipher.decrypt(material, 0);
+  slotKey.fill(0);
+  const key = merge(material, { hash, keyBytes: cipher.keyBytes, stripes: slot.stripes });
+  material.fill(0);
+  return isVolumeKey(key, header) ? key : undefined;
+}
+
+/** Whole sectors: with keys of 192 bits, the last one is not filled. */
+function readMaterial(slot: KeySlot, keyBytes: number, area: HeaderArea): Uint8Array {
+  const lengthBytes = Math.ceil(keyBytes * slot.stripes / SECTOR_BYTES) * SECTOR_BYTES;
+  const material = new IoBuffer(lengthBytes);
+  area.file.read(material, 0, area.startBytes + slot.materialOffsetBytes, lengthBytes);
+  return material.bytes;
+}
+
+function isVolumeKey(key: Uint8Array, header: LuksHeader): boolean {
+  const { digest, digestSalt, digestIterations, hash } = header;
+  const { pbkdf2Sync, timingSafeEqual } = nodeCrypto();
+  return timingSafeEqual(
+    pbkdf2Sync(key, digestSalt, digestIterations, digest.length, hash),
+    digest,
+  );
+}
+
+/** How a key was spread over stripes, any of which destroys it when it is wiped. */
+interface Stripes {
+  readonly hash: string;
+  readonly keyBytes: number;
+  readonly stripes: number;
+}
+
+/** The key that was spread over `material` (specification, "Anti-forensic splitting"). */
+export function merge(material: Uint8Array, { hash, keyBytes, stripes }: Stripes): Uint8Array {
+  const hashBytes = digest(hash).length;
+  let key = new Uint8Array(keyBytes);
+  for (let stripe = 0; stripe < stripes; stripe++) {
+    for (let i = 0; i < keyBytes; i++) {
+      key[i] = (key[i] ?? 0) ^ (material[stripe * keyBytes + i] ?? 0);
+    }
+    if (stripe < stripes - 1) key = diffuse(key, hash, hashBytes);
+  }
+  return key;
+}
+
+/** Each digest-sized piece is replaced by its hash, the pieces being numbered. */
+function diffuse(key: Uint8Array, hash: string, hashBytes: number): Uint8Array<ArrayBuffer> {
+  const diffused = new Uint8Array(key.length);
+  const number = new DataView(new ArrayBuffer(INDEX_BYTES));
+  for (let at = 0; at < key.length; at += hashBytes) {
+    number.setUint32(0, at / hashBytes);
+    const piece = key.subarray(at, at + hashBytes);
+    const hashed = digest(hash, new Uint8Array(number.buffer), piece);
+    diffused.set(hashed.subarray(0, piece.length), at);
+  }
+  return diffused;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

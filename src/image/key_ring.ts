@@ -1,0 +1,27 @@
+/**
+ * What unlocks encrypted images.
+ *
+ * @module
+ */
+
+/** Keys of one attach: the same passphrase is tried for every encrypted image of a chain. */
+export interface KeyRing {
+  /** The bytes of the passphrase; undefined if there is none, or none any more. */
+  passphrase: Uint8Array | undefined;
+  /**
+   * Keys of disks that have been unlocked, by what their headers say of the key: another thread that
+   * opens the same image need not derive them again, which can take seconds.
+   */
+  readonly volumeKeys: Map<string, Uint8Array>;
+}
+
+/** A key ring with nothing but a passphrase, or with nothing at all. */
+export function keyRing(passphrase?: Uint8Array): KeyRing {
+  return { passphrase, volumeKeys: new Map() };
+}
+
+/** Overwrites the passphrase once every image that needs it is open. */
+export function forgetPassphrase(ring: KeyRing): void {
+  ring.passphrase?.fill(0);
+  ring.passphrase = undefined;
+}

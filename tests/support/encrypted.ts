@@ -1,0 +1,73 @@
+/**
+ * Encrypted images made by qemu's tools.
+ *
+ * @module
+ */
+import { keyRing } from "../../src/image/key_ring.ts";
+import type { KeyRing } from "../../src/image/key_ring.ts";
+import { must, run } from "./tools.ts";
+
+/** The passphrase of every image made here. */
+export const PASSPHRASE = "correct horse, battery staple";
+
+/** What qemu's tools have to be told before an image of theirs can be named with `key-secret=s`. */
+export const SECRET_OBJECT: readonly string[] = ["--object", secretObject("s", PASSPHRASE)];
+
+/** The argument that makes `passphrase` known as `id`; commas are doubled, as everywhere there. */
+export function secretObject(id: string, passphrase: string): string {
+  return `secret,id=${id},data=${passphrase.replaceAll(",", ",,")}`;
+}
+
+/** A key ring with {@link PASSPHRASE}. */
+export function rightKeys(): KeyRing {
+  return keyRing(new TextEncoder().encode(PASSPHRASE));
+}
+
+/** How often qemu may measure its own speed in vain. */
+const ATTEMPTS = 20;
+
+/**
+ * `qemu-img create` of an encrypted image. How many iterations a key is worth it finds out by its
+ * own CPU time, which on a busy or a fast machine it cannot measure.
+ */
+export async function createEncrypted(
+  path: string,
+  sizeBytes: number,
+  { format, options }: { readonly format: "luks" | "qcow2"; readonly options: readonly string[] },
+): Promise<void> {
+  const args = ["create", "-q", "-f", format, ...SECRET_OBJECT, "-o", options.join(",")];
+  for (let attempt = 1;; attempt++) {
+    const { code, stderr } = await run("qemu-img", ...args, path, `${sizeBytes}`);
+    if (code === 0) return;
+    if (attempt === ATTEMPTS || !stderr.includes("accurate CPU usage")) {
+      throw new Error(`qemu-img ${args.join(" ")}: ${stderr}`);
+    }
+  }
+}
+
+/** How qemu's tools name an encrypted image, behind `--image-opts`. */
+export function imageOptions(path: string, format: "luks" | "qcow2"): string {
+  const secret = format === "luks" ? "key-secret=s" : "encrypt.key-secret=s";
+  return `driver=${format},${secret},file.filename=${path}`;
+}
+
+/** Has qemu-io execute `commands` on an encrypted image. */
+export async function fillEncrypted(
+  path: string,
+  format: "luks" | "qcow2",
+  commands: readonly string[],
+): Promise<void> {
+  const lines = commands.flatMap((line) => ["-c", line]);
+  const name = ["--image-opts", imageOptions(path, format)];
+  await must("qemu-io", "-t", "unsafe", ...SECRET_OBJECT, ...lines, ...name);
+}
+
+/** Has qemu-img decrypt an image to a raw file. */
+export async function decryptByQemu(
+  path: string,
+  format: "luks" | "qcow2",
+  rawPath: string,
+): Promise<void> {
+  const name = ["--image-opts", imageOptions(path, format)];
+  await must("qemu-img", "convert", ...SECRET_OBJECT, "-O", "raw", ...name, rawPath);
+}
