@@ -56,6 +56,8 @@ export interface AttachCommand {
   readonly allowBacking: readonly string[];
   /** Whether to say which transport was taken, and why. */
   readonly verbose: boolean;
+  /** How many threads are to serve; undefined leaves it to the load. */
+  readonly threads: number | undefined;
   /** `socket` exactly if there is a {@link socketPath}. */
   readonly transport: Transport;
   readonly socketPath: string | undefined;
@@ -90,6 +92,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     force: seen.has("force"),
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
+    threads: settings.threads,
     transport: chooseTransport(settings),
     socketPath,
   };

@@ -64,8 +64,17 @@ export function jobFor(
     imagePath,
     image: imageRequest(command),
     sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
+    startAllThreads: command.threads !== undefined,
     ...transport,
   };
+}
+
+/** Most threads that are used unless a number is asked for; each costs some 20 MB once it is needed. */
+const MAX_THREADS = 4;
+
+/** How many threads are to serve at most. */
+export function threadCount({ threads }: AttachCommand): number {
+  return threads ?? Math.min(MAX_THREADS, navigator.hardwareConcurrency);
 }
 
 /** What the words of the command ask of the image. */

@@ -34,12 +34,11 @@ import {
   QUEUE,
   readyAnswer,
   stateFor,
+  threadCount,
   wholeSectors,
 } from "./attach_common.ts";
 import { baseName, namedDevice } from "./device_names.ts";
 
-/** Most threads that share a session; all but one start only under load. */
-const MAX_THREADS = 4;
 const FILE_SYSTEM_TYPE = "tslosetup";
 
 /** @throws {Error} if it fails; nothing is left behind then */
@@ -49,7 +48,7 @@ export function attachFuse(request: AttachRequest): Attached {
   requireLoop();
   const fuse = openFuseDevice();
   using root = mountDetached(fuse, FILE_SYSTEM_TYPE);
-  const threads = Math.min(MAX_THREADS, navigator.hardwareConcurrency);
+  const threads = threadCount(request.command);
   const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
   const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
   // From here on only the daemon has the device: if it dies, the file system does.

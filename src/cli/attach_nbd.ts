@@ -24,22 +24,20 @@ import {
   QUEUE,
   readyAnswer,
   stateFor,
+  threadCount,
   wholeSectors,
 } from "./attach_common.ts";
 import { backendOf } from "./backend.ts";
 import { type DeviceName, namedDevice } from "./device_names.ts";
 
-/** Connections of a read-only device; threads come only with traffic on more than one. */
-const MAX_CONNECTIONS = 4;
 /** @throws {Error} if it fails; nothing is left behind then */
 export function attachNbd(request: AttachRequest): Attached {
   const device = namedDevice(request.command);
   requireNbd();
   if (device?.kind === "loop") requireLoop();
   using control = new NbdControl();
-  const count = request.command.readOnly
-    ? Math.min(MAX_CONNECTIONS, navigator.hardwareConcurrency)
-    : 1;
+  // Threads come only with traffic on more than one connection.
+  const count = request.command.readOnly ? threadCount(request.command) : 1;
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });

@@ -20,11 +20,9 @@ import {
   jobFor,
   readyAnswer,
   stateFor,
+  threadCount,
 } from "./attach_common.ts";
 import { absolutePath } from "./device_names.ts";
-
-/** Most threads that serve clients; each costs some 20 MB once it is needed. */
-const MAX_THREADS = 4;
 
 /** @throws {Error} if it fails; the socket is gone then */
 export function attachSocket(request: AttachRequest): Attached {
@@ -44,7 +42,7 @@ function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attac
   const job = jobFor(request, {
     transport: "socket",
     sockets: 1,
-    threads: Math.min(MAX_THREADS, navigator.hardwareConcurrency),
+    threads: threadCount(request.command),
     socket,
   });
   const launched = launchDaemon(job, [listener]);

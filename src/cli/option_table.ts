@@ -222,6 +222,15 @@ export const OPTIONS = [
     extension: true,
   },
   {
+    long: ["threads"],
+    short: "",
+    argument: "required",
+    label: " <num>",
+    group: "format",
+    help: "serve with <num> threads, 1 to 16",
+    extension: true,
+  },
+  {
     long: ["verbose"],
     short: "v",
     argument: "none",

@@ -15,6 +15,7 @@ import {
   type FormatNames,
   parseFormat,
   parseSwitch,
+  parseThreads,
   parseTransport,
   type Transport,
 } from "./values.ts";
@@ -43,6 +44,7 @@ export interface Settings {
   /** Paths as given. */
   readonly allowBacking: readonly string[];
   readonly transport: Transport | undefined;
+  readonly threads: number | undefined;
   readonly socketPath: string | undefined;
   /** The file of `-j`. */
   readonly associatedFile: string | undefined;
@@ -99,6 +101,7 @@ function emptyDraft(): Draft {
     snapshot: undefined,
     allowBacking: [],
     transport: undefined,
+    threads: undefined,
     socketPath: undefined,
     associatedFile: undefined,
     columnList: undefined,
@@ -166,6 +169,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "transport":
       draft.transport = agreeing(name, draft.transport, parseTransport(value));
+      break;
+    case "threads":
+      draft.threads = parseThreads(value);
       break;
     case "socket":
       draft.socketPath = agreeing(name, draft.socketPath, value);

@@ -60,6 +60,16 @@ export function parseSwitch(value: string | undefined): "on" | "off" {
   throw new UsageError(`argument error: '${value}'`);
 }
 
+/** Most threads that can be asked for: as many as share one image (serve/shared_state.ts). */
+const MAX_THREADS = 16;
+
+/** @throws {UsageError} if `text` is no number of threads from 1 to {@link MAX_THREADS} */
+export function parseThreads(text: string): number {
+  const threads = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new UsageError(`invalid number of threads: '${text}'; possible: 1 to ${MAX_THREADS}`);
+}
+
 /** @throws {UsageError} if no device of ours can have sectors of `sizeBytes` */
 export function checkSectorSize(sizeBytes: number): number {
   if (SECTOR_SIZES_BYTES.includes(sizeBytes)) return sizeBytes;

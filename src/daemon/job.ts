@@ -47,6 +47,8 @@ export interface Job {
   readonly sockets: number;
   /** Most threads to use. */
   readonly threads: number;
+  /** Whether those of a FUSE session start at once, not only under load. */
+  readonly startAllThreads: boolean;
   /** Logical block size of the device: what of the disk does not fill one is not shown. */
   readonly sectorBytes: number;
   /** The listening socket, to be removed at the end; transport socket only. */

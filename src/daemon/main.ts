@@ -134,6 +134,7 @@ function createServer(job: Job, opened: Opened): Server {
     log: new Log(job.imagePath),
     sectorBytes: job.sectorBytes,
     threads: job.threads,
+    startAll: job.startAllThreads,
     maySpin: navigator.hardwareConcurrency > 1,
   });
   const sockets = Array.from({ length: job.sockets }, (_, n) => DaemonFd.FirstSocket + n);
@@ -203,13 +204,17 @@ function attempt(job: Job, act: () => void): void {
 
 /** The state file tells the command that asked for it which size was found. */
 function refreshSize(server: Server, states: StateStore): void {
-  const state = states.ofProcess(libc().getpid());
-  if (state === undefined) return;
-  try {
-    server.refreshSize();
-  } finally {
+  const report = (): void => {
+    const state = states.ofProcess(libc().getpid());
+    if (state === undefined) return;
     const { sizeBytes } = server.description;
     states.write({ ...state, sizeBytes, sizeChecks: (state.sizeChecks ?? 0) + 1 });
+  };
+  try {
+    server.refreshSize(report);
+  } catch (error) {
+    report();
+    throw error;
   }
 }
 

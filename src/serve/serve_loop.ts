@@ -17,18 +17,15 @@ import type { Channel } from "./channel.ts";
 import { type ErrorLog, Executor } from "./executor.ts";
 import { describeExport, type ExportDescription } from "../nbd/export.ts";
 import { NbdChannel } from "../nbd/nbd_channel.ts";
+import { LoadMeter } from "./load_meter.ts";
 import type { SharedState } from "./shared_state.ts";
 import { SpinPolicy } from "./spin.ts";
 
 /** Turns after which sources get a look even if traffic never lets the thread sleep. */
-const TURNS_BETWEEN_POLLS = 256;
+const TURNS_BETWEEN_POLLS = 32;
 
 /** How long clients may take to read their last answers. */
 const FINISH_MS = 3000;
-/** So many turns without work among {@link TURNS_BETWEEN_POLLS} with some are no idleness. */
-const IDLE_TURNS_ALLOWED = 64;
-/** So many rounds of looking around without idleness in between are an overload. */
-const OVERLOAD_ROUNDS = 16;
 /** Turns without input after which a channel is only looked at when poll() names it. */
 const IDLE_TURNS = 2000;
 
@@ -57,15 +54,13 @@ export class ServeLoop {
   readonly #lane: SlowLane;
   readonly #executor: Executor;
   readonly #spin: SpinPolicy;
+  readonly #load = new LoadMeter();
   readonly #sources: Source[] = [];
   readonly #poll = new PollSet();
   #channels: Channel[] = [];
   #stopped = false;
   /** When channels that are to finish are closed in any case, by the monotonic clock. */
   #finishBy = Infinity;
-  /** Turns without work since the last look around; a sleep counts as many. */
-  #idleTurns = 0;
-  #overloadedRounds = 0;
 
   constructor(context: LoopContext) {
     this.#context = context;
@@ -86,12 +81,16 @@ export class ServeLoop {
   }
 
   /**
-   * Takes notice of the image's size, and tells those who can be told.
+   * Takes notice of the image's size.
    *
    * @throws {RangeError} if nothing would be left of the disk; all stays as it was then
    */
   refreshSize(): void {
     this.#context.access.refreshSize();
+  }
+
+  /** Tells those who can be told that the size may be another one. */
+  announceSize(): void {
     for (const channel of this.#channels) channel.sizeChanged();
   }
 
@@ -154,7 +153,7 @@ export class ServeLoop {
         }
       } else if (fruitless < this.#spin.turns && this.#startSpinning()) {
         fruitless++;
-        this.#idleTurns++;
+        this.#load.idled();
       } else {
         if (fruitless > 0) this.#spin.gaveUp();
         if (!this.#stopped) this.#sleep();
@@ -166,9 +165,7 @@ export class ServeLoop {
   /** Looks at the sources in spite of all the traffic, and whether it is too much. */
   #lookAround(): void {
     this.#pollOnce(0);
-    if (this.#idleTurns > IDLE_TURNS_ALLOWED) this.#overloadedRounds = 0;
-    else if (++this.#overloadedRounds % OVERLOAD_ROUNDS === 0) this.#context.onOverload();
-    this.#idleTurns = 0;
+    if (this.#load.isTooMuch(TURNS_BETWEEN_POLLS, performance.now())) this.#context.onOverload();
   }
 
   #startSpinning(): boolean {
@@ -176,11 +173,12 @@ export class ServeLoop {
   }
 
   #sleep(): void {
-    this.#idleTurns += IDLE_TURNS_ALLOWED;
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
     this.#pollOnce(this.#patienceMs());
-    this.#spin.wokenUp(performance.now());
+    const wokenAt = performance.now();
+    this.#spin.wokenUp(wokenAt);
+    this.#load.slept(wokenAt);
   }
 
   /** How long to sleep at most; ends the channels of those who do not read their last answers. */

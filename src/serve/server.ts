@@ -9,6 +9,7 @@
 import type { ImageAccess } from "../image/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageRequest } from "../image/open.ts";
+import { RAW } from "../image/registry.ts";
 import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly sectorBytes: number;
   /** Threads to use at most, the main one included. */
   readonly threads: number;
+  /** Whether the threads of a FUSE session start at once, not only when there is much to do. */
+  readonly startAll: boolean;
   readonly maySpin: boolean;
 }
 
@@ -57,6 +60,9 @@ export class Server {
   /** Descriptors of a FUSE session that no thread serves yet. */
   readonly #spareFuse: number[] = [];
   #listener: Fd | undefined;
+  /** What {@link SharedState.sizesTaken} will be when all workers know the size. */
+  #sizesAsked = 0;
+  #onSizeTaken: (() => void)[] = [];
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -106,13 +112,16 @@ export class Server {
    * Serves a FUSE session.
    *
    * @param fds descriptors of /dev/fuse that share it; all but the first wait for a thread of their
-   *   own, which they get when there is more to do than the main thread can
+   *   own, which they get when there is more to do than the main thread can. Threads that write share
+   *   no metadata, so that only raw images are written to by several.
    */
   serveFuse([first, ...others]: readonly number[]): void {
     if (first === undefined) return;
+    const { access, image, startAll } = this.#options;
     this.#shared.addConnection(0);
     this.#loop.addFuse(first, this.#options);
-    this.#spareFuse.push(...others);
+    if (access.readOnly || image.format === RAW.name) this.#spareFuse.push(...others);
+    while (startAll && this.#spareFuse.length > 0) this.#shareFuse();
   }
 
   #shareFuse(): void {
@@ -126,11 +135,24 @@ export class Server {
   /**
    * Takes notice of the image's size.
    *
-   * @throws {RangeError} if nothing would be left of the disk
+   * @param done called when every thread goes by it
+   * @throws {RangeError} if nothing would be left of the disk; then nothing is done
    */
-  refreshSize(): void {
+  refreshSize(done: () => void): void {
     this.#loop.refreshSize();
+    this.#sizesAsked += this.#workers.length;
+    this.#onSizeTaken.push(done);
     for (const worker of this.#workers) this.#command(worker, Control.RefreshSize, 0);
+    this.#announceSizeIfTaken();
+  }
+
+  /** Not earlier: whoever asks after that must not get the old size from a slower thread. */
+  #announceSizeIfTaken(): void {
+    if (this.#onSizeTaken.length === 0 || this.#shared.sizesTaken !== this.#sizesAsked) return;
+    this.#loop.announceSize();
+    const waiting = this.#onSizeTaken;
+    this.#onSizeTaken = [];
+    for (const done of waiting) done();
   }
 
   /** Serves until nobody is left who could ask for anything: see {@link Server.stopListening}. */
@@ -228,6 +250,7 @@ export class Server {
 
   #wokenByWorker(fd: number): void {
     libc().read(fd, this.#buffer.address, this.#buffer.size);
+    this.#announceSizeIfTaken();
     this.#endIfDone();
   }
 

@@ -7,7 +7,13 @@
 /** Threads that can serve connections at the same time, the main one included. */
 export const MAX_THREADS = 16;
 
-const Field = { FlushFailed: 0, Spinner: 1, Connections: 2, count: 2 + MAX_THREADS } as const;
+const Field = {
+  FlushFailed: 0,
+  Spinner: 1,
+  SizesTaken: 2,
+  Connections: 3,
+  count: 3 + MAX_THREADS,
+} as const;
 
 /** Counters and flags that every thread sees. */
 export class SharedState {
@@ -45,6 +51,15 @@ export class SharedState {
 
   setFlushFailed(): void {
     Atomics.store(this.#fields, Field.FlushFailed, 1);
+  }
+
+  /** How often worker threads have taken notice of the image's size, all of them together. */
+  get sizesTaken(): number {
+    return Atomics.load(this.#fields, Field.SizesTaken);
+  }
+
+  addSizeTaken(): void {
+    Atomics.add(this.#fields, Field.SizesTaken, 1);
   }
 
   /** Lets one thread at a time poll busily; false if another one does. */

@@ -40,7 +40,7 @@ function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
     fd: start.controlFd,
     onReadable: () => {
       const record = control.next();
-      if (record !== undefined) obey(loop, record, start);
+      if (record !== undefined) obey(loop, record, { start, control });
     },
   });
   return loop;
@@ -72,15 +72,27 @@ class ControlPipe {
   refuseAll(): void {
     for (let record = this.next(); record !== undefined; record = this.next()) {
       const what = record.getInt32(CONTROL.what, true);
+      if (what === Control.RefreshSize) this.tellSizeTaken();
       if (what === Control.RefreshSize || what === Control.Finish) continue;
       libc().close(record.getInt32(CONTROL.fd, true));
       this.shared.removeConnection(this.#start.thread);
       this.wakeMain();
     }
   }
+
+  /** Main goes by the new size only when every thread does. */
+  tellSizeTaken(): void {
+    this.shared.addSizeTaken();
+    this.wakeMain();
+  }
 }
 
-function obey(loop: ServeLoop, record: DataView, start: WorkerStart): void {
+interface Surroundings {
+  readonly start: WorkerStart;
+  readonly control: ControlPipe;
+}
+
+function obey(loop: ServeLoop, record: DataView, { start, control }: Surroundings): void {
   const fd = record.getInt32(CONTROL.fd, true);
   switch (record.getInt32(CONTROL.what, true)) {
     case Control.AddKernelSocket:
@@ -90,9 +102,20 @@ function obey(loop: ServeLoop, record: DataView, start: WorkerStart): void {
     case Control.AddFuse:
       return loop.addFuse(fd, start);
     case Control.RefreshSize:
-      return loop.refreshSize();
+      return refreshSize(loop, start, control);
     case Control.Finish:
       return loop.finishChannels();
+  }
+}
+
+function refreshSize(loop: ServeLoop, start: WorkerStart, control: ControlPipe): void {
+  try {
+    loop.refreshSize();
+  } catch (error) {
+    // The image has changed once more since main has looked at it: this thread keeps its size.
+    new Log(start.imagePath).error(error instanceof Error ? error.message : String(error));
+  } finally {
+    control.tellSizeTaken();
   }
 }
 

@@ -46,6 +46,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     force: false,
     noBacking: false,
     allowBacking: [],
+    threads: undefined,
     transport: "auto",
     socketPath: undefined,
   });
@@ -73,6 +74,7 @@ Deno.test("attachCommand() takes every setting", () => {
     force: false,
     noBacking: false,
     allowBacking: [],
+    threads: undefined,
     transport: "nbd",
     socketPath: undefined,
   });

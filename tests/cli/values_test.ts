@@ -1,7 +1,13 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../src/cli/usage_error.ts";
-import { checkSectorSize, findFormat, parseFormat, parseTransport } from "../../src/cli/values.ts";
+import {
+  checkSectorSize,
+  findFormat,
+  parseFormat,
+  parseThreads,
+  parseTransport,
+} from "../../src/cli/values.ts";
 import { FORMATS } from "./formats.ts";
 
 Deno.test("findFormat() knows formats in any case, and auto", () => {
@@ -40,3 +46,10 @@ function isAccepted(sizeBytes: number): boolean {
     return false;
   }
 }
+
+Deno.test("parseThreads() takes numbers from 1 to 16", () => {
+  assertEquals([parseThreads("1"), parseThreads("16"), parseThreads("08")], [1, 16, 8]);
+  for (const text of ["0", "17", "", "-1", "1.5", "2x", "1e1"]) {
+    assertThrows(() => parseThreads(text), UsageError, `invalid number of threads: '${text}'`);
+  }
+});
