@@ -6,6 +6,7 @@
 import {
   EXTENDED_ENTRY_BYTES,
   EXTENSION,
+  ExtensionType,
   FEATURE_NAME,
   FEATURE_NAME_TEXT_BYTES,
   HEADER,
@@ -112,4 +113,47 @@ export function featureNames(
     table.set(new TextEncoder().encode(name), index * entryBytes + FEATURE_NAME.sizeBytes);
   });
   return table;
+}
+
+/** Where {@link buildNamingImage} puts the backing file's name: after header and extensions. */
+const NAME_OFFSET = 2048;
+/** Bits of {@link HEADER_V3}. */
+const EXTERNAL_DATA_FILE = 4;
+
+/** The bytes of an image that names other files. */
+export function buildNamingImage(
+  names: {
+    readonly backing?: string | Uint8Array;
+    readonly backingFormat?: string;
+    readonly dataFile?: string;
+  },
+  parts: Parts = {},
+): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder();
+  const { backing = "", backingFormat, dataFile } = names;
+  const name = typeof backing === "string" ? text.encode(backing) : backing;
+  const extensions = [
+    ...backingFormat === undefined
+      ? []
+      : [{ type: ExtensionType.backingFormat, data: text.encode(backingFormat) }],
+    ...dataFile === undefined
+      ? []
+      : [{ type: ExtensionType.dataFile, data: text.encode(dataFile) }],
+  ];
+  const bytes = buildImage({
+    ...parts,
+    header: {
+      ...name.length === 0
+        ? {}
+        : { backing_file_offset: NAME_OFFSET, backing_file_size: name.length },
+      ...parts.header,
+    },
+    headerV3: {
+      incompatible_features: dataFile === undefined ? 0 : EXTERNAL_DATA_FILE,
+      ...parts.headerV3,
+    },
+    extensions,
+  });
+  bytes.set(name, NAME_OFFSET);
+  return bytes;
 }

@@ -1,0 +1,57 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { openImage, openImageFile } from "../../src/image/open.ts";
+import type { ImageAccess } from "../../src/image/image_access.ts";
+import { libc } from "../../src/sys/libc.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
+import { readRange, sameBytes } from "../format/opened_image.ts";
+import { type ChainRecipe, makeChain, type TestChain } from "../support/chains.ts";
+import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+libc();
+
+const RECIPES: readonly ChainRecipe[] = Array.from(
+  { length: 30 },
+  (_, index) => ({ seed: 1000 + index, depth: index % 5 }),
+);
+
+function opened(path: string): ImageAccess {
+  const { file } = openImageFile(path, { readOnly: true });
+  return openImage(file, { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 });
+}
+
+oracleTest("openImage() reads chains of images as qemu does", IMAGE_TOOLS, async (t) => {
+  for (const recipe of RECIPES) {
+    using folder = new TempDirectory();
+    const chain = await makeChain(folder.path, recipe);
+    await t.step(`seed ${recipe.seed}, ${recipe.depth} below`, () => {
+      using access = opened(chain.path);
+      assertEquals(access.sizeBytes, chain.sizeBytes, chain.description);
+      checkRange(access, chain, 0, chain.sizeBytes);
+      checkSomeRanges(access, chain, recipe.seed);
+    });
+  }
+});
+
+function checkSomeRanges(access: ImageAccess, chain: TestChain, seed: number): void {
+  const random = randomNumbers(seed);
+  for (let count = 0; count < 100; count++) {
+    const offset = Math.floor(random() * chain.sizeBytes);
+    const rest = chain.sizeBytes - offset;
+    checkRange(access, chain, offset, Math.min(1 + Math.floor(random() * 100_000), rest));
+  }
+}
+
+function checkRange(
+  access: ImageAccess,
+  { rawPath, description }: TestChain,
+  offset: number,
+  lengthBytes: number,
+): void {
+  const target = new IoBuffer(lengthBytes);
+  access.read(target, 0, offset, lengthBytes);
+  const where = `${lengthBytes} bytes at ${offset} differ: ${description}`;
+  assert(sameBytes(target.bytes, readRange(rawPath, offset, lengthBytes)), where);
+}
