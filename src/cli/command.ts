@@ -28,7 +28,7 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | AttachCommand
-  | { readonly kind: "detach"; readonly devices: readonly string[] }
+  | { readonly kind: "detach"; readonly devices: readonly string[]; readonly force: boolean }
   | { readonly kind: "detachAll" }
   /** Make a device as large as its image is by now. */
   | { readonly kind: "resize"; readonly device: string }
@@ -66,7 +66,7 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
   const { seen } = settings;
   const operands = settings.operands.map(({ word }) => word);
   const devices = [...settings.actionDevices, ...operands];
-  if (seen.has("detach")) return { kind: "detach", devices };
+  if (seen.has("detach")) return { kind: "detach", devices, force: seen.has("force") };
   if (seen.has("set-capacity")) return { kind: "resize", device: devices[0] ?? "" };
   if (seen.has("remove")) return { kind: "remove", devices: oneOrMore(operands) };
   if (seen.has("find")) {
@@ -115,7 +115,11 @@ function refuseSetupOptions(command: Command, settings: Settings): void {
   const misplaced = directIo === "on" && command.kind !== "directIo";
   if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
   if (OWN_SETUP_OPTIONS.some(given)) throw setupOnly(OWN_SETUP_OPTIONS);
-  if (IMAGE_OPTIONS.some(given)) throw setupOnly(IMAGE_OPTIONS);
+  const isForcedDetach = (name: OptionName): boolean =>
+    name === "force" && command.kind === "detach";
+  if (IMAGE_OPTIONS.some((name) => given(name) && !isForcedDetach(name))) {
+    throw setupOnly(IMAGE_OPTIONS);
+  }
   const filtersByOffset = command.kind === "list" && command.file !== undefined;
   if (given("offset") && !filtersByOffset) {
     throw new UsageError("the option --offset is not allowed in this context");

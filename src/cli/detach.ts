@@ -8,38 +8,57 @@
  */
 import { isRunning, signalProcess, waitUntilGone } from "../daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
+import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
 import { loopNumber } from "../kernel/loop_control.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
-import { EBUSY, ENODEV, ENXIO, SystemError } from "../sys/errno.ts";
 import { SIGINT } from "../sys/signals.ts";
-import { backendOf, isOwnBackend } from "./backend.ts";
-import { reasonOf } from "./command_error.ts";
+import { backendOf } from "./backend.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
 import { complain } from "./console.ts";
-import { clearLeftOver, disconnectDead, isLeftOver } from "./dead_devices.ts";
-import { baseName, type DeviceName, isOn, resolveDevice } from "./device_names.ts";
+import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
+import { detachForeignNbd } from "./detach_foreign.ts";
+import { baseName, isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
 
 /** How long a daemon may take to write everything back. */
 const FLUSH_MS = 10 * 60_000;
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
 const LOOK_MS = 5000;
 
-/** Detaches each of `devices`; goes on after failures. */
-export function detach(devices: readonly string[], runtimeDirectory: string | undefined): number {
-  const states = new StateStore(stateDirectory(runtimeDirectory));
-  return worstOf(devices, (name) => detachNamed(resolveDevice(name), states));
+/** How to detach. */
+export interface DetachOptions {
+  /** Whether to disconnect even nbd devices of other programs. */
+  readonly force: boolean;
 }
 
-/** Detaches everything this user has attached. */
+/** Detaches each of `devices`; goes on after failures. */
+export function detach(
+  devices: readonly string[],
+  runtimeDirectory: string | undefined,
+  options: DetachOptions = { force: false },
+): number {
+  const states = new StateStore(stateDirectory(runtimeDirectory));
+  return worstOf(devices, (name) => detachNamed(name, states, options));
+}
+
+/**
+ * Detaches everything this user has attached, and, as losetup does, every loop device; never an nbd
+ * device of another program.
+ */
 export function detachAll(runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const all = new Map(states.all().map((state) => [state.device, state]));
-  return worstOf([...all.keys()], (device) => {
-    const state = all.get(device);
+  const own = new Map(states.all().map((state) => [state.device, state]));
+  const code = worstOf([...own.keys()], (device) => {
+    const state = own.get(device);
     if (state !== undefined) detachState(state, states);
   });
+  return Math.max(code, worstOf(attachedLoops(), detachLoop));
+}
+
+function attachedLoops(): string[] {
+  return diskNames("loop").filter((name) => loopBackingPath(name) !== undefined).map(nodePath);
 }
 
 function worstOf(devices: readonly string[], action: (device: string) => void): number {
@@ -48,14 +67,16 @@ function worstOf(devices: readonly string[], action: (device: string) => void): 
     try {
       action(device);
     } catch (error) {
-      complain(`${device}: detach failed: ${reasonOf(error)}`);
+      const isTold = error instanceof CommandError;
+      complain(isTold ? error.message : `${shownName(device)}: detach failed: ${reasonOf(error)}`);
       code = 1;
     }
   }
   return code;
 }
 
-function detachNamed(device: DeviceName, states: StateStore): void {
+function detachNamed(name: string, states: StateStore, options: DetachOptions): void {
+  const device = resolveDevice(name);
   const state = states.find((candidate) => isOn(candidate, device));
   if (state !== undefined && (!isStale(state) || isLeftOver(state))) {
     return detachState(state, states);
@@ -67,12 +88,12 @@ function detachNamed(device: DeviceName, states: StateStore): void {
   }
   switch (device.kind) {
     case "nbd":
-      return detachWithoutState(device.index, device.path);
+      return detachForeignNbd(device, options);
     case "loop":
-      return detachLoop(device.path);
+      return detachLoop(loopDevice(name));
     case "socket":
     case "other":
-      throw new SystemError("open", ENODEV, device.path);
+      throw noDevice(name);
   }
 }
 
@@ -116,18 +137,6 @@ function askToGo(state: AttachState): void {
 function waitForDaemon(state: AttachState): void {
   if (waitUntilGone(state, FLUSH_MS)) return;
   throw new Error(`its daemon (pid ${state.pid}) has not ended`);
-}
-
-/** An nbd device this user has no state of: it is ours if its backend says so and its daemon died. */
-function detachWithoutState(index: number, path: string): void {
-  const device = nbdDevice(index);
-  if (device === undefined) throw new SystemError("open", ENODEV, path);
-  if (!device.connected) throw new SystemError("open", ENXIO, path);
-  if (!isOwnBackend(device.backend)) {
-    throw new Error("it was not attached by tslosetup; its own program has to disconnect it");
-  }
-  if (deviceUsers(path).length > 0) throw new SystemError("open", EBUSY, path);
-  disconnectDead(index);
 }
 
 /**

@@ -25,12 +25,14 @@ export type DeviceName =
   );
 
 /**
- * What `name` stands for: a name without a slash is one in /dev, as in losetup; links are followed.
+ * What `name` stands for: a name that is no absolute path is one in /dev, as in losetup, unless it is
+ * the path of something from the current folder; links are followed.
  */
 export function resolveDevice(name: string): DeviceName {
   const asFile = pathFromHere(name);
   if (fileStatusIfAny(name)?.kind === "socket") return { kind: "socket", path: asFile, asFile };
-  const path = followLinks(name.includes("/") ? name : `/dev/${name}`);
+  const isFromHere = name.includes("/") && fileStatusIfAny(name) !== undefined;
+  const path = followLinks(isFromHere ? name : deviceNode(name));
   const index = nbdIndex(path);
   if (index !== undefined) return { kind: "nbd", path, asFile, index };
   return { kind: loopNumber(path) === undefined ? "other" : "loop", path, asFile };
@@ -68,6 +70,11 @@ export function deviceNode(name: string): string {
   return name.startsWith("/") ? name : `/dev/${name}`;
 }
 
+/** How errors name a device: as losetup does, except for what is a path from the current folder. */
+export function shownName(name: string): string {
+  return name.includes("/") || fileStatusIfAny(name)?.kind === "socket" ? name : deviceNode(name);
+}
+
 /**
  * The node of a loop device that there is, attached or not, as {@link deviceNode} names it.
  *
@@ -76,8 +83,13 @@ export function deviceNode(name: string): string {
 export function loopDevice(name: string): string {
   const node = deviceNode(name);
   if (isLoopDevice(node)) return node;
-  const reason = reasonOf(new SystemError("open", ENODEV, node));
-  throw new CommandError(`${name}: failed to use device: ${reason}`);
+  throw noDevice(name);
+}
+
+/** What losetup says of a name that is no device of its kind. */
+export function noDevice(name: string): CommandError {
+  const reason = reasonOf(new SystemError("open", ENODEV, name));
+  return new CommandError(`${name}: failed to use device: ${reason}`);
 }
 
 /** Last part of a path: a kernel's name for a device in /dev. */

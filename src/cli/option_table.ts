@@ -200,7 +200,7 @@ export const OPTIONS = [
     argument: "none",
     label: "",
     group: "format",
-    help: "attach an image that is marked as corrupt",
+    help: "attach what is marked corrupt, detach any nbd",
     extension: true,
   },
   {

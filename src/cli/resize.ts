@@ -10,12 +10,12 @@ import { loopStatus, setLoopCapacity } from "../kernel/loop.ts";
 import { loopNumber } from "../kernel/loop_control.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
-import { EIO, ENODEV, SystemError } from "../sys/errno.ts";
+import { EIO, ENXIO, SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { SIGHUP } from "../sys/signals.ts";
 import { backendOf } from "./backend.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
-import { isOn, resolveDevice } from "./device_names.ts";
+import { isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
 
 /** How long a daemon may take to look at its image. */
 const PATIENCE_MS = 10_000;
@@ -28,12 +28,21 @@ export function resize(name: string, runtimeDirectory: string | undefined): numb
     const states = new StateStore(stateDirectory(runtimeDirectory));
     const state = states.find((candidate) => isOn(candidate, device));
     if (state !== undefined) resizeOurs(state, states);
-    else if (device.kind === "loop") setLoopCapacity(device.path);
-    else throw new SystemError("open", ENODEV, device.path);
+    else if (device.kind === "nbd") refuseForeignNbd(device.index, name);
+    else setLoopCapacity(loopDevice(name));
     return 0;
   } catch (error) {
-    throw new CommandError(`${device.path}: failed to set capacity: ${reasonOf(error)}`);
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${shownName(name)}: set capacity failed: ${reasonOf(error)}`);
   }
+}
+
+/** Only its own program knows how large the image of an nbd device is. */
+function refuseForeignNbd(index: number, name: string): never {
+  const device = nbdDevice(index);
+  if (device === undefined) throw noDevice(name);
+  if (!device.connected) throw new SystemError("open", ENXIO, device.path);
+  throw new Error("it was not attached by tslosetup");
 }
 
 function resizeOurs(state: AttachState, states: StateStore): void {

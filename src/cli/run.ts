@@ -42,7 +42,7 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "attach":
       return (await import("./attach.ts")).attach(command, runtimeDirectory);
     case "detach":
-      return (await import("./detach.ts")).detach(command.devices, runtimeDirectory);
+      return (await import("./detach.ts")).detach(command.devices, runtimeDirectory, command);
     case "detachAll":
       return (await import("./detach.ts")).detachAll(runtimeDirectory);
     case "resize":

@@ -62,9 +62,14 @@ Deno.test("parseCommand() finds a device, or shows one", () => {
 });
 
 Deno.test("parseCommand() detaches in the grammars of losetup 2.38 and 2.42", () => {
-  assertEquals(parse("-d a b"), { kind: "detach", devices: ["a", "b"] });
-  assertEquals(parse("-da --detach=b c"), { kind: "detach", devices: ["a", "b", "c"] });
-  assertEquals(parse("a -d"), { kind: "detach", devices: ["a"] });
+  assertEquals(parse("-d a b"), { kind: "detach", devices: ["a", "b"], force: false });
+  assertEquals(parse("-da --detach=b c"), {
+    kind: "detach",
+    devices: ["a", "b", "c"],
+    force: false,
+  });
+  assertEquals(parse("a -d"), { kind: "detach", devices: ["a"], force: false });
+  assertEquals(parse("--force -d a"), { kind: "detach", devices: ["a"], force: true });
   assertEquals(parse("-D"), { kind: "detachAll" });
 });
 
