@@ -10,7 +10,7 @@ async function main(args: readonly string[]): Promise<number> {
   const runtimeDirectory = environment("XDG_RUNTIME_DIR");
   if (first === DAEMON_ARGUMENT) {
     const { runDaemon } = await import("./daemon/main.ts");
-    return await runDaemon(runtimeDirectory);
+    return runDaemon(runtimeDirectory);
   }
   if (first === LAZY_DETACH_ARGUMENT && second !== undefined) {
     const { detachLazily } = await import("./cli/detach.ts");

@@ -6,8 +6,8 @@
 import type { Job, Ready } from "../daemon/job.ts";
 import type { Launched } from "../daemon/launch.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
+import { RAW } from "../image/formats.ts";
 import type { ImageRequest } from "../image/open.ts";
-import { RAW } from "../image/registry.ts";
 import { fileStatus, folderOf, realPath } from "../sys/files.ts";
 import type { AttachCommand } from "./command.ts";
 import { CommandError } from "./command_error.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DRIVERS, FORMAT_NAMES } from "../image/registry.ts";
+import { FORMAT_NAMES, FORMATS } from "../image/formats.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { complain, print, printError } from "./console.ts";
@@ -34,7 +34,7 @@ export async function runCommand(
 async function perform(command: Command, runtimeDirectory: string | undefined): Promise<number> {
   switch (command.kind) {
     case "help":
-      print(helpText(DRIVERS));
+      print(helpText(FORMATS));
       return 0;
     case "version":
       print(versionText(VERSION));

@@ -3,15 +3,10 @@
  *
  * @module
  */
+import type { FormatNames } from "../image/formats.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** The formats there are, as far as a command line has to know them. */
-export interface FormatNames {
-  /** The format's own name for any spelling of it (in any case, aliases too), if it is one. */
-  canonical(name: string): string | undefined;
-  /** The formats' own names, in the order to show them. */
-  readonly names: readonly string[];
-}
+export type { FormatNames } from "../image/formats.ts";
 
 /** The format that stands for "whatever the file begins with". */
 export const AUTO_FORMAT = "auto";

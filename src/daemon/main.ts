@@ -7,17 +7,17 @@
  *
  * @module
  */
-import { toText } from "@std/streams/to-text";
 import { type ImageFile } from "../image/image_file.ts";
 import type { ImageAccess } from "../image/image_access.ts";
+import { RAW } from "../image/formats.ts";
 import { lockImage } from "../image/lock.ts";
 import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
 import { foreignMagic, probeFormat } from "../image/probe.ts";
-import { findDriver, RAW } from "../image/registry.ts";
+import { findDriver } from "../image/registry.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readText, writeAttribute, writeText } from "../sys/files.ts";
 import { SystemError } from "../sys/errno.ts";
-import { libc } from "../sys/libc.ts";
+import { libc, openHotCalls } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
@@ -46,9 +46,10 @@ interface Opened {
  * @param runtimeDirectory XDG_RUNTIME_DIR, where a user other than root keeps state
  * @returns the exit code: 0, or 1 if the image could not be served or data may have been lost
  */
-export async function runDaemon(runtimeDirectory: string | undefined): Promise<number> {
+export function runDaemon(runtimeDirectory: string | undefined): number {
+  openHotCalls();
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const job = JSON.parse(await toText(Deno.stdin.readable)) as Job;
+  const job = JSON.parse(readText(DaemonFd.Job)) as Job;
   leaveSurroundings(job);
   const opened = tryToOpen(job);
   if (opened === undefined) return 1;
@@ -106,7 +107,7 @@ function open(job: Job): Opened {
   if (!lockImage(file, readOnly ? "read" : "write")) {
     warnings.push("the file system has no locks: nothing keeps others from writing to the image");
   }
-  const foreign = driver === RAW ? tryToRecognise(file) : undefined;
+  const foreign = driver.name === RAW.name ? tryToRecognise(file) : undefined;
   if (foreign !== undefined && asked.format !== "auto") {
     warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
   }

@@ -144,7 +144,13 @@ export function isStale(state: AttachState): boolean {
 
 /** By name, numbers in it by value: nbd2 comes before nbd10. */
 function compareDevices(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
+  const [left, right] = [sortKey(a), sortKey(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** With all numbers equally long. (A collator that could do so takes 15 ms to load.) */
+function sortKey(device: string): string {
+  return device.replace(/\d+/g, (digits) => digits.padStart(16, "0"));
 }
 
 function parseState(text: string): AttachState | undefined {

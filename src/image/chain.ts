@@ -5,6 +5,7 @@
  */
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "./driver.ts";
 import { RelatedFileError } from "./errors.ts";
+import { RAW } from "./formats.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { KeyRing } from "./key_ring.ts";
 import { lockImage } from "./lock.ts";
@@ -12,7 +13,7 @@ import { folderOf } from "../sys/files.ts";
 import type { ImageRequest } from "./open.ts";
 import { openNamedFile } from "./permission.ts";
 import { probeFormat } from "./probe.ts";
-import { findDriver, findRecordedDriver, RAW } from "./registry.ts";
+import { findDriver, findRecordedDriver } from "./registry.ts";
 import { parseRelatedName, type RelatedName } from "./related_name.ts";
 
 /** Images of a chain at most: more are a mistake or an attack. As in libvirt. */
@@ -93,7 +94,7 @@ export class Chain implements RelatedFiles, Disposable {
     const path = this.#pathOf(related, by);
     return explained({ shown: path, role, by }, () => {
       if (!wanted.readOnly) throw new RangeError("data files are only read");
-      if (findRecordedDriver(related.format ?? RAW.name) !== RAW) {
+      if (findRecordedDriver(related.format ?? RAW.name)?.name !== RAW.name) {
         throw new RangeError(`the format '${related.format}' is not possible there`);
       }
       return this.#open(path, related, by);

@@ -8,6 +8,7 @@
  * @module
  */
 import type { IoBuffer } from "../sys/memory.ts";
+import type { Format } from "./formats.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
@@ -20,17 +21,9 @@ export interface Magic {
 }
 
 /** One registered file format; stateless. */
-export interface FormatDriver {
-  /** What `--file-fmt-type` takes, in any case, and what listings show. */
-  readonly name: string;
-  /** Other spellings of the name. */
-  readonly aliases: readonly string[];
+export interface FormatDriver extends Format {
   /** How files of this format begin; empty for a format without a mark. */
   readonly magics: readonly Magic[];
-  /** Whether the driver can write images. */
-  readonly writable: boolean;
-  /** One line about what it can do, for help texts and the README's table. */
-  readonly summary: string;
   /** Whether images can have internal snapshots: without it, none can be asked for. */
   readonly snapshots?: boolean;
   /**

@@ -9,7 +9,7 @@
 import type { ImageAccess } from "../image/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageRequest } from "../image/open.ts";
-import { RAW } from "../image/registry.ts";
+import { RAW } from "../image/formats.ts";
 import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";

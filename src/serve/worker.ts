@@ -5,13 +5,14 @@
  */
 import { Log } from "../daemon/log.ts";
 import { openSharedImage } from "../image/open.ts";
-import { libc } from "../sys/libc.ts";
+import { libc, openHotCalls } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { SharedState } from "./shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 function serve(start: WorkerStart): void {
+  openHotCalls();
   const control = new ControlPipe(start);
   let loop: ServeLoop | undefined;
   try {

@@ -23,25 +23,49 @@ function wordSlot(): ToWord {
   };
 }
 
-/** All of `calls`; the hot ones among them are handed bigints that cost nothing. */
-export function withHotCalls(calls: Calls<number | bigint>): Libc {
+/** What is called for every request, or nearly so. */
+export const HOT_NAMES = [
+  "read",
+  "write",
+  "pread",
+  "pwrite",
+  "preadv2",
+  "lseek",
+  "fallocate",
+  "recv",
+  "send",
+  "poll",
+  "aio_read",
+  "aio_fsync",
+  "memcpy",
+] as const satisfies readonly (keyof Libc)[];
+
+type HotName = (typeof HOT_NAMES)[number];
+
+/** Makes of a function that takes words one that takes numbers. */
+type Wrap<K extends keyof Libc> = (call: Calls<number | bigint>[K]) => Libc[K];
+
+/**
+ * The hot functions. Each of the calls in here only ever sees one function, and so is optimised for
+ * it.
+ */
+export function hotCalls(): { readonly [K in HotName]: Wrap<K> } {
   const [first, second] = [wordSlot(), wordSlot()];
   return {
-    ...calls,
-    read: (fd, to, count) => calls.read(fd, first(to), count),
-    write: (fd, from, count) => calls.write(fd, first(from), count),
-    pread: (fd, to, count, offset) => calls.pread(fd, first(to), count, second(offset)),
-    pwrite: (fd, from, count, offset) => calls.pwrite(fd, first(from), count, second(offset)),
-    preadv2: (fd, vector, length, offset, flags) =>
-      calls.preadv2(fd, first(vector), length, second(offset), flags),
-    lseek: (fd, offset, whence) => calls.lseek(fd, first(offset), whence),
-    fallocate: (fd, mode, offset, length) =>
-      calls.fallocate(fd, mode, first(offset), second(length)),
-    recv: (fd, to, count, flags) => calls.recv(fd, first(to), count, flags),
-    send: (fd, from, count, flags) => calls.send(fd, first(from), count, flags),
-    poll: (records, count, timeoutMs) => calls.poll(first(records), count, timeoutMs),
-    aio_read: (control) => calls.aio_read(first(control)),
-    aio_fsync: (operation, control) => calls.aio_fsync(operation, first(control)),
-    memcpy: (to, from, count) => calls.memcpy(first(to), second(from), count),
+    read: (call) => (fd, to, count) => call(fd, first(to), count),
+    write: (call) => (fd, from, count) => call(fd, first(from), count),
+    pread: (call) => (fd, to, count, offset) => call(fd, first(to), count, second(offset)),
+    pwrite: (call) => (fd, from, count, offset) => call(fd, first(from), count, second(offset)),
+    preadv2: (call) => (fd, vector, length, offset, flags) =>
+      call(fd, first(vector), length, second(offset), flags),
+    lseek: (call) => (fd, offset, whence) => call(fd, first(offset), whence),
+    fallocate: (call) => (fd, mode, offset, length) =>
+      call(fd, mode, first(offset), second(length)),
+    recv: (call) => (fd, to, count, flags) => call(fd, first(to), count, flags),
+    send: (call) => (fd, from, count, flags) => call(fd, first(from), count, flags),
+    poll: (call) => (records, count, timeoutMs) => call(first(records), count, timeoutMs),
+    aio_read: (call) => (control) => call(first(control)),
+    aio_fsync: (call) => (operation, control) => call(operation, first(control)),
+    memcpy: (call) => (to, from, count) => call(first(to), second(from), count),
   };
 }

@@ -4,11 +4,14 @@
  * Addresses are `usize` and offsets `i64`, so that plain numbers (up to 2^53) can be passed without
  * a pointer object or a bigint (hot_calls.ts says at what price). Byte counts are `u32`, which calling
  * conventions extend with zeros, and come back as `i32`: no call here asks for 2 GiB at once.
- * The library is opened at the first call, never at import: `--help` and usage errors need no FFI.
+ *
+ * Nothing is opened at import: `--help` and usage errors need no FFI. And each function is opened by
+ * its first call, for that takes 0.2 ms: Deno compiles machine code for it. All of them together
+ * would take half as long again as a whole run of `tslosetup -l`.
  *
  * @module
  */
-import { withHotCalls } from "./hot_calls.ts";
+import { HOT_NAMES, hotCalls } from "./hot_calls.ts";
 
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "usize" },
@@ -239,27 +242,82 @@ export type Calls<Word> = {
 /** The libc functions, typed for what is passed here: numbers for offsets and addresses. */
 export type Libc = Calls<number>;
 
-let symbols: Libc | undefined;
+let library: Library | undefined;
 let errnoLocation: Int32Array | undefined;
 
 /**
- * The opened C library of this thread.
+ * The C library of this thread.
  *
  * @throws {Error} where glibc cannot be opened
  */
 export function libc(): Libc {
-  if (symbols === undefined) {
-    const { symbols: calls } = Deno.dlopen("libc.so.6", SYMBOLS);
-    symbols = withHotCalls(calls as unknown as Calls<number | bigint>);
-    // Looked up now: doing it after a failed call could change the very number that is asked for.
-    errnoLocation = int32At(symbols.__errno_location());
-  }
-  return symbols;
+  return (library ?? openLibrary()).calls;
 }
 
 /** Error number of this thread's last failed call; ask at once, before any other call. */
 export function lastErrno(): number {
   return errnoLocation?.[0] ?? 0;
+}
+
+/**
+ * Opens what every request needs, before the first of them: it would wait for that, and code that
+ * has once called what opens a function is not optimised as well.
+ *
+ * @throws {Error} where glibc cannot be opened
+ */
+export function openHotCalls(): void {
+  (library ?? openLibrary()).open(HOT_NAMES);
+}
+
+/**
+ * Opens every function. For tests: Deno takes what is opened during one, and not closed, for a leak.
+ *
+ * @throws {Error} where glibc cannot be opened
+ */
+export function openLibc(): void {
+  (library ?? openLibrary()).open(NAMES);
+}
+
+type Name = keyof Symbols;
+type AnyFunction = (...args: unknown[]) => unknown;
+
+const NAMES = Object.keys(SYMBOLS) as Name[];
+
+/** A table of functions, each of which is opened when it is first called. */
+class Library {
+  readonly calls: Libc;
+  readonly #table: Partial<Record<Name, AnyFunction>> = {};
+  readonly #unopened = new Set<Name>(NAMES);
+  readonly #hot: Partial<Record<Name, (call: never) => unknown>> = hotCalls();
+
+  constructor() {
+    for (const name of NAMES) this.#table[name] = (...args) => this.#openAndCall(name, args);
+    this.calls = this.#table as unknown as Libc;
+  }
+
+  /** Opens those of the functions that are not open yet. */
+  open(names: readonly Name[]): void {
+    const wanted = names.filter((name) => this.#unopened.delete(name));
+    if (wanted.length === 0) return;
+    const definitions = Object.fromEntries(wanted.map((name) => [name, SYMBOLS[name]]));
+    const { symbols } = Deno.dlopen("libc.so.6", definitions);
+    for (const name of wanted) {
+      const call = symbols[name] as never;
+      this.#table[name] = (this.#hot[name]?.(call) ?? call) as AnyFunction;
+    }
+  }
+
+  #openAndCall(name: Name, args: unknown[]): unknown {
+    this.open([name]);
+    return this.#table[name]?.(...args);
+  }
+}
+
+function openLibrary(): Library {
+  library = new Library();
+  // Looked up now: doing it after a failed call could change the very number that is asked for.
+  errnoLocation = int32At(library.calls.__errno_location());
+  return library;
 }
 
 function int32At(address: bigint): Int32Array {

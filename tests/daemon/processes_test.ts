@@ -1,12 +1,12 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { identityOf, isRunning, signalProcess, waitUntilGone } from "../../src/daemon/processes.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const SIGKILL = 9;
 

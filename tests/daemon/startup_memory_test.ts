@@ -1,10 +1,10 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertLess } from "@std/assert";
 import { forgetStartupPages } from "../../src/daemon/startup_memory.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 
 // Opened once, outside of all tests.
-libc();
+openLibc();
 
 function filePagesKib(): number {
   return Number(/^RssFile:\s*(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1]);

@@ -3,11 +3,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { identityOf } from "../../src/daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../src/daemon/state.ts";
 import { SystemError } from "../../src/sys/errno.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const OWN = identityOf(Deno.pid);
 const NOBODY = 65534;

@@ -9,11 +9,11 @@ import { ImageAccess } from "../../src/image/image_access.ts";
 import { ImageFile } from "../../src/image/image_file.ts";
 import { Extent, Mapping } from "../../src/image/mapping.ts";
 import { O_RDONLY, O_RDWR, openFile } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 /** An open image with everything that reads it; disposing closes the file, too. */
 export class OpenedImage implements Disposable {

@@ -17,13 +17,13 @@ import {
 } from "../../src/fuse/protocol.ts";
 import { Fd } from "../../src/sys/files.ts";
 import { setNonBlocking } from "../../src/sys/files.ts";
-import { lastErrno, libc } from "../../src/sys/libc.ts";
+import { lastErrno, libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../../src/sys/sockets.ts";
 import { type FakeOptions, ServedImage } from "../nbd/served_image.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET_CLOEXEC = 5 | 0o2000000;

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { openImage, openImageFile } from "../../src/image/open.ts";
 import type { ImageAccess } from "../../src/image/image_access.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { readRange, sameBytes } from "../format/opened_image.ts";
 import { type ChainRecipe, makeChain, type TestChain } from "../support/chains.ts";
@@ -10,7 +10,7 @@ import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const RECIPES: readonly ChainRecipe[] = Array.from(
   { length: 30 },

@@ -4,7 +4,7 @@ import { openImageFile } from "../../src/image/open.ts";
 import { ImageFile } from "../../src/image/image_file.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { Fd, fileStatus, O_RDONLY, openFile } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
@@ -12,7 +12,7 @@ import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { dropFromCache } from "./page_cache.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const FALLOC_PUNCH_KEEPING_SIZE = 3;
 

@@ -4,11 +4,11 @@ import { ImageFile } from "../../src/image/image_file.ts";
 import { openNamedFile } from "../../src/image/permission.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const NOBODY = 65534;
 const isRoot = Deno.uid() === 0;

@@ -3,11 +3,11 @@ import { assertEquals } from "@std/assert";
 import { ImageFile } from "../../src/image/image_file.ts";
 import { foreignMagic, probeFormat } from "../../src/image/probe.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 function probe(path: string): string | undefined {
   using file = new ImageFile(openFile(path, O_RDONLY), path);

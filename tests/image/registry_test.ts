@@ -3,7 +3,8 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import { luks } from "../../src/format/luks/mod.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { raw } from "../../src/format/raw/mod.ts";
-import { DRIVERS, findDriver, FORMAT_NAMES } from "../../src/image/registry.ts";
+import { FORMAT_NAMES, FORMATS } from "../../src/image/formats.ts";
+import { DRIVERS, findDriver } from "../../src/image/registry.ts";
 
 Deno.test("DRIVERS ends with RAW, which like LUKS has no magic, so that it is never guessed", () => {
   assertStrictEquals(DRIVERS.at(-1), raw);
@@ -24,8 +25,12 @@ Deno.test("findDriver() takes names and aliases in any case", () => {
   for (const name of ["", "qcow3", "auto", "VMDK"]) assertEquals(findDriver(name), undefined);
 });
 
-Deno.test("FORMAT_NAMES gives the drivers' own spelling", () => {
+Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
   assertEquals(FORMAT_NAMES.names, ["QCOW", "LUKS", "RAW"]);
   assertEquals(FORMAT_NAMES.canonical("qcow2"), "QCOW");
   assertEquals(FORMAT_NAMES.canonical("cow"), undefined);
+});
+
+Deno.test("FORMATS are those of the drivers, in their order", () => {
+  assertEquals(FORMATS.map(({ name }) => name), DRIVERS.map(({ name }) => name));
 });

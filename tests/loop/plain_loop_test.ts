@@ -1,14 +1,14 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { loopStatus } from "../../src/kernel/loop.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { deviceTest } from "../fuse/device.ts";
 import { asRoot, ExportedImage, statesIn } from "../support/program.ts";
 import { must, run, TempDirectory } from "../support/tools.ts";
 import { type AttachedLoop, LoopFolder } from "./loop_folder.ts";
 
 // Loaded for good, which within a test would count as a leak.
-libc();
+openLibc();
 
 const MIB = 1024 * 1024;
 /** Numbers that nobody else takes. */

@@ -16,12 +16,12 @@ import {
   OptionReply,
   TransmissionFlag,
 } from "../../src/nbd/protocol.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { joined } from "./wire.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const EXPORT: ExportDescription = {
   sizeBytes: 2 ** 40 + 512,

@@ -4,11 +4,11 @@ import type { ImageFile } from "../../src/image/image_file.ts";
 import { FlushQueue } from "../../src/serve/flush_queue.ts";
 import { SharedState } from "../../src/serve/shared_state.ts";
 import { EIO, ENOSPC } from "../../src/sys/errno.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { type HasFd, SlowLane, type SlowTask } from "../../src/sys/slow_lane.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 /** A lane whose syncs end when the test says so. */
 class FakeLane extends SlowLane {

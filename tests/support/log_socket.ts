@@ -5,7 +5,7 @@
  */
 import { checked } from "../../src/sys/errno.ts";
 import { Fd } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { MSG_DONTWAIT } from "../../src/sys/sockets.ts";
 import { exists } from "./program.ts";
@@ -16,7 +16,7 @@ const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 /** Registers a test of what is logged; skipped where a log service is in the way. */
 export function logTest(

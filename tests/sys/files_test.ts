@@ -24,12 +24,12 @@ import {
   writeAttribute,
   writeText,
 } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 function exists(path: string): boolean {
   try {

@@ -1,13 +1,13 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { errorText } from "../../src/sys/errno.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
 import { addressOf, cString, IoBuffer, textOf } from "../../src/sys/memory.ts";
 import { POLLIN, POLLOUT, PollSet } from "../../src/sys/poll.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 Deno.test("IoBuffer.address is where the bytes are, and stays so", () => {
   const buffers = Array.from({ length: 200 }, (_, n) => new IoBuffer(1 + n * 7));

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import {
   completionSignal,
   daemonSignals,
@@ -13,7 +13,7 @@ import {
 } from "../../src/sys/signals.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 Deno.test("signalSet() has one bit for each signal", () => {
   const set = signalSet([1, 15, 64]);

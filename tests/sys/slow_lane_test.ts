@@ -1,13 +1,13 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { O_RDONLY, O_RDWR, openFile } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { SLOW_READ_MAX_BYTES, SlowLane } from "../../src/sys/slow_lane.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const EBADF = 9;
 const EINVAL = 22;

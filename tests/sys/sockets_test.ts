@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { EADDRINUSE, SystemError } from "../../src/sys/errno.ts";
 import { Fd } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import {
   acceptClient,
@@ -18,7 +18,7 @@ import {
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 Deno.test("listenUnix() makes a socket that only its owner may use", () => {
   using folder = new TempDirectory();

@@ -2,14 +2,14 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ENOENT, SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile, readText } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
 import { daemonSignals } from "../../src/sys/signals.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { openNull, runProgram, spawn, type SpawnOptions, waitFor } from "../../src/sys/spawn.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 /** What a shell script prints to its descriptor 1; `more` come behind the three standard ones. */
 function outputOf(

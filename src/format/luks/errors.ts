@@ -4,9 +4,10 @@
  * @module
  */
 import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
+import { LUKS } from "../../image/formats.ts";
 
 /** Name of the driver. */
-export const FORMAT = "LUKS";
+export const FORMAT = LUKS.name;
 
 /** The volume at `path` is not what it should be, at `hostOffset` of the file where that is known. */
 export function damaged(path: string, message: string, hostOffset?: number): ImageFormatError {

@@ -4,8 +4,8 @@
  * @module
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import { LUKS } from "../../image/formats.ts";
 import type { ImageFile } from "../../image/image_file.ts";
-import { FORMAT } from "./errors.ts";
 import { LuksImage } from "./image.ts";
 import { describe } from "./info.ts";
 
@@ -14,11 +14,8 @@ import { describe } from "./info.ts";
  * an encrypted volume is an ordinary raw disk, and attached as one its guest unlocks it.
  */
 export const luks: FormatDriver = {
-  name: FORMAT,
-  aliases: ["LUKS1"],
+  ...LUKS,
   magics: [],
-  writable: false,
-  summary: "encrypted volume, version 1 (AES)",
   open: (file: ImageFile, options: OpenOptions): Image => new LuksImage(file, options.keys),
   info: describe,
 };

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { QCOW } from "../../image/formats.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
 
 /** Name of the driver. */
-export const FORMAT = "QCOW";
+export const FORMAT = QCOW.name;
 
 /** The image at `path` is not what it should be, at `hostOffset` of the file where that is known. */
 export function damaged(path: string, message: string, hostOffset?: number): ImageFormatError {

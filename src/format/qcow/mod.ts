@@ -4,19 +4,16 @@
  * @module
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import { QCOW } from "../../image/formats.ts";
 import type { ImageFile } from "../../image/image_file.ts";
-import { FORMAT } from "./errors.ts";
 import { QcowImage } from "./image.ts";
 import { describe } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
 /** The QCOW driver. */
 export const qcow: FormatDriver = {
-  name: FORMAT,
-  aliases: ["QCOW2"],
+  ...QCOW,
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
-  writable: false,
-  summary: "QEMU copy-on-write image, version 2 and 3",
   snapshots: true,
   open: (file: ImageFile, options: OpenOptions): Image => new QcowImage(file, options),
   info: describe,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import { RAW } from "../../image/formats.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import type { Mapping } from "../../image/mapping.ts";
@@ -16,11 +17,8 @@ const FALLOC_FL_ZERO_RANGE = 0x10;
 
 /** The RAW driver. It has no magic and takes every file: the last one to ask. */
 export const raw: FormatDriver = {
-  name: "RAW",
-  aliases: [],
+  ...RAW,
   magics: [],
-  writable: true,
-  summary: "plain disk image or block device",
   open: (file: ImageFile, options: OpenOptions): Image => new RawImage(file, options.readOnly),
   info: ({ sizeBytes }: ImageFile): ImageInfo => ({ format: "raw", sizeBytes }),
 };

@@ -1,0 +1,63 @@
+/**
+ * What is known of each format without its driver: names and a summary. The command line needs no
+ * more, and starts faster if it does not load the drivers.
+ *
+ * @module
+ */
+
+/** A format as users meet it. */
+export interface Format {
+  /** What `--file-fmt-type` takes, in any case, and what listings show. */
+  readonly name: string;
+  /** Other spellings of the name. */
+  readonly aliases: readonly string[];
+  /** Whether its driver can write images. */
+  readonly writable: boolean;
+  /** One line about what the driver can do, for help texts and the README's table. */
+  readonly summary: string;
+}
+
+export const QCOW: Format = {
+  name: "QCOW",
+  aliases: ["QCOW2"],
+  writable: false,
+  summary: "QEMU copy-on-write image, version 2 and 3",
+};
+
+export const LUKS: Format = {
+  name: "LUKS",
+  aliases: ["LUKS1"],
+  writable: false,
+  summary: "encrypted volume, version 1 (AES)",
+};
+
+/** Files of no format at all. */
+export const RAW: Format = {
+  name: "RAW",
+  aliases: [],
+  writable: true,
+  summary: "plain disk image or block device",
+};
+
+/** All formats, in the order of their drivers in the registry. */
+export const FORMATS: readonly Format[] = [QCOW, LUKS, RAW];
+
+/** What the command line has to know of formats. */
+export interface FormatNames {
+  /** The format's own spelling of `name`, or undefined where no format has that name. */
+  canonical(name: string): string | undefined;
+  /** The formats' names, in the registry's order. */
+  readonly names: readonly string[];
+}
+
+/** The names of {@link FORMATS}. */
+export const FORMAT_NAMES: FormatNames = {
+  canonical: (name) => formatNamed(FORMATS, name)?.name,
+  names: FORMATS.map((format) => format.name),
+};
+
+/** The one of `formats` that has `name` as its name or as one of its aliases, in any case. */
+export function formatNamed<F extends Format>(formats: readonly F[], name: string): F | undefined {
+  const wanted = name.toUpperCase();
+  return formats.find((format) => format.name === wanted || format.aliases.includes(wanted));
+}
