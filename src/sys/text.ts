@@ -29,7 +29,7 @@ export function encodeText(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** The byte that a character stands for, if it is an escaped one. */
-export function escapedByte(character: string): number | undefined {
+function escapedByte(character: string): number | undefined {
   return ESCAPED_BYTE.test(character) ? character.charCodeAt(0) - ESCAPE : undefined;
 }
 

@@ -31,6 +31,8 @@ export interface Finished {
 
 /** A user who runs the program. */
 export interface Surroundings {
+  /** What runs the program, without its arguments. */
+  readonly command: readonly string[];
   run(...args: string[]): Promise<Finished>;
   /** Runs the program, which has to succeed; returns what it printed. */
   must(...args: string[]): Promise<string>;
@@ -41,14 +43,14 @@ export interface Surroundings {
 }
 
 class User implements Surroundings {
-  readonly #command: readonly string[];
   readonly #environment: Record<string, string>;
   readonly #mark = crypto.randomUUID();
-  readonly stateDirectory: string;
 
-  constructor(command: readonly string[], stateDirectory: string, environment = {}) {
-    this.#command = command;
-    this.stateDirectory = stateDirectory;
+  constructor(
+    readonly command: readonly string[],
+    readonly stateDirectory: string,
+    environment = {},
+  ) {
     this.#environment = { ...environment, [MARK]: this.#mark };
     // A test that fails where nothing should have been started leaves it running.
     globalThis.addEventListener("unload", () => this.#killAll());
@@ -59,7 +61,7 @@ class User implements Surroundings {
   }
 
   async run(...args: string[]): Promise<Finished> {
-    const [program = "", ...first] = this.#command;
+    const [program = "", ...first] = this.command;
     const start = performance.now();
     const { code, stdout, stderr } = await new Deno.Command(program, {
       args: [...first, ...args],

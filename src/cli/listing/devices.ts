@@ -11,7 +11,7 @@ import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
 import { parseBackend } from "../backend.ts";
 import { CommandError } from "../command_error.ts";
 import { isSameLoop } from "../dead_devices.ts";
-import { isOn, resolveDevice } from "../device_names.ts";
+import { deviceNode, isOn, resolveDevice } from "../device_names.ts";
 import { Disk } from "./disk.ts";
 import { ForeignNbd } from "./foreign_nbd.ts";
 import { LoopDevice } from "./loop_device.ts";
@@ -51,12 +51,11 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
 export function deviceNamed(name: string, states: readonly AttachState[]): AnyDevice {
   const device = resolveDevice(name);
   const diskName = blockDeviceName(name.includes("/") ? name : nodePath(name));
-  const isLoop = diskName !== undefined && loopNumber(diskName) !== undefined;
-  const disk = diskName && new Disk(diskName, name.startsWith("/") ? name : nodePath(name));
-  if (disk && isLoop) return loopDevice(disk, states);
+  const disk = diskName === undefined ? undefined : new Disk(diskName, deviceNode(name));
+  if (disk !== undefined && loopNumber(disk.name) !== undefined) return loopDevice(disk, states);
   const state = states.find((candidate) => isOn(candidate, device));
   if (state?.transport === "socket") return new OwnDevice(ownImage(state), undefined);
-  if (!disk || nbdIndex(disk.name) === undefined) {
+  if (disk === undefined || nbdIndex(disk.name) === undefined) {
     throw new CommandError(`${name}: failed to use device: ${errorText(ENODEV)}`);
   }
   if (!isConnected(disk)) throw new CommandError(`${disk.path}: ${errorText(ENXIO)}`);

@@ -35,6 +35,47 @@ Deno.test("formatTable() keeps one row on one line", () => {
   assertEquals(formatTable([NAME, SIZE], [["a\nb", "1"]]), "NAME   SIZELIMIT\na\\x0ab         1\n");
 });
 
+const NARROW: readonly Column[] = [
+  { ...NAME, widthHint: 0.25 },
+  { ...SIZE, widthHint: 5 },
+  { ...FILE, widthHint: 0.3 },
+  { heading: "DIO", align: "right", widthHint: 1 },
+];
+const ROWS = [["/dev/loop1", "0", "/tmp/a/long/name.img", "0"]];
+
+Deno.test("formatTable() fits into a terminal that is wide enough as anywhere", () => {
+  const wide = formatTable(NARROW, ROWS);
+  assertEquals(
+    wide,
+    "NAME       SIZELIMIT BACK-FILE            DIO\n/dev/loop1         0 /tmp/a/long/name.img   0\n",
+  );
+  assertEquals(formatTable(NARROW, ROWS, { terminalColumns: 45 }), wide);
+});
+
+Deno.test("formatTable() goes on in the next line behind what is too long for a terminal", () => {
+  assertEquals(
+    formatTable(NARROW, ROWS, { terminalColumns: 36 }),
+    "NAME   SIZELIMIT BACK-FILE       DIO\n" +
+      "/dev/loop1\n" +
+      "               0 /tmp/a/long/name.img\n" +
+      "                                   0\n",
+  );
+});
+
+Deno.test("formatTable() makes no column narrower than its heading", () => {
+  const [headings] = formatTable(NARROW, ROWS, { terminalColumns: 1 }).split("\n");
+  assertEquals(headings, "NAME SIZELIMIT BACK-FILE DIO");
+});
+
+Deno.test("formatTable() leaves the headings out, and counts them all the same", () => {
+  assertEquals(formatTable([SIZE, NAME], [["1", "a"]], { headings: false }), "        1 a\n");
+});
+
+Deno.test("formatTable() has a hint of places as the least width of a column", () => {
+  const column = { heading: "N", align: "left", widthHint: 4 } as const;
+  assertEquals(formatTable([column, NAME], [["1", "a"]]), "N    NAME\n1    a\n");
+});
+
 oracleTest("formatTable() prints what libsmartcols does", ["column"], async () => {
   using folder = new TempDirectory();
   const rows = [["/dev/loop1", "0", "ä日本.img", "512"], ["/dev/nbd0", "12345678901", "a", "4"]];
