@@ -8,7 +8,9 @@
  *
  * @module
  */
+import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "./cache_values.ts";
 import { agreeing, type Settings } from "./settings.ts";
+import type { CacheSizes } from "../image/cache_sizes.ts";
 import { UsageError } from "./usage_error.ts";
 import {
   AUTO_FORMAT,
@@ -50,6 +52,10 @@ export interface AttachCommand {
   readonly snapshot: string | undefined;
   /** Whether to attach even an image that is marked as corrupt. */
   readonly force: boolean;
+  /** Sizes of the caches, as far as they were given. */
+  readonly cacheSizes: Partial<CacheSizes>;
+  /** Seconds without traffic after which they are emptied; 0 for never. */
+  readonly cleanIntervalSeconds: number;
   /** Whether to leave backing files alone. */
   readonly noBacking: boolean;
   /** Files and folders that the image may name, as given. */
@@ -90,6 +96,8 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     backingFormat: settings.backingFormat,
     snapshot: settings.snapshot,
     force: seen.has("force"),
+    cacheSizes: settings.cacheSizes,
+    cleanIntervalSeconds: settings.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
     threads: settings.threads,

@@ -63,6 +63,7 @@ export function jobFor(
   return {
     imagePath,
     image: imageRequest(command),
+    cleanIntervalSeconds: command.cleanIntervalSeconds,
     sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
     startAllThreads: command.threads !== undefined,
     ...transport,
@@ -91,6 +92,7 @@ function imageRequest(command: AttachCommand): ImageRequest {
     force,
     ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...command.cacheSizes,
   };
 }
 

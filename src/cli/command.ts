@@ -106,6 +106,7 @@ const IMAGE_OPTIONS = [
   "snapshot",
   "force",
 ] as const;
+const CACHE_OPTIONS = ["cache-size", "data-cache-size", "cache-clean-interval"] as const;
 
 /** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
 function refuseSetupOptions(command: Command, settings: Settings): void {
@@ -120,6 +121,7 @@ function refuseSetupOptions(command: Command, settings: Settings): void {
   if (IMAGE_OPTIONS.some((name) => given(name) && !isForcedDetach(name))) {
     throw setupOnly(IMAGE_OPTIONS);
   }
+  if (CACHE_OPTIONS.some(given)) throw setupOnly(CACHE_OPTIONS);
   const filtersByOffset = command.kind === "list" && command.file !== undefined;
   if (given("offset") && !filtersByOffset) {
     throw new UsageError("the option --offset is not allowed in this context");

@@ -57,7 +57,10 @@ function optionLine({ short, long, label, help }: OptionRow): string {
   const [name, ...otherNames] = long;
   const letter = short === "" ? "    " : `-${short}, `;
   const also = otherNames.map((other) => ` (also --${other})`).join("");
-  return ` ${`${letter}--${name}${label}`.padEnd(OPTION_WIDTH - 1)} ${help}${also}\n`;
+  const term = `${letter}--${name}${label}`;
+  // what is too long gets a line of its own
+  const space = term.length < OPTION_WIDTH ? "" : `\n${" ".repeat(OPTION_WIDTH)}`;
+  return ` ${term.padEnd(OPTION_WIDTH - 1)}${space} ${help}${also}\n`;
 }
 
 function formatLines(formats: readonly FormatSummary[]): string {

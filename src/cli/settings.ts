@@ -8,6 +8,8 @@
  */
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
+import type { CacheSizes } from "../image/cache_sizes.ts";
+import { parseCacheSize, parseCleanInterval } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -41,6 +43,9 @@ export interface Settings {
   readonly backingFormat: string | undefined;
   /** Identifier or name of an internal snapshot. */
   readonly snapshot: string | undefined;
+  readonly cacheSizes: Partial<CacheSizes>;
+  /** Undefined unless given. */
+  readonly cleanIntervalSeconds: number | undefined;
   /** Paths as given. */
   readonly allowBacking: readonly string[];
   readonly transport: Transport | undefined;
@@ -99,6 +104,8 @@ function emptyDraft(): Draft {
     format: undefined,
     backingFormat: undefined,
     snapshot: undefined,
+    cacheSizes: {},
+    cleanIntervalSeconds: undefined,
     allowBacking: [],
     transport: undefined,
     threads: undefined,
@@ -163,6 +170,15 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "snapshot":
       draft.snapshot = agreeing(name, draft.snapshot, value);
+      break;
+    case "cache-size":
+      draft.cacheSizes = { ...draft.cacheSizes, metadataCacheBytes: parseCacheSize(name, value) };
+      break;
+    case "data-cache-size":
+      draft.cacheSizes = { ...draft.cacheSizes, dataCacheBytes: parseCacheSize(name, value) };
+      break;
+    case "cache-clean-interval":
+      draft.cleanIntervalSeconds = parseCleanInterval(value);
       break;
     case "allow-backing":
       draft.allowBacking.push(value);

@@ -136,6 +136,7 @@ function createServer(job: Job, opened: Opened): Server {
     sectorBytes: job.sectorBytes,
     threads: job.threads,
     startAll: job.startAllThreads,
+    cleanIntervalMs: job.cleanIntervalSeconds * 1000,
     maySpin: navigator.hardwareConcurrency > 1,
   });
   const sockets = Array.from({ length: job.sockets }, (_, n) => DaemonFd.FirstSocket + n);

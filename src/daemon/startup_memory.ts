@@ -5,9 +5,7 @@
  */
 import { readTextIfAny } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
-
-/** mman-common.h */
-const MADV_DONTNEED = 4;
+import { MADV_DONTNEED } from "../sys/memory.ts";
 
 /** Start of an entry of /proc/PID/smaps (proc(5)), for a private mapping of a file that is not written. */
 const READ_ONLY_FILE = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* /;

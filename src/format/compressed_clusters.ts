@@ -10,8 +10,6 @@ import { IoBuffer } from "../sys/memory.ts";
 import type { Decompressor } from "./decompressor.ts";
 import { SlotCache } from "./slot_cache.ts";
 
-const CACHE_BYTES = 8 * 1024 * 1024;
-
 /** What compressed clusters have in common within an image. */
 export interface CompressedLayout {
   /** Name of the format, for errors. */
@@ -24,7 +22,7 @@ export interface CompressedLayout {
   /** Loads what decompresses them: called with the first one. */
   readonly createDecompressor: () => Decompressor;
   /** Upper bound of the cache, in bytes; always at least one cluster. */
-  readonly cacheBytes?: number;
+  readonly cacheBytes: number;
 }
 
 /** Decompresses clusters, and keeps those that were used last. */
@@ -74,8 +72,14 @@ export class CompressedClusters {
     return cache.buffer.address + position;
   }
 
+  /** Gives the memory back of everything that can be read again. */
+  dropCache(): void {
+    this.#cache?.clear();
+    this.#input = undefined;
+  }
+
   #createCache(): SlotCache {
-    const { clusterBytes, sizeBytes, cacheBytes = CACHE_BYTES } = this.#layout;
+    const { clusterBytes, sizeBytes, cacheBytes } = this.#layout;
     return new SlotCache(clusterBytes, { cacheBytes, keys: Math.ceil(sizeBytes / clusterBytes) });
   }
 

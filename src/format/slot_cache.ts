@@ -7,6 +7,8 @@ import { IoBuffer } from "../sys/memory.ts";
 
 const WAYS = 8;
 const EMPTY = -1;
+/** Less is not worth whole pages. */
+const MIN_RELEASED_BYTES = 65536;
 
 /**
  * A set-associative cache with least-recently-used replacement. Its slots lie in one buffer whose
@@ -42,7 +44,10 @@ export class SlotCache {
     this.#slotMask = slots - 1;
     this.#keys = new Float64Array(slots).fill(EMPTY);
     this.#lastUse = new Float64Array(slots);
-    this.buffer = new IoBuffer(slots * slotBytes);
+    const sizeBytes = slots * slotBytes;
+    this.buffer = sizeBytes < MIN_RELEASED_BYTES
+      ? new IoBuffer(sizeBytes)
+      : IoBuffer.ofPages(sizeBytes);
   }
 
   /** Position of the slot that holds `key` (an integer from 0 on), or -1. */
@@ -69,6 +74,13 @@ export class SlotCache {
     const slot = position / this.slotBytes;
     this.#keys[slot] = key;
     this.#use(key, slot);
+  }
+
+  /** Forgets everything, and gives its memory back. */
+  clear(): void {
+    this.#keys.fill(EMPTY);
+    this.#lastKey = EMPTY;
+    this.buffer.releasePages();
   }
 
   // `&` takes an integer of any size modulo 2^32

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { cachesAtDepth } from "./cache_sizes.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "./driver.ts";
 import { RelatedFileError } from "./errors.ts";
 import { RAW } from "./formats.ts";
@@ -55,13 +56,12 @@ export class Chain implements RelatedFiles, Disposable {
   /** How the images are to be opened; the snapshot is one of the top image. */
   get openOptions(): OpenOptions {
     const { request, keys } = this.#options;
-    const { force, metadataCacheBytes, dataCacheBytes } = request;
+    const { force } = request;
     return {
       readOnly: true,
       related: this,
       ...(force === undefined ? {} : { force }),
-      ...(metadataCacheBytes === undefined ? {} : { metadataCacheBytes }),
-      ...(dataCacheBytes === undefined ? {} : { dataCacheBytes }),
+      ...cachesAtDepth(this.layers.length - 1, request),
       ...(keys === undefined ? {} : { keys }),
     };
   }

@@ -54,9 +54,9 @@ export interface OpenOptions {
   readonly force?: boolean;
   /** What unlocks encrypted images; without it, they are refused. */
   readonly keys?: KeyRing;
-  /** Upper bound of the metadata cache, in bytes. */
+  /** Upper bound of the metadata cache, in bytes; by default {@link DEFAULT_CACHES}. */
   readonly metadataCacheBytes?: number;
-  /** Upper bound of the cache of decompressed clusters, in bytes. */
+  /** Upper bound of the cache of decompressed clusters, in bytes; likewise. */
   readonly dataCacheBytes?: number;
 }
 
@@ -111,6 +111,8 @@ export interface Image extends Disposable {
     position: number,
     mapping: Mapping,
   ): boolean;
+  /** Gives the memory back of all that can be read again; called when nothing is going on. */
+  dropCaches?(): void;
   /** Files whose writes a flush has to make durable; empty for a read-only image. */
   readonly filesToSync: readonly ImageFile[];
   /** Frees a range of the disk: afterwards it reads as zeros, or (a mere hint) as before. */

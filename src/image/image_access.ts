@@ -62,6 +62,12 @@ export class ImageAccess {
     return this.#window.sizeBytes;
   }
 
+  /** Gives the memory back of all that can be read again. */
+  dropCaches(): void {
+    this.image.dropCaches?.();
+    for (const image of this.#imagesBelow) image.dropCaches?.();
+  }
+
   /**
    * Takes notice of a size that the image has got meanwhile. (Nobody but an attacker makes what lies
    * below it longer.)

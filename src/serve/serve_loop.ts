@@ -42,6 +42,8 @@ export interface LoopContext {
   /** Number of this thread; 0 is the main one. */
   readonly thread: number;
   readonly maySpin: boolean;
+  /** After so long without traffic, memory is given back; 0 for never. */
+  readonly cleanIntervalMs: number;
   /** Called when a connection has ended. */
   readonly onConnectionEnd: () => void;
   /** Called now and then while there is more to do than this thread can. */
@@ -61,6 +63,8 @@ export class ServeLoop {
   #stopped = false;
   /** When channels that are to finish are closed in any case, by the monotonic clock. */
   #finishBy = Infinity;
+  /** Whether there may be anything in the caches. */
+  #cachesUsed = false;
 
   constructor(context: LoopContext) {
     this.#context = context;
@@ -175,15 +179,28 @@ export class ServeLoop {
   #sleep(): void {
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
-    this.#pollOnce(this.#patienceMs());
+    const patienceMs = this.#patienceMs();
+    const events = this.#pollOnce(patienceMs);
+    if (events > 0) this.#cachesUsed = true;
+    else if (events === 0 && patienceMs > 0) this.#dropCaches();
     const wokenAt = performance.now();
     this.#spin.wokenUp(wokenAt);
     this.#load.slept(wokenAt);
   }
 
+  /** Nobody has asked for anything for so long that memory is of more use elsewhere. */
+  #dropCaches(): void {
+    if (!this.#cachesUsed) return;
+    this.#context.access.dropCaches();
+    this.#cachesUsed = false;
+  }
+
   /** How long to sleep at most; ends the channels of those who do not read their last answers. */
   #patienceMs(): number {
-    if (this.#finishBy === Infinity) return -1;
+    if (this.#finishBy === Infinity) {
+      const { cleanIntervalMs } = this.#context;
+      return this.#cachesUsed && cleanIntervalMs > 0 ? cleanIntervalMs : -1;
+    }
     const rest = this.#finishBy - performance.now();
     if (rest > 0) return Math.ceil(rest);
     this.closeChannels();
@@ -227,14 +244,19 @@ export class ServeLoop {
     }
   }
 
-  /** Waits for sockets and sources, and lets the sources do their work. */
-  #pollOnce(timeoutMs: number): void {
+  /**
+   * Waits for sockets and sources, and lets the sources do their work.
+   *
+   * @returns as {@link PollSet.wait}
+   */
+  #pollOnce(timeoutMs: number): number {
     this.#poll.clear();
     for (const source of this.#sources) this.#poll.add(source.fd, POLLIN);
     for (const channel of this.#channels) {
       this.#poll.add(channel.events === 0 ? PollSet.NOTHING : channel.fd, channel.events);
     }
-    if (this.#poll.wait(timeoutMs) <= 0) return;
+    const events = this.#poll.wait(timeoutMs);
+    if (events <= 0) return events;
     this.#channels.forEach((channel, index) => {
       if (this.#poll.events(this.#sources.length + index) !== 0) channel.idleTurns = 0;
     });
@@ -243,6 +265,7 @@ export class ServeLoop {
       (this.#poll.events(place) & (POLLIN | POLLHUP | POLLERR)) !== 0
     );
     for (const source of readable) source.onReadable();
+    return events;
   }
 }
 

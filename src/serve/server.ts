@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageRequest } from "../image/open.ts";
@@ -41,6 +42,8 @@ export interface ServerOptions {
   /** Whether the threads of a FUSE session start at once, not only when there is much to do. */
   readonly startAll: boolean;
   readonly maySpin: boolean;
+  /** As {@link LoopContext.cleanIntervalMs}. */
+  readonly cleanIntervalMs: number;
 }
 
 interface Worker {
@@ -72,6 +75,7 @@ export class Server {
       log: options.log,
       thread: 0,
       maySpin: options.maySpin,
+      cleanIntervalMs: options.cleanIntervalMs,
       onConnectionEnd: () => this.#endIfDone(),
       onOverload: () => this.#shareFuse(),
     });
@@ -221,14 +225,15 @@ export class Server {
   #startWorker(): Worker {
     const [controlEnd, control] = pipe();
     const thread = this.#workers.length + 1;
-    const { image, keys, imagePath, maySpin, sectorBytes } = this.#options;
+    const { image, keys, imagePath, maySpin, cleanIntervalMs, sectorBytes } = this.#options;
     const start: WorkerStart = {
       thread,
-      image,
+      image: { ...image, ...cachesOfFurtherThread(image) },
       files: this.#options.access.sharedFiles,
       ...(keys === undefined ? {} : { keys }),
       imagePath,
       maySpin,
+      cleanIntervalMs,
       sectorBytes,
       sharedMemory: this.#shared.memory,
       controlFd: controlEnd.release(),

@@ -34,6 +34,7 @@ function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
     log: new Log(start.imagePath),
     thread: start.thread,
     maySpin: start.maySpin,
+    cleanIntervalMs: start.cleanIntervalMs,
     onOverload: () => {},
     onConnectionEnd: () => control.wakeMain(),
   });

@@ -13,6 +13,7 @@ export interface WorkerStart extends SharedImage {
   readonly sectorBytes: number;
   readonly sharedMemory: SharedArrayBuffer;
   readonly maySpin: boolean;
+  readonly cleanIntervalMs: number;
   /** Read end of the control pipe. */
   readonly controlFd: number;
   /** Write end of the main thread's wake-up pipe. */

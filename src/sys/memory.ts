@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { libc } from "./libc.ts";
 
 /**
  * Address of the first byte of `bytes`, as a number that `usize` parameters take.
@@ -13,18 +14,42 @@ export function addressOf(bytes: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayB
   return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
 }
 
+/** Size of a page, or a multiple of it, on every machine Linux runs on here: x86-64 and arm64. */
+const PAGE_BYTES = 65536;
+/** Takes pages away (asm-generic/mman-common.h): of memory that is no file's, they come back as zeros. */
+export const MADV_DONTNEED = 4;
+
 /** A buffer together with its address, so that hot code needs no pointer object. */
 export class IoBuffer {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly address: number;
 
-  /** Reserves `sizeBytes` of zeroed memory; pages are only committed when touched. */
-  constructor(sizeBytes: number) {
+  /**
+   * Reserves `sizeBytes` of zeroed memory; pages are only committed when touched.
+   *
+   * @param alignmentBytes what the address has to be a multiple of: a power of two
+   */
+  constructor(sizeBytes: number, alignmentBytes = 1) {
     // An explicit ArrayBuffer is never allocated on the moving heap, however small.
-    this.bytes = new Uint8Array(new ArrayBuffer(sizeBytes));
-    this.view = new DataView(this.bytes.buffer);
-    this.address = addressOf(this.bytes);
+    const whole = new Uint8Array(new ArrayBuffer(sizeBytes + alignmentBytes - 1));
+    const address = addressOf(whole);
+    const skipped = Math.ceil(address / alignmentBytes) * alignmentBytes - address;
+    this.bytes = whole.subarray(skipped, skipped + sizeBytes);
+    this.view = new DataView(this.bytes.buffer, skipped, sizeBytes);
+    this.address = address + skipped;
+  }
+
+  /** As the constructor, with nothing else on its pages, so that they can be given back. */
+  static ofPages(sizeBytes: number): IoBuffer {
+    return new IoBuffer(Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES, PAGE_BYTES);
+  }
+
+  /** Gives the memory of a buffer of whole pages back until it is touched again: all is zero then. */
+  releasePages(): void {
+    if (this.address % PAGE_BYTES === 0 && this.size % PAGE_BYTES === 0) {
+      libc().madvise(this.address, this.size, MADV_DONTNEED);
+    }
   }
 
   get size(): number {

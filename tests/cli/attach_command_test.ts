@@ -44,6 +44,8 @@ Deno.test("attachCommand() fills in the defaults", () => {
     backingFormat: undefined,
     snapshot: undefined,
     force: false,
+    cacheSizes: {},
+    cleanIntervalSeconds: 30,
     noBacking: false,
     allowBacking: [],
     threads: undefined,
@@ -72,6 +74,8 @@ Deno.test("attachCommand() takes every setting", () => {
     backingFormat: undefined,
     snapshot: undefined,
     force: false,
+    cacheSizes: {},
+    cleanIntervalSeconds: 30,
     noBacking: false,
     allowBacking: [],
     threads: undefined,
@@ -99,6 +103,26 @@ Deno.test("attachCommand() takes a snapshot, and the word that forces", () => {
     fault("-f img --snapshot 1 --snapshot 2"),
     "conflicting arguments for --snapshot: '1' and '2'",
   );
+});
+
+Deno.test("attachCommand() takes sizes of caches, and how soon they are emptied", () => {
+  const { cacheSizes, cleanIntervalSeconds } = attach(
+    "-f img --cache-size 1M --data-cache-size=64KiB --cache-size 1G --cache-clean-interval 0",
+  );
+  assertEquals(cacheSizes, { metadataCacheBytes: 2 ** 30, dataCacheBytes: 65536 });
+  assertEquals(cleanIntervalSeconds, 0);
+  for (const size of ["1", "65535", "1025M"]) {
+    const message = `--cache-size has to be from 64K to 1G: '${size}'`;
+    assertEquals(fault(`-f img --cache-size ${size}`), message);
+  }
+  assertEquals(
+    fault("-f img --data-cache-size x"),
+    "failed to parse cache size: 'x': Invalid argument",
+  );
+  for (const seconds of ["-1", "1.5", "604801", "x"]) {
+    const message = `--cache-clean-interval has to be from 0 to 604800 seconds: '${seconds}'`;
+    assertEquals(fault(`-f img --cache-clean-interval=${seconds}`), message);
+  }
 });
 
 Deno.test("attachCommand() takes -b 0 for the default, and any other size as it is", () => {

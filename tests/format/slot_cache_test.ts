@@ -1,7 +1,11 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { SlotCache } from "../../src/format/slot_cache.ts";
+import { libc } from "../../src/sys/libc.ts";
 import { randomNumbers } from "../support/images.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+libc();
 
 const ENDLESS = 2 ** 40;
 
@@ -70,4 +74,29 @@ Deno.test("SlotCache never gives one key's slot for another, large keys included
     if (found < 0) fill(cache, key);
     else assertEquals(cache.buffer.view.getFloat64(found), key);
   }
+});
+
+/** Bytes of a buffer that are in memory. */
+function residentBytes(cache: SlotCache): number {
+  const end = cache.buffer.address + cache.buffer.size;
+  const mappings = Deno.readTextFileSync("/proc/self/smaps").split(/^(?=[0-9a-f]+-)/m);
+  const own = mappings.find((entry) => {
+    const [, from = "", to = ""] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(entry) ?? [];
+    return parseInt(from, 16) <= cache.buffer.address && parseInt(to, 16) >= end;
+  });
+  return 1024 * Number(/^Rss:\s+(\d+) kB$/m.exec(own ?? "")?.[1]);
+}
+
+Deno.test("SlotCache.clear() forgets everything and gives the memory back", () => {
+  const sizeBytes = 32 * 1024 * 1024;
+  const cache = new SlotCache(4096, { cacheBytes: sizeBytes, keys: ENDLESS });
+  assertEquals([cache.buffer.address % 65536, cache.buffer.size], [0, sizeBytes]);
+  for (let key = 0; key < sizeBytes / 4096; key++) fill(cache, key + 1);
+  const before = residentBytes(cache);
+  assert(before >= sizeBytes, `${before}`);
+  cache.clear();
+  assert(before - residentBytes(cache) > sizeBytes - 65536, `${residentBytes(cache)}`);
+  for (let key = 0; key < sizeBytes / 4096; key++) assertEquals(cache.find(key + 1), -1);
+  const position = fill(cache, 7);
+  assertEquals([cache.find(7), cache.buffer.view.getFloat64(position)], [position, 7]);
 });

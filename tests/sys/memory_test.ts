@@ -22,6 +22,27 @@ Deno.test("IoBuffer.address is where the bytes are, and stays so", () => {
   });
 });
 
+Deno.test("IoBuffer lies where it shall, with views of just its bytes", () => {
+  for (const alignment of [1, 64, 4096, 65536]) {
+    const buffer = new IoBuffer(1000, alignment);
+    assertEquals([buffer.address % alignment, buffer.size], [0, 1000]);
+    assertEquals([addressOf(buffer.bytes), buffer.view.byteLength], [buffer.address, 1000]);
+    buffer.view.setUint8(999, 7);
+    assertEquals(buffer.bytes[999], 7);
+  }
+});
+
+Deno.test("IoBuffer.releasePages() empties whole pages, and leaves other buffers alone", () => {
+  const pages = IoBuffer.ofPages(100_000);
+  assertEquals([pages.address % 65536, pages.size], [0, 131_072]);
+  const part = new IoBuffer(100_000, 65536);
+  for (const { bytes } of [pages, part]) bytes.fill(9);
+  pages.releasePages();
+  part.releasePages();
+  assertEquals(pages.bytes.every((byte) => byte === 0), true);
+  assertEquals(part.bytes.every((byte) => byte === 9), true);
+});
+
 Deno.test("addressOf() points at the first byte of a part of a buffer", () => {
   const whole = new IoBuffer(16);
   assertEquals(addressOf(whole.bytes.subarray(5)), whole.address + 5);

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
+import type { OpenOptions } from "../../image/driver.ts";
 import type { CompressedLayout } from "../compressed_clusters.ts";
 import type { Decompressor } from "../decompressor.ts";
 import { createInflater } from "../inflate.ts";
@@ -23,7 +25,10 @@ export function isKnownCompression(type: number): boolean {
 }
 
 /** What {@link CompressedClusters} has to know of an image. */
-export function compressedLayout(header: Header): CompressedLayout {
+export function compressedLayout(
+  header: Header,
+  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes }: OpenOptions,
+): CompressedLayout {
   const { clusterBytes, sizeBytes, compressionType } = header;
   return {
     format: FORMAT,
@@ -32,5 +37,6 @@ export function compressedLayout(header: Header): CompressedLayout {
     // the sector count of a descriptor can reach twice the size of a cluster
     maxStoredBytes: 2 * clusterBytes,
     createDecompressor: DECOMPRESSORS.get(compressionType) ?? createInflater,
+    cacheBytes: dataCacheBytes,
   };
 }

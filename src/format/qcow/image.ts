@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import { Extent, type Mapping } from "../../image/mapping.ts";
@@ -54,11 +55,15 @@ export class QcowImage implements Image {
     this.sizeBytes = header.sizeBytes;
     this.#file = file;
     this.#l1 = readL1(file, header);
-    this.#slices = new L2Slices(file, header);
+    this.#slices = new L2Slices(
+      file,
+      header,
+      options.metadataCacheBytes ?? DEFAULT_CACHES.metadataCacheBytes,
+    );
     this.#places = new Places(file, openRelated(file, header, options));
     const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
     this.#clusters = new Clusters(header, this.#slices, this.#places);
-    this.#compressed = new CompressedClusters(file, compressedLayout(header));
+    this.#compressed = new CompressedClusters(file, compressedLayout(header, options));
     this.#clusterBytes = header.clusterBytes;
     this.#clustersPerByte = 1 / header.clusterBytes;
     this.#slicesPerByte = this.#clustersPerByte / this.#slices.entries;
@@ -115,6 +120,11 @@ export class QcowImage implements Image {
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     this.#libc.memcpy(target.address + position, address + inCluster, lengthBytes);
     return true;
+  }
+
+  dropCaches(): void {
+    this.#slices.clear();
+    this.#compressed.dropCache();
   }
 
   [Symbol.dispose](): void {}

@@ -20,7 +20,6 @@ import {
 } from "./layout.ts";
 
 const MAX_SLICE_BYTES = 4096;
-const CACHE_BYTES = 16 * 1024 * 1024;
 
 /** What an L2 entry says of its cluster. */
 export const Cluster = {
@@ -104,12 +103,13 @@ export class L2Slices {
   readonly #slicesPerTable: number;
   readonly #clusterBytes: number;
 
-  constructor(file: ImageFile, header: Header) {
+  /** @param cacheBytes upper bound of the memory, though there is always one slice */
+  constructor(file: ImageFile, header: Header, cacheBytes: number) {
     const sliceBytes = Math.min(MAX_SLICE_BYTES, header.clusterBytes);
     this.entries = sliceBytes / 2 ** header.l2EntryBits;
     this.#slicesPerTable = header.clusterBytes / sliceBytes;
     const keys = Math.ceil(header.sizeBytes / header.clusterBytes / this.entries);
-    this.#cache = new SlotCache(sliceBytes, { cacheBytes: CACHE_BYTES, keys });
+    this.#cache = new SlotCache(sliceBytes, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
     this.#file = file;
     this.#clusterBytes = header.clusterBytes;
@@ -137,6 +137,11 @@ export class L2Slices {
     }
     this.#cache.keep(slice, position);
     return position;
+  }
+
+  /** Forgets all of them, and gives their memory back. */
+  clear(): void {
+    this.#cache.clear();
   }
 
   #checkPlace(tableOffset: number, sliceEnd: number): void {

@@ -1,0 +1,56 @@
+/**
+ * How much memory the caches of an image may take. Each thread that serves has caches of its own, so
+ * that none ever waits for another.
+ *
+ * @module
+ */
+
+/** Upper bounds of the caches of one image in one thread, in bytes. */
+export interface CacheSizes {
+  /** For metadata. */
+  readonly metadataCacheBytes: number;
+  /** For decompressed clusters. */
+  readonly dataCacheBytes: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** Of the first thread: with clusters of 64 KiB, metadata of 128 GiB. */
+export const DEFAULT_CACHES: CacheSizes = {
+  metadataCacheBytes: 16 * MIB,
+  dataCacheBytes: 8 * MIB,
+};
+
+/**
+ * Of each further thread: with the usual three at most, and the first one, that is 42 MiB. What they
+ * do not hold is mostly in the page cache, and a few microseconds away.
+ */
+const FURTHER_CACHES: CacheSizes = {
+  metadataCacheBytes: 4 * MIB,
+  dataCacheBytes: 2 * MIB,
+};
+
+/** What a user can ask for, in bytes. */
+export const MIN_CACHE_BYTES = 65536;
+export const MAX_CACHE_BYTES: number = 1024 * MIB;
+
+/** Sizes a user has asked for, which hold for every thread, or those of a thread after the first. */
+export function cachesOfFurtherThread(asked: Partial<CacheSizes>): CacheSizes {
+  return {
+    metadataCacheBytes: asked.metadataCacheBytes ?? FURTHER_CACHES.metadataCacheBytes,
+    dataCacheBytes: asked.dataCacheBytes ?? FURTHER_CACHES.dataCacheBytes,
+  };
+}
+
+/**
+ * The share of an image `depth` images below the top one: the square of its place in the chain
+ * divides it, so that a chain of any length takes less than twice what its top image takes.
+ */
+export function cachesAtDepth(depth: number, asked: Partial<CacheSizes>): CacheSizes {
+  const { metadataCacheBytes, dataCacheBytes } = { ...DEFAULT_CACHES, ...asked };
+  const share = 1 / (depth + 1) ** 2;
+  return {
+    metadataCacheBytes: metadataCacheBytes * share,
+    dataCacheBytes: dataCacheBytes * share,
+  };
+}

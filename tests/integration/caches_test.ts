@@ -1,0 +1,39 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert } from "@std/assert";
+import { eventually, ExportedImage, mustSoon } from "../support/program.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+
+const MIB = 1024 * 1024;
+
+/** Memory of a process that is its own, in bytes. */
+function anonymousBytes(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return 1024 * Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+oracleTest(
+  "an export gives the memory of its caches back when it is idle, and reads on",
+  ["qemu-img", "nbdcopy"],
+  async () => {
+    using folder = new TempDirectory();
+    const raw = folder.file("disk.raw");
+    const image = folder.file("disk.qcow2");
+    const bytes = new Uint8Array(48 * MIB);
+    new Uint32Array(bytes.buffer).forEach((_, index, words) => words[index] = index >>> 4);
+    Deno.writeFileSync(raw, bytes);
+    await must("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", raw, image);
+    const options = ["-t", "QCOW", "-r", "--data-cache-size", "64M", "--cache-clean-interval", "1"];
+    await using exported = await ExportedImage.attach({ folder, image, options });
+    for (let round = 0; round < 2; round++) {
+      const copy = folder.file("copy");
+      await mustSoon("nbdcopy", "--connections=1", exported.uri, copy);
+      const used = anonymousBytes(exported.pid);
+      assert(
+        new TextDecoder().decode(Deno.readFileSync(copy)) ===
+          new TextDecoder().decode(bytes),
+      );
+      const freed = (): boolean => used - anonymousBytes(exported.pid) > 40 * MIB;
+      await eventually(freed, "memory to be given back", 8000);
+    }
+  },
+);
