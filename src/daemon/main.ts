@@ -113,7 +113,7 @@ function open(job: Job): Opened {
   }
   const request = { ...asked, format, readOnly };
   const access = openImage(file, request);
-  warnings.push(...access.image.warnings ?? []);
+  warnings.push(...access.warnings);
   return { access, request, warnings };
 }
 

@@ -19,6 +19,8 @@ import { parseRelatedName, type RelatedName } from "./related_name.ts";
 
 /** Images of a chain at most: more are a mistake or an attack. As in libvirt. */
 export const MAX_CHAIN_IMAGES = 200;
+/** Tables that all images of a chain may keep in memory, in bytes: one can have 32 MiB. */
+const MAX_TABLE_BYTES = 128 * 1024 * 1024;
 
 /** What is known of opening the images of a chain. */
 export interface ChainOptions {
@@ -42,6 +44,9 @@ export class Chain implements RelatedFiles, Disposable {
   readonly layers: Layer[];
   /** The open images below the top one. */
   readonly images: Image[] = [];
+  /** What the user had better know of the images below the top one. */
+  readonly warnings: string[] = [];
+  #tableBytes = 0;
   readonly #options: ChainOptions;
   readonly #replay: ImageFile[] | undefined;
 
@@ -85,6 +90,7 @@ export class Chain implements RelatedFiles, Disposable {
     this.layers.push(layer);
     const image = layer.driver.open(layer.file, this.openOptions);
     this.images.push(image);
+    this.warnings.push(...(image.warnings ?? []).map((text) => `${layer.file.path}: ${text}`));
     return image;
   }
 
@@ -99,6 +105,13 @@ export class Chain implements RelatedFiles, Disposable {
       }
       return this.#open(path, related, by);
     });
+  }
+
+  reserveMemory(lengthBytes: number): void {
+    this.#tableBytes += lengthBytes;
+    if (this.#tableBytes > MAX_TABLE_BYTES) {
+      throw new RangeError(`the tables of all images exceed ${MAX_TABLE_BYTES} bytes`);
+    }
   }
 
   /** A file that turns up twice is a loop: no image can have any use for that. */

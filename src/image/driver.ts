@@ -76,6 +76,13 @@ export interface RelatedFiles {
   openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined;
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
   openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
+  /**
+   * Says that an image is about to keep `lengthBytes` of metadata in memory for as long as it is
+   * open; there is a limit for all images of a chain.
+   *
+   * @throws {RangeError} if that is too much
+   */
+  reserveMemory(lengthBytes: number): void;
 }
 
 /** An open image: its metadata and the cache of it. */

@@ -17,6 +17,13 @@ import { type Window, type WindowLimits, windowOf } from "./window.ts";
 /** Zeros are written in pieces of this size where the file system cannot do better. */
 const ZERO_CHUNK_BYTES = 1024 * 1024;
 
+/** The images below an image. */
+export interface ImagesBelow {
+  readonly images: readonly Image[];
+  /** What the user had better know of them. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * Reads and writes a window of an image. All offsets are relative to the window, and the caller has
  * checked that each range lies inside it.
@@ -29,6 +36,8 @@ export class ImageAccess {
   readonly cannotTellCached: boolean;
   readonly #files: readonly ImageFile[];
   readonly #imagesBelow: readonly Image[];
+  /** What the user had better know of the image and those below it. */
+  readonly warnings: readonly string[];
   /** One for each depth of the chain, so that mapping allocates nothing. */
   readonly #mappings: Mapping[] = [];
   #zeros: IoBuffer | undefined;
@@ -36,17 +45,18 @@ export class ImageAccess {
 
   /**
    * @param files every file the image reads from, its own first, then those of its backing images
-   * @param imagesBelow its backing images, that one's and so on
+   * @param below its backing images, that one's and so on
    * @throws {RangeError} if the window would lie past the end of the disk
    */
   constructor(
     image: Image,
     files: readonly ImageFile[],
     limits: WindowLimits,
-    imagesBelow: readonly Image[] = [],
+    below: ImagesBelow = { images: [], warnings: [] },
   ) {
     this.image = image;
-    this.#imagesBelow = imagesBelow;
+    this.#imagesBelow = below.images;
+    this.warnings = [...image.warnings ?? [], ...below.warnings];
     this.#limits = limits;
     this.#window = windowOf(image.sizeBytes, limits);
     this.#files = files;
@@ -77,6 +87,11 @@ export class ImageAccess {
   refreshSize(): void {
     this.#files[0]?.refreshSize();
     this.#window = windowOf(this.image.sizeBytes, this.#limits);
+  }
+
+  /** Path of the image's own file. */
+  get path(): string {
+    return this.#files[0]?.path ?? "";
   }
 
   /** The open files, for another thread to open the image once more. */

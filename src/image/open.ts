@@ -112,7 +112,7 @@ export function openImage(
 
 function accessTo(image: Image, chain: Chain, limits: WindowLimits): ImageAccess {
   try {
-    return new ImageAccess(image, chain.files, limits, chain.images);
+    return new ImageAccess(image, chain.files, limits, chain);
   } catch (error) {
     image[Symbol.dispose]();
     throw error;

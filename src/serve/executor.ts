@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { ImageFormatError } from "../image/errors.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import { EIO, errorText, SystemError } from "../sys/errno.ts";
@@ -132,8 +133,15 @@ export class Executor {
 
   /** Logs why a request failed; returns its error number, EIO for a damaged image. */
   failure(what: string, offset: number, lengthBytes: number, error: unknown): number {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = `${this.#otherFile(error)}${error instanceof Error ? error.message : error}`;
     this.#log.error(`${what} of ${lengthBytes} bytes at ${offset} failed: ${text}`);
     return error instanceof SystemError ? error.errno : EIO;
+  }
+
+  /** The file an error is about, if that is not the image's own, which is in every line anyway. */
+  #otherFile(error: unknown): string {
+    const isAboutFile = error instanceof SystemError || error instanceof ImageFormatError;
+    const path = isAboutFile ? error.path : undefined;
+    return path === undefined || path === this.access.path ? "" : `${path}: `;
   }
 }

@@ -16,6 +16,7 @@ import { ExtendedClusters } from "./extended_clusters.ts";
 import { type Header, readHeader } from "./header.ts";
 import { readL1 } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
+import { TABLE_ENTRY_BYTES } from "./layout.ts";
 import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
@@ -54,6 +55,7 @@ export class QcowImage implements Image {
     this.warnings = header.corrupt ? [CORRUPT] : [];
     this.sizeBytes = header.sizeBytes;
     this.#file = file;
+    options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
     this.#l1 = readL1(file, header);
     this.#slices = new L2Slices(
       file,
