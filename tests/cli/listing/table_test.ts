@@ -55,9 +55,9 @@ Deno.test("formatTable() fits into a terminal that is wide enough as anywhere", 
 Deno.test("formatTable() goes on in the next line behind what is too long for a terminal", () => {
   assertEquals(
     formatTable(NARROW, ROWS, { terminalColumns: 36 }),
-    "NAME   SIZELIMIT BACK-FILE       DIO\n" +
+    "NAME  SIZELIMIT BACK-FILE        DIO\n" +
       "/dev/loop1\n" +
-      "               0 /tmp/a/long/name.img\n" +
+      "              0 /tmp/a/long/name.img\n" +
       "                                   0\n",
   );
 });
