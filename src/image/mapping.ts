@@ -35,6 +35,8 @@ export class Mapping {
   hostOffset = 0;
   /** Special, Blocked: bytes of `file` from `hostOffset` on. */
   hostBytes = 0;
+  /** Special: whether the stored bytes are the guest's, encrypted one by one, rather than packed. */
+  isEncrypted = false;
   /** Backing: the image to ask, and the offset in it; undefined if there is none (zeros). */
   image: Image | undefined = undefined;
   guestOffset = 0;
@@ -60,10 +62,17 @@ export class Mapping {
 
   setSpecial(file: ImageFile, hostOffset: number, hostBytes: number, lengthBytes: number): void {
     this.kind = Extent.Special;
+    this.isEncrypted = false;
     this.file = file;
     this.hostOffset = hostOffset;
     this.hostBytes = hostBytes;
     this.lengthBytes = lengthBytes;
+  }
+
+  /** Special, in whole sectors: those that hold the guest bytes, which begin within the first. */
+  setEncrypted(file: ImageFile, hostOffset: number, hostBytes: number, lengthBytes: number): void {
+    this.setSpecial(file, hostOffset, hostBytes, lengthBytes);
+    this.isEncrypted = true;
   }
 
   setBlocked(file: ImageFile, hostOffset: number, hostBytes: number): void {

@@ -26,6 +26,15 @@ export function rightKeys(): KeyRing {
 /** How often qemu may measure its own speed in vain. */
 const ATTEMPTS = 20;
 
+/** What `qemu-img create` is to make. */
+export interface EncryptedRecipe {
+  readonly format: "luks" | "qcow2";
+  /** For `-o`. */
+  readonly options: readonly string[];
+  /** Whether not to open the backing file, which `qemu-img create` could not decrypt. */
+  readonly unchecked?: boolean;
+}
+
 /**
  * `qemu-img create` of an encrypted image. How many iterations a key is worth it finds out by its
  * own CPU time, which on a busy or a fast machine it cannot measure.
@@ -33,9 +42,10 @@ const ATTEMPTS = 20;
 export async function createEncrypted(
   path: string,
   sizeBytes: number,
-  { format, options }: { readonly format: "luks" | "qcow2"; readonly options: readonly string[] },
+  { format, options, unchecked }: EncryptedRecipe,
 ): Promise<void> {
-  const args = ["create", "-q", "-f", format, ...SECRET_OBJECT, "-o", options.join(",")];
+  const first = ["create", "-q", ...(unchecked ? ["-u"] : []), "-f", format];
+  const args = [...first, ...SECRET_OBJECT, "-o", options.join(",")];
   for (let attempt = 1;; attempt++) {
     const { code, stderr } = await run("qemu-img", ...args, path, `${sizeBytes}`);
     if (code === 0) return;

@@ -37,7 +37,7 @@ export class LuksImage implements Image {
     const inSector = guestOffset % SECTOR_BYTES;
     const hostBytes = Math.ceil((inSector + lengthBytes) / SECTOR_BYTES) * SECTOR_BYTES;
     const hostOffset = this.#payloadOffset + guestOffset - inSector;
-    mapping.setSpecial(this.#file, hostOffset, hostBytes, lengthBytes);
+    mapping.setEncrypted(this.#file, hostOffset, hostBytes, lengthBytes);
   }
 
   readSpecial(

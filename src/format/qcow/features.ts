@@ -21,6 +21,8 @@ export interface Features {
   readonly cryptMethod: number;
 }
 
+const KNOWN_CRYPT_METHODS: readonly number[] = Object.values(CryptMethod);
+
 const KNOWN = Object.values(Incompatible).reduce((bits, bit) => bits | bit, 0n);
 
 /**
@@ -66,9 +68,7 @@ function refuseContradictions(features: Features, path: string): void {
 
 function missingFeature(features: Features): string | undefined {
   const { compressionType, cryptMethod } = features;
-  if (cryptMethod === CryptMethod.aes) return "AES encryption";
-  if (cryptMethod === CryptMethod.luks) return "LUKS encryption";
-  if (cryptMethod !== CryptMethod.none) return `encryption method ${cryptMethod}`;
+  if (!KNOWN_CRYPT_METHODS.includes(cryptMethod)) return `encryption method ${cryptMethod}`;
   if (!isKnownCompression(compressionType)) return `compression type ${compressionType}`;
   return undefined;
 }

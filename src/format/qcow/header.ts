@@ -45,6 +45,8 @@ export interface Header extends RecordedNames {
   readonly l1Entries: number;
   /** How compressed clusters are stored: a value of {@link CompressionType}. */
   readonly compressionType: number;
+  /** One of {@link CryptMethod}. */
+  readonly cryptMethod: number;
   /** Whether clusters have subclusters. */
   readonly extendedL2: boolean;
   /** Size of an L2 entry, as a power of two: 3 or 4. */
@@ -124,6 +126,7 @@ export function parseHeader(source: Source): Header {
     l1Offset: checkedL1Offset(fields, source),
     l1Entries: checkedL1Entries(fields, l2EntryBits, source.path),
     compressionType: more.compression_type,
+    cryptMethod: fields.crypt_method,
     extendedL2,
     l2EntryBits,
     snapshots: snapshotTable(fields),

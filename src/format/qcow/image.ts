@@ -11,12 +11,13 @@ import { libc } from "../../sys/libc.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
 import { CompressedClusters } from "../compressed_clusters.ts";
 import { compressedLayout } from "./compression.ts";
+import { type Encryption, openEncryption } from "./encryption.ts";
 import { damaged } from "./errors.ts";
 import { ExtendedClusters } from "./extended_clusters.ts";
 import { type Header, readHeader } from "./header.ts";
 import { readL1 } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
-import { TABLE_ENTRY_BYTES } from "./layout.ts";
+import { CryptMethod, SECTOR_BYTES, TABLE_ENTRY_BYTES } from "./layout.ts";
 import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
@@ -42,6 +43,7 @@ export class QcowImage implements Image {
   readonly #places: Places;
   readonly #clusters: ClusterMap;
   readonly #compressed: CompressedClusters;
+  readonly #encryption: Encryption | undefined;
   readonly #clusterBytes: number;
   readonly #clustersPerByte: number;
   readonly #slicesPerByte: number;
@@ -49,7 +51,7 @@ export class QcowImage implements Image {
   /** Not known until somebody asks. */
   #isPreallocated: boolean | undefined;
 
-  /** @throws as {@link chosenHeader} and {@link openRelated} */
+  /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
   constructor(file: ImageFile, options: OpenOptions) {
     const header = chosenHeader(file, options);
     this.warnings = header.corrupt ? [CORRUPT] : [];
@@ -62,7 +64,8 @@ export class QcowImage implements Image {
       header,
       options.metadataCacheBytes ?? DEFAULT_CACHES.metadataCacheBytes,
     );
-    this.#places = new Places(file, openRelated(file, header, options));
+    const isEncrypted = header.cryptMethod !== CryptMethod.none;
+    this.#places = new Places(file, openRelated(file, header, options), { isEncrypted });
     const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
     this.#clusters = new Clusters(header, this.#slices, this.#places);
     this.#compressed = new CompressedClusters(file, compressedLayout(header, options));
@@ -70,9 +73,11 @@ export class QcowImage implements Image {
     this.#clustersPerByte = 1 / header.clusterBytes;
     this.#slicesPerByte = this.#clustersPerByte / this.#slices.entries;
     this.#tablesPerByte = 2 ** header.l2EntryBits / header.clusterBytes ** 2;
+    this.#encryption = openEncryption(file, header, options);
   }
 
   get fileHoles(): "zeros" | undefined {
+    if (this.#encryption !== undefined) return undefined;
     this.#isPreallocated ??= isPreallocated(this.#file);
     return this.#isPreallocated ? "zeros" : undefined;
   }
@@ -116,6 +121,9 @@ export class QcowImage implements Image {
     if (address < 0) {
       this.map(guestOffset, lengthBytes, mapping);
       if (mapping.kind === Extent.Blocked) return false;
+      if (mapping.isEncrypted) {
+        return this.#readEncrypted(guestOffset, lengthBytes, target, position, mapping);
+      }
       address = this.#compressed.load(cluster, mapping);
       if (address < 0) return false;
     }
@@ -129,7 +137,24 @@ export class QcowImage implements Image {
     this.#compressed.dropCache();
   }
 
-  [Symbol.dispose](): void {}
+  #readEncrypted(
+    guestOffset: number,
+    lengthBytes: number,
+    target: IoBuffer,
+    position: number,
+    mapping: Mapping,
+  ): boolean {
+    const { file } = mapping;
+    if (this.#encryption === undefined || file === undefined) throw new Error("nothing to decrypt");
+    const { sectors, countsHostOffsets } = this.#encryption;
+    const hostOffset = mapping.hostOffset + guestOffset % SECTOR_BYTES;
+    const cipherOffset = countsHostOffsets ? hostOffset : guestOffset;
+    return sectors.read({ file, hostOffset, cipherOffset, lengthBytes }, target, position, mapping);
+  }
+
+  [Symbol.dispose](): void {
+    this.#encryption?.sectors[Symbol.dispose]();
+  }
 }
 
 /**

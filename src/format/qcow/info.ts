@@ -6,6 +6,10 @@
  */
 import type { ImageFile } from "../../image/image_file.ts";
 import type { ImageInfo, SpecificInfo } from "../../image/info.ts";
+import { readHeader } from "../luks/header.ts";
+import { luksInfo } from "../luks/info.ts";
+import { luksArea } from "./encryption.ts";
+import { type ExtensionArea, extensions } from "./extensions.ts";
 import { refuseUnknownBits } from "./features.ts";
 import {
   checkBackingName,
@@ -53,21 +57,27 @@ export function describe(file: ImageFile): ImageInfo {
     ...(fields.crypt_method === CryptMethod.none ? {} : { encrypted: true }),
     ...(backing === undefined ? {} : { backing }),
     ...(snapshots.length === 0 ? {} : { snapshots }),
-    specific: specificOf(fields, more, texts),
+    specific: specificOf(fields, more, { texts, encryption: encryptionOf(file, fields, area) }),
   };
+}
+
+interface Found {
+  /** Extensions by type. */
+  readonly texts: ReadonlyMap<number, string>;
+  readonly encryption: SpecificInfo["data"];
 }
 
 function specificOf(
   fields: Fields,
   more: FieldsV3,
-  texts: ReadonlyMap<number, string>,
+  { texts, encryption }: Found,
 ): SpecificInfo {
   const dataFile = texts.get(ExtensionType.dataFile);
   const general = {
     "compat": fields.version === 2 ? "0.10" : "1.1",
     "compression-type": compressionName(more.compression_type),
     "refcount-bits": 2 ** more.refcount_order,
-    ...encryptionOf(fields),
+    ...encryption,
   };
   if (fields.version === 2) return { type: "qcow2", data: general };
   const { compatible_features, incompatible_features, autoclear_features } = more;
@@ -90,8 +100,14 @@ function compressionName(type: number): string {
   return type === CompressionType.zstd ? "zstd" : String(type);
 }
 
-function encryptionOf({ crypt_method: method }: Fields): SpecificInfo["data"] {
+function encryptionOf(
+  file: ImageFile,
+  { crypt_method: method, cluster_bits }: Fields,
+  area: ExtensionArea,
+): SpecificInfo["data"] {
   if (method === CryptMethod.none) return {};
   if (method === CryptMethod.aes) return { encrypt: { format: "aes" } };
-  return { encrypt: { format: method === CryptMethod.luks ? "luks" : String(method) } };
+  if (method !== CryptMethod.luks) return { encrypt: { format: String(method) } };
+  const image = { extensions: [...extensions(area)], clusterBytes: 2 ** cluster_bits };
+  return { encrypt: { format: "luks", ...luksInfo(readHeader(luksArea(file, image))) } };
 }

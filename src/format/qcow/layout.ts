@@ -95,7 +95,14 @@ export const ExtensionType = {
   featureNameTable: 0x6803f857,
   backingFormat: 0xe2792aca,
   dataFile: 0x44415441,
+  encryptionHeader: 0x0537be77,
 } as const;
+
+/** The extension that says where the encryption header is. */
+export const ENCRYPTION_HEADER = new RecordLayout({
+  offset: "u64",
+  length: "u64",
+}, { sizeBytes: 16, endian: "big" });
 
 /** Start of an entry of the feature name table; the name follows. */
 export const FEATURE_NAME = new RecordLayout({

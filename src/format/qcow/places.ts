@@ -7,7 +7,11 @@ import type { Image } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import { damaged, hex } from "./errors.ts";
+import { SECTOR_BYTES } from "./layout.ts";
 import type { RelatedPlaces } from "./names.ts";
+
+/** No file is longer: offsets have to be numbers, also at the end of what is read. */
+const MAX_HOST_OFFSET = 2 ** 52;
 
 /** Fills mappings with runs of clusters, or parts of them, of one kind. */
 export class Places {
@@ -16,11 +20,17 @@ export class Places {
   readonly #file: ImageFile;
   readonly #dataFile: ImageFile;
   readonly #backing: Image | undefined;
+  readonly #isEncrypted: boolean;
 
-  constructor(file: ImageFile, { dataFile = file, backing }: RelatedPlaces = {}) {
+  constructor(
+    file: ImageFile,
+    { dataFile = file, backing }: RelatedPlaces = {},
+    { isEncrypted } = { isEncrypted: false },
+  ) {
     this.#file = file;
     this.#dataFile = dataFile;
     this.#backing = backing;
+    this.#isEncrypted = isEncrypted;
     this.unallocatedIsZero = backing === undefined;
   }
 
@@ -42,9 +52,23 @@ export class Places {
     if (file !== this.#file && hostOffset !== guestOffset) {
       throw this.damagedEntry(guestOffset, hostOffset);
     }
+    if (this.#isEncrypted) return this.#setEncrypted(guestOffset, hostOffset, lengthBytes, mapping);
     const inFile = file.sizeBytes - hostOffset;
     if (inFile <= 0) return mapping.setZero(lengthBytes);
     mapping.setData(file, hostOffset, Math.min(lengthBytes, inFile));
+  }
+
+  /** What lies past the end of the file are encrypted zeros, as in qemu: no zeros for the guest. */
+  #setEncrypted(
+    guestOffset: number,
+    hostOffset: number,
+    lengthBytes: number,
+    mapping: Mapping,
+  ): void {
+    if (hostOffset > MAX_HOST_OFFSET) throw this.damagedEntry(guestOffset, hostOffset);
+    const inSector = hostOffset % SECTOR_BYTES;
+    const hostBytes = Math.ceil((inSector + lengthBytes) / SECTOR_BYTES) * SECTOR_BYTES;
+    mapping.setEncrypted(this.#dataFile, hostOffset - inSector, hostBytes, lengthBytes);
   }
 
   /**

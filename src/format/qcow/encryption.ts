@@ -1,0 +1,94 @@
+/**
+ * Encrypted clusters (specification, "Data encryption"). Metadata are never encrypted, and neither
+ * are compressed clusters, which qemu does not make in encrypted images.
+ *
+ * @module
+ */
+import { type CipherSpec, SectorCipher } from "../../crypt/sector_cipher.ts";
+import type { OpenOptions } from "../../image/driver.ts";
+import { SecretError } from "../../image/errors.ts";
+import type { ImageFile } from "../../image/image_file.ts";
+import type { KeyRing } from "../../image/key_ring.ts";
+import { EncryptedSectors } from "../encrypted_sectors.ts";
+import { type HeaderArea, readHeader as readLuksHeader } from "../luks/header.ts";
+import { HEADER_BYTES as LUKS_HEADER_BYTES } from "../luks/layout.ts";
+import { unlock } from "../luks/unlock.ts";
+import { damaged, hex } from "./errors.ts";
+import type { Extension } from "./extensions.ts";
+import type { Header } from "./header.ts";
+import { CryptMethod, ENCRYPTION_HEADER, ExtensionType } from "./layout.ts";
+
+/** How the clusters of an image are decrypted. */
+export interface Encryption {
+  readonly sectors: EncryptedSectors;
+  /** Whether the cipher counts from the start of the file rather than of the disk. */
+  readonly countsHostOffsets: boolean;
+}
+
+/** The legacy method: the passphrase itself is the key. Nothing tells whether it is the right one. */
+const LEGACY_CIPHER: CipherSpec = { mode: "cbc", iv: "plain64", ivHash: "", keyBytes: 16 };
+const LEGACY_KEY_NAME = "qcow-aes";
+
+/**
+ * Unlocks an image, if it is encrypted.
+ *
+ * @throws {ImageFormatError | UnsupportedFeatureError} if there is no valid LUKS header
+ * @throws {SecretError} if there is no passphrase, or one that does not fit
+ */
+export function openEncryption(
+  file: ImageFile,
+  header: Header,
+  { keys }: OpenOptions,
+): Encryption | undefined {
+  switch (header.cryptMethod) {
+    case CryptMethod.none:
+      return undefined;
+    case CryptMethod.aes: {
+      const cipher = new SectorCipher(LEGACY_CIPHER, legacyKey(file, keys));
+      return { sectors: new EncryptedSectors(cipher), countsHostOffsets: false };
+    }
+    default: {
+      const area = luksArea(file, header);
+      const cipher = unlock(readLuksHeader(area), area, keys);
+      return { sectors: new EncryptedSectors(cipher), countsHostOffsets: true };
+    }
+  }
+}
+
+/** The first 16 bytes, up to a NUL, zeros following them: as qemu does. */
+function legacyKey({ path }: ImageFile, keys: KeyRing | undefined): Uint8Array {
+  const known = keys?.volumeKeys.get(LEGACY_KEY_NAME);
+  if (known !== undefined) return known;
+  if (keys?.passphrase === undefined) throw new SecretError(path, "missing");
+  const { passphrase } = keys;
+  const end = passphrase.indexOf(0);
+  const key = new Uint8Array(LEGACY_CIPHER.keyBytes);
+  key.set(passphrase.subarray(0, end < 0 ? undefined : end).subarray(0, key.length));
+  keys.volumeKeys.set(LEGACY_KEY_NAME, key);
+  return key;
+}
+
+/**
+ * Where the LUKS header of an image lies.
+ *
+ * @throws {ImageFormatError} if it is not in the file
+ */
+export function luksArea(
+  file: ImageFile,
+  image: { readonly extensions: readonly Extension[]; readonly clusterBytes: number },
+): HeaderArea {
+  const { path } = file;
+  const found = image.extensions.find(({ type }) => type === ExtensionType.encryptionHeader);
+  if (found === undefined) throw damaged(path, "there is no encryption header");
+  if (found.data.length !== ENCRYPTION_HEADER.sizeBytes) {
+    throw damaged(path, "the place of the encryption header is not valid");
+  }
+  const { offset, length } = ENCRYPTION_HEADER.read(new DataView(found.data.buffer), 0);
+  if (offset % BigInt(image.clusterBytes) !== 0n) {
+    throw damaged(path, `the encryption header at ${hex(offset)} is not aligned`);
+  }
+  if (length < BigInt(LUKS_HEADER_BYTES) || offset + length > BigInt(file.sizeBytes)) {
+    throw damaged(path, `the encryption header at ${hex(offset)} is not in the file`);
+  }
+  return { file, startBytes: Number(offset), sizeBytes: Number(length) };
+}
