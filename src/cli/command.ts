@@ -14,6 +14,7 @@ import {
   onlyFile,
   refuseOperands,
 } from "./attach_command.ts";
+import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_command.ts";
 import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
 import type { OptionName } from "./option_table.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -21,6 +22,7 @@ import { UsageError } from "./usage_error.ts";
 import type { FormatNames } from "./values.ts";
 
 export type { AttachCommand } from "./attach_command.ts";
+export type { ImageCommand } from "./image_command.ts";
 export type { ListCommand } from "./list_command.ts";
 export type { FormatNames, Transport } from "./values.ts";
 
@@ -36,6 +38,7 @@ export type Command =
   /** Have the kernel forget devices. */
   | { readonly kind: "remove"; readonly devices: readonly string[] }
   | ListCommand
+  | ImageCommand
   /** Print the first free device. */
   | { readonly kind: "find" }
   /** Print what one device is, on one line. */
@@ -57,6 +60,8 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
   const settings = readSettings(args, formats);
   if (settings === "help" || settings === "version") return { kind: settings };
   if (isBareListing(args, settings)) return listCommand(settings);
+  const look = wantedImageCommand(settings);
+  if (look !== undefined) return imageCommand(look, settings);
   const command = chooseCommand(settings, formats);
   if (command.kind !== "attach") refuseSetupOptions(command, settings);
   return command;

@@ -20,6 +20,7 @@ Usage:
  tslosetup [options] -f | <device> <file>
  tslosetup [options] -f <format> [<device>] <file>
  tslosetup [options] --socket <path> <file>
+ tslosetup [options] --info | --map <file>
 
 Set up and control loop devices for disk images of any format.
 `;

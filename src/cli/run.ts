@@ -54,6 +54,10 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./remove.ts")).remove(command.devices);
     case "list":
       return (await import("./list.ts")).list(command, runtimeDirectory);
+    case "info":
+      return (await import("./info.ts")).info(command);
+    case "map":
+      return (await import("./map.ts")).map(command);
     case "status":
       return (await import("./list.ts")).status(command.device, runtimeDirectory);
     case "find":

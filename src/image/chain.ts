@@ -26,6 +26,8 @@ const MAX_TABLE_BYTES = 128 * 1024 * 1024;
 export interface ChainOptions {
   readonly request: ImageRequest;
   readonly keys?: KeyRing;
+  /** Whether nobody else's use of the files matters. */
+  readonly ignoreLocks?: boolean;
   /** The files below the top image, open already, in the order in which they are asked for. */
   readonly replay?: readonly ImageFile[];
 }
@@ -72,6 +74,27 @@ export class Chain implements RelatedFiles, Disposable {
   }
 
   openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined {
+    return this.#below(by, name, format, (layer) => this.#openImage(layer));
+  }
+
+  /**
+   * The file below `by` and its driver, without looking into it.
+   *
+   * @throws as {@link Chain.openBacking}
+   */
+  openLayer(by: ImageFile, name: string, format: string | undefined): Layer | undefined {
+    return this.#below(by, name, format, (layer) => {
+      this.layers.push(layer);
+      return layer;
+    });
+  }
+
+  #below<T>(
+    by: ImageFile,
+    name: string,
+    format: string | undefined,
+    take: (layer: Layer) => T,
+  ): T | undefined {
     if (this.#options.request.noBacking) return undefined;
     const role = "backing file";
     const related = explained({ shown: name, role, by }, () => parseRelatedName(name));
@@ -82,7 +105,7 @@ export class Chain implements RelatedFiles, Disposable {
         throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
       }
       const file = this.#open(path, related, by);
-      return this.#openImage({ file, driver: driver ?? driverByContent(file) });
+      return take({ file, driver: driver ?? driverByContent(file) });
     });
   }
 
@@ -132,7 +155,7 @@ export class Chain implements RelatedFiles, Disposable {
     const allowed = this.#options.request.allowBacking ?? [];
     const file = openNamedFile(path, { by, folder, allowed });
     try {
-      lockImage(file, "read");
+      if (!this.#options.ignoreLocks) lockImage(file, "read");
       return file;
     } catch (error) {
       file[Symbol.dispose]();
@@ -176,7 +199,8 @@ export class Chain implements RelatedFiles, Disposable {
   }
 }
 
-function driverByContent(file: ImageFile): FormatDriver {
+/** The driver for what `file` begins with; RAW, if that is nothing known. */
+export function driverByContent(file: ImageFile): FormatDriver {
   const name = probeFormat(file) ?? RAW.name;
   return known(findDriver(name), name);
 }

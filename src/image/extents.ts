@@ -20,6 +20,7 @@ export class Run {
   isData = false;
   /** Whether any image of the chain says something of it. */
   isPresent = false;
+  isCompressed = false;
   /** Of the image that says so: 0 for the first one, 1 for the one below. */
   depth = 0;
   /** Where it is stored, if it is stored as it is: not compressed, not encrypted. */
@@ -77,6 +78,7 @@ function describe(image: Image, lengthBytes: number, run: Run): void {
   run.isZero = false;
   run.isData = true;
   run.isPresent = true;
+  run.isCompressed = kind === Extent.Special && !run.mapping.isEncrypted;
   run.file = kind === Extent.Data ? file : undefined;
   run.hostOffset = hostOffset;
   if (run.file === undefined || image.fileHoles === undefined) return;
@@ -90,5 +92,6 @@ function setZero(run: Run, lengthBytes: number): void {
   run.isZero = true;
   run.isData = false;
   run.isPresent = true;
+  run.isCompressed = false;
   run.file = undefined;
 }

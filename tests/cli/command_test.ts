@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type Command, parseCommand } from "../../src/cli/command.ts";
 import { OPTIONS } from "../../src/cli/option_table.ts";
@@ -71,6 +71,36 @@ Deno.test("parseCommand() detaches in the grammars of losetup 2.38 and 2.42", ()
   assertEquals(parse("a -d"), { kind: "detach", devices: ["a"], force: false });
   assertEquals(parse("--force -d a"), { kind: "detach", devices: ["a"], force: true });
   assertEquals(parse("-D"), { kind: "detachAll" });
+});
+
+Deno.test("parseCommand() looks into an image, whatever its format", () => {
+  const plain: Command = {
+    kind: "info",
+    file: "x",
+    json: false,
+    format: "auto",
+    backingFormat: undefined,
+    noBacking: false,
+    allowBacking: [],
+    snapshot: undefined,
+    force: false,
+  };
+  assertEquals(parse("--info x"), plain);
+  assertEquals(parse("x --map -J -t raw"), { ...plain, kind: "map", json: true, format: "RAW" });
+  assertEquals(parse("--map --snapshot 1 --force --no-backing x"), {
+    ...plain,
+    kind: "map",
+    snapshot: "1",
+    force: true,
+    noBacking: true,
+  });
+  assertEquals(fault("--info"), "no file specified");
+  assertEquals(fault("--map x y"), "unexpected arguments");
+  assertEquals(fault("--map --info x"), "mutually exclusive arguments: --info --map");
+  assertEquals(fault("--info x --snapshot 1"), "mutually exclusive arguments: --info --snapshot");
+  for (const word of ["-f", "-D", "-dx", "-cx", "-jx", "-l", "-a", "--raw", "-o1", "--socket=s"]) {
+    assertMatch(fault(`--info ${word} x`), /^mutually exclusive arguments: --info --/);
+  }
 });
 
 Deno.test("parseCommand() answers --help and --version before all later words", () => {

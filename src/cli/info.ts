@@ -1,0 +1,45 @@
+/**
+ * `--info`: what an image, and the images below it, say of themselves.
+ *
+ * @module
+ */
+import { ImageInUseError } from "../image/lock.ts";
+import { inspect, type Inspection } from "../image/inspect.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
+import { complain, print } from "./console.ts";
+import { absolutePath } from "./device_names.ts";
+import { type ImageCommand, imageRequest } from "./image_command.ts";
+import { infoJson } from "./info_json.ts";
+import { infoText } from "./info_text.ts";
+
+/**
+ * Prints everything that can be found out. What is named but cannot be looked into is complained
+ * about, and the exit code tells of it.
+ *
+ * @throws {CommandError} if the image itself cannot be looked into
+ */
+export function info(command: ImageCommand): number {
+  const { images, problems } = inspection(command);
+  const described = images.map((image, depth) => ({
+    ...image,
+    path: depth === 0 ? command.file : image.path,
+  }));
+  print(command.json ? infoJson(described) : infoText(described));
+  for (const problem of problems) complain(problem);
+  return problems.length > 0 ? 1 : 0;
+}
+
+function inspection(command: ImageCommand): Inspection {
+  const options = { request: imageRequest(command), ignoreLocks: command.force };
+  return lookInto(command, () => inspect(absolutePath(command.file), options));
+}
+
+/** Says what could not be looked into, and why. */
+export function lookInto<T>({ file }: ImageCommand, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    const hint = error instanceof ImageInUseError ? "; --force looks at it all the same" : "";
+    throw new CommandError(`${file}: failed to read image: ${reasonOf(error)}${hint}`);
+  }
+}
