@@ -116,7 +116,13 @@ export function stateFor(
   ready: Ready,
   device: Pick<
     AttachState,
-    "device" | "transport" | "nbdIndex" | "sizeBytes" | "diskSequence" | "socketInode"
+    | "device"
+    | "transport"
+    | "nbdIndex"
+    | "sizeBytes"
+    | "diskSequence"
+    | "fuseConnection"
+    | "socketInode"
   >,
 ): AttachState {
   const status = fileStatus(imagePath);

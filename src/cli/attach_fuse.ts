@@ -19,6 +19,7 @@ import {
   openFuseDevice,
   openInMount,
 } from "../kernel/fuse_mount.ts";
+import { fuseConnectionOf } from "../kernel/fuse_control.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
@@ -93,6 +94,7 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
   const state = stateFor(request, launched, ready, {
     device: path,
     transport: "fuse",
+    fuseConnection: fuseConnectionOf(file),
     sizeBytes: diskSizeBytes(name),
     ...(diskSequence === undefined ? {} : { diskSequence }),
   });

@@ -19,17 +19,16 @@ import { backendOf } from "./backend.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { complain } from "./console.ts";
 import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
+import { detachWhenAwake, giveUp, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
 import { baseName, isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
 
-/** How long a daemon may take to write everything back. */
-const FLUSH_MS = 10 * 60_000;
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
 const LOOK_MS = 5000;
 
 /** How to detach. */
 export interface DetachOptions {
-  /** Whether to disconnect even nbd devices of other programs. */
+  /** Whether to disconnect even nbd devices of other programs, and to kill daemons that hang. */
   readonly force: boolean;
 }
 
@@ -52,9 +51,10 @@ export function detachAll(runtimeDirectory: string | undefined): number {
   const own = new Map(states.all().map((state) => [state.device, state]));
   const code = worstOf([...own.keys()], (device) => {
     const state = own.get(device);
-    if (state !== undefined) detachState(state, states);
+    if (state !== undefined) detachState(state, states, { force: false });
   });
-  return Math.max(code, worstOf(attachedLoops(), detachLoop));
+  const others = attachedLoops().filter((device) => !own.has(device));
+  return Math.max(code, worstOf(others, detachLoop));
 }
 
 function attachedLoops(): string[] {
@@ -79,7 +79,7 @@ function detachNamed(name: string, states: StateStore, options: DetachOptions): 
   const device = resolveDevice(name);
   const state = states.find((candidate) => isOn(candidate, device));
   if (state !== undefined && (!isStale(state) || isLeftOver(state))) {
-    return detachState(state, states);
+    return detachState(state, states, options);
   }
   if (state !== undefined) {
     states.remove(state);
@@ -97,8 +97,9 @@ function detachNamed(name: string, states: StateStore, options: DetachOptions): 
   }
 }
 
-function detachState(state: AttachState, states: StateStore): void {
+function detachState(state: AttachState, states: StateStore, { force }: DetachOptions): void {
   if (isStale(state)) return clearLeftOver(state, states);
+  if (force && lastingHindrance(state) !== undefined) return giveUp(state, states);
   if (state.transport === "socket") endSocket(state);
   else detachDevice(state);
 }
@@ -110,6 +111,8 @@ function endSocket(state: AttachState): void {
 
 function detachDevice(state: AttachState): void {
   const isUsed = deviceUsers(state.device).length > 0;
+  const hindrance = isUsed ? undefined : lastingHindrance(state);
+  if (hindrance !== undefined) return detachWhenAwake(state, hindrance);
   askToGo(state);
   if (isUsed || waitUntilGone(state, LOOK_MS)) return;
   if (isAttached(state)) {
@@ -132,11 +135,6 @@ function askToGo(state: AttachState): void {
   using control = new NbdControl();
   const backend = backendOf(state.format, state.image);
   control.detachLazily(nbdIndex, { backend, node: device });
-}
-
-function waitForDaemon(state: AttachState): void {
-  if (waitUntilGone(state, FLUSH_MS)) return;
-  throw new Error(`its daemon (pid ${state.pid}) has not ended`);
 }
 
 /**

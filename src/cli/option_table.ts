@@ -200,7 +200,7 @@ export const OPTIONS = [
     argument: "none",
     label: "",
     group: "format",
-    help: "attach what is marked corrupt, detach any nbd",
+    help: "attach what is corrupt, detach what hangs",
     extension: true,
   },
   {

@@ -18,14 +18,35 @@ export interface ProcessIdentity {
 const STATE_FIELD = 0;
 const START_TIME_FIELD = 19;
 
+/** What /proc says of a process, from its state on; undefined if there is no such process. */
+function statFields(pid: number): string[] | undefined {
+  const stat = readTextIfAny(`/proc/${pid}/stat`);
+  // The name, in parentheses, may have spaces and parentheses in it.
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** Identity of the process that has `pid` now; undefined if none has, or it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
-  const stat = readTextIfAny(`/proc/${pid}/stat`);
-  if (stat === undefined) return undefined;
-  // The name, in parentheses, may have spaces and parentheses in it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(pid);
+  if (fields === undefined) return undefined;
   if (fields[STATE_FIELD] === "Z" || fields[STATE_FIELD] === "X") return undefined;
   return { pid, startTime: Number(fields[START_TIME_FIELD]) };
+}
+
+/** What keeps a process from going on: a signal or debugger has stopped it, or it waits for a disk. */
+export type Hindrance = "stopped" | "disk";
+
+/** What keeps a process from going on at this moment, if anything. */
+export function hindranceOf({ pid }: ProcessIdentity): Hindrance | undefined {
+  switch (statFields(pid)?.[STATE_FIELD]) {
+    case "T":
+    case "t":
+      return "stopped";
+    case "D":
+      return "disk";
+    default:
+      return undefined;
+  }
 }
 
 /** Whether that very process still runs. */

@@ -43,6 +43,8 @@ export interface AttachState extends ProcessIdentity {
    * before 5.15 have none.
    */
   readonly diskSequence?: string;
+  /** Number of the FUSE connection (kernel/fuse_control.ts), for the transport fuse. */
+  readonly fuseConnection?: number;
   /** Inode of the socket at `device`, for the transport socket. */
   readonly socketInode?: number;
   /** How often the daemon was asked to look at the image's size. */

@@ -5,28 +5,19 @@
  * @module
  */
 import { checked, EINVAL, ENODEV, ENOENT, ENOSYS, SystemError } from "../sys/errno.ts";
-import { Fd, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
-import { lastErrno, libc } from "../sys/libc.ts";
+import { Fd, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { KernelFeatureError } from "./modules.ts";
+import { mountNowhere } from "./mount_api.ts";
 
 const DEVICE = "/dev/fuse";
-
-/** System calls of kernel 5.2, the same on x86-64 and arm64 (asm-generic/unistd.h). */
-const SYSCALL = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
-// linux/mount.h
-const FSOPEN_CLOEXEC = 1;
-const FSMOUNT_CLOEXEC = 1;
-const FSCONFIG_SET_STRING = 1;
-const FSCONFIG_CMD_CREATE = 6;
-const MOUNT_ATTR = { readOnly: 1, noSuid: 2, noDev: 4, noExec: 8 } as const;
 
 // sys/mount.h
 const MS_NOSUID = 2;
 const MS_NODEV = 4;
 const MS_NOEXEC = 8;
 const MNT_DETACH = 2;
-const O_PATH = 0o10000000;
 
 /** linux/fuse.h: _IOR(229, 0, uint32_t) */
 const FUSE_DEV_IOC_CLONE = 0x8004e500;
@@ -79,7 +70,7 @@ export function cloneFuseDevice(device: Fd): Fd {
  */
 export function mountDetached(device: Fd, type: string): Fd {
   try {
-    return mountNowhere(device, type);
+    return mountAtNoPath(device, type);
   } catch (error) {
     if (!(error instanceof SystemError && error.errno === ENOSYS)) throw error;
     return mountAndDetach(device, type);
@@ -118,19 +109,10 @@ export function mountAndDetach(device: Fd, type: string): Fd {
   }
 }
 
-function mountNowhere(device: Fd, type: string): Fd {
-  using context = fsopen();
-  const parameters = { source: type, subtype: type, ...mountParameters(device) };
-  for (const [key, value] of Object.entries(parameters)) setParameter(context, key, value);
-  create(context);
-  const attributes = MOUNT_ATTR.noSuid | MOUNT_ATTR.noDev | MOUNT_ATTR.noExec;
-  return new Fd(call("fsmount", context.number, FSMOUNT_CLOEXEC, attributes));
-}
-
 /** Refused with EINVAL where the device is not FUSE's after all. */
-function create(context: Fd): void {
+function mountAtNoPath(device: Fd, type: string): Fd {
   try {
-    call("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
+    return mountNowhere("fuse", { source: type, subtype: type, ...mountParameters(device) });
   } catch (error) {
     if (error instanceof SystemError && error.errno === EINVAL) throw noFuse();
     throw error;
@@ -139,25 +121,6 @@ function create(context: Fd): void {
 
 function noFuse(): KernelFeatureError {
   return new KernelFeatureError("fuse", "there is no FUSE (/dev/fuse); --socket works without");
-}
-
-function fsopen(): Fd {
-  const name = cString("fuse");
-  return new Fd(call("fsopen", addressOf(name), FSOPEN_CLOEXEC));
-}
-
-function setParameter(context: Fd, key: string, value: string): void {
-  const name = cString(key);
-  const text = cString(value);
-  const { number } = context;
-  call("fsconfig", number, FSCONFIG_SET_STRING, addressOf(name), addressOf(text), 0);
-}
-
-function call(name: keyof typeof SYSCALL, ...args: readonly number[]): number {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0] = args;
-  const result = Number(libc().syscall(SYSCALL[name], a, b, c, d, e, 0));
-  if (result < 0) throw new SystemError(name, lastErrno());
-  return result;
 }
 
 /**
