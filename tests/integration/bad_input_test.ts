@@ -1,35 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { assert } from "@std/assert";
 import { buildImage } from "../format/qcow/image_builder.ts";
-import {
-  asRoot,
-  eventually,
-  exists,
-  isCompiled,
-  Nobody,
-  statesIn,
-  type Surroundings,
-} from "../support/program.ts";
-import { oracleTest, TempDirectory } from "../support/tools.ts";
-
-const NOBODY = 65534;
-
-/** Where a case makes its files. */
-interface Place {
-  readonly folder: string;
-  /** Makes a file that the user of the case owns; returns its path. */
-  file(name: string, content?: Uint8Array): string;
-}
-
-/** A command line that has to fail. */
-interface Case {
-  readonly name: string;
-  /** The words after `--socket PATH`, whose last one is the image. */
-  readonly words: (place: Place) => string[];
-  /** The socket's path, if that is what is wrong. */
-  readonly socket?: (place: Place) => string;
-  readonly says: RegExp;
-}
+import { oracleTest } from "../support/tools.ts";
+import { type Case, checkAsNobody, checkAsRoot, type Place } from "./refusals.ts";
 
 const QCOW = ["--file-fmt-type", "QCOW"];
 const QCOW_MAGIC = Uint8Array.of(0x51, 0x46, 0x49, 0xfb);
@@ -172,57 +145,10 @@ const CASES_OF_NOBODY: readonly Case[] = [
   },
 ];
 
-async function checkCase(program: Surroundings, place: Place, bad: Case): Promise<void> {
-  const words = bad.words(place);
-  const socket = bad.socket?.(place) ?? `${place.folder}/socket`;
-  const wasThere = exists(socket);
-  const before = wasThere && Deno.statSync(socket).isFile ? Deno.readFileSync(socket) : undefined;
-  const { code, stdout, stderr, elapsedMs } = await program.run("--socket", socket, ...words);
-  assertEquals([code, stdout], [1, ""], stderr);
-  assertMatch(stderr, /^tslosetup: [^\n]+\n$/);
-  assertMatch(stderr, bad.says);
-  if (isCompiled) assertLess(elapsedMs, 1000);
-  assertEquals(exists(socket), wasThere);
-  if (before !== undefined) assertEquals(Deno.readFileSync(socket), before);
-  await eventually(() => program.processes().length === 0, "all processes to end");
-  assert(!statesIn(program.stateDirectory).some(({ device }) => device === socket));
-}
-
-async function checkCases(
-  t: Deno.TestContext,
-  program: Surroundings,
-  cases: readonly Case[],
-  place: (folder: TempDirectory) => Place,
-): Promise<void> {
-  for (const bad of cases) {
-    await t.step(bad.name, async () => {
-      using folder = new TempDirectory();
-      await checkCase(program, place(folder), bad);
-    });
-  }
-}
-
 Deno.test("tslosetup refuses bad input in one line, as root", async (t) => {
-  await checkCases(t, asRoot(), CASES, ({ path }) => ({
-    folder: path,
-    file: (name, content = new Uint8Array()) => {
-      Deno.writeFileSync(`${path}/${name}`, content);
-      return `${path}/${name}`;
-    },
-  }));
+  await checkAsRoot(t, CASES);
 });
 
 oracleTest("tslosetup refuses bad input in one line, as nobody", ["setpriv"], async (t) => {
-  using nobody = new Nobody();
-  await checkCases(t, nobody.program, [...CASES, ...CASES_OF_NOBODY], ({ path }) => {
-    Deno.chownSync(path, NOBODY, NOBODY);
-    return {
-      folder: path,
-      file: (name, content = new Uint8Array()) => {
-        Deno.writeFileSync(`${path}/${name}`, content);
-        Deno.chownSync(`${path}/${name}`, NOBODY, NOBODY);
-        return `${path}/${name}`;
-      },
-    };
-  });
+  await checkAsNobody(t, [...CASES, ...CASES_OF_NOBODY]);
 });
