@@ -12,13 +12,13 @@ import {
   openSharedImage,
 } from "../../src/image/open.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { buildImage, buildNamingImage, DATA_CLUSTER } from "../format/qcow/image_builder.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const CLUSTER = 4096;
 const CORRUPT = 2;
