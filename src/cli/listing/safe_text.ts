@@ -14,6 +14,9 @@ const UNSAFE = {
   "ascii": /[^\x20-\x7e]|\\(?=x)/gu,
 } as const;
 
+/** Text without any of them. The pattern above takes a millisecond to be made, at its first use. */
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
+
 /** What ends or changes a word, and all that is not ASCII (include/carefulputc.h: `fputs_nonblank`). */
 const NO_WORD = /[^\x21-\x7e]|\\/gu;
 
@@ -23,7 +26,7 @@ const NO_WORD = /[^\x21-\x7e]|\\/gu;
  * backslash that would read as such an escape becomes `\x5c`.
  */
 export function safeText(text: string, characterSet: CharacterSet = "utf-8"): string {
-  return text.replace(UNSAFE[characterSet], hexEscapes);
+  return PLAIN.test(text) ? text : text.replace(UNSAFE[characterSet], hexEscapes);
 }
 
 /** Makes text one word, for `--raw`: blanks are escaped, too, and every backslash. */
