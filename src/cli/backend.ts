@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NBD_BACKEND_MAX_BYTES } from "../kernel/nbd.ts";
+import { NBD_BACKEND_MAX_BYTES } from "../kernel/nbd_devices.ts";
 
 const PREFIX = "tslosetup:";
 

@@ -5,15 +5,15 @@
  * @module
  */
 import type { AttachState, StateStore } from "../daemon/state.ts";
-import { diskAttribute } from "../kernel/block_devices.ts";
-import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
-import { loopNumber } from "../kernel/loop_control.ts";
+import { detachLoop } from "../kernel/loop.ts";
+import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
 import { ENXIO, SystemError } from "../sys/errno.ts";
 import { type BoundSocket, isListening, isSameSocket, removeSocket } from "../sys/sockets.ts";
 import { isOwnBackend } from "./backend.ts";
 import { baseName } from "./device_names.ts";
+import { isSameLoop } from "./same_loop.ts";
 
 /** Whether what a dead daemon served is still there, and not somebody else's by now. */
 export function isLeftOver(state: AttachState): boolean {
@@ -34,14 +34,6 @@ function socketOf({ device, socketInode = -1 }: AttachState): BoundSocket {
 function isOwnNbd(index: number): boolean {
   const device = nbdDevice(index);
   return device?.connected === true && isOwnBackend(device.backend);
-}
-
-/** Whether the loop device of a state over FUSE still carries its image, and is not another's. */
-export function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
-  const name = baseName(device);
-  // sysfs ends the path with a new line, and is read without white space at its end.
-  if (loopBackingPath(name) !== image.trim()) return false;
-  return diskSequence === undefined || diskAttribute(name, "diskseq") === diskSequence;
 }
 
 /** Clears away what a dead daemon has left behind, and its state. */

@@ -9,8 +9,8 @@
 import { isRunning, signalProcess, waitUntilGone } from "../daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
-import { detachLoop, loopBackingPath } from "../kernel/loop.ts";
-import { loopNumber } from "../kernel/loop_control.ts";
+import { detachLoop } from "../kernel/loop.ts";
+import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";

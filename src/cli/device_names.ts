@@ -4,8 +4,8 @@
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
-import { loopBackingPath } from "../kernel/loop.ts";
-import { isLoopDevice, loopNumber } from "../kernel/loop_control.ts";
+import { isLoopDevice } from "../kernel/loop_control.ts";
+import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny, folderOf, realPath } from "../sys/files.ts";
 import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AttachState } from "../daemon/state.ts";
 import { ENOENT, errorText, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny, realPath } from "../sys/files.ts";
 import { isUtf8Locale, terminalColumns } from "../sys/terminal.ts";
@@ -17,7 +18,7 @@ import {
   OWN_COLUMNS,
 } from "./listing/columns.ts";
 import type { WantedFile } from "./listing/device.ts";
-import { allDevices, type AnyDevice, deviceNamed } from "./listing/devices.ts";
+import { allDevices, type AnyDevice } from "./listing/devices.ts";
 import { formatJson } from "./listing/json.ts";
 import { currentStates } from "./listing/own_states.ts";
 import { formatRaw } from "./listing/raw.ts";
@@ -25,9 +26,13 @@ import type { CharacterSet } from "./listing/safe_text.ts";
 import { formatTable } from "./listing/table.ts";
 
 /** Prints all devices, those of an image, or one, in the form that is asked for. */
-export function list(command: ListCommand, runtimeDirectory: string | undefined): number {
-  const states = currentStates(runtimeDirectory);
-  const device = command.device === undefined ? undefined : deviceNamed(command.device, states);
+export async function list(
+  command: ListCommand,
+  runtimeDirectory: string | undefined,
+): Promise<number> {
+  const states = await currentStates(runtimeDirectory);
+  const { device: name } = command;
+  const device = name === undefined ? undefined : await deviceNamed(name, states);
   const choice = chooseColumns(command.columns);
   const devices = device === undefined ? allDevices(states).filter(isWanted(command)) : [device];
   print(format(devices, choice, command));
@@ -35,8 +40,11 @@ export function list(command: ListCommand, runtimeDirectory: string | undefined)
 }
 
 /** Prints one device as losetup does. */
-export function status(name: string, runtimeDirectory: string | undefined): number {
-  const device = deviceNamed(name, currentStates(runtimeDirectory));
+export async function status(
+  name: string,
+  runtimeDirectory: string | undefined,
+): Promise<number> {
+  const device = await deviceNamed(name, await currentStates(runtimeDirectory));
   const line = device.oldLine();
   // What losetup says of a loop device that is not attached.
   if (line === undefined) {
@@ -44,6 +52,11 @@ export function status(name: string, runtimeDirectory: string | undefined): numb
   }
   print(line);
   return 0;
+}
+
+async function deviceNamed(name: string, states: readonly AttachState[]): Promise<AnyDevice> {
+  const { namedDevice } = await import("./listing/named_device.ts");
+  return namedDevice(name, states);
 }
 
 function isWanted({ file, offsetBytes }: ListCommand): (device: AnyDevice) => boolean {

@@ -7,8 +7,8 @@
 import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
 import { findDriver } from "../image/registry.ts";
 import { diskNames, isDiskReadOnly, nodePath } from "../kernel/block_devices.ts";
-import { keepLoop, loopBackingPath, loopStatus } from "../kernel/loop.ts";
-import { loopNumber } from "../kernel/loop_control.ts";
+import { keepLoop } from "../kernel/loop.ts";
+import { loopBackingPath, loopNumber, loopStatus } from "../kernel/loop_status.ts";
 import type { LoopStatus } from "../kernel/loop_layout.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { SystemError } from "../sys/errno.ts";

@@ -6,8 +6,8 @@
 import { diskAttribute } from "../kernel/block_devices.ts";
 import { signalProcess } from "../daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
-import { loopStatus, setLoopCapacity } from "../kernel/loop.ts";
-import { loopNumber } from "../kernel/loop_control.ts";
+import { setLoopCapacity } from "../kernel/loop.ts";
+import { loopNumber, loopStatus } from "../kernel/loop_status.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { EIO, ENXIO, SystemError } from "../sys/errno.ts";

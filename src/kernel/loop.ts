@@ -3,20 +3,17 @@
  *
  * @module
  */
-import { EACCES, EINVAL, ENOSYS, ENOTTY, ENXIO, EROFS, SystemError } from "../sys/errno.ts";
+import { EACCES, EINVAL, ENOSYS, ENOTTY, EROFS, SystemError } from "../sys/errno.ts";
 import { Fd, O_DIRECT, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { diskAttribute } from "./block_devices.ts";
 import { loopNode, onFreeLoop } from "./loop_control.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import {
   clearAutoClear,
-  decodeLoopStatus,
   encodeLoopConfig,
   LO_FLAGS,
   LOOP_CONFIG_INFO,
   LOOP_INFO_BYTES,
-  type LoopStatus,
 } from "./loop_layout.ts";
 
 /** What kernels before 5.8 answer to LOOP_CONFIGURE, as util-linux has found. */
@@ -197,20 +194,6 @@ export function detachLoop(device: string): void {
 }
 
 /**
- * What a loop device is attached to, or undefined if it is attached to nothing.
- *
- * @throws {SystemError} as open(2) and ioctl(2)
- */
-export function loopStatus(device: string): LoopStatus | undefined {
-  using loop = openLoop(device);
-  const info = new IoBuffer(LOOP_INFO_BYTES);
-  const result = tryLoopIoctl("LOOP_GET_STATUS64", { ...loop, argument: info.address });
-  if (result.ok) return decodeLoopStatus(info.view);
-  if (result.errno === ENXIO) return undefined;
-  throw new SystemError("ioctl LOOP_GET_STATUS64", result.errno, device);
-}
-
-/**
  * Has a loop device take the size its backing file has now.
  *
  * @throws {SystemError} with ENXIO if it is not attached
@@ -261,9 +244,4 @@ function keepOpenLoop(loop: OpenLoop): void {
 function openLoop(path: string): OpenLoop & Disposable {
   const fd = openFile(path, O_RDONLY);
   return { path, fd, [Symbol.dispose]: () => fd.close() };
-}
-
-/** The file or device below a loop device as sysfs names it; undefined if it is not attached. */
-export function loopBackingPath(name: string): string | undefined {
-  return diskAttribute(name, "loop/backing_file");
 }

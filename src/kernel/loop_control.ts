@@ -14,6 +14,7 @@ import {
   kernelDeviceNumber,
 } from "./block_devices.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
+import { loopNumber } from "./loop_status.ts";
 
 const CONTROL = {
   name: "loop-control",
@@ -37,12 +38,6 @@ export class NoFreeLoopError extends Error {
   constructor(override readonly cause: SystemError) {
     super(cause.message);
   }
-}
-
-/** Number in a loop device's name (`loop3`, `/dev/loop3`), if it is one. */
-export function loopNumber(name: string): number | undefined {
-  const match = /^(?:\/dev\/)?loop(\d+)$/.exec(name);
-  return match === null ? undefined : Number(match[1]);
 }
 
 /**

@@ -24,6 +24,7 @@ import {
   u64Attribute,
   unsignedValue,
 } from "./netlink_codec.ts";
+import { NBD_BACKEND_MAX_BYTES } from "./nbd_devices.ts";
 
 /** Name of the driver's family. */
 export const NBD_FAMILY = "nbd";
@@ -55,11 +56,6 @@ const NBD_DEVICE_CONNECTED = 2;
  * fails with EINVAL where EBUSY is meant.
  */
 export const NBD_CLIENT_FLAGS = { disconnectOnClose: 2 } as const;
-
-/**
- * The driver prints the identifier into one page of sysfs, without looking at its length. Well below.
- */
-export const NBD_BACKEND_MAX_BYTES = 1024;
 
 /**
  * With several connections a time limit of 0 does not mean none: after the block layer's 30 seconds

@@ -22,6 +22,12 @@ import {
 
 const PREFIX = "nbd";
 
+/**
+ * The driver prints a backend identifier into one page of sysfs, without looking at its length. Well
+ * below.
+ */
+export const NBD_BACKEND_MAX_BYTES = 1024;
+
 /** How long a size may take to show after CONNECT, or to vanish after DISCONNECT. */
 const SETTLE = { attempts: 200, pauseMicroseconds: 10_000 } as const;
 

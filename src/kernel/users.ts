@@ -15,7 +15,7 @@ import {
   nodePath,
   partitionNames,
 } from "./block_devices.ts";
-import { loopBackingPath } from "./loop.ts";
+import { loopBackingPath } from "./loop_status.ts";
 import { parseMounts, parseSwaps } from "./proc_tables.ts";
 
 const O_EXCL = 0o200;

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { loopStatus } from "../../src/kernel/loop.ts";
+import { loopStatus } from "../../src/kernel/loop_status.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { deviceTest } from "../fuse/device.ts";
 import { asRoot, ExportedImage, statesIn } from "../support/program.ts";

@@ -4,14 +4,11 @@
  * @module
  */
 import type { AttachState } from "../../daemon/state.ts";
-import { blockDeviceName, nodePath, unsortedDiskNames } from "../../kernel/block_devices.ts";
-import { loopNumber } from "../../kernel/loop_control.ts";
+import { nodePath, unsortedDiskNames } from "../../kernel/block_devices.ts";
+import { loopNumber } from "../../kernel/loop_status.ts";
 import { nbdIndex, nbdName } from "../../kernel/nbd_devices.ts";
-import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
 import { parseBackend } from "../backend.ts";
-import { CommandError } from "../command_error.ts";
-import { isSameLoop } from "../dead_devices.ts";
-import { deviceNode, isOn, resolveDevice } from "../device_names.ts";
+import { isSameLoop } from "../same_loop.ts";
 import { Disk } from "./disk.ts";
 import { ForeignNbd } from "./foreign_nbd.ts";
 import { LoopDevice } from "./loop_device.ts";
@@ -43,30 +40,13 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
   return [...loops, ...nbds, ...sockets];
 }
 
-/**
- * The device of that name; a loop device need not be attached.
- *
- * @throws {CommandError} if there is no such device, or nothing on it
- */
-export function deviceNamed(name: string, states: readonly AttachState[]): AnyDevice {
-  const device = resolveDevice(name);
-  const diskName = blockDeviceName(name.includes("/") ? name : nodePath(name));
-  const disk = diskName === undefined ? undefined : new Disk(diskName, deviceNode(name));
-  if (disk !== undefined && loopNumber(disk.name) !== undefined) return loopDevice(disk, states);
-  const state = states.find((candidate) => isOn(candidate, device));
-  if (state?.transport === "socket") return new OwnDevice(ownImage(state), undefined);
-  if (disk === undefined || nbdIndex(disk.name) === undefined) {
-    throw new CommandError(`${name}: failed to use device: ${errorText(ENODEV)}`);
-  }
-  if (!isConnected(disk)) throw new CommandError(`${disk.path}: ${errorText(ENXIO)}`);
-  return nbdDevice(disk, states);
-}
-
-function isConnected(nbd: Disk): boolean {
+/** Whether something is attached to an nbd device. */
+export function isConnected(nbd: Disk): boolean {
   return nbd.attribute("pid") !== undefined;
 }
 
-function loopDevice(disk: Disk, states: readonly AttachState[]): LoopDevice | OwnDevice {
+/** A loop device, attached or not. */
+export function loopDevice(disk: Disk, states: readonly AttachState[]): LoopDevice | OwnDevice {
   const state = states.find((candidate) => isOnLoop(candidate, disk));
   const own = state === undefined ? imageBelow(disk) : ownImage(state);
   return own === undefined ? new LoopDevice(disk) : new OwnDevice(own, disk);
@@ -91,7 +71,7 @@ function nbdBelow(disk: Disk | undefined): string | undefined {
 }
 
 /** Whose it is, its backend says; kernels before 5.14 do not record that. */
-function nbdDevice(disk: Disk, states: readonly AttachState[]): OwnDevice | ForeignNbd {
+export function nbdDevice(disk: Disk, states: readonly AttachState[]): OwnDevice | ForeignNbd {
   const index = nbdIndex(disk.name);
   const told = imageOfBackend(disk);
   const state = told !== undefined || disk.attribute("backend") === undefined
@@ -106,7 +86,8 @@ function imageOfBackend(nbd: Disk): OwnImage | undefined {
   return backend && { ...backend, transport: "nbd", state: undefined };
 }
 
-function ownImage(state: AttachState): OwnImage {
+/** What a state says of its image. */
+export function ownImage(state: AttachState): OwnImage {
   const { image, format, transport } = state;
   return { image, format, transport, state };
 }

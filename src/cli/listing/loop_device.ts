@@ -4,7 +4,7 @@
  * @module
  */
 import { encodeDevice } from "../../kernel/block_devices.ts";
-import { loopStatus } from "../../kernel/loop.ts";
+import { loopStatus } from "../../kernel/loop_status.ts";
 import type { LoopStatus } from "../../kernel/loop_layout.ts";
 import { SystemError } from "../../sys/errno.ts";
 import type { ColumnName } from "./columns.ts";

@@ -5,30 +5,34 @@
  */
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../daemon/state.ts";
 import { complain } from "../console.ts";
-import { clearLeftOver, isLeftOver } from "../dead_devices.ts";
 
 /**
  * What a killed daemon has left behind is listed with a warning, once in the case of a socket, which
  * is cleared away; other stale states are removed.
  */
-export function currentStates(runtimeDirectory: string | undefined): AttachState[] {
+export async function currentStates(runtimeDirectory: string | undefined): Promise<AttachState[]> {
   const store = new StateStore(stateDirectory(runtimeDirectory));
-  return store.all().filter((state) => !isStale(state) || isWorthListing(state, store));
+  const all = store.all();
+  const isWorthListing = all.some(isStale) ? await judgeOfStale(store) : undefined;
+  return all.filter((state) => !isStale(state) || isWorthListing?.(state) === true);
 }
 
-/** Of a daemon that has gone. */
-function isWorthListing(state: AttachState, store: StateStore): boolean {
-  const { device, pid } = state;
-  if (state.transport !== "socket" && isLeftOver(state)) {
-    complain(
-      `${device}: warning: its daemon (pid ${pid}) is gone and all access fails; ` +
-        `detach it with: tslosetup -d ${device}`,
-    );
-    return true;
-  }
-  if (isLeftOver(state)) {
-    complain(`${device}: warning: its daemon (pid ${pid}) was killed; removed`);
-  }
-  clearLeftOver(state, store);
-  return false;
+/** What can clear away is not loaded before there is anything to clear away. */
+async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => boolean> {
+  const { clearLeftOver, isLeftOver } = await import("../dead_devices.ts");
+  return (state) => {
+    const { device, pid } = state;
+    if (state.transport !== "socket" && isLeftOver(state)) {
+      complain(
+        `${device}: warning: its daemon (pid ${pid}) is gone and all access fails; ` +
+          `detach it with: tslosetup -d ${device}`,
+      );
+      return true;
+    }
+    if (isLeftOver(state)) {
+      complain(`${device}: warning: its daemon (pid ${pid}) was killed; removed`);
+    }
+    clearLeftOver(state, store);
+    return false;
+  };
 }

@@ -8,7 +8,8 @@ import { EBUSY, EINVAL, SystemError } from "../../../src/sys/errno.ts";
 import { openNull, spawn, waitFor } from "../../../src/sys/spawn.ts";
 import { streamPair } from "../../../src/sys/sockets.ts";
 import { diskSizeBytes, partitionNames } from "../../../src/kernel/block_devices.ts";
-import { attachLoop, detachLoop, loopBackingPath, loopStatus } from "../../../src/kernel/loop.ts";
+import { attachLoop, detachLoop } from "../../../src/kernel/loop.ts";
+import { loopBackingPath, loopStatus } from "../../../src/kernel/loop_status.ts";
 import { hasNbd, requireLoop, requireNbd } from "../../../src/kernel/modules.ts";
 import { type NbdConnection, NbdControl } from "../../../src/kernel/nbd.ts";
 import {

@@ -6,7 +6,7 @@ import {
   encodeDevice,
   parseDeviceNumber,
 } from "../../../src/kernel/block_devices.ts";
-import { loopNumber } from "../../../src/kernel/loop_control.ts";
+import { loopNumber } from "../../../src/kernel/loop_status.ts";
 import { decodeLoopStatus, encodeLoopConfig, LO_FLAGS } from "../../../src/kernel/loop_layout.ts";
 import { nbdIndex, nbdName } from "../../../src/kernel/nbd_devices.ts";
 import { parseMounts, parseSwaps } from "../../../src/kernel/proc_tables.ts";

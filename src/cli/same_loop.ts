@@ -1,0 +1,16 @@
+/**
+ * Telling a loop device of ours from what has come after it.
+ *
+ * @module
+ */
+import type { AttachState } from "../daemon/state.ts";
+import { diskAttribute } from "../kernel/block_devices.ts";
+import { loopBackingPath } from "../kernel/loop_status.ts";
+
+/** Whether the loop device of a state over FUSE still carries its image, and is not another's. */
+export function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
+  const name = device.slice(device.lastIndexOf("/") + 1);
+  // sysfs ends the path with a new line, and is read without white space at its end.
+  if (loopBackingPath(name) !== image.trim()) return false;
+  return diskSequence === undefined || diskAttribute(name, "diskseq") === diskSequence;
+}
