@@ -16,6 +16,7 @@ import {
   openFile,
   openFileStatus,
   readLink,
+  readTextFile,
 } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { ImageFile } from "./image_file.ts";
@@ -43,9 +44,8 @@ export interface Naming {
 export function openNamedFile(path: string, naming: Naming): ImageFile {
   using handle = openFile(path, O_PATH);
   refuseKind(openFileStatus(handle.number), path);
-  const inProc = `/proc/self/fd/${handle.number}`;
-  if (!isTrusted(naming)) refusePlace(readLink(inProc), naming);
-  return new ImageFile(reopen(inProc, path), path);
+  if (!isTrusted(naming)) refusePlace(placeOf(handle), naming);
+  return new ImageFile(reopen(handle, path), path);
 }
 
 /**
@@ -56,13 +56,27 @@ export function refuseKind({ kind }: FileStatus, path: string): void {
   if (kind !== "file" && kind !== "block") throw new SystemError("open", ENOTBLK, path);
 }
 
-function reopen(inProc: string, path: string): Fd {
+function reopen(handle: Fd, path: string): Fd {
   try {
-    return openFile(inProc, O_RDONLY);
+    return openFile(`/proc/self/fd/${handle.number}`, O_RDONLY);
   } catch (error) {
     if (error instanceof SystemError) throw new SystemError("open", error.errno, path);
     throw error;
   }
+}
+
+/**
+ * Path of an open file, without links. A file of another mount namespace, which /proc/PID/root leads
+ * to, has a path that means something else here.
+ *
+ * @throws {Error} if it is not in this process's file system
+ */
+function placeOf({ number }: Fd): string {
+  const mount = /^mnt_id:\s*(\d+)$/m.exec(readTextFile(`/proc/self/fdinfo/${number}`))?.[1];
+  const isHere = readTextFile("/proc/self/mountinfo").split("\n")
+    .some((line) => line.startsWith(`${mount} `));
+  if (!isHere) throw new Error("not allowed: the file is in another mount namespace");
+  return readLink(`/proc/self/fd/${number}`);
 }
 
 /**

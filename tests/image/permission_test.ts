@@ -5,7 +5,7 @@ import { openNamedFile } from "../../src/image/permission.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { TempDirectory } from "../support/tools.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -161,4 +161,28 @@ Deno.test("openNamedFile() opens nothing but files and block devices, and waits 
   assertEquals(scene.refusal(`${scene.images}/${"x".repeat(1000)}`), "File name too long");
   assertEquals(scene.refusal(scene.link("self", "self")), "Too many levels of symbolic links");
   assertThrows(() => scene.open(`${scene.images}/missing`), SystemError);
+});
+
+oracleTest("openNamedFile() is not deceived by mounts of another namespace", [
+  "unshare",
+], async () => {
+  if (!isRoot) return;
+  using scene = new Scene().giveAway();
+  const { images, elsewhere } = scene;
+  const script = `mount --bind ${elsewhere}/disk ${images}/disk && echo ready && exec sleep 60`;
+  const command = new Deno.Command("unshare", {
+    args: ["--mount", "--propagation", "private", "sh", "-c", script],
+    stdout: "piped",
+  });
+  await using process = command.spawn();
+  const reader = process.stdout.getReader();
+  await reader.read();
+  const path = `/proc/${process.pid}/root${images}/disk`;
+  assertEquals(Deno.readTextFileSync(path), elsewhere);
+  assertEquals(
+    scene.refusal(path),
+    "not allowed: the file is in another mount namespace",
+  );
+  process.kill("SIGKILL");
+  await reader.cancel();
 });
