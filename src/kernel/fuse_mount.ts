@@ -5,10 +5,10 @@
  * @module
  */
 import { checked, EINVAL, ENODEV, ENOENT, ENOSYS, SystemError } from "../sys/errno.ts";
-import { Fd, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
+import { Fd, fileExists, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
-import { KernelFeatureError } from "./modules.ts";
+import { KernelFeatureError, loadFuse } from "./modules.ts";
 import { mountNowhere } from "./mount_api.ts";
 
 const DEVICE = "/dev/fuse";
@@ -33,6 +33,7 @@ const ROOT_MODE = "40000";
  */
 export function openFuseDevice(): Fd {
   try {
+    if (!fileExists(DEVICE)) loadFuse();
     return openFile(DEVICE, O_RDWR);
   } catch (error) {
     const missing = error instanceof SystemError &&

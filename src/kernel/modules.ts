@@ -63,6 +63,11 @@ export function requireLoop(): void {
   }
 }
 
+/** Loads the FUSE driver where it is a module; device managers let the node do that, where there is one. */
+export function loadFuse(): void {
+  if (!fileExists("/sys/class/misc/fuse")) loadModule("fuse");
+}
+
 /** Whether the kernel has the nbd driver, loading its module if need be. */
 export function canUseNbd(): boolean {
   if (hasNbd()) return true;
