@@ -149,17 +149,17 @@ export class ServeLoop {
     let fruitful = 0;
     while (!this.#stopped) {
       if (this.#turn()) {
-        if (fruitless > 0) this.#spin.succeeded();
+        if (fruitless > 0) this.#spin.succeeded(performance.now());
         fruitless = 0;
         if (++fruitful === TURNS_BETWEEN_POLLS) {
           fruitful = 0;
           this.#lookAround();
         }
       } else if (fruitless < this.#spin.turns && this.#startSpinning()) {
-        fruitless++;
+        if (fruitless++ === 0) this.#spin.begins(performance.now());
         this.#load.idled();
       } else {
-        if (fruitless > 0) this.#spin.gaveUp();
+        if (fruitless > 0) this.#spin.gaveUp(performance.now());
         if (!this.#stopped) this.#sleep();
         fruitless = 0;
       }
