@@ -9,7 +9,12 @@ import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { realPath } from "../sys/files.ts";
 import { trace } from "../sys/trace.ts";
-import { type Attached, type AttachRequest, checkServedSectors } from "./attach_common.ts";
+import {
+  type Attached,
+  type AttachRequest,
+  checkServedSectors,
+  PassphraseNeededError,
+} from "./attach_common.ts";
 import { attachFuse } from "./attach_fuse.ts";
 import { attachPlainLoop } from "./attach_loop.ts";
 import { attachNbd } from "./attach_nbd.ts";
@@ -20,6 +25,7 @@ import { CommandError, reasonOf } from "./command_error.ts";
 import { complain, print } from "./console.ts";
 import { detach } from "./detach.ts";
 import { reusableDevice } from "./overlap.ts";
+import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
 /** How the transports that a daemon of ours serves make a device. */
 const SERVED = {
@@ -42,6 +48,9 @@ export function attach(command: AttachCommand, runtimeDirectory: string | undefi
   const { transport, why } = choice;
   trace("cli", () => `transport ${transport}: ${why}`);
   if (command.verbose && command.transport === "auto") complain(`transport ${transport}: ${why}`);
+  if (transport === "loop" && command.keyFile !== undefined) {
+    complain(`${command.file}: warning: a RAW image is not decrypted: the passphrase is not used`);
+  }
   const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
     (transport === "loop"
       ? attachPlainLoop(command, states)
@@ -61,10 +70,36 @@ function attachServed(
     checkServedSectors(command);
     const imagePath = readableImage(command.file);
     prepare(states);
-    return SERVED[transport]({ command, imagePath, states });
+    return attachUnlocked(transport, { command, imagePath, states });
   } catch (error) {
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
+  }
+}
+
+/** The passphrase is asked for when the image turns out to need one: most do not. */
+function attachUnlocked(transport: keyof typeof SERVED, request: AttachRequest): Attached {
+  const { keyFile, file } = request.command;
+  const given = keyFile === undefined ? undefined : readKeyFile(keyFile);
+  try {
+    return attachWith(given, transport, request);
+  } catch (error) {
+    if (!(error instanceof PassphraseNeededError)) throw error;
+    const answer = askForPassphrase(file);
+    if (answer === undefined) throw error;
+    return attachWith(answer, transport, request);
+  }
+}
+
+function attachWith(
+  passphrase: Uint8Array | undefined,
+  transport: keyof typeof SERVED,
+  request: AttachRequest,
+): Attached {
+  try {
+    return SERVED[transport](passphrase === undefined ? request : { ...request, passphrase });
+  } finally {
+    passphrase?.fill(0);
   }
 }
 

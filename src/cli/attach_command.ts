@@ -60,6 +60,8 @@ export interface AttachCommand {
   readonly noBacking: boolean;
   /** Files and folders that the image may name, as given. */
   readonly allowBacking: readonly string[];
+  /** File with the passphrase of an encrypted image; `-` is standard input. */
+  readonly keyFile: string | undefined;
   /** Whether to say which transport was taken, and why. */
   readonly verbose: boolean;
   /** How many threads are to serve; undefined leaves it to the load. */
@@ -100,6 +102,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     cleanIntervalSeconds: settings.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
+    keyFile: settings.keyFile,
     threads: settings.threads,
     transport: chooseTransport(settings),
     socketPath,

@@ -39,6 +39,13 @@ export interface AttachRequest {
   /** Absolute path of the image. */
   readonly imagePath: string;
   readonly states: StateStore;
+  /** What unlocks the image, as far as that is known. */
+  readonly passphrase?: Uint8Array;
+}
+
+/** The image is encrypted, and nobody has said yet what unlocks it. */
+export class PassphraseNeededError extends CommandError {
+  readonly needsPassphrase = true;
 }
 
 /**
@@ -57,7 +64,7 @@ export function sectorBytes({ sectorSizeBytes }: AttachCommand): number {
 
 /** The daemon's part of a request. */
 export function jobFor(
-  { command, imagePath }: AttachRequest,
+  { command, imagePath, passphrase }: AttachRequest,
   transport: Pick<Job, "transport" | "sockets" | "threads" | "socket">,
 ): Job {
   return {
@@ -66,6 +73,7 @@ export function jobFor(
     cleanIntervalSeconds: command.cleanIntervalSeconds,
     sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
     startAllThreads: command.threads !== undefined,
+    ...(passphrase === undefined ? {} : { passphrase }),
     ...transport,
   };
 }
@@ -96,6 +104,12 @@ function imageRequest(command: AttachCommand): ImageRequest {
   };
 }
 
+/** What to do when opening the image takes some seconds: deriving a key is meant to take long. */
+export function slowNotice({ command, passphrase }: AttachRequest): () => void {
+  const why = passphrase === undefined ? "opening the image" : "trying the passphrase";
+  return () => complain(`${command.file}: ${why} takes its time ...`);
+}
+
 /**
  * The daemon's good answer; its warnings go to standard error.
  *
@@ -103,7 +117,10 @@ function imageRequest(command: AttachCommand): ImageRequest {
  */
 export function readyAnswer(launched: Launched, { command }: AttachRequest): Ready {
   const { answer } = launched;
-  if (!answer.ok) throw new CommandError(answer.message);
+  if (!answer.ok) {
+    const Refused = answer.needsPassphrase ? PassphraseNeededError : CommandError;
+    throw new Refused(answer.message);
+  }
   if (answer.sizeBytes === 0) throw new CommandError("the virtual disk is empty");
   for (const warning of answer.warnings) complain(`${command.file}: warning: ${warning}`);
   return answer;

@@ -34,6 +34,7 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
+  slowNotice,
   stateFor,
   threadCount,
   wholeSectors,
@@ -53,7 +54,7 @@ export function attachFuse(request: AttachRequest): Attached {
   const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
   const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
   // From here on only the daemon has the device: if it dies, the file system does.
-  const launched = launchDaemon(job, [fuse, ...clones]);
+  const launched = launchDaemon(job, [fuse, ...clones], slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     using file = openInMount(root, request.imagePath.slice(1), ready);

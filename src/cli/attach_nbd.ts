@@ -23,6 +23,7 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
+  slowNotice,
   stateFor,
   threadCount,
   wholeSectors,
@@ -41,7 +42,11 @@ export function attachNbd(request: AttachRequest): Attached {
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
-  const launched = launchDaemon(job, [...pairs.map(([, end]) => end), duplicate(control.fd)]);
+  const launched = launchDaemon(
+    job,
+    [...pairs.map(([, end]) => end), duplicate(control.fd)],
+    slowNotice(request),
+  );
   try {
     const ready = readyAnswer(launched, request);
     return configure({ request, launched, ready, control, device, kernelEnds });

@@ -19,6 +19,7 @@ import {
   type AttachRequest,
   jobFor,
   readyAnswer,
+  slowNotice,
   stateFor,
   threadCount,
 } from "./attach_common.ts";
@@ -45,7 +46,7 @@ function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attac
     threads: threadCount(request.command),
     socket,
   });
-  const launched = launchDaemon(job, [listener]);
+  const launched = launchDaemon(job, [listener], slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;

@@ -108,6 +108,7 @@ const IMAGE_OPTIONS = [
   "backing-fmt",
   "no-backing",
   "allow-backing",
+  "key-file",
   "snapshot",
   "force",
 ] as const;

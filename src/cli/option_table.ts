@@ -186,6 +186,15 @@ export const OPTIONS = [
     extension: true,
   },
   {
+    long: ["key-file"],
+    short: "",
+    argument: "required",
+    label: " <file>",
+    group: "format",
+    help: "file with the passphrase, - is standard input",
+    extension: true,
+  },
+  {
     long: ["snapshot"],
     short: "",
     argument: "required",

@@ -48,6 +48,8 @@ export interface Settings {
   readonly cleanIntervalSeconds: number | undefined;
   /** Paths as given. */
   readonly allowBacking: readonly string[];
+  /** Path as given; `-` is standard input. */
+  readonly keyFile: string | undefined;
   readonly transport: Transport | undefined;
   readonly threads: number | undefined;
   readonly socketPath: string | undefined;
@@ -107,6 +109,7 @@ function emptyDraft(): Draft {
     cacheSizes: {},
     cleanIntervalSeconds: undefined,
     allowBacking: [],
+    keyFile: undefined,
     transport: undefined,
     threads: undefined,
     socketPath: undefined,
@@ -182,6 +185,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "allow-backing":
       draft.allowBacking.push(value);
+      break;
+    case "key-file":
+      draft.keyFile = agreeing(name, draft.keyFile, value);
       break;
     case "transport":
       draft.transport = agreeing(name, draft.transport, parseTransport(value));

@@ -55,6 +55,33 @@ export interface Job {
   readonly sectorBytes: number;
   /** The listening socket, to be removed at the end; transport socket only. */
   readonly socket?: BoundSocket;
+  /** What unlocks the image, if that is known. It follows the rest as it is, never as text. */
+  readonly passphrase?: Uint8Array;
+}
+
+/** Ends the text of a job. JSON has no such byte. */
+const END_OF_TEXT = 0;
+
+/** A job as the daemon reads it. */
+export function encodeJob({ passphrase, ...job }: Job): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(JSON.stringify(job));
+  if (passphrase === undefined) return text;
+  const bytes = new Uint8Array(text.length + 1 + passphrase.length);
+  bytes.set(text);
+  bytes[text.length] = END_OF_TEXT;
+  bytes.set(passphrase, text.length + 1);
+  return bytes;
+}
+
+/** The job in `bytes`, which are overwritten: they may hold a passphrase. */
+export function decodeJob(bytes: Uint8Array): Job {
+  const end = bytes.indexOf(END_OF_TEXT);
+  const text = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  const job = JSON.parse(text) as Job;
+  if (end < 0) return job;
+  const passphrase = bytes.slice(end + 1);
+  bytes.fill(0);
+  return { ...job, passphrase };
 }
 
 /** The daemon serves. */
@@ -74,6 +101,8 @@ export interface Refusal {
   readonly ok: false;
   /** Text to follow the image's name. */
   readonly message: string;
+  /** Whether a passphrase would have helped. */
+  readonly needsPassphrase?: true;
 }
 
 export type Answer = Ready | Refusal;

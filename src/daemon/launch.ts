@@ -3,14 +3,16 @@
  *
  * @module
  */
-import { Fd, fileExists, readLink, readText, writeText } from "../sys/files.ts";
+import { Fd, fileExists, readLink, readText, writeBytes, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import { isReadable } from "../sys/poll.ts";
 import { pipe } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SIGTERM } from "../sys/signals.ts";
 import { openNull, spawn, waitFor } from "../sys/spawn.ts";
 import {
   type Answer,
   DAEMON_ARGUMENT,
+  encodeJob,
   GO,
   type Job,
   LAZY_DETACH_ARGUMENT,
@@ -36,13 +38,21 @@ export interface Launched {
   readonly watch: Fd;
 }
 
+/** After so long a wait the user is told what takes its time. */
+const SLOW_MS = 3000;
+
 /**
  * Starts a daemon and waits for its answer.
  *
  * @param sockets what it is to serve, in order, then what it is to keep open
+ * @param onSlow called once if the answer takes some seconds
  * @throws {Error} if it cannot be started, or ends without an answer
  */
-export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
+export function launchDaemon(
+  job: Job,
+  sockets: readonly Fd[],
+  onSlow: () => void = () => {},
+): Launched {
   if (job.transport !== "socket") libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
   const [jobEnd, jobStart] = pipe();
   const [readyEnd, readyStart] = pipe();
@@ -61,8 +71,11 @@ export function launchDaemon(job: Job, sockets: readonly Fd[]): Launched {
   ]);
   for (const fd of [jobEnd, readyStart, lifelineEnd, watchEnd, errorsEnd, ...sockets]) fd.close();
   const process = identityOf(pid) ?? { pid, startTime: 0 };
-  writeText(jobStart.number, JSON.stringify(job));
+  const bytes = encodeJob(job);
+  writeBytes(jobStart.number, bytes);
+  bytes.fill(0);
   jobStart.close();
+  if (!isReadable(readyEnd.number, SLOW_MS)) onSlow();
   const text = readText(readyEnd.number);
   readyEnd.close();
   if (text === "") throw new Error(`the daemon did not start: ${lastWords(errors, pid)}`);

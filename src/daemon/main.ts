@@ -10,19 +10,21 @@
 import { type ImageFile } from "../image/image_file.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import { RAW } from "../image/formats.ts";
+import { isPassphraseMissing } from "../image/errors.ts";
+import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
 import { lockImage } from "../image/lock.ts";
 import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
 import { foreignMagic, probeFormat } from "../image/probe.ts";
 import { findDriver } from "../image/registry.ts";
 import { Server } from "../serve/server.ts";
-import { Fd, readText, writeAttribute, writeText } from "../sys/files.ts";
+import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
-import { type Answer, DaemonFd, DONE, GO, type Job } from "./job.ts";
+import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./launch.ts";
 import { Log } from "./log.ts";
 import { forgetStartupPages } from "./startup_memory.ts";
@@ -35,6 +37,8 @@ const OOM_NEVER = "-1000";
 /** An image that is open and locked. */
 interface Opened {
   readonly access: ImageAccess;
+  /** What other threads need to open it once more: the keys of its disks, no passphrase. */
+  readonly keys: KeyRing;
   /** What was asked for, with the format found out and the access that was possible. */
   readonly request: ImageRequest;
   readonly warnings: readonly string[];
@@ -49,7 +53,7 @@ interface Opened {
 export function runDaemon(runtimeDirectory: string | undefined): number {
   openHotCalls();
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const job = JSON.parse(readText(DaemonFd.Job)) as Job;
+  const job = decodeJob(readBytes(DaemonFd.Job, {}));
   leaveSurroundings(job);
   const opened = tryToOpen(job);
   if (opened === undefined) return 1;
@@ -83,7 +87,9 @@ function tryToOpen(job: Job): Opened | undefined {
   try {
     return open(job);
   } catch (error) {
-    answer({ ok: false, message: error instanceof Error ? error.message : String(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };
+    answer({ ok: false, message, ...needsPassphrase });
     return undefined;
   }
 }
@@ -112,9 +118,14 @@ function open(job: Job): Opened {
     warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
   }
   const request = { ...asked, format, readOnly };
-  const access = openImage(file, request);
+  const keys = keyRing(job.passphrase);
+  const access = openImage(file, request, { keys });
+  if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
+    warnings.push("the image is not encrypted: the passphrase was not needed");
+  }
+  forgetPassphrase(keys);
   warnings.push(...access.warnings);
-  return { access, request, warnings };
+  return { access, keys, request, warnings };
 }
 
 /** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */
@@ -131,6 +142,7 @@ function createServer(job: Job, opened: Opened): Server {
   const server = new Server({
     access: opened.access,
     image: opened.request,
+    keys: opened.keys,
     imagePath: job.imagePath,
     log: new Log(job.imagePath),
     sectorBytes: job.sectorBytes,

@@ -64,6 +64,12 @@ export class SecretError extends Error {
   }
 }
 
+/** Whether what went wrong, with this image or with one below it, is that it has no passphrase. */
+export function isPassphraseMissing(error: unknown): boolean {
+  if (error instanceof SecretError) return error.fault === "missing";
+  return error instanceof Error && isPassphraseMissing(error.cause);
+}
+
 const MISSING_SECRET = "the image is encrypted: --key-file names the file with its passphrase";
 const WRONG_SECRET = "the passphrase does not unlock the image";
 const LINE_FEED = 10;

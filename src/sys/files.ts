@@ -203,19 +203,37 @@ export function readTextFile(path: string): string {
 
 /** Everything that can be read from `fd`, as text. */
 export function readText(fd: number, path?: string): string {
-  return new TextDecoder().decode(readAll(fd, path));
+  return new TextDecoder().decode(readBytes(fd, path === undefined ? {} : { path }));
 }
 
-function readAll(fd: number, path?: string): Uint8Array {
+/** What {@link readBytes} reads, for errors, and how much of it. */
+interface Reading {
+  readonly path?: string;
+  readonly maxBytes?: number;
+}
+
+/**
+ * Everything that can be read from `fd`; nothing of it stays in memory elsewhere.
+ *
+ * @throws {SystemError} as read(2)
+ * @throws {RangeError} if that is more than `maxBytes`
+ */
+export function readBytes(fd: number, { path, maxBytes = Infinity }: Reading): Uint8Array {
   const chunks: Uint8Array[] = [];
   const buffer = new IoBuffer(64 * 1024);
+  let total = 0;
   for (;;) {
     const count = libc().read(fd, buffer.address, buffer.size);
     if (count < 0 && lastErrno() === EINTR) continue;
     if (checked(count, "read", path) === 0) break;
+    total += count;
+    if (total > maxBytes) throw new RangeError(`it has more than ${maxBytes} bytes`);
     chunks.push(buffer.bytes.slice(0, count));
+    buffer.bytes.fill(0, 0, count);
   }
-  return joined(chunks);
+  const whole = joined(chunks);
+  for (const chunk of chunks) chunk.fill(0);
+  return whole;
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {
@@ -245,7 +263,7 @@ export function readTextIfAny(path: string): string | undefined {
 export function readAttributeIfAny(path: string): string | undefined {
   try {
     using file = openFile(path, O_RDONLY);
-    const text = decodeText(readAll(file.number, path));
+    const text = decodeText(readBytes(file.number, { path }));
     return text.endsWith("\n") ? text.slice(0, -1) : text;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
@@ -255,7 +273,11 @@ export function readAttributeIfAny(path: string): string | undefined {
 
 /** Writes all of `text` to `fd`. */
 export function writeText(fd: number, text: string, path?: string): void {
-  const bytes = new TextEncoder().encode(text);
+  writeBytes(fd, new TextEncoder().encode(text), path);
+}
+
+/** Writes all of `bytes` to `fd`. */
+export function writeBytes(fd: number, bytes: Uint8Array<ArrayBuffer>, path?: string): void {
   const address = addressOf(bytes);
   let at = 0;
   while (at < bytes.length) {

@@ -57,3 +57,10 @@ export class PollSet {
     this.#records = larger;
   }
 }
+
+/** Waits until something can be read from `fd`, or its end; false if `timeoutMs` pass before that. */
+export function isReadable(fd: number, timeoutMs: number): boolean {
+  const set = new PollSet();
+  set.add(fd, POLLIN);
+  return set.wait(timeoutMs) !== 0;
+}

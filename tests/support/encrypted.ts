@@ -81,3 +81,29 @@ export async function decryptByQemu(
   const name = ["--image-opts", imageOptions(path, format)];
   await must("qemu-img", "convert", ...SECRET_OBJECT, "-O", "raw", ...name, rawPath);
 }
+
+/** How cryptsetup is to make a volume. */
+export interface VolumeRecipe {
+  readonly sizeBytes: number;
+  readonly cipher?: string;
+  readonly keyBits?: string;
+  readonly hash?: string;
+  readonly iterations?: number;
+}
+
+/** Makes a LUKS1 volume with {@link PASSPHRASE} in a new file, and its key file beside it. */
+export async function makeVolume(path: string, recipe: VolumeRecipe): Promise<void> {
+  const { cipher = "aes-xts-plain64", keyBits = "512", hash = "sha256" } = recipe;
+  Deno.writeTextFileSync(path, "");
+  Deno.truncateSync(path, recipe.sizeBytes);
+  Deno.writeTextFileSync(keyFileOf(path), PASSPHRASE);
+  const kind = ["--type", "luks1", "--cipher", cipher, "--key-size", keyBits, "--hash", hash];
+  const cost = ["--pbkdf-force-iterations", `${recipe.iterations ?? 1000}`, "--key-slot", "5"];
+  const files = [path, keyFileOf(path)];
+  await must("cryptsetup", "luksFormat", "--batch-mode", ...kind, ...cost, ...files);
+}
+
+/** The key file that {@link makeVolume} makes. */
+export function keyFileOf(path: string): string {
+  return `${path}.key`;
+}

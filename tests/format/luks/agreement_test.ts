@@ -9,6 +9,7 @@ import {
   decryptByQemu,
   fillEncrypted,
   imageOptions,
+  makeVolume,
   PASSPHRASE,
   rightKeys,
   SECRET_OBJECT,
@@ -161,13 +162,8 @@ for (const [cipher = "", bits = "", hash = ""] of CRYPTSETUP_CIPHERS) {
   const name = `luks reads what cryptsetup makes as qemu does: ${cipher} ${bits} ${hash}`;
   oracleTest(name, ["cryptsetup", ...TOOLS], async () => {
     using folder = new TempDirectory();
-    const [path, keyFile] = [folder.file("volume"), folder.file("key")];
-    Deno.writeTextFileSync(path, "");
-    Deno.truncateSync(path, 4 * KIB * KIB + 3 * 512);
-    Deno.writeTextFileSync(keyFile, PASSPHRASE);
-    const kind = ["--type", "luks1", "--cipher", cipher, "--key-size", bits, "--hash", hash];
-    const cheap = ["--pbkdf-force-iterations", "1000", "--key-slot", "5"];
-    await must("cryptsetup", "luksFormat", "--batch-mode", ...kind, ...cheap, path, keyFile);
+    const path = folder.file("volume");
+    await makeVolume(path, { sizeBytes: 4 * KIB * KIB + 3 * 512, cipher, keyBits: bits, hash });
     // which qemu cannot read: that the key is found is all that can be seen
     const qemuReads = bits !== "192" && !cipher.endsWith("ecb");
     if (qemuReads) await fillEncrypted(path, "luks", COMMANDS);
