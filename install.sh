@@ -11,6 +11,9 @@
 #   TSLOSETUP_INSTALL  auto (default), release, build or source
 #   TSLOSETUP_URL      the release binary (https://, http:// or file://); <URL>.sha256 must exist
 #
+# Besides the program, its man page and completions for bash, zsh and fish are installed below
+# PREFIX/share: the program prints them itself.
+#
 # auto: outside a checkout a release. In a checkout: the release if TSLOSETUP_URL is set, else a
 # build, else (where Deno's compile base cannot be had) the sources with a launcher for Deno.
 #
@@ -229,12 +232,41 @@ launcher() {
 try_staged() {
 	chmod 755 "$stage/tslosetup"
 	version=$(env -i "$stage/tslosetup" --version 2>&1 </dev/null) ||
-		no_way "what would be installed does not run here: $(echo "$version" | head -n 1)"
+		no_way "what would be installed does not run here: $(echo "$version" | head -n 1)" || return 1
+	stage_documents
 }
 
 move_in_place() {
 	{ chmod 755 "$stage/tslosetup" && mv -f "$stage/tslosetup" "$bindir/tslosetup"; } ||
-		no_way "cannot write $bindir/tslosetup"
+		no_way "cannot write $bindir/tslosetup" || return 1
+	place_documents
+}
+
+# What the program says of itself: how to ask for it, how it begins, and its place below PREFIX.
+documents() {
+	cat <<-'EOF'
+	man .\" share/man/man8/tslosetup.8
+	bash # share/bash-completion/completions/tslosetup
+	zsh #compdef share/zsh/site-functions/_tslosetup
+	fish # share/fish/vendor_completions.d/tslosetup.fish
+	EOF
+}
+
+# Leaves out what the program, an older release, cannot make.
+stage_documents() {
+	documents | while read -r kind mark place; do
+		env -i "$stage/tslosetup" --internal-generate "$kind" >"$stage/$kind" 2>/dev/null </dev/null || :
+		case $(head -n 1 "$stage/$kind") in "$mark"*) ;; *) rm -f "$stage/$kind" ;; esac
+	done
+}
+
+place_documents() {
+	documents | while read -r kind mark place; do
+		[ -e "$stage/$kind" ] || continue
+		target=$DESTDIR$PREFIX/$place
+		{ mkdir -p "${target%/*}" && chmod 644 "$stage/$kind" && mv -f "$stage/$kind" "$target"; } 2>/dev/null ||
+			say "note: cannot write $target"
+	done
 }
 
 # Removes the folders of earlier source installations, except those a daemon still runs from.
@@ -255,6 +287,7 @@ in_use() {
 uninstall() {
 	[ -e "$bindir/tslosetup" ] || [ -e "$libdir" ] || fail "tslosetup is not installed in $DESTDIR$PREFIX"
 	rm -rf "$bindir/tslosetup" "$libdir" || fail "cannot remove $bindir/tslosetup: run as root?"
+	documents | while read -r _ _ place; do rm -f "$DESTDIR$PREFIX/$place"; done
 	say "removed from $DESTDIR$PREFIX"
 }
 

@@ -5,6 +5,9 @@
  */
 import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/job.ts";
 
+/** The hidden first argument that prints a man page or completions, for install.sh. */
+const GENERATE_ARGUMENT = "--internal-generate";
+
 async function main(args: readonly string[]): Promise<number> {
   const [first, second] = args;
   const runtimeDirectory = environment("XDG_RUNTIME_DIR");
@@ -19,6 +22,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === REAP_ARGUMENT && second !== undefined) {
     const { reap } = await import("./cli/reap.ts");
     return reap(second, runtimeDirectory);
+  }
+  if (first === GENERATE_ARGUMENT && second !== undefined) {
+    const { generate } = await import("./cli/docs/generate.ts");
+    return generate(second);
   }
   const { runCommand } = await import("./cli/run.ts");
   return await runCommand(args, runtimeDirectory);

@@ -37,6 +37,7 @@ export function helpText(formats: readonly FormatSummary[]): string {
     `Options:\n${optionLines(OPTIONS)}`,
     `Known file formats:\n${formatLines(formats)}`,
     `Available output columns:\n${columnLines(LIST_COLUMNS)}`,
+    "For more details see tslosetup(8).\n",
   ].join("\n");
 }
 

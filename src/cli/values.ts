@@ -17,7 +17,8 @@ export const RAW_FORMAT = "RAW";
 /** How an image can become a device; `auto` leaves the choice to the attach action. */
 export type Transport = "auto" | "loop" | "nbd" | "fuse" | "socket";
 
-const TRANSPORTS: readonly Transport[] = ["auto", "loop", "nbd", "fuse", "socket"];
+/** In the order of the documentation. */
+export const TRANSPORTS: readonly Transport[] = ["auto", "loop", "nbd", "fuse", "socket"];
 
 /** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
 const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];

@@ -170,6 +170,15 @@ Deno.test("install.sh makes this project's sources run for anybody, offline, wit
   const stranded = await runStranded(site.program, "--version");
   assertEquals([stranded.code, stranded.stderr], [0, ""]);
   assertMatch(stranded.stdout, /^tslosetup /);
+  const documents = (await site.files()).filter((file) => file.startsWith("share/"));
+  assertEquals(documents, [
+    "share/bash-completion/completions/tslosetup",
+    "share/fish/vendor_completions.d/tslosetup.fish",
+    "share/man/man8/tslosetup.8",
+    "share/zsh/site-functions/_tslosetup",
+  ]);
+  const page = await Deno.readTextFile(`${site.prefix}/share/man/man8/tslosetup.8`);
+  assertEquals(page, await must(site.program, "--internal-generate", "man"));
 
   assertEquals((await site.install({}, SCRIPT, "--uninstall")).code, 0);
   assertEquals(await site.files(), []);

@@ -1,0 +1,66 @@
+/**
+ * What the arguments of options can be: for completions.
+ *
+ * @module
+ */
+import { AUTO_FORMAT, TRANSPORTS } from "../values.ts";
+import { FORMATS } from "../../image/formats.ts";
+import { LIST_COLUMNS } from "../listing/columns.ts";
+import { type OptionRow, OPTIONS } from "../option_table.ts";
+
+/** A word that can be completed, and what it means. */
+export interface Word {
+  readonly word: string;
+  readonly help: string;
+}
+
+/** What can be offered for an argument; nothing for numbers and names that only the user knows. */
+export type Argument =
+  | { readonly kind: "nothing" | "file" | "folder" | "device" | "columns" }
+  | { readonly kind: "words"; readonly words: readonly Word[] };
+
+/** An option of the table, seen as what it is declared as. */
+export const DOCUMENTED_OPTIONS: readonly OptionRow[] = OPTIONS;
+
+/** What `-t` takes. */
+export const FORMAT_WORDS: readonly Word[] = [
+  ...FORMATS.flatMap(({ name, aliases, summary }) =>
+    [name, ...aliases].map((word) => ({ word, help: summary }))
+  ),
+  { word: AUTO_FORMAT, help: "what the file begins with" },
+];
+
+/** What `-O` takes, with commas between. */
+export const COLUMN_WORDS: readonly Word[] = LIST_COLUMNS.map(({ heading, help }) => ({
+  word: heading,
+  help,
+}));
+
+/** By what `--help` calls an argument. */
+const BY_LABEL: Readonly<Record<string, Argument>> = {
+  "<file>": { kind: "file" },
+  "<path>": { kind: "file" },
+  "<dir>": { kind: "folder" },
+  "<device>": { kind: "device" },
+  "<device>...": { kind: "device" },
+  "<cols>": { kind: "columns" },
+  "<format>": { kind: "words", words: FORMAT_WORDS },
+  "<on|off>": { kind: "words", words: ["on", "off"].map(plainWord) },
+};
+
+/** What to offer as the argument of `option`; a list of words its label has, else what it stands for. */
+export function argumentOf({ label, long }: OptionRow): Argument {
+  if (long[0] === "transport") return { kind: "words", words: TRANSPORTS.map(plainWord) };
+  const bare = label.replace(/^[ =[]+|\]$/g, "");
+  return BY_LABEL[bare] ?? { kind: "nothing" };
+}
+
+/** All spellings, as they are typed: `-t`, `--file-fmt-type`, `--type`. */
+export function spellings({ short, long }: OptionRow): string[] {
+  const names = long.map((name) => `--${name}`);
+  return short === "" ? names : [`-${short}`, ...names];
+}
+
+function plainWord(word: string): Word {
+  return { word, help: "" };
+}

@@ -1,0 +1,157 @@
+/**
+ * The man page's prose, in the markup of roff.ts.
+ *
+ * @module
+ */
+import type { OptionGroup } from "../option_table.ts";
+import type { Transport } from "../values.ts";
+
+export const SYNOPSIS: readonly string[] = [
+  "`tslosetup` [<device>]",
+  "`tslosetup -l` [`-O` <cols>] [`-J`|`--raw`] [`-n`]",
+  "`tslosetup -j` <file> [`-o` <num>]",
+  "`tslosetup` [`-o` <num>] [`--sizelimit` <num>] [`-b` <num>] [`-Pr`] [`--show`] " +
+  "[`-t` <format>] `-f`|<device> <file>",
+  "`tslosetup` [<option>...] `-f` <format> [<device>] <file>",
+  "`tslosetup` [<option>...] `--socket` <path> <file>",
+  "`tslosetup -c` <device>",
+  "`tslosetup -d` <device>...",
+  "`tslosetup -D`",
+];
+
+export const DESCRIPTION: readonly string[] = [
+  "tslosetup makes block devices of disk images, lists them and takes them down again. It is used " +
+  "like `losetup`(8), all of whose options it has, and also takes images that are not raw: their " +
+  "virtual disk appears on the device. The image may be a regular file or a block device.",
+  "Raw images are handed to the kernel's loop driver. An image of any other format is served by a " +
+  "process of its own, which the command leaves behind and which ends when the device is " +
+  "detached, by `tslosetup -d` or, for loop devices, by `losetup -d`. Without root and without " +
+  "any driver, an image can be served on a socket to NBD clients.",
+  "Without arguments, all devices are listed. With the name of a device and nothing else, its " +
+  "status is printed.",
+];
+
+export const SIZES = "Sizes and offsets may have a suffix: KiB, MiB, GiB, TiB, PiB or EiB for " +
+  "powers of 1024 (the letter alone means the same), KB, MB and so on for powers of 1000.";
+
+export const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
+  action: "What to do",
+  setup: "How to set up a device",
+  format: "Images and how they are served",
+  output: "Output",
+  general: "General",
+};
+
+export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` says, else RAW. " +
+  "What an image names (a backing file, an external data file) is opened for reading only, and " +
+  "under the rule of `--allow-backing`.";
+
+export const AUTO_TEXT = "the format whose mark the file carries, or RAW";
+
+export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
+  "says otherwise, RAW images get a plain loop device, and all others an nbd device where the " +
+  "kernel has the nbd driver or can load it, else a loop device over FUSE. `-v` tells.";
+
+export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
+  auto: "Decide as described above.",
+  loop: "The kernel's loop driver alone, for RAW images: /dev/loop<N>, as losetup makes it.",
+  nbd: "The kernel's nbd driver, connected to the serving process: /dev/nbd<N>, or a loop device " +
+    "on top of it if one is named.",
+  fuse: "A loop device over a file that the serving process provides by FUSE. The file system is " +
+    "mounted nowhere.",
+  socket: "A Unix socket for NBD clients; chosen by `--socket`.",
+};
+
+export const COLUMNS_TEXT =
+  "Headings, in the order of `--output-all`. FILE-FORMAT, SIZE, PID and TRANSPORT are shown by " +
+  "default where a device is listed that losetup could not have made.";
+
+export const EXIT_STATUS: readonly (readonly [string, string])[] = [
+  ["0", "Success."],
+  ["1", "Failure, whatever its reason, which standard error tells on one line."],
+];
+
+export const ENVIRONMENT: readonly (readonly [string, string])[] = [
+  [
+    "`XDG_RUNTIME_DIR`",
+    "Where a user other than root keeps what tslosetup has to know of attached images. Without " +
+    "it, that is a folder in /tmp.",
+  ],
+  [
+    "`TSLOSETUP_DEBUG`",
+    "Traces to standard error: `cli` what is decided, `kernel` what the kernel is asked for, " +
+    "`daemon` the life of serving processes, or `all`.",
+  ],
+];
+
+export const FILES: readonly (readonly [string, string])[] = [
+  ["`/dev/loop`<N>, `/dev/loop-control`", "Loop devices, and what finds and adds them."],
+  ["`/dev/nbd`<N>", "Network block devices."],
+  ["`/dev/fuse`", "For the transport fuse."],
+  ["`/run/tslosetup/`, `$XDG_RUNTIME_DIR/tslosetup/`", "A file for each device that is served."],
+  ["`/sys/block/nbd`<N>`/backend`", "The format and name of the image on an nbd device."],
+];
+
+export interface Example {
+  readonly text: string;
+  readonly lines: readonly string[];
+}
+
+export const EXAMPLES: readonly Example[] = [
+  {
+    text: "Mount the first partition of an image, and take everything down again:",
+    lines: [
+      "# tslosetup --find --show -P -t QCOW disk.qcow2",
+      "/dev/nbd0",
+      "# mount /dev/nbd0p1 /mnt",
+      "...",
+      "# umount /mnt",
+      "# tslosetup -d /dev/nbd0",
+    ],
+  },
+  {
+    text: "Attach to a certain loop device, which the stock tool detaches:",
+    lines: ["# tslosetup -r -f QCOW /dev/loop0 disk.qcow2", "# losetup -d /dev/loop0"],
+  },
+  {
+    text: "In the initramfs of a diskless client whose image lies on a block device of the " +
+      "network, or on a file system that is mounted already:",
+    lines: [
+      "device=$(tslosetup -r -f --show -P -t QCOW /dev/dnbd0)",
+      'device=$(tslosetup --show --find -r -t QCOW "$mnt/image")',
+      'size=$(blockdev --getsz "$device")',
+      'echo "0 $size snapshot $device /dev/ram0 N 8" | dmsetup create root',
+    ],
+  },
+  {
+    text: "Serve an image without any privilege, and copy its virtual disk:",
+    lines: [
+      "$ tslosetup --socket /tmp/s --show -t QCOW disk.qcow2",
+      "nbd+unix:///?socket=/tmp/s",
+      "$ nbdcopy 'nbd+unix:///?socket=/tmp/s' disk.raw",
+      "$ tslosetup -d /tmp/s",
+    ],
+  },
+  {
+    text: "Find out which devices show an image:",
+    lines: ["# tslosetup -j disk.qcow2", "# tslosetup -l -O NAME,BACK-FILE,FILE-FORMAT"],
+  },
+];
+
+export const NOTES: readonly string[] = [
+  "Images that are served are locked as qemu locks them: any number of readers, or one writer, be " +
+  "it tslosetup or qemu. Whoever comes too late is refused with the name and process of who holds " +
+  "the image. A plain loop device holds no lock, as with losetup, but is not made for writing " +
+  "beside such a holder.",
+  "SIGTERM makes a serving process detach its device when the last user closes it: at shutdown " +
+  "the signal comes before file systems are unmounted. systemd spares these processes when it " +
+  "leaves the initramfs, as their name begins with an @. If one is killed, reads and writes fail " +
+  "at once, `-l` says so, and `-d` cleans up.",
+  "After a write error that a flush has reported, every later flush fails as well.",
+  "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
+  "An image that was downloaded and belongs to oneself may name any file as its backing file: " +
+  "`--no-backing` opens none.",
+];
+
+export const SEE_ALSO =
+  "`losetup`(8), `mount`(8), `lsblk`(8), `qemu-img`(1), `qemu-nbd`(8), `nbdcopy`(1), `dmsetup`(8)";

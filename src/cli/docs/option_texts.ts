@@ -1,0 +1,115 @@
+/**
+ * What the man page says of options, for which one line of help is too short. (An option that is not
+ * here has its line of help there.)
+ *
+ * @module
+ */
+import type { OptionName } from "../option_table.ts";
+
+/** Paragraphs in the markup of roff.ts. */
+export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
+  "all": [
+    "Show all used devices, one per line. `--list` shows more; this form is kept for scripts.",
+  ],
+  "set-capacity": [
+    "Look at the size of the image again and give the device the size it has now, while it is in " +
+    "use. Clients of a socket see the new size when they connect.",
+  ],
+  "detach": [
+    "Detach the devices that are named, or end the sockets that are. A device that is in use goes " +
+    "with its last user; of one that is not, the command returns when its image is closed and " +
+    "everything written is on disk. Sockets of other users, and nbd devices that other programs " +
+    "have set up, are left alone; `--force` detaches the latter.",
+  ],
+  "detach-all": [
+    "Detach all loop devices, and whatever else tslosetup serves. nbd devices of other programs " +
+    "are left alone.",
+  ],
+  "find": [
+    "Take the first unused device. Without <file>, print the name of the first unused loop device. " +
+    "The word right behind `-f` may be a format, if more words follow: `-f QCOW` <file> is " +
+    "`-f -t QCOW` <file>.",
+  ],
+  "associated": [
+    "Show the devices of this image, by whatever name it is known. With `--offset`, only those " +
+    "that begin there.",
+  ],
+  "nooverlap": [
+    "Do not let two loop devices show the same bytes of a file: re-use a device that shows exactly " +
+    "this part, and refuse to make one that overlaps with another. For RAW images.",
+  ],
+  "remove": [
+    "Remove unused loop devices from the system, so that their names are gone from /dev, too.",
+  ],
+  "offset": [
+    "Let the device begin <num> bytes into the virtual disk. (Not into the image file, whose bytes " +
+    "are in an order of their own.)",
+  ],
+  "sizelimit": ["Show at most <num> bytes of the virtual disk; 0 is no limit."],
+  "sector-size": [
+    "Logical sector size of the device: 512, 1024, 2048 or 4096 bytes. With the name of a plain " +
+    "loop device and no file, its sector size is changed.",
+  ],
+  "partscan": [
+    "Have the kernel look for partitions; when the command returns, their devices are there.",
+  ],
+  "read-only": ["Set up a device that cannot be written to, and open the image for reading only."],
+  "direct-io": [
+    "Have the loop driver bypass the page cache for the image. The default argument is `on`. With " +
+    "the name of a plain loop device and no file, the device is changed.",
+  ],
+  "loop-ref": [
+    "A string of up to 63 bytes that the kernel keeps with the loop device, for `--output REF`.",
+  ],
+  "show": [
+    "Print the device's name, or the URI of the socket, when it is set up. It is usable then.",
+  ],
+  "file-fmt-type": [
+    "Format of <file>, in any case of letters: see FORMATS. The default is RAW. `auto` decides by " +
+    "how the file begins: a guest can write anything to the beginning of a raw disk, and so choose " +
+    "what `auto` finds.",
+  ],
+  "backing-fmt": [
+    "The format of backing files whose format the image does not record; without it, such an image " +
+    "is refused.",
+  ],
+  "no-backing": [
+    "Open no backing file: show what is in <file> itself, and zeros elsewhere.",
+  ],
+  "allow-backing": [
+    "Let the image name files below <dir> (or the file <dir>), too. Without it, an image that is " +
+    "not one's own may only name files below its own folder. May be given several times.",
+  ],
+  "snapshot": [
+    "Show the disk as it was when this internal snapshot was made, read-only. An identifier counts " +
+    "before a name.",
+  ],
+  "force": [
+    "Attach an image that is marked as corrupt, read-only. With `--detach`: disconnect an nbd " +
+    "device that another program has set up.",
+  ],
+  "transport": ["How to make the device: see TRANSPORTS."],
+  "socket": [
+    "Make no device, but a Unix socket at <path> where any number of NBD clients can connect. " +
+    "Needs no privilege. Only its owner may connect, until the mode of the socket is changed.",
+  ],
+  "threads": [
+    "Serve with <num> threads, 1 to 16. By default there is one, and up to three more while there " +
+    "is more to do than it can.",
+  ],
+  "verbose": ["Say on standard error how the device is made, and why so."],
+  "json": ["Print the list as JSON, as an array `loopdevices`."],
+  "list": [
+    "Print a table of all devices, or of the one named. Without any argument this is what " +
+    "tslosetup does.",
+  ],
+  "noheadings": ["Print no headings."],
+  "output": [
+    "Columns to print, with commas between them; after a `+`, to print in addition to the default " +
+    "ones. See COLUMNS.",
+  ],
+  "output-all": ["Print all columns."],
+  "raw": ["Print cells without padding, with white space in them escaped."],
+  "help": ["Print a summary of options, formats and columns, and exit."],
+  "version": ["Print the version, and exit."],
+};
