@@ -1,11 +1,11 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { SlotCache } from "../../src/format/slot_cache.ts";
-import { libc } from "../../src/sys/libc.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { randomNumbers } from "../support/images.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const ENDLESS = 2 ** 40;
 

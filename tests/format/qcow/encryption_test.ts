@@ -5,7 +5,7 @@ import { SecretError } from "../../../src/image/errors.ts";
 import type { ImageAccess } from "../../../src/image/image_access.ts";
 import { type KeyRing, keyRing } from "../../../src/image/key_ring.ts";
 import { type ImageRequest, openImage } from "../../../src/image/open.ts";
-import { libc } from "../../../src/sys/libc.ts";
+import { openLibc } from "../../../src/sys/libc.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
 import {
   createEncrypted,
@@ -21,7 +21,7 @@ import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
 import { openImageFile, readRange, sameBytes } from "../opened_image.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
-libc();
+openLibc();
 
 const TOOLS = ["qemu-img", "qemu-io"];
 const KIB = 1024;
