@@ -66,16 +66,12 @@ function parseJson(text: string): RelatedName {
   if (direct !== undefined && (below !== undefined || fileDriver !== undefined)) {
     throw new RelatedNameError("the name says more than one file");
   }
-  const isFileItself = direct !== undefined && driver !== undefined;
-  const protocol = isFileItself ? driver : fileDriver;
-  const path = protocol === undefined ? parsePlain(filename).path : localPath(protocol, filename);
-  return driver === undefined || isFileItself ? { path } : { path, format: driver };
-}
-
-/** Where the driver is given, a file name is taken literally. */
-function localPath(driver: string, filename: string): string {
-  if (FILE_DRIVERS.includes(driver)) return filename;
-  throw new RelatedNameError(`the driver '${driver}' is not supported there`);
+  const protocol = direct === undefined ? fileDriver : driver;
+  if (protocol !== undefined && !FILE_DRIVERS.includes(protocol)) {
+    throw new RelatedNameError(`the driver '${protocol}' is not supported there`);
+  }
+  // taken literally: the protocol is the driver's matter here
+  return driver === undefined ? { path: filename } : { path: filename, format: driver };
 }
 
 function takeText(options: Map<string, Scalar>, key: string): string | undefined {

@@ -129,6 +129,8 @@ Deno.test("openImage() guesses no format unless told to", () => {
 Deno.test("openImage() takes the format from the name, and refuses two", () => {
   using scene = new Scene();
   scene.raw("base", 7);
+  scene.over("top", 'json:{"driver":"file","filename":"base"}');
+  assertEquals(scene.bytes()[0], 7);
   const name = 'json:{"driver":"raw","file":{"driver":"file","filename":"base"}}';
   scene.over("top", name);
   assertEquals(scene.bytes()[0], 7);

@@ -25,8 +25,8 @@ const JSON_NAMES: readonly [text: string, path: string, format?: string][] = [
   ['{"driver":"qcow2","file":{"driver":"file","filename":"x"}}', "x", "qcow2"],
   ['{"driver":"qcow2","file.driver":"file","file.filename":"x"}', "x", "qcow2"],
   ['{"driver":"raw","file":{"driver":"host_device","filename":"/dev/x"}}', "/dev/x", "raw"],
-  ['{"driver":"qcow2","file":{"filename":"file:x"}}', "x", "qcow2"],
-  ['{"driver":"file","filename":"nbd:x"}', "nbd:x"],
+  ['{"driver":"qcow2","file":{"filename":"file:x"}}', "file:x", "qcow2"],
+  ['{"driver":"file","filename":"nbd:x"}', "nbd:x", "file"],
   ['{"filename":"x"}', "x"],
   ['{"file.filename":"x"}', "x"],
   ['{"driver":"raw","read-only":true,"file":{"filename":"x","locking":"off"}}', "x", "raw"],
@@ -65,7 +65,6 @@ const REFUSED: readonly [name: string, message: string][] = [
     'json:{"driver":"raw","file":{"driver":"https","filename":"x"}}',
     "the driver 'https' is not supported there",
   ],
-  ['json:{"driver":"raw","file":{"filename":"ssh://x"}}', "the protocol 'ssh' is not supported"],
   [
     'json:{"driver":"raw","offset":512,"file":{"filename":"x"}}',
     "the option 'offset' is not supported",
