@@ -24,6 +24,13 @@ export const QCOW: Format = {
   summary: "QEMU copy-on-write image, version 2 and 3",
 };
 
+export const QCOW1: Format = {
+  name: "QCOW1",
+  aliases: [],
+  writable: false,
+  summary: "QEMU copy-on-write image, version 1",
+};
+
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
@@ -40,7 +47,7 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, LUKS, RAW];
+export const FORMATS: readonly Format[] = [QCOW, QCOW1, LUKS, RAW];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

@@ -19,7 +19,6 @@ interface Known {
  * raw image that holds an encrypted volume is an ordinary raw image.
  */
 const UNSUPPORTED: readonly Known[] = [
-  { name: "QCOW1", magics: [magic(0, "QFI\xfb\0\0\0\x01")] },
   { name: "QED", magics: [magic(0, "QED\0")] },
   { name: "VDI", magics: [magic(64, "\x7f\x10\xda\xbe")] },
   { name: "VMDK", magics: [magic(0, "KDMV"), magic(0, "COWD"), magic(0, "# Disk DescriptorFile")] },

@@ -5,12 +5,13 @@
  */
 import { luks } from "../format/luks/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
+import { qcow1 } from "../format/qcow1/mod.ts";
 import { raw } from "../format/raw/mod.ts";
 import type { FormatDriver } from "./driver.ts";
 import { formatNamed, RAW } from "./formats.ts";
 
 /** All drivers, in the order in which probing asks them: RAW, which takes everything, is last. */
-export const DRIVERS: readonly FormatDriver[] = [qcow, luks, raw];
+export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, luks, raw];
 
 /** The driver that has `name` as its name or as one of its aliases, in any case. */
 export function findDriver(name: string): FormatDriver | undefined {

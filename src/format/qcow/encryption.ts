@@ -43,16 +43,20 @@ export function openEncryption(
   switch (header.cryptMethod) {
     case CryptMethod.none:
       return undefined;
-    case CryptMethod.aes: {
-      const cipher = new SectorCipher(LEGACY_CIPHER, legacyKey(file, keys));
-      return { sectors: new EncryptedSectors(cipher), countsHostOffsets: false };
-    }
+    case CryptMethod.aes:
+      return openLegacyEncryption(file, keys);
     default: {
       const area = luksArea(file, header);
       const cipher = unlock(readLuksHeader(area), area, keys);
       return { sectors: new EncryptedSectors(cipher), countsHostOffsets: true };
     }
   }
+}
+
+/** The legacy method: see {@link openEncryption}. */
+export function openLegacyEncryption(file: ImageFile, keys: KeyRing | undefined): Encryption {
+  const cipher = new SectorCipher(LEGACY_CIPHER, legacyKey(file, keys));
+  return { sectors: new EncryptedSectors(cipher), countsHostOffsets: false };
 }
 
 /** The first 16 bytes, up to a NUL, zeros following them: as qemu does. */

@@ -1,30 +1,38 @@
 /**
- * An open QCOW2 image, read-only.
+ * An open QCOW image of any version, read-only.
  *
  * @module
  */
-import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
-import type { Image, OpenOptions } from "../../image/driver.ts";
+import type { Image } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import { Extent, type Mapping } from "../../image/mapping.ts";
 import { libc } from "../../sys/libc.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
-import { CompressedClusters } from "../compressed_clusters.ts";
-import { compressedLayout } from "./compression.ts";
-import { type Encryption, openEncryption } from "./encryption.ts";
-import { damaged } from "./errors.ts";
-import { ExtendedClusters } from "./extended_clusters.ts";
-import { type Header, readHeader } from "./header.ts";
-import { readL1 } from "./l1.ts";
-import { L2Slices } from "./l2.ts";
-import { CryptMethod, SECTOR_BYTES, TABLE_ENTRY_BYTES } from "./layout.ts";
-import { openRelated } from "./names.ts";
-import { Places } from "./places.ts";
+import type { CompressedClusters } from "../compressed_clusters.ts";
+import type { Encryption } from "./encryption.ts";
+import type { L2Slices } from "./l2.ts";
+import { SECTOR_BYTES } from "./layout.ts";
+import type { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
-import { headerOfSnapshot } from "./snapshots.ts";
-import { type ClusterMap, StandardClusters } from "./standard_clusters.ts";
+import type { ClusterMap } from "./standard_clusters.ts";
 
-const CORRUPT = "the image is marked as corrupt";
+/** What an image consists of, whatever its version. */
+export interface ImageParts {
+  readonly sizeBytes: number;
+  readonly clusterBytes: number;
+  /** Guest bytes that one L2 table describes: a power of two. */
+  readonly tableCoversBytes: number;
+  readonly warnings: readonly string[];
+  /** Where the L2 tables are, 0 for none. */
+  readonly l1: Float64Array;
+  readonly slices: L2Slices;
+  readonly places: Places;
+  readonly clusters: ClusterMap;
+  readonly compressed: CompressedClusters;
+  readonly encryption: Encryption | undefined;
+  /** Whether qemu preallocated it; undefined if that is not known until somebody asks. */
+  readonly isPreallocated: boolean | undefined;
+}
 
 /**
  * Translates guest offsets by L1 and L2 table. Sizes are powers of two, so dividing is multiplying
@@ -48,32 +56,23 @@ export class QcowImage implements Image {
   readonly #clustersPerByte: number;
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
-  /** Not known until somebody asks. */
   #isPreallocated: boolean | undefined;
 
-  /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
-  constructor(file: ImageFile, options: OpenOptions) {
-    const header = chosenHeader(file, options);
-    this.warnings = header.corrupt ? [CORRUPT] : [];
-    this.sizeBytes = header.sizeBytes;
+  constructor(file: ImageFile, parts: ImageParts) {
+    this.sizeBytes = parts.sizeBytes;
+    this.warnings = parts.warnings;
     this.#file = file;
-    options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
-    this.#l1 = readL1(file, header);
-    this.#slices = new L2Slices(
-      file,
-      header,
-      options.metadataCacheBytes ?? DEFAULT_CACHES.metadataCacheBytes,
-    );
-    const isEncrypted = header.cryptMethod !== CryptMethod.none;
-    this.#places = new Places(file, openRelated(file, header, options), { isEncrypted });
-    const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
-    this.#clusters = new Clusters(header, this.#slices, this.#places);
-    this.#compressed = new CompressedClusters(file, compressedLayout(header, options));
-    this.#clusterBytes = header.clusterBytes;
-    this.#clustersPerByte = 1 / header.clusterBytes;
+    this.#l1 = parts.l1;
+    this.#slices = parts.slices;
+    this.#places = parts.places;
+    this.#clusters = parts.clusters;
+    this.#compressed = parts.compressed;
+    this.#encryption = parts.encryption;
+    this.#isPreallocated = parts.isPreallocated;
+    this.#clusterBytes = parts.clusterBytes;
+    this.#clustersPerByte = 1 / parts.clusterBytes;
     this.#slicesPerByte = this.#clustersPerByte / this.#slices.entries;
-    this.#tablesPerByte = 2 ** header.l2EntryBits / header.clusterBytes ** 2;
-    this.#encryption = openEncryption(file, header, options);
+    this.#tablesPerByte = 1 / parts.tableCoversBytes;
   }
 
   get fileHoles(): "zeros" | undefined {
@@ -155,18 +154,4 @@ export class QcowImage implements Image {
   [Symbol.dispose](): void {
     this.#encryption?.sectors[Symbol.dispose]();
   }
-}
-
-/**
- * The header, for the snapshot that is wanted or for the active disk.
- *
- * @throws {ImageFormatError} if the image is damaged or marked as corrupt, or has no such snapshot
- * @throws {UnsupportedFeatureError} as {@link readHeader}
- */
-function chosenHeader(file: ImageFile, { force, snapshot }: OpenOptions): Header {
-  const header = readHeader(file);
-  if (header.corrupt && !force) {
-    throw damaged(file.path, `${CORRUPT} (--force attaches it all the same, read-only)`);
-  }
-  return snapshot === undefined ? header : headerOfSnapshot(file, header, snapshot);
 }

@@ -13,12 +13,17 @@ const CHUNK_BYTES = 1024 * 1024;
 /**
  * Reads the entries that describe the disk, up to 32 MiB of them, while the image is being opened.
  *
+ * @param decode what an entry at a position says: where the table is
  * @returns the host offset of each L2 table, 0 where there is none. Whether a table lies in the
  *   file, and at a cluster boundary, is for whoever reads the table to see: an image with one bad
  *   pointer is readable elsewhere.
  * @throws {SystemError} if the file cannot be read
  */
-export function readL1(file: ImageFile, header: Header): Float64Array {
+export function readL1(
+  file: ImageFile,
+  header: Pick<Header, "l1Offset" | "l1Entries">,
+  decode: (view: DataView, position: number) => number,
+): Float64Array {
   const offsets = new Float64Array(header.l1Entries);
   const chunk = new IoBuffer(Math.min(CHUNK_BYTES, offsets.length * TABLE_ENTRY_BYTES));
   const chunkEntries = chunk.size / TABLE_ENTRY_BYTES;
@@ -26,7 +31,7 @@ export function readL1(file: ImageFile, header: Header): Float64Array {
     const count = Math.min(chunkEntries, offsets.length - index);
     file.read(chunk, 0, header.l1Offset + index * TABLE_ENTRY_BYTES, count * TABLE_ENTRY_BYTES);
     for (let i = 0; i < count; i++) {
-      offsets[index + i] = offsetInEntry(chunk.view, i * TABLE_ENTRY_BYTES);
+      offsets[index + i] = decode(chunk.view, i * TABLE_ENTRY_BYTES);
     }
   }
   return offsets;

@@ -92,6 +92,17 @@ export class EntryDecoder {
   }
 }
 
+/** What L2 tables are like, in bytes where nothing else is said. */
+export interface TableLayout {
+  /** Size of the disk. */
+  readonly sizeBytes: number;
+  readonly clusterBytes: number;
+  /** Size of an entry, as a power of two. */
+  readonly l2EntryBits: number;
+  readonly tableBytes: number;
+  readonly tableAlignmentBytes: number;
+}
+
 /** The slices of L2 tables that were used last, found by the guest clusters they describe. */
 export class L2Slices {
   /** Entries of a slice: a power of two. */
@@ -101,18 +112,18 @@ export class L2Slices {
   readonly #file: ImageFile;
   readonly #cache: SlotCache;
   readonly #slicesPerTable: number;
-  readonly #clusterBytes: number;
+  readonly #alignmentBytes: number;
 
   /** @param cacheBytes upper bound of the memory, though there is always one slice */
-  constructor(file: ImageFile, header: Header, cacheBytes: number) {
-    const sliceBytes = Math.min(MAX_SLICE_BYTES, header.clusterBytes);
-    this.entries = sliceBytes / 2 ** header.l2EntryBits;
-    this.#slicesPerTable = header.clusterBytes / sliceBytes;
-    const keys = Math.ceil(header.sizeBytes / header.clusterBytes / this.entries);
+  constructor(file: ImageFile, layout: TableLayout, cacheBytes: number) {
+    const sliceBytes = Math.min(MAX_SLICE_BYTES, layout.tableBytes);
+    this.entries = sliceBytes / 2 ** layout.l2EntryBits;
+    this.#slicesPerTable = layout.tableBytes / sliceBytes;
+    const keys = Math.ceil(layout.sizeBytes / layout.clusterBytes / this.entries);
     this.#cache = new SlotCache(sliceBytes, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
     this.#file = file;
-    this.#clusterBytes = header.clusterBytes;
+    this.#alignmentBytes = layout.tableAlignmentBytes;
   }
 
   /** Position of slice number `slice` of the disk in {@link L2Slices.view}, or -1. */
@@ -148,7 +159,7 @@ export class L2Slices {
     // Asked anew: zeros read past the end of a file that was cut off would look like a table.
     this.#file.refreshSize();
     const { path, sizeBytes } = this.#file;
-    if (tableOffset % this.#clusterBytes !== 0) {
+    if (tableOffset % this.#alignmentBytes !== 0) {
       throw damaged(path, `L2 table offset ${hex(tableOffset)} is not aligned`, tableOffset);
     }
     if (sliceEnd > sizeBytes) {

@@ -20,8 +20,12 @@ interface QemuExtent {
  * Checks that each extent of qemu's is covered by answers of the same kind. Where qemu says both
  * `zero` and `data` (a hole in the file, or its end) either kind is right.
  */
-export async function checkMap(opened: OpenedImage, path: string): Promise<void> {
-  const json = await must("qemu-img", "map", "-f", "qcow2", "--output=json", path);
+export async function checkMap(
+  opened: OpenedImage,
+  path: string,
+  format = "qcow2",
+): Promise<void> {
+  const json = await must("qemu-img", "map", "-f", format, "--output=json", path);
   const expected: QemuExtent[] = JSON.parse(json);
   let covered = 0;
   for (const extent of expected) {

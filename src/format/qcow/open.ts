@@ -1,0 +1,64 @@
+/**
+ * Opening an image of version 2 or 3: the parts are put together as its header says.
+ *
+ * @module
+ */
+import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
+import type { OpenOptions } from "../../image/driver.ts";
+import type { ImageFile } from "../../image/image_file.ts";
+import { CompressedClusters } from "../compressed_clusters.ts";
+import { compressedLayout } from "./compression.ts";
+import { openEncryption } from "./encryption.ts";
+import { damaged } from "./errors.ts";
+import { ExtendedClusters } from "./extended_clusters.ts";
+import { type Header, readHeader } from "./header.ts";
+import { QcowImage } from "./image.ts";
+import { offsetInEntry, readL1 } from "./l1.ts";
+import { L2Slices } from "./l2.ts";
+import { CryptMethod, TABLE_ENTRY_BYTES } from "./layout.ts";
+import { openRelated } from "./names.ts";
+import { Places } from "./places.ts";
+import { headerOfSnapshot } from "./snapshots.ts";
+import { StandardClusters } from "./standard_clusters.ts";
+
+const CORRUPT = "the image is marked as corrupt";
+
+/** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
+export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
+  const header = chosenHeader(file, options);
+  const { clusterBytes, sizeBytes } = header;
+  options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
+  const layout = { ...header, tableBytes: clusterBytes, tableAlignmentBytes: clusterBytes };
+  const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
+  const slices = new L2Slices(file, layout, metadataCacheBytes);
+  const isEncrypted = header.cryptMethod !== CryptMethod.none;
+  const places = new Places(file, openRelated(file, header, options), { isEncrypted });
+  const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
+  return new QcowImage(file, {
+    sizeBytes,
+    clusterBytes,
+    tableCoversBytes: clusterBytes ** 2 / 2 ** header.l2EntryBits,
+    warnings: header.corrupt ? [CORRUPT] : [],
+    l1: readL1(file, header, offsetInEntry),
+    slices,
+    places,
+    clusters: new Clusters(header, slices, places),
+    compressed: new CompressedClusters(file, compressedLayout(header, options)),
+    encryption: openEncryption(file, header, options),
+    isPreallocated: isEncrypted ? false : undefined,
+  });
+}
+
+/**
+ * The header, for the snapshot that is wanted or for the active disk.
+ *
+ * @throws {ImageFormatError} if the image is damaged or marked as corrupt, or has no such snapshot
+ * @throws {UnsupportedFeatureError} as {@link readHeader}
+ */
+function chosenHeader(file: ImageFile, { force, snapshot }: OpenOptions): Header {
+  const header = readHeader(file);
+  if (header.corrupt && !force) {
+    throw damaged(file.path, `${CORRUPT} (--force attaches it all the same, read-only)`);
+  }
+  return snapshot === undefined ? header : headerOfSnapshot(file, header, snapshot);
+}

@@ -1,0 +1,94 @@
+/**
+ * Opening an image of version 1. Once it is open, it is like one of version 2: the same two levels of
+ * tables, with other entries.
+ *
+ * @module
+ */
+import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
+import type { Image, OpenOptions } from "../../image/driver.ts";
+import { UnsupportedFeatureError } from "../../image/errors.ts";
+import { QCOW1 } from "../../image/formats.ts";
+import type { ImageFile } from "../../image/image_file.ts";
+import { IoBuffer } from "../../sys/memory.ts";
+import { CompressedClusters } from "../compressed_clusters.ts";
+import { createInflater } from "../inflate.ts";
+import { openLegacyEncryption } from "../qcow/encryption.ts";
+import { QcowImage } from "../qcow/image.ts";
+import { readL1 } from "../qcow/l1.ts";
+import { L2Slices } from "../qcow/l2.ts";
+import { CryptMethod } from "../qcow/layout.ts";
+import { Places } from "../qcow/places.ts";
+import { Version1Clusters } from "./clusters.ts";
+import { type Header, readHeader } from "./header.ts";
+import { MAGIC_BYTES, TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
+
+/** Whether the file begins as images of version 1 do. */
+export function isVersion1(file: ImageFile): boolean {
+  const head = new IoBuffer(MAGIC_BYTES.length);
+  file.read(head, 0, 0, head.size);
+  return MAGIC_BYTES.every((byte, index) => head.bytes[index] === byte);
+}
+
+/**
+ * @throws {ImageFormatError} if the header is damaged
+ * @throws {UnsupportedFeatureError} if a snapshot is asked for, or a backing file cannot be
+ * @throws {SecretError} if the image is encrypted and there is no passphrase
+ * @throws as {@link RelatedFiles}
+ */
+export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
+  if (options.snapshot !== undefined) {
+    throw new UnsupportedFeatureError(QCOW1.name, file.path, "internal snapshots");
+  }
+  const header = readHeader(file);
+  const { clusterBytes, sizeBytes } = header;
+  options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
+  const layout = { ...header, l2EntryBits: TABLE_ENTRY_BITS, tableAlignmentBytes: 1 };
+  const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
+  const slices = new L2Slices(file, layout, metadataCacheBytes);
+  const isEncrypted = header.cryptMethod !== CryptMethod.none;
+  const backing = openBacking(file, header, options);
+  const places = new Places(file, backing === undefined ? {} : { backing }, { isEncrypted });
+  return new QcowImage(file, {
+    sizeBytes,
+    clusterBytes,
+    tableCoversBytes: header.tableBytes / TABLE_ENTRY_BYTES * clusterBytes,
+    warnings: [],
+    l1: readL1(file, header, wholeEntry),
+    slices,
+    places,
+    clusters: new Version1Clusters(header, slices, places),
+    compressed: compressedClusters(file, header, options),
+    encryption: isEncrypted ? openLegacyEncryption(file, options.keys) : undefined,
+    isPreallocated: false,
+  });
+}
+
+/** All bits are the offset's; one that no number can hold exactly is past the end of every file. */
+function wholeEntry(view: DataView, position: number): number {
+  return view.getUint32(position) * 2 ** 32 + view.getUint32(position + 4);
+}
+
+function openBacking(
+  file: ImageFile,
+  { backingName }: Header,
+  { related }: OpenOptions,
+): Image | undefined {
+  if (backingName === undefined) return undefined;
+  if (related !== undefined) return related.openBacking(file, backingName, undefined);
+  throw new UnsupportedFeatureError(QCOW1.name, file.path, "a backing file");
+}
+
+function compressedClusters(
+  file: ImageFile,
+  { clusterBytes, sizeBytes }: Header,
+  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes }: OpenOptions,
+): CompressedClusters {
+  return new CompressedClusters(file, {
+    format: QCOW1.name,
+    clusterBytes,
+    sizeBytes,
+    maxStoredBytes: clusterBytes,
+    createDecompressor: createInflater,
+    cacheBytes: dataCacheBytes,
+  });
+}
