@@ -8,9 +8,13 @@ import { readRange, sameBytes } from "../format/opened_image.ts";
 import { type ChainRecipe, makeChain, type TestChain } from "../support/chains.ts";
 import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
+import { dropFromCache } from "./page_cache.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
+
+/** Pieces that a disk can lie in, and tables of its images, at most. */
+const MAX_ATTEMPTS = 2000;
 
 const RECIPES: readonly ChainRecipe[] = Array.from(
   { length: 30 },
@@ -31,6 +35,7 @@ oracleTest("openImage() reads chains of images as qemu does", IMAGE_TOOLS, async
       assertEquals(access.sizeBytes, chain.sizeBytes, chain.description);
       checkRange(access, chain, 0, chain.sizeBytes);
       checkSomeRanges(access, chain, recipe.seed);
+      checkCold(access, chain);
     });
   }
 });
@@ -54,4 +59,20 @@ function checkRange(
   access.read(target, 0, offset, lengthBytes);
   const where = `${lengthBytes} bytes at ${offset} differ: ${description}`;
   assert(sameBytes(target.bytes, readRange(rawPath, offset, lengthBytes)), where);
+}
+
+/** Reads the whole disk without ever waiting, fetching what that needs as the slow lane does. */
+function checkCold(access: ImageAccess, { rawPath, sizeBytes, description }: TestChain): void {
+  for (const file of access.sharedFiles) dropFromCache(file);
+  const target = new IoBuffer(sizeBytes);
+  access.setMayBlock(false);
+  for (let attempts = 0; !access.read(target, 0, 0, sizeBytes); attempts++) {
+    assert(attempts < MAX_ATTEMPTS, `${attempts} attempts: ${description}`);
+    const { file, hostOffset, hostBytes } = access.blockedOn;
+    assert(file !== undefined && hostBytes > 0);
+    access.setMayBlock(true);
+    file.read(new IoBuffer(hostBytes), 0, hostOffset, hostBytes);
+    access.setMayBlock(false);
+  }
+  assert(sameBytes(target.bytes, Deno.readFileSync(rawPath)), `cold: ${description}`);
 }
