@@ -91,7 +91,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     offsetBytes: settings.offsetBytes,
     sizeLimitBytes: settings.sizeLimitBytes,
     sectorSizeBytes: settings.sectorSizeBytes === 0 ? undefined : settings.sectorSizeBytes,
-    directIo: settings.directIo,
+    directIo: settings.openDirect ? "on" : settings.directIo,
     loopReference: settings.loopReference,
     noOverlap: seen.has("nooverlap"),
     format: settings.format,

@@ -18,7 +18,7 @@ import { loopNode, NoFreeLoopError } from "../kernel/loop_control.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { EINVAL, EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
-import { fileExists, fileStatusIfAny, O_RDONLY, openFile, realPath } from "../sys/files.ts";
+import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile, realPath } from "../sys/files.ts";
 import type { Attached } from "./attach_common.ts";
 import type { AttachCommand } from "./command.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
@@ -33,7 +33,7 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
   const imagePath = canonicalPath(command.file);
   try {
     requireLoop();
-    const device = node === undefined ? undefined : existingNode(node);
+    const device = node === undefined ? undefined : existingNode(node, imagePath);
     refuseUnsuitable(imagePath, command);
     const path = attachLoop({
       ...(device === undefined ? {} : { device }),
@@ -66,12 +66,14 @@ function canonicalPath(file: string): string {
 }
 
 /** The named device, which the kernel is asked to make if need be. */
-function existingNode(node: string): string {
+function existingNode(node: string, imagePath: string): string {
   try {
     return loopNode(node);
   } catch (error) {
-    const isOther = error instanceof SystemError && fileExists(node);
-    throw isOther ? new SystemError("ioctl LOOP_CONFIGURE", ENOTTY, node) : error;
+    if (!(error instanceof SystemError) || !fileExists(node)) throw error;
+    // Some other thing. The image would have been opened first: if that fails, it is the error.
+    openFile(imagePath, O_RDONLY | O_PATH).close();
+    throw new SystemError("ioctl LOOP_CONFIGURE", ENOTTY, node);
   }
 }
 

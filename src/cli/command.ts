@@ -116,10 +116,10 @@ const CACHE_OPTIONS = ["cache-size", "data-cache-size", "cache-clean-interval"] 
 
 /** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
 function refuseSetupOptions(command: Command, settings: Settings): void {
-  const { seen, sizeLimitBytes, directIo } = settings;
+  const { seen, sizeLimitBytes, openDirect } = settings;
   const given = (name: OptionName): boolean =>
     seen.has(name) && !(name === "sizelimit" && sizeLimitBytes === 0);
-  const misplaced = directIo === "on" && command.kind !== "directIo";
+  const misplaced = openDirect && command.kind !== "directIo";
   if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
   if (OWN_SETUP_OPTIONS.some(given)) throw setupOnly(OWN_SETUP_OPTIONS);
   const isForcedDetach = (name: OptionName): boolean =>

@@ -34,8 +34,10 @@ export interface Settings {
   readonly sizeLimitBytes: number;
   /** 0, which is the default, unless given; any other number is not checked yet. */
   readonly sectorSizeBytes: number;
-  /** What the last `--direct-io` said. */
+  /** What the last `--direct-io` said: what counts for a device that is set up. */
   readonly directIo: "on" | "off" | undefined;
+  /** Whether one of them said `on`: what counts for setting up, where losetup takes nothing back. */
+  readonly openDirect: boolean;
   readonly loopReference: string | undefined;
   /** Canonical name or `auto`. */
   readonly format: string | undefined;
@@ -102,6 +104,7 @@ function emptyDraft(): Draft {
     sizeLimitBytes: 0,
     sectorSizeBytes: 0,
     directIo: undefined,
+    openDirect: false,
     loopReference: undefined,
     format: undefined,
     backingFormat: undefined,
@@ -128,9 +131,14 @@ function takeOption(
 ): void {
   const name = token.option.long[0];
   if (name === "find" && token.endsWord) draft.wordsAfterFind.add(token.wordIndex + 1);
-  else if (name === "direct-io") draft.directIo = parseSwitch(token.value);
+  else if (name === "direct-io") takeDirectIo(draft, parseSwitch(token.value));
   else if (name === "detach" || name === "set-capacity") takeAction(draft, token);
   else if (token.value !== undefined) takeValue(draft, { name, value: token.value, formats });
+}
+
+function takeDirectIo(draft: Draft, wanted: "on" | "off"): void {
+  draft.directIo = wanted;
+  draft.openDirect ||= wanted === "on";
 }
 
 function takeAction(draft: Draft, { value, spelling }: OptionToken<unknown>): void {

@@ -132,9 +132,10 @@ Deno.test("attachCommand() takes -b 0 for the default, and any other size as it 
   assertEquals(attach("-f img -b 8K").sectorSizeBytes, 8192);
 });
 
-Deno.test("attachCommand() takes the last --direct-io, which is on without an argument", () => {
+Deno.test("attachCommand() takes --direct-io=off only where no other is on, as losetup", () => {
+  assertEquals(attach("-f img --direct-io=off").directIo, "off");
   assertEquals(attach("-f img --direct-io=off --direct-io").directIo, "on");
-  assertEquals(attach("-f img --direct-io --direct-io=off").directIo, "off");
+  assertEquals(attach("-f img --direct-io --direct-io=off").directIo, "on");
   assertEquals(fault("-f img --direct-io=yes"), "argument error: 'yes'");
 });
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { type Command, parseCommand } from "../../src/cli/command.ts";
 import { OPTIONS } from "../../src/cli/option_table.ts";
 import { UsageError, usageErrorText } from "../../src/cli/usage_error.ts";
+import { WRONG_USES } from "../differential/rows_wrong.ts";
 import { oracleTest, run } from "../support/tools.ts";
 import { FORMATS } from "./formats.ts";
 
@@ -169,84 +170,6 @@ function onlyUsageErrors(args: string[]): void {
     if (!(error instanceof UsageError)) throw error;
   }
 }
-
-/** Wrong uses that losetup refuses before it touches anything. None may work where `-D` is in it. */
-const WRONG_USES: readonly string[] = [
-  "-D -l -d /nonexistent",
-  "-f -D",
-  "-f -D -h",
-  "-l -f",
-  "-j x -f",
-  "-f -l -D",
-  "-f a b",
-  "-f a b c",
-  "-r",
-  "-P",
-  "--",
-  "--show",
-  "-o 5",
-  "-b 512",
-  "--sizel 3",
-  "-o abc",
-  "-o abc --foo",
-  "-o 1x -f a",
-  "-ob -rP",
-  "--off= -l",
-  "-o 9999999999999999999999 -l",
-  "-b abc",
-  "--sizelimit abc",
-  "--sizelimit -5",
-  "--offset",
-  "-o",
-  "-ro",
-  "-b",
-  "-j",
-  "--assoc",
-  "-d",
-  "--detach",
-  "--foo",
-  "--foo=1 -l",
-  "-f --foo -D",
-  "-x",
-  "-rx",
-  "--list=3",
-  "--li=3",
-  "--sh=1",
-  "--de",
-  "-l -r",
-  "-f -r",
-  "-f --show",
-  "-f --sizelimit 5",
-  "-f --show -o 1",
-  "-j x -r",
-  "-j x --show",
-  "-o 1 -l",
-  "-o 0 -l",
-  "-o 1 -f",
-  "-o 1 -o 2 -f",
-  "-n",
-  "-J -n",
-  "--raw -n",
-  "-J --raw",
-  "--raw -lJ",
-  "-a -D",
-  "-a -j x",
-  "-f -a",
-  "-a -r",
-  "-a -o 1",
-  "-O NAME -r",
-  "-O",
-  "--output",
-  "--outpu x",
-  "--raw=1",
-  "--direct-io",
-  "--direct-io=",
-  "--direct-io=foo",
-  "--direct-io -l",
-  "--direct-io=on -f",
-  "--direct-io=off",
-  "-L",
-];
 
 /** getopt_long shows the program as it was called, all else by its short name. */
 const ARGV_0 = /^\S*losetup:/;

@@ -7,7 +7,7 @@ import { LoopFolder } from "./loop_folder.ts";
 const MIB = 1024 * 1024;
 
 deviceTest("-d goes on after what cannot be detached", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   const device = (await program.must("-f", "--show", folder.sparse("disk", MIB))).trim();
   const { code, stderr } = await program.run("-d", "/dev/null", "nowhere", device, device);
@@ -22,7 +22,7 @@ deviceTest("-d goes on after what cannot be detached", [], async () => {
 });
 
 deviceTest("-d of a device in use is lazy, and -L takes it back", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   const image = folder.sparse("disk", MIB);
   const device = (await program.must("-f", "--show", image)).trim();
@@ -37,7 +37,7 @@ deviceTest("-d of a device in use is lazy, and -L takes it back", [], async () =
 });
 
 deviceTest("-L compares devices of ours by image and part, over fuse, too", [], async (t) => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   const image = folder.sparse("disk", MIB);
   Deno.symlinkSync(image, folder.file("link"));

@@ -112,7 +112,7 @@ const SINGLE: readonly string[] = [
 ];
 
 deviceTest("listings are losetup's, to the byte", [], async (t) => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const [device = "", window = "", , , , deleted = ""] = await attachOddities(folder);
   for (const line of LISTINGS) {
     await t.step(line === "" ? "no argument" : line, () => agree(words(line)));
@@ -147,7 +147,7 @@ function onTerminal(columns: number, command: readonly string[]): Promise<string
 }
 
 deviceTest("listings fit a terminal as losetup's do", ["script", "stty"], async (t) => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   await attachOddities(folder);
   const program = asRoot().command;
   const cases: readonly (readonly [number, string])[] = [
@@ -176,7 +176,7 @@ deviceTest("listings fit a terminal as losetup's do", ["script", "stty"], async 
 });
 
 deviceTest("whoever may not open a device sees of it what sysfs tells", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", MIB);
   const device = (await must("losetup", "-f", "--show", image)).trim();
   using nobody = new Nobody();
@@ -197,7 +197,7 @@ async function listed(program: Surroundings, ...words: string[]): Promise<Listed
 }
 
 deviceTest("devices of our own are listed with the image, not what carries it", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", 2 * MIB);
   await using device = await Device.attach(image, "-o", "1M", "--sizelimit", "512K");
   const { program, path, pid } = device;
@@ -227,7 +227,7 @@ deviceTest("devices of our own are listed with the image, not what carries it", 
 });
 
 deviceTest("-j finds an image by whatever name, and by its offset", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", 2 * MIB);
   Deno.symlinkSync(image, folder.file("link"));
   Deno.linkSync(image, folder.file("hard"));
@@ -244,7 +244,7 @@ deviceTest("-j finds an image by whatever name, and by its offset", [], async ()
 });
 
 deviceTest("an image that was deleted, or replaced, is marked as the kernel does", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", MIB);
   await using device = await Device.attach(image);
   const { program, path } = device;
@@ -261,7 +261,7 @@ deviceTest(
   [],
   async () => {
     using images = new TempDirectory();
-    await using folder = new LoopFolder();
+    using folder = new LoopFolder();
     const loop = (await must("losetup", "-f", "--show", folder.sparse("disk", MIB))).trim();
     const image = images.file("image");
     Deno.writeFileSync(image, new Uint8Array(MIB));

@@ -47,7 +47,7 @@ function numbered(folder: LoopFolder, suffix: string): string[] {
 }
 
 deviceTest(`${AT_ONCE} RAW images at once get ${AT_ONCE} loop devices`, [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   const images = numbered(folder, "");
   for (const image of images) folder.sparse(image.slice(folder.path.length + 1), MIB);
@@ -65,7 +65,7 @@ function mapOf(keys: readonly string[], values: readonly string[]): Map<string, 
 }
 
 deviceTest(`${AT_ONCE} QCOW images at once get ${AT_ONCE} devices`, ["qemu-img"], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   const images = numbered(folder, ".qcow2");
   for (const image of images) await must("qemu-img", "create", "-q", "-f", "qcow2", image, "1M");

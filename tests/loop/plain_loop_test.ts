@@ -1,14 +1,10 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { loopStatus } from "../../src/kernel/loop_status.ts";
-import { openLibc } from "../../src/sys/libc.ts";
 import { deviceTest } from "../fuse/device.ts";
 import { asRoot, ExportedImage, statesIn } from "../support/program.ts";
 import { must, run, TempDirectory } from "../support/tools.ts";
 import { type AttachedLoop, LoopFolder } from "./loop_folder.ts";
-
-// Loaded for good, which within a test would count as a leak.
-openLibc();
 
 const MIB = 1024 * 1024;
 /** Numbers that nobody else takes. */
@@ -22,7 +18,7 @@ function only(folder: LoopFolder): AttachedLoop {
 }
 
 deviceTest("a RAW image is attached by the kernel alone: no process, no state", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   const image = folder.sparse("disk", MIB);
   const device = (await program.must("-v", "--find", "--show", image)).trim();
@@ -49,7 +45,7 @@ deviceTest(
   "auto finds out that an image is RAW; -v says which transport, and why",
   [],
   async () => {
-    await using folder = new LoopFolder();
+    using folder = new LoopFolder();
     const image = folder.sparse("disk", MIB);
     const { code, stderr } = await asRoot().run("-v", "-t", "auto", "-f", image);
     assertEquals(code, 0);
@@ -59,7 +55,7 @@ deviceTest(
 );
 
 deviceTest("transport loop refuses what auto finds to be a container", ["qemu-img"], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.file("disk.qcow2");
   await must("qemu-img", "create", "-q", "-f", "qcow2", image, "1M");
   const { code, stderr } = await asRoot().run("--transport", "loop", "-t", "auto", "-f", image);
@@ -72,7 +68,7 @@ deviceTest(
   "a container that is attached as RAW by default is worth a hint",
   ["qemu-img"],
   async () => {
-    await using folder = new LoopFolder();
+    using folder = new LoopFolder();
     const image = folder.file("disk.qcow2");
     await must("qemu-img", "create", "-q", "-f", "qcow2", image, "1M");
     Deno.truncateSync(image, 256 * 1024);
@@ -83,7 +79,7 @@ deviceTest(
 );
 
 deviceTest("a device that the kernel does not have is made, and removed", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const program = asRoot();
   assertEquals(await program.must("--show", HIGH, folder.sparse("disk", MIB)), `${HIGH}\n`);
   assertEquals(only(folder).path, HIGH);
@@ -100,17 +96,17 @@ deviceTest("a device that the kernel does not have is made, and removed", [], as
 });
 
 deviceTest("--loop-ref names the device, up to 63 bytes of it", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", MIB);
   await asRoot().must("-f", "--loop-ref", "r".repeat(70), image);
   assertEquals(loopStatus(only(folder).path)?.fileName, "r".repeat(63));
-  await folder.clear();
+  folder.clear();
   await asRoot().must("-f", image);
   assertEquals(loopStatus(only(folder).path)?.fileName, image);
 });
 
 deviceTest("what somebody else is writing is attached for reading only", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   using sockets = new TempDirectory();
   const image = folder.sparse("disk", MIB);
   await using _writer = await ExportedImage.attach({ folder: sockets, image });
@@ -123,7 +119,7 @@ deviceTest("what somebody else is writing is attached for reading only", [], asy
 });
 
 deviceTest("-c takes notice of a file that has grown", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", MIB);
   const program = asRoot();
   await program.must("-f", image);
@@ -133,7 +129,7 @@ deviceTest("-c takes notice of a file that has grown", [], async () => {
 });
 
 deviceTest("TSLOSETUP_DEBUG shows the calls to the kernel", [], async () => {
-  await using folder = new LoopFolder();
+  using folder = new LoopFolder();
   const image = folder.sparse("disk", MIB);
   const program = asRoot({ TSLOSETUP_DEBUG: "kernel,nothing" });
   const { code, stderr } = await program.run("-f", image);

@@ -98,8 +98,13 @@ export function asRoot(environment: Readonly<Record<string, string>> = {}): Surr
   ownStates ??= makeOwnStates();
   const script = `mkdir -p -m 700 ${ROOT_STATES} && mount --bind ${ownStates} ${ROOT_STATES}`;
   const enter = ["unshare", "--mount", "sh", "-c", `${script} && exec "$@"`, "sh"];
-  const program = BINARY === undefined ? fromSources(Deno.execPath(), CHECKOUT) : [BINARY];
+  const program = programCommand();
   return new User([...enter, ...program], ownStates, environment);
+}
+
+/** The program itself, as a command; what the surroundings hold, it finds and leaves there. */
+export function programCommand(): string[] {
+  return BINARY === undefined ? fromSources(Deno.execPath(), CHECKOUT) : [BINARY];
 }
 
 function makeOwnStates(): string {

@@ -1,0 +1,97 @@
+/**
+ * Where tslosetup deliberately differs from losetup 2.38.1, and why.
+ *
+ * Not in the table, for it would detach devices of others: `-D` with operands, which losetup overlooks,
+ * is refused, because whoever types `losetup -D /dev/loop3` does not mean all devices. Nor what needs a
+ * second program (tests/loop): beside a program that is writing an image under qemu's locks, it is
+ * attached with `-r` only.
+ *
+ * @module
+ */
+import { type Row, rows } from "./row.ts";
+import type { Outcome } from "./stage.ts";
+
+/** A row that is answered differently. */
+export interface Difference extends Row {
+  readonly reason: string;
+  /** What tslosetup does instead, as far as it differs. */
+  readonly instead: Partial<Omit<Outcome, "loops">>;
+  /** Which of the devices are attached afterwards, where that differs. */
+  readonly attached?: readonly string[];
+}
+
+const SETUP_ONLY =
+  "PROGRAM: the options --{sizelimit,partscan,read-only,show} are allowed during loop device setup only\n";
+const NO_DEVICE = "failed to use device: No such device";
+const TWO = ["losetup {dev} disk", "losetup {dev2} other"];
+const SUCCESS = { code: 0, stdout: "", stderr: "" };
+
+const LATER_GRAMMAR =
+  "losetup 2.42 takes names in /dev, and -c and -d without an argument of their own";
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    line: "-c -r {dev}",
+    reason: LATER_GRAMMAR,
+    instead: { code: 1, stdout: "", stderr: SETUP_ONLY },
+  },
+  ...rows(["-d {name}", "-c {name}", "-b 512 {name}", "--direct-io=off {name}"], {
+    before: ["losetup {dev} disk"],
+  }).map((row) => ({ ...row, reason: LATER_GRAMMAR, instead: SUCCESS })),
+  {
+    line: "-d {dev} -d {dev2}",
+    before: TWO,
+    reason: "every device that is named is detached, where 2.38.1 forgets all but the last -d",
+    instead: SUCCESS,
+    attached: [],
+  },
+  {
+    line: "-d nowhere {dev}",
+    before: TWO,
+    reason: "a name that is wrong does not keep the others from being detached (as in 2.42)",
+    instead: { code: 1, stderr: `PROGRAM: nowhere: ${NO_DEVICE}\n` },
+    attached: ["{dev2}"],
+  },
+  {
+    line: "-d {dev} /dev/null {dev2}",
+    before: TWO,
+    reason: "behind a name that is wrong, 2.38.1 detaches the device before it once more",
+    instead: { code: 1, stderr: `PROGRAM: /dev/null: ${NO_DEVICE}\n` },
+    attached: [],
+  },
+  {
+    line: "-v {dev} disk",
+    reason: "-v, which 2.38.1 overlooks and 2.42 does not know, says which transport is taken",
+    instead: {
+      code: 0,
+      stderr: "PROGRAM: transport loop: the loop driver itself reads RAW images\n",
+    },
+  },
+  {
+    line: "{dev} container",
+    reason: "what looks like a container, but is attached as RAW by default, deserves a hint",
+    instead: {
+      stderr: "PROGRAM: container: warning: it begins like a QCOW image but is attached as RAW " +
+        "(see --file-fmt-type)\n",
+    },
+  },
+  ...rows(["-f RAW {dev} disk", "-f auto disk"]).map((row) => ({
+    ...row,
+    reason: "behind -f, the name of a format may come before the operands",
+    instead: SUCCESS,
+  })),
+  ...rows(["-t RAW {dev} disk", "--transport loop {dev} disk"]).map((row) => ({
+    ...row,
+    reason: "an option of tslosetup",
+    instead: SUCCESS,
+  })),
+  {
+    line: "-r -f fifo",
+    reason: "losetup waits for ever for somebody to write into the pipe",
+    instead: {
+      code: 1,
+      stdout: "",
+      stderr: "PROGRAM: fifo: failed to set up loop device: Invalid argument\n",
+    },
+  },
+];

@@ -1,0 +1,98 @@
+/**
+ * Both programs on this machine's kernel: the same command lines, in the same surroundings, have to
+ * have the same effects. Without a binary to test, only a part of them, for each start takes long.
+ *
+ * @module
+ */
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { deviceTest } from "../fuse/device.ts";
+import { isCompiled, programCommand } from "../support/program.ts";
+import { run } from "../support/tools.ts";
+import { DIFFERENCES } from "./differences.ts";
+import { type Row } from "./row.ts";
+import { LATER_ROWS } from "./rows_later.ts";
+import { CHANGE_ROWS } from "./rows_change.ts";
+import { REFUSAL_ROWS, SETUP_ROWS } from "./rows_setup.ts";
+import { WRONG_ROWS } from "./rows_wrong.ts";
+import { type Outcome, Stage } from "./stage.ts";
+
+const ORACLE = "util-linux 2.38.1";
+const SAMPLE_WITHOUT_BINARY = 8;
+
+const TABLES: Readonly<Record<string, readonly Row[]>> = {
+  "wrong uses": WRONG_ROWS,
+  "setting up": SETUP_ROWS,
+  "wrong files and devices, overlaps": REFUSAL_ROWS,
+  "finding, changing and detaching": CHANGE_ROWS,
+};
+
+const hasOracle = await isOracleInstalled();
+
+async function isOracleInstalled(): Promise<boolean> {
+  try {
+    return (await run("losetup", "--version")).stdout.includes(ORACLE);
+  } catch {
+    return false;
+  }
+}
+
+/** The rows to play. */
+function sample<T>(table: readonly T[]): T[] {
+  return table.filter((_, index) => isCompiled || index % SAMPLE_WITHOUT_BINARY === 0);
+}
+
+function title({ line, before = [], held }: Row): string {
+  const after = before.length === 0 ? "" : `  (after ${before.join("; ")})`;
+  return `${line}${after}${held === undefined ? "" : `  (${held} held open)`}`;
+}
+
+async function playBoth(stage: Stage, row: Row): Promise<{ oracle: Outcome; ours: Outcome }> {
+  const oracle = await stage.play(row, ["timeout", "2", "losetup"]);
+  const ours = await stage.play(row, programCommand());
+  return { oracle, ours };
+}
+
+if (hasOracle) {
+  for (const [name, table] of Object.entries(TABLES)) {
+    deviceTest(`as losetup: ${name}`, ["sfdisk", "truncate"], async (t) => {
+      await using stage = new Stage();
+      for (const row of sample(table)) {
+        await t.step(title(row), async () => {
+          const { oracle, ours } = await playBoth(stage, row);
+          assertEquals(ours, oracle);
+        });
+      }
+    });
+  }
+
+  deviceTest("unlike losetup, deliberately", ["sfdisk", "truncate"], async (t) => {
+    await using stage = new Stage();
+    for (const difference of sample(DIFFERENCES)) {
+      await t.step(title(difference), async () => {
+        const { oracle, ours } = await playBoth(stage, difference);
+        assertNotEquals(ours, oracle, "no longer a difference");
+        const { code, stdout, stderr } = { ...oracle, ...difference.instead };
+        assertEquals({ ...ours, loops: [] }, { code, stdout, stderr, loops: [] });
+        if (difference.attached !== undefined) {
+          assertEquals(ours.loops.map(({ path }) => path), difference.attached.map(stage.word));
+        }
+      });
+    }
+  });
+
+  deviceTest("as the manual of losetup 2.42 says", ["sfdisk", "truncate"], async (t) => {
+    await using stage = new Stage();
+    for (const row of sample(LATER_ROWS)) {
+      await t.step(title(row), async () => {
+        const { loops, ...ours } = await stage.play(row, programCommand());
+        assertEquals(ours, row.expected, row.words);
+        const [loop] = loops;
+        if (row.loop === undefined) assertEquals(loops, []);
+        else assertEquals({ ...loop, ...row.loop }, loop);
+      });
+    }
+  });
+} else {
+  Deno.test({ name: `as losetup [skipped: no losetup of ${ORACLE}]`, ignore: true, fn: () => {} });
+}
