@@ -14,6 +14,7 @@ export const SYNOPSIS: readonly string[] = [
   "[`-t` <format>] `-f`|<device> <file>",
   "`tslosetup` [<option>...] `-f` <format> [<device>] <file>",
   "`tslosetup` [<option>...] `--socket` <path> <file>",
+  "`tslosetup --info`|`--map` [`-J`] [`-t` <format>] <file>",
   "`tslosetup -c` <device>",
   "`tslosetup -d` <device>...",
   "`tslosetup -D`",
@@ -131,6 +132,10 @@ export const EXAMPLES: readonly Example[] = [
       "$ nbdcopy 'nbd+unix:///?socket=/tmp/s' disk.raw",
       "$ tslosetup -d /tmp/s",
     ],
+  },
+  {
+    text: "Say what an image is before it is attached:",
+    lines: ["$ tslosetup --info disk.qcow2"],
   },
   {
     text: "Find out which devices show an image:",

@@ -85,8 +85,31 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "before a name.",
   ],
   "force": [
-    "Attach an image that is marked as corrupt, read-only. With `--detach`: disconnect an nbd " +
-    "device that another program has set up.",
+    "Attach an image that is marked as corrupt, read-only. With `--info` and `--map`: look at an " +
+    "image that is being written. With `--detach`: disconnect an nbd device that another program " +
+    "has set up.",
+  ],
+  "key-file": [
+    "Read the passphrase of encrypted images from <file>, all of it, or with `-` from standard " +
+    "input. Without this option it is asked for, if standard input is a terminal. It is tried for " +
+    "every encrypted image of a chain.",
+  ],
+  "cache-size": [
+    "Let each thread that serves the image keep up to <num> bytes of its metadata in memory.",
+  ],
+  "data-cache-size": [
+    "Let each thread that serves the image keep up to <num> bytes of decompressed data.",
+  ],
+  "cache-clean-interval": [
+    "Free the caches after so many seconds without a request, 30 by default; 0 is never.",
+  ],
+  "info": [
+    "Say what image <file> is and which images it needs, instead of attaching it. Needs neither " +
+    "root nor a driver. The format is found out, unless it is given. With `--json`, as JSON.",
+  ],
+  "map": [
+    "List which parts of the virtual disk are stored, and where, instead of attaching <file>. " +
+    "Otherwise like `--info`.",
   ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "socket": [
