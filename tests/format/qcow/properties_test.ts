@@ -11,6 +11,14 @@ const RECIPES: readonly Omit<ImageRecipe, "name">[] = [
   { compat: "1.1", clusterBytes: 512, sizeBytes: 700 * 512, filling: "mixed", seed: 101 },
   { compat: "0.10", clusterBytes: 1024, sizeBytes: 500_224, filling: "mixed", seed: 102 },
   { compat: "1.1", clusterBytes: 65536, sizeBytes: 3_000_320, filling: "mixed", seed: 103 },
+  {
+    compat: "1.1",
+    clusterBytes: 16384,
+    sizeBytes: 2_000_384,
+    filling: "mixed",
+    seed: 104,
+    options: ["extended_l2=on", "compression_type=zstd"],
+  },
 ];
 
 const RUNS = { numRuns: 300 };
