@@ -28,6 +28,8 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const SEEK_END = 2;
 const PATH_MAX = 4096;
+/** sysfs gives a page at most, and a listing reads many of them. */
+const ATTRIBUTE_BYTES = 4096;
 
 /** An open file descriptor that closes itself at the end of its scope. */
 export class Fd implements Disposable {
@@ -210,6 +212,8 @@ export function readText(fd: number, path?: string): string {
 interface Reading {
   readonly path?: string;
   readonly maxBytes?: number;
+  /** How much is asked for at once. */
+  readonly chunkBytes?: number;
 }
 
 /**
@@ -218,9 +222,12 @@ interface Reading {
  * @throws {SystemError} as read(2)
  * @throws {RangeError} if that is more than `maxBytes`
  */
-export function readBytes(fd: number, { path, maxBytes = Infinity }: Reading): Uint8Array {
+export function readBytes(
+  fd: number,
+  { path, maxBytes = Infinity, chunkBytes = 64 * 1024 }: Reading,
+): Uint8Array {
   const chunks: Uint8Array[] = [];
-  const buffer = new IoBuffer(64 * 1024);
+  const buffer = new IoBuffer(chunkBytes);
   let total = 0;
   for (;;) {
     const count = libc().read(fd, buffer.address, buffer.size);
@@ -261,9 +268,12 @@ export function readTextIfAny(path: string): string | undefined {
  * Bytes that are no text are kept, see `decodeText()`.
  */
 export function readAttributeIfAny(path: string): string | undefined {
+  // Most devices lack most attributes: an exception for each would take longer than all reading.
+  const fd = libc().open(cString(path), O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return undefined;
   try {
-    using file = openFile(path, O_RDONLY);
-    const text = decodeText(readBytes(file.number, { path }));
+    using file = new Fd(fd);
+    const text = decodeText(readBytes(file.number, { path, chunkBytes: ATTRIBUTE_BYTES }));
     return text.endsWith("\n") ? text.slice(0, -1) : text;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
