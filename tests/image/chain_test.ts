@@ -1,13 +1,13 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { openImage, openImageFile } from "../../src/image/open.ts";
+import { type ImageRequest, openImage, openImageFile } from "../../src/image/open.ts";
 import type { ImageAccess } from "../../src/image/image_access.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { readRange, sameBytes } from "../format/opened_image.ts";
 import { type ChainRecipe, makeChain, type TestChain } from "../support/chains.ts";
 import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";
-import { oracleTest, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { dropFromCache } from "./page_cache.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
@@ -21,9 +21,10 @@ const RECIPES: readonly ChainRecipe[] = Array.from(
   (_, index) => ({ seed: 1000 + index, depth: index % 5 }),
 );
 
-function opened(path: string): ImageAccess {
+function opened(path: string, more: Partial<ImageRequest> = {}): ImageAccess {
   const { file } = openImageFile(path, { readOnly: true });
-  return openImage(file, { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 });
+  const limits = { offsetBytes: 0, sizeLimitBytes: 0 };
+  return openImage(file, { format: "QCOW", readOnly: true, ...limits, ...more });
 }
 
 oracleTest("openImage() reads chains of images as qemu does", IMAGE_TOOLS, async (t) => {
@@ -37,6 +38,18 @@ oracleTest("openImage() reads chains of images as qemu does", IMAGE_TOOLS, async
       checkSomeRanges(access, chain, recipe.seed);
       checkCold(access, chain);
     });
+  }
+});
+
+oracleTest("openImage() shows a snapshot above what is below its image", IMAGE_TOOLS, async () => {
+  for (const seed of [3000, 3001, 3003, 3004]) {
+    using folder = new TempDirectory();
+    const chain = await makeChain(folder.path, { seed, depth: 2, snapshot: "before" });
+    const { path, rawPath } = chain;
+    const snapshot = ["-l", "snapshot.name=before"];
+    await must("qemu-img", "convert", ...snapshot, "-f", "qcow2", "-O", "raw", path, rawPath);
+    using access = opened(path, { snapshot: "before" });
+    checkRange(access, chain, 0, chain.sizeBytes);
   }
 });
 

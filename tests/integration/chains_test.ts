@@ -98,3 +98,21 @@ oracleTest("tslosetup keeps qemu from writing to a backing file that is in use",
   await exported.detach();
   await must(...write);
 });
+
+oracleTest("tslosetup takes names in an image from where the image was named, as qemu does", [
+  ...IMAGE_TOOLS,
+], async () => {
+  using folder = new TempDirectory();
+  const [real, named] = [folder.file("real"), folder.file("named")];
+  for (const [place, byte] of [[real, 1], [named, 2]] as const) {
+    await Deno.mkdir(place);
+    await Deno.writeFile(`${place}/base`, new Uint8Array(65536).fill(byte));
+  }
+  await must("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base", "-F", "raw", `${real}/top`);
+  const image = `${named}/link`;
+  await Deno.symlink(`${real}/top`, image);
+  await using exported = await ExportedImage.attach({ folder, image, options: OPTIONS });
+  await mustSoon("qemu-img", "compare", "-f", "qcow2", "-F", "raw", image, exported.uri);
+  using client = await NbdClient.connect(exported.socket);
+  assertEquals(await client.read(0, 1), Uint8Array.of(2));
+});

@@ -24,11 +24,16 @@ export interface ChainRecipe {
   readonly seed: number;
   /** Images below the top one. */
   readonly depth: number;
+  /**
+   * Name of a snapshot of the top image that is made before some of its content. An image with an
+   * external data file can have none: the seed has to be one that gives it none.
+   */
+  readonly snapshot?: string;
 }
 
 interface Layer {
   readonly path: string;
-  readonly format: "raw" | "qcow2";
+  readonly format: "raw" | "qcow" | "qcow2";
   readonly sizeBytes: number;
   readonly description: string;
   /** 0 if nothing can be compressed. */
@@ -49,6 +54,10 @@ export async function makeChain(folder: string, recipe: ChainRecipe): Promise<Te
     await Deno.mkdir(place);
     layer = await makeLayer(place, layer, random, choose);
     await fill(layer, random, choose);
+    if (level === 0 && recipe.snapshot !== undefined) {
+      await must("qemu-img", "snapshot", "-c", recipe.snapshot, layer.path);
+      await fill({ ...layer, compressibleBytes: 0 }, random, choose);
+    }
     descriptions.unshift(layer.description);
   }
   if (layer === undefined) throw new Error("a chain of nothing");
@@ -65,11 +74,13 @@ async function makeLayer(
   choose: Choose,
 ): Promise<Layer> {
   const sizeBytes = 512 * (1 + Math.floor(random() * 6000));
-  const isRaw = below === undefined && !place.endsWith("/0") && choose(true, false);
-  const format = isRaw ? "raw" : "qcow2";
+  const isTop = place.endsWith("/0");
+  const isRaw = below === undefined && !isTop && choose(true, false);
+  const format = isRaw ? "raw" : isTop ? "qcow2" : choose("qcow2", "qcow2", "qcow2", "qcow");
   const path = `${place}/disk.${format}`;
-  const options = isRaw ? [] : layerOptions(place, below, choose);
-  const backing = below === undefined ? [] : ["-b", nameOf(below, choose), "-F", below.format];
+  const options = format === "qcow2" ? layerOptions(place, below, choose) : [];
+  const name = below && (format === "qcow" ? jsonNameOf(below) : nameOf(below, choose));
+  const backing = below === undefined ? [] : ["-b", `${name}`, "-F", below.format];
   const words = options.length > 0 ? ["-o", options.join(",")] : [];
   await must("qemu-img", "create", "-q", "-f", format, ...words, ...backing, path, `${sizeBytes}`);
   const clusterBytes = Number(options[0]?.replace("cluster_size=", "") ?? 0);
@@ -96,15 +107,21 @@ function layerOptions(place: string, below: Layer | undefined, choose: Choose): 
   return options;
 }
 
-/** Relative names in `json:` and `file:` are meant otherwise by qemu: not from the image's folder. */
-function nameOf({ path, format }: Layer, choose: Choose): string {
-  const relative = path.replace(/^.*\/(\d+\/[^/]+)$/, "../$1");
+/** Version 1 of QCOW records no format: only the name can. */
+function jsonNameOf({ path, format }: Layer): string {
   const file = { driver: "file", filename: path };
+  return `json:${JSON.stringify({ driver: format, file })}`;
+}
+
+/** Relative names in `json:` and `file:` are meant otherwise by qemu: not from the image's folder. */
+function nameOf(layer: Layer, choose: Choose): string {
+  const { path, format } = layer;
+  const relative = path.replace(/^.*\/(\d+\/[^/]+)$/, "../$1");
   return choose(
     relative,
     path,
     `file:${path}`,
-    `json:${JSON.stringify({ driver: format, file })}`,
+    jsonNameOf(layer),
     `json:${JSON.stringify({ driver: format, "file.driver": "file", "file.filename": path })}`,
   );
 }
