@@ -42,7 +42,7 @@ function open(command: ImageCommand): ImageAccess {
   const request = imageRequest(command);
   const ignoreLocks = command.force;
   const { file, driver } = openToInspect(absolutePath(command.file), { request, ignoreLocks });
-  return openImage(file, { ...request, format: driver.name }, { ignoreLocks });
+  return openImage(file, { ...request, format: driver.name }, { ignoreLocks, mapOnly: true });
 }
 
 /** An array as `qemu-img map --output=json` prints it: one object on each line. */

@@ -11,7 +11,7 @@ import { digest, hasHash } from "./node_crypto.ts";
 export { SECTOR_BYTES } from "./modes.ts";
 
 /** Sectors that are decrypted at once: few calls, but what they work on stays in the CPU's cache. */
-const RUN_SECTORS = 128;
+const RUN_SECTORS = 32;
 const RUN_BYTES = RUN_SECTORS * SECTOR_BYTES;
 
 /** An encryption that is known here. */

@@ -26,6 +26,8 @@ const MAX_TABLE_BYTES = 128 * 1024 * 1024;
 export interface ChainOptions {
   readonly request: ImageRequest;
   readonly keys?: KeyRing;
+  /** As {@link OpenOptions.mapOnly}. */
+  readonly mapOnly?: boolean;
   /** Whether nobody else's use of the files matters. */
   readonly ignoreLocks?: boolean;
   /** The files below the top image, open already, in the order in which they are asked for. */
@@ -62,7 +64,7 @@ export class Chain implements RelatedFiles, Disposable {
 
   /** How the images are to be opened; the snapshot is one of the top image. */
   get openOptions(): OpenOptions {
-    const { request, keys } = this.#options;
+    const { request, keys, mapOnly } = this.#options;
     const { force } = request;
     return {
       readOnly: true,
@@ -70,6 +72,7 @@ export class Chain implements RelatedFiles, Disposable {
       ...(force === undefined ? {} : { force }),
       ...cachesAtDepth(this.layers.length - 1, request),
       ...(keys === undefined ? {} : { keys }),
+      ...(mapOnly === undefined ? {} : { mapOnly }),
     };
   }
 

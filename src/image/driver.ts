@@ -54,6 +54,8 @@ export interface OpenOptions {
   readonly force?: boolean;
   /** What unlocks encrypted images; without it, they are refused. */
   readonly keys?: KeyRing;
+  /** Whether only {@link Image.map} will be asked: that needs no key. */
+  readonly mapOnly?: boolean;
   /** Upper bound of the metadata cache, in bytes; by default {@link DEFAULT_CACHES}. */
   readonly metadataCacheBytes?: number;
   /** Upper bound of the cache of decompressed clusters, in bytes; likewise. */

@@ -5,12 +5,14 @@ import {
   createEncrypted,
   decryptByQemu,
   fillEncrypted,
+  imageOptions,
   keyFileOf,
   makeVolume,
   PASSPHRASE,
+  SECRET_OBJECT,
 } from "../support/encrypted.ts";
 import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
-import { oracleTest, run, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
 const CONNECTIONS = 4;
@@ -72,8 +74,27 @@ oracleTest(
     await mustSoon("nbdcopy", exported.uri, folder.file("copy"));
     const copy = await Deno.readFile(folder.file("copy"));
     assert(sameBytes(copy, await Deno.readFile(folder.file("raw"))));
+    await checkMap(image);
   },
 );
+
+interface MapEntry {
+  readonly start: number;
+  readonly length: number;
+  readonly zero: boolean;
+  readonly data: boolean;
+}
+
+/** Which does not need the passphrase. */
+async function checkMap(image: string): Promise<void> {
+  const told = await asRoot().must("--map", "--json", "-t", "QCOW", image);
+  const name = ["--image-opts", imageOptions(image, "qcow2")];
+  const expected = await must("qemu-img", "map", ...SECRET_OBJECT, "--output=json", ...name);
+  const entriesOf = (json: string): MapEntry[] =>
+    (JSON.parse(json) as MapEntry[])
+      .map(({ start, length, zero, data }) => ({ start, length, zero, data }));
+  assertEquals(entriesOf(told), entriesOf(expected));
+}
 
 oracleTest("tslosetup says what is wrong with a passphrase", ["cryptsetup"], async (t) => {
   using folder = new TempDirectory();

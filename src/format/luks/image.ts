@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { Image } from "../../image/driver.ts";
+import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../image/image_file.ts";
-import type { KeyRing } from "../../image/key_ring.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
 import { EncryptedSectors } from "../encrypted_sectors.ts";
@@ -21,16 +20,16 @@ export class LuksImage implements Image {
   readonly filesToSync: readonly ImageFile[] = [];
   readonly #file: ImageFile;
   readonly #payloadOffset: number;
-  readonly #sectors: EncryptedSectors;
+  readonly #sectors: EncryptedSectors | undefined;
 
   /** @throws as {@link readHeader} and {@link unlock} */
-  constructor(file: ImageFile, keys: KeyRing | undefined) {
+  constructor(file: ImageFile, { keys, mapOnly }: OpenOptions) {
     const area = { file, startBytes: 0, sizeBytes: file.sizeBytes };
     const header = readHeader(area);
     this.sizeBytes = diskSize(file, header);
     this.#file = file;
     this.#payloadOffset = header.payloadOffsetBytes;
-    this.#sectors = new EncryptedSectors(unlock(header, area, keys));
+    if (!mapOnly) this.#sectors = new EncryptedSectors(unlock(header, area, keys));
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
@@ -47,13 +46,14 @@ export class LuksImage implements Image {
     position: number,
     mapping: Mapping,
   ): boolean {
+    if (this.#sectors === undefined) throw new Error("nothing to decrypt with");
     const hostOffset = this.#payloadOffset + guestOffset;
     const run = { file: this.#file, hostOffset, cipherOffset: guestOffset, lengthBytes };
     return this.#sectors.read(run, target, position, mapping);
   }
 
   [Symbol.dispose](): void {
-    this.#sectors[Symbol.dispose]();
+    this.#sectors?.[Symbol.dispose]();
   }
 }
 

@@ -16,6 +16,6 @@ import { describe } from "./info.ts";
 export const luks: FormatDriver = {
   ...LUKS,
   magics: [],
-  open: (file: ImageFile, options: OpenOptions): Image => new LuksImage(file, options.keys),
+  open: (file: ImageFile, options: OpenOptions): Image => new LuksImage(file, options),
   info: describe,
 };

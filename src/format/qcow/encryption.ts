@@ -30,7 +30,7 @@ const LEGACY_CIPHER: CipherSpec = { mode: "cbc", iv: "plain64", ivHash: "", keyB
 const LEGACY_KEY_NAME = "qcow-aes";
 
 /**
- * Unlocks an image, if it is encrypted.
+ * Unlocks an image, if it is encrypted and more than its map is wanted.
  *
  * @throws {ImageFormatError | UnsupportedFeatureError} if there is no valid LUKS header
  * @throws {SecretError} if there is no passphrase, or one that does not fit
@@ -38,8 +38,9 @@ const LEGACY_KEY_NAME = "qcow-aes";
 export function openEncryption(
   file: ImageFile,
   header: Header,
-  { keys }: OpenOptions,
+  { keys, mapOnly }: OpenOptions,
 ): Encryption | undefined {
+  if (mapOnly) return undefined;
   switch (header.cryptMethod) {
     case CryptMethod.none:
       return undefined;

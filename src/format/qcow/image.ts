@@ -76,7 +76,6 @@ export class QcowImage implements Image {
   }
 
   get fileHoles(): "zeros" | undefined {
-    if (this.#encryption !== undefined) return undefined;
     this.#isPreallocated ??= isPreallocated(this.#file);
     return this.#isPreallocated ? "zeros" : undefined;
   }

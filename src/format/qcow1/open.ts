@@ -58,7 +58,9 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
     places,
     clusters: new Version1Clusters(header, slices, places),
     compressed: compressedClusters(file, header, options),
-    encryption: isEncrypted ? openLegacyEncryption(file, options.keys) : undefined,
+    encryption: isEncrypted && !options.mapOnly
+      ? openLegacyEncryption(file, options.keys)
+      : undefined,
     isPreallocated: false,
   });
 }
