@@ -9,6 +9,7 @@ import { isReadable } from "../sys/poll.ts";
 import { pipe } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SIGTERM } from "../sys/signals.ts";
 import { openNull, spawn, waitFor } from "../sys/spawn.ts";
+import { trace } from "../sys/trace.ts";
 import {
   type Answer,
   DAEMON_ARGUMENT,
@@ -78,6 +79,7 @@ export function launchDaemon(
   if (!isReadable(readyEnd.number, SLOW_MS)) onSlow();
   const text = readText(readyEnd.number);
   readyEnd.close();
+  trace("daemon", () => `pid ${pid} for transport ${job.transport} answers ${text || "nothing"}`);
   if (text === "") throw new Error(`the daemon did not start: ${lastWords(errors, pid)}`);
   errors.close();
   return {

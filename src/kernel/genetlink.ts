@@ -10,6 +10,7 @@ import { checked, EINTR, SystemError } from "../sys/errno.ts";
 import { Fd } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { addressOf, IoBuffer } from "../sys/memory.ts";
+import { trace } from "../sys/trace.ts";
 import {
   type Attribute,
   attributeValue,
@@ -146,6 +147,7 @@ export class GenericNetlinkSocket implements Disposable {
 
 function acknowledged(message: Message, label: string, reply: Attribute[]): Attribute[] {
   const { errno, explanation } = decodeAcknowledgement(message);
+  trace("kernel", () => `${label}: ${-errno}${explanation ? ` (${explanation})` : ""}`);
   if (errno === 0) return reply;
   throw new NetlinkError(label, errno, explanation);
 }

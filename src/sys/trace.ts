@@ -11,7 +11,7 @@
 const VARIABLE = "TSLOSETUP_DEBUG";
 const EVERYTHING = "all";
 
-/** What can be traced: decisions of the command, calls to the kernel, the life of daemons. */
+/** What can be traced: decisions of the command, calls to the kernel, what daemons answer. */
 export const TRACE_TOPICS = ["cli", "kernel", "daemon"] as const;
 
 export type TraceTopic = typeof TRACE_TOPICS[number];
