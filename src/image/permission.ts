@@ -44,7 +44,8 @@ export interface Naming {
 export function openNamedFile(path: string, naming: Naming): ImageFile {
   using handle = openFile(path, O_PATH);
   refuseKind(openFileStatus(handle.number), path);
-  if (!isTrusted(naming)) refusePlace(placeOf(handle), naming);
+  const distrust = reasonForDistrust(naming);
+  if (distrust !== undefined) refusePlace(placeOf(handle), naming, distrust);
   return new ImageFile(reopen(handle, path), path);
 }
 
@@ -71,23 +72,34 @@ function reopen(handle: Fd, path: string): Fd {
  *
  * @throws {Error} if it is not in this process's file system
  */
-function placeOf({ number }: Fd): string {
-  const mount = /^mnt_id:\s*(\d+)$/m.exec(readTextFile(`/proc/self/fdinfo/${number}`))?.[1];
-  const isHere = readTextFile("/proc/self/mountinfo").split("\n")
-    .some((line) => line.startsWith(`${mount} `));
+function placeOf(file: Fd): string {
+  const mount = mountOf(file);
+  // below a chroot, the mount that holds the root is not in the list
+  using root = openFile("/", O_PATH);
+  const mounts = readTextFile("/proc/self/mountinfo").split("\n");
+  const isHere = mount === mountOf(root) || mounts.some((line) => line.startsWith(`${mount} `));
   if (!isHere) throw new Error("not allowed: the file is in another mount namespace");
-  return readLink(`/proc/self/fd/${number}`);
+  return readLink(`/proc/self/fd/${file.number}`);
+}
+
+/** Identifier of the mount that an open file was found by (proc(5), fdinfo). */
+function mountOf({ number }: Fd): string | undefined {
+  return /^mnt_id:\s*(\d+)$/m.exec(readTextFile(`/proc/self/fdinfo/${number}`))?.[1];
 }
 
 /**
- * Whether the image is the user's own: a file of the effective user, root not excepted, that nobody
- * else may write to. The folder matters where it decides which file a name means: somebody else's
- * could hold links to anything. (The content of a device says nothing of who owns its node.)
+ * Why the image may not name any file: undefined if it is the user's own, a file of the effective
+ * user, root not excepted, that nobody else may write to. The folder matters where it decides which
+ * file a name means: somebody else's could hold links to anything.
  */
-function isTrusted({ by, folder }: Naming): boolean {
+function reasonForDistrust({ by, folder }: Naming): string | undefined {
   const { kind, uid, mode } = by.status;
-  const isOwn = kind === "file" && uid === libc().geteuid() && (mode & WRITABLE_BY_OTHERS) === 0;
-  return isOwn && (folder === undefined || isSafeFolder(folder));
+  // who owns its node says nothing of what it holds
+  if (kind !== "file") return "the image is on a device";
+  const isOwn = uid === libc().geteuid() && (mode & WRITABLE_BY_OTHERS) === 0;
+  if (!isOwn) return "the image is not your own";
+  if (folder === undefined || isSafeFolder(folder)) return undefined;
+  return "the image's folder is not your own";
 }
 
 function isSafeFolder(path: string): boolean {
@@ -99,12 +111,12 @@ function isSafeFolder(path: string): boolean {
 }
 
 /** @param place path of the open file, without links, as the kernel knows it */
-function refusePlace(place: string, { by, allowed }: Naming): void {
-  const folders = [...ownFolder(by), ...allowed];
-  if (folders.some((folder) => isBelow(place, folder))) return;
+function refusePlace(place: string, { by, allowed }: Naming, distrust: string): void {
+  const own = ownFolder(by);
+  if ([...own, ...allowed].some((folder) => isBelow(place, folder))) return;
+  const outside = own.length > 0 ? `, and ${place} is not below its folder` : "";
   throw new Error(
-    `not allowed: the image is not your own, and ${place} is not below its folder ` +
-      `(--allow-backing ${folderOf(place)} allows it)`,
+    `not allowed: ${distrust}${outside} (--allow-backing ${folderOf(place)} allows it)`,
   );
 }
 

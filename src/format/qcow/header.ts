@@ -132,7 +132,7 @@ export function parseHeader(source: Source): Header {
     snapshots: snapshotTable(fields),
     corrupt: (more.incompatible_features & Incompatible.corrupt) !== 0n,
     extensions: found,
-    ...recordedNames(fields, more, { source, area }),
+    ...recordedNames(fields, more, { source, found }),
   };
 }
 

@@ -45,7 +45,7 @@ export function describe(file: ImageFile): ImageInfo {
   checkBackingName(fields, source.path);
   const area = extensionArea(fields, more, source);
   refuseUnknownBits(more.incompatible_features, area);
-  const texts = extensionTexts(area);
+  const texts = extensionTexts(extensions(area));
   const backing = backingOf(fields, source, texts);
   checkUnusedTables(fields, more, source.path);
   const snapshots = readSnapshots(file, snapshotTable(fields)).map(({ info }) => info);

@@ -8,7 +8,7 @@ import type { ImageFile } from "../../image/image_file.ts";
 import type { BackingInfo } from "../../image/info.ts";
 import { textOf } from "../../sys/memory.ts";
 import { damaged, unsupported } from "./errors.ts";
-import { type ExtensionArea, extensions } from "./extensions.ts";
+import type { Extension } from "./extensions.ts";
 import type { Fields, FieldsV3, Header, Source } from "./header.ts";
 import { ExtensionType, Incompatible } from "./layout.ts";
 
@@ -19,13 +19,13 @@ export interface RecordedNames {
   readonly dataFileName: string | undefined;
 }
 
-/** @throws {ImageFormatError} if an extension reaches beyond the area */
+/** @param found the source's header extensions */
 export function recordedNames(
   fields: Fields,
   more: FieldsV3,
-  { source, area }: { source: Source; area: ExtensionArea },
+  { source, found }: { source: Source; found: readonly Extension[] },
 ): RecordedNames {
-  const texts = extensionTexts(area);
+  const texts = extensionTexts(found);
   return {
     backing: backingOf(fields, source, texts),
     hasDataFile: (more.incompatible_features & Incompatible.externalDataFile) !== 0n,
@@ -34,8 +34,8 @@ export function recordedNames(
 }
 
 /** Extensions by type, taken as text. */
-export function extensionTexts(area: ExtensionArea): ReadonlyMap<number, string> {
-  return new Map([...extensions(area)].map(({ type, data }) => [type, textOf(data)]));
+export function extensionTexts(extensions: Iterable<Extension>): ReadonlyMap<number, string> {
+  return new Map([...extensions].map(({ type, data }) => [type, textOf(data)]));
 }
 
 /** An empty name counts as none, as in qemu; so does an empty format. */
