@@ -15,7 +15,7 @@ import { TempDirectory } from "../support/tools.ts";
 openLibc();
 
 const MUTATIONS = 2000;
-const SLOWEST_MILLISECONDS = 1000;
+const SLOWEST_MILLISECONDS = 5000;
 const CLUSTER = 4096;
 /** What a file that may not be read is filled with. */
 const FORBIDDEN = 0xee;
