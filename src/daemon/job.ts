@@ -49,7 +49,7 @@ export interface Job {
   readonly threads: number;
   /** Whether those of a FUSE session start at once, not only under load. */
   readonly startAllThreads: boolean;
-  /** After so long without traffic, the memory of caches is given back; 0 for never. */
+  /** As {@link LoopContext.cleanIntervalMs}, in seconds. */
   readonly cleanIntervalSeconds: number;
   /** Logical block size of the device: what of the disk does not fill one is not shown. */
   readonly sectorBytes: number;

@@ -8,6 +8,7 @@
  */
 import { FuseChannel } from "../fuse/fuse_channel.ts";
 import { FuseTree } from "../fuse/fuse_tree.ts";
+import { CacheCleaner } from "./cache_cleaner.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import { setNonBlocking } from "../sys/files.ts";
 import { POLLERR, POLLHUP, POLLIN, PollSet } from "../sys/poll.ts";
@@ -42,7 +43,7 @@ export interface LoopContext {
   /** Number of this thread; 0 is the main one. */
   readonly thread: number;
   readonly maySpin: boolean;
-  /** After so long without traffic, memory is given back; 0 for never. */
+  /** After this time or twice as much without traffic, memory is given back; 0 for never. */
   readonly cleanIntervalMs: number;
   /** Called when a connection has ended. */
   readonly onConnectionEnd: () => void;
@@ -57,14 +58,13 @@ export class ServeLoop {
   readonly #executor: Executor;
   readonly #spin: SpinPolicy;
   readonly #load = new LoadMeter();
+  readonly #cleaner: CacheCleaner | undefined;
   readonly #sources: Source[] = [];
   readonly #poll = new PollSet();
   #channels: Channel[] = [];
   #stopped = false;
   /** When channels that are to finish are closed in any case, by the monotonic clock. */
   #finishBy = Infinity;
-  /** Whether there may be anything in the caches. */
-  #cachesUsed = false;
 
   constructor(context: LoopContext) {
     this.#context = context;
@@ -77,6 +77,15 @@ export class ServeLoop {
       while (this.#completions.next() !== 0);
     };
     this.addSource({ fd: this.#completions.fd, onReadable: drain });
+    this.#cleaner = this.#createCleaner();
+  }
+
+  #createCleaner(): CacheCleaner | undefined {
+    const { access, cleanIntervalMs } = this.#context;
+    if (cleanIntervalMs === 0) return undefined;
+    const cleaner = new CacheCleaner(access, cleanIntervalMs);
+    this.addSource({ fd: cleaner.fd, onReadable: () => cleaner.tick() });
+    return cleaner;
   }
 
   /** What NBD clients are told; the size can change. */
@@ -149,6 +158,7 @@ export class ServeLoop {
     let fruitful = 0;
     while (!this.#stopped) {
       if (this.#turn()) {
+        this.#cleaner?.used();
         if (fruitless > 0) this.#spin.succeeded(performance.now());
         fruitless = 0;
         if (++fruitful === TURNS_BETWEEN_POLLS) {
@@ -179,28 +189,15 @@ export class ServeLoop {
   #sleep(): void {
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
-    const patienceMs = this.#patienceMs();
-    const events = this.#pollOnce(patienceMs);
-    if (events > 0) this.#cachesUsed = true;
-    else if (events === 0 && patienceMs > 0) this.#dropCaches();
+    this.#pollOnce(this.#patienceMs());
     const wokenAt = performance.now();
     this.#spin.wokenUp(wokenAt);
     this.#load.slept(wokenAt);
   }
 
-  /** Nobody has asked for anything for so long that memory is of more use elsewhere. */
-  #dropCaches(): void {
-    if (!this.#cachesUsed) return;
-    this.#context.access.dropCaches();
-    this.#cachesUsed = false;
-  }
-
   /** How long to sleep at most; ends the channels of those who do not read their last answers. */
   #patienceMs(): number {
-    if (this.#finishBy === Infinity) {
-      const { cleanIntervalMs } = this.#context;
-      return this.#cachesUsed && cleanIntervalMs > 0 ? cleanIntervalMs : -1;
-    }
+    if (this.#finishBy === Infinity) return -1;
     const rest = this.#finishBy - performance.now();
     if (rest > 0) return Math.ceil(rest);
     this.closeChannels();
@@ -244,19 +241,14 @@ export class ServeLoop {
     }
   }
 
-  /**
-   * Waits for sockets and sources, and lets the sources do their work.
-   *
-   * @returns as {@link PollSet.wait}
-   */
-  #pollOnce(timeoutMs: number): number {
+  /** Waits for sockets and sources, and lets the sources do their work. */
+  #pollOnce(timeoutMs: number): void {
     this.#poll.clear();
     for (const source of this.#sources) this.#poll.add(source.fd, POLLIN);
     for (const channel of this.#channels) {
       this.#poll.add(channel.events === 0 ? PollSet.NOTHING : channel.fd, channel.events);
     }
-    const events = this.#poll.wait(timeoutMs);
-    if (events <= 0) return events;
+    if (this.#poll.wait(timeoutMs) <= 0) return;
     this.#channels.forEach((channel, index) => {
       if (this.#poll.events(this.#sources.length + index) !== 0) channel.idleTurns = 0;
     });
@@ -265,7 +257,6 @@ export class ServeLoop {
       (this.#poll.events(place) & (POLLIN | POLLHUP | POLLERR)) !== 0
     );
     for (const source of readable) source.onReadable();
-    return events;
   }
 }
 

@@ -213,6 +213,16 @@ const SYMBOLS = {
     parameters: ["i64", /* long number */ "i64", "i64", "i64", "i64", "i64", "i64"],
     result: "i64",
   },
+  timerfd_create: { parameters: ["i32", /* int clockid */ "i32" /* int flags */], result: "i32" },
+  timerfd_settime: {
+    parameters: [
+      "i32", /* int fd */
+      "i32", /* int flags */
+      "buffer", /* const struct itimerspec *new_value */
+      "buffer", /* struct itimerspec *old_value */
+    ],
+    result: "i32",
+  },
   madvise: {
     parameters: ["usize", /* void *addr */ "u32", /* size_t length */ "i32" /* int advice */],
     result: "i32",
