@@ -3,14 +3,18 @@ import { assert } from "@std/assert";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import type { OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
+import { keyRing } from "../../src/image/key_ring.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { randomNumbers } from "../support/images.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { type Bytes, mutated, type Original, pick, type Random } from "./mutations.ts";
+import { BUILT_PASSPHRASE } from "./luks/volume_builder.ts";
 import { OpenedImage } from "./opened_image.ts";
 import { buildImage } from "./qcow/image_builder.ts";
 import {
+  aesOriginal,
   extendedOriginal,
+  luksOriginal,
   snapshotOriginal,
   standardOriginal,
   version1Original,
@@ -29,6 +33,8 @@ interface Feature {
   readonly options?: Partial<OpenOptions>;
 }
 
+const KEYS = keyRing(BUILT_PASSPHRASE);
+
 const FEATURES: readonly Feature[] = [
   {
     name: "standard clusters",
@@ -43,6 +49,12 @@ const FEATURES: readonly Feature[] = [
     name: "snapshots",
     originals: [snapshotOriginal(9), snapshotOriginal(12)],
     options: { snapshot: "second" },
+  },
+  { name: "encrypted, AES", originals: [aesOriginal(9), aesOriginal(12)], options: { keys: KEYS } },
+  {
+    name: "encrypted, LUKS",
+    originals: [luksOriginal(9), luksOriginal(12)],
+    options: { keys: KEYS },
   },
   { name: "version 1", originals: [version1Original()] },
 ];

@@ -5,8 +5,11 @@
  * @module
  */
 import { deflateRawSync, zstdCompressSync } from "node:zlib";
+import { HEADER as LUKS_HEADER } from "../../../src/format/luks/layout.ts";
 import {
   CompressionType,
+  CryptMethod,
+  ENCRYPTION_HEADER,
   EXTENSION,
   ExtensionType,
   HEADER,
@@ -19,6 +22,7 @@ import {
 import { HEADER as HEADER_V1 } from "../../../src/format/qcow1/layout.ts";
 import type { RecordLayout } from "../../../src/format/record.ts";
 import type { Original, Structure } from "../mutations.ts";
+import { buildVolume } from "../luks/volume_builder.ts";
 import { buildVersion1 } from "../qcow1/image_builder.ts";
 import { buildImage, featureNames, type Parts, put } from "./image_builder.ts";
 
@@ -164,4 +168,32 @@ export function version1Original(): Original {
     entries: tableEntries(clusterBits),
     headBytes: HEADER_V1.sizeBytes,
   };
+}
+
+/** The legacy method: whatever is a cluster can be decrypted. */
+export function aesOriginal(clusterBits: number): Original {
+  const header = { crypt_method: CryptMethod.aes };
+  return original(clusterBits, { header, l2: standardEntries(clusterBits) });
+}
+
+/** The volume of {@link buildVolume}, its disk cut off, behind the clusters. */
+export function luksOriginal(clusterBits: number): Original {
+  const volume = buildVolume();
+  const place = new Uint8Array(ENCRYPTION_HEADER.sizeBytes);
+  const start = FILE_CLUSTERS * 2 ** clusterBits;
+  put(new DataView(place.buffer), 0, ENCRYPTION_HEADER, { offset: start, length: volume.length });
+  const extension = { type: ExtensionType.encryptionHeader, data: place };
+  const made = original(clusterBits, {
+    header: { crypt_method: CryptMethod.luks },
+    extensions: [extension],
+    l2: standardEntries(clusterBits),
+  });
+  const bytes = new Uint8Array(start + volume.length);
+  bytes.set(made.bytes);
+  bytes.set(volume, start);
+  const places = [
+    structure(HEADER_V3_BYTES + EXTENSION.sizeBytes, ENCRYPTION_HEADER),
+    structure(start, LUKS_HEADER),
+  ];
+  return { ...made, bytes, structures: [...made.structures, ...places] };
 }
