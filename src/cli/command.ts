@@ -16,6 +16,7 @@ import {
 } from "./attach_command.ts";
 import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_command.ts";
 import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
+import { chooseColumns } from "./listing/column_list.ts";
 import type { OptionName } from "./option_table.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
@@ -64,6 +65,8 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
   if (look !== undefined) return imageCommand(look, settings);
   const command = chooseCommand(settings, formats);
   if (command.kind !== "attach") refuseSetupOptions(command, settings);
+  // Columns that do not exist are refused also where nothing is listed.
+  if (command.kind !== "list") chooseColumns({ list: settings.columnList, all: false });
   return command;
 }
 

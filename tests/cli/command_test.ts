@@ -57,6 +57,10 @@ Deno.test("parseCommand() lists in the form that is asked for", () => {
   assertEquals(parse("-J x"), { kind: "status", device: "x" });
 });
 
+Deno.test("parseCommand() refuses unknown columns before anything is set up", () => {
+  assertEquals(fault("-O NAME,FOO /dev/loop0 file"), "unknown column: FOO");
+});
+
 Deno.test("parseCommand() finds a device, or shows one", () => {
   assertEquals(parse("-f"), { kind: "find" });
   assertEquals(parse("/dev/loop0"), { kind: "status", device: "/dev/loop0" });

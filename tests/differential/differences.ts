@@ -60,6 +60,29 @@ export const DIFFERENCES: readonly Difference[] = [
     attached: [],
   },
   {
+    line: "-d {dev} -O NAME",
+    before: ["losetup {dev} disk"],
+    reason: "nothing is listed where a device is detached (2.38.1 means to refuse it, 2.42 does)",
+    instead: {
+      code: 1,
+      stderr: "PROGRAM: mutually exclusive arguments: --detach-all --output --set-capacity " +
+        "--detach --find\n",
+    },
+    attached: ["{dev}"],
+  },
+  {
+    line: "-n -O NAME {name}",
+    before: ["losetup {dev} disk"],
+    reason: LATER_GRAMMAR,
+    instead: { code: 0, stdout: "/dev/loop240\n", stderr: "" },
+  },
+  ...["''", "+", "NAME,,RO"].map((list) => ({
+    line: `-O ${list} {dev}`,
+    before: ["losetup {dev} disk"],
+    reason: "losetup fails without a word",
+    instead: { stderr: `PROGRAM: unknown column: ${list === "NAME,,RO" ? ",RO" : ""}\n` },
+  })),
+  {
     line: "-v {dev} disk",
     reason: "-v, which 2.38.1 overlooks and 2.42 does not know, says which transport is taken",
     instead: {

@@ -11,6 +11,7 @@ import { isCompiled, programCommand } from "../support/program.ts";
 import { run } from "../support/tools.ts";
 import { DIFFERENCES } from "./differences.ts";
 import { type Row } from "./row.ts";
+import { LIST_ROWS } from "./rows_list.ts";
 import { LATER_ROWS } from "./rows_later.ts";
 import { CHANGE_ROWS } from "./rows_change.ts";
 import { REFUSAL_ROWS, SETUP_ROWS } from "./rows_setup.ts";
@@ -25,6 +26,7 @@ const TABLES: Readonly<Record<string, readonly Row[]>> = {
   "setting up": SETUP_ROWS,
   "wrong files and devices, overlaps": REFUSAL_ROWS,
   "finding, changing and detaching": CHANGE_ROWS,
+  "listing": LIST_ROWS,
 };
 
 const hasOracle = await isOracleInstalled();

@@ -23,6 +23,7 @@ const REMOVE = "--remove loopdev...: remove one or more loop devices (the device
 const REFERENCE =
   "--loop-ref string: set reference string. The backwardly compatible default is to " +
   "use the backing filename as a reference in loop setup ioctl (aka lo_file_name).";
+const COLUMNS = "-O, --output columns: see --help; --output-all: output all available columns.";
 const CAPACITY = "-c, --set-capacity loopdev";
 const DETACH = "-d, --detach loopdev...";
 
@@ -101,6 +102,35 @@ export const LATER_ROWS: readonly LaterRow[] = [
       stderr: "PROGRAM: option '--loop-ref' requires an argument\n" +
         "Try 'PROGRAM --help' for more information.\n",
     },
+  },
+  {
+    line: "-O MAJ,MIN {dev}",
+    before: WHOLE,
+    words: COLUMNS,
+    expected: { ...SUCCESS, stdout: "MAJ MIN\n  7 240\n" },
+    loop: {},
+  },
+  {
+    line: "-J -O MAJ,MIN {dev}",
+    before: WHOLE,
+    words: COLUMNS,
+    expected: {
+      ...SUCCESS,
+      stdout: '{\n   "loopdevices": [\n      {\n         "maj": 7,\n         "min": 240\n' +
+        "      }\n   ]\n}\n",
+    },
+    loop: {},
+  },
+  {
+    line: "-n -O MAJ,MIN,REF,BACK-MAJ,BACK-MIN {dev}",
+    before: UNUSED,
+    words: COLUMNS,
+    expected: { ...SUCCESS, stdout: "  7 240              \n" },
+  },
+  {
+    line: "--output-all --raw -n -j nowhere",
+    words: COLUMNS,
+    expected: SUCCESS,
   },
   { line: "{dev} -d", before: WHOLE, words: DETACH, expected: SUCCESS },
   { line: "{name} --detach", before: WHOLE, words: DETACH, expected: SUCCESS },

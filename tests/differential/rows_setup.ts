@@ -19,6 +19,7 @@ const PLAIN = rows([
   "-J {dev} disk",
   "-n {dev} disk",
   "-O NAME {dev} disk",
+  "-O FOO {dev} disk",
   "-- {dev} disk",
   "{dev} -r -- disk",
   "-f disk",
