@@ -83,4 +83,5 @@ export const WRONG_USES: readonly string[] = [
   "-L",
 ];
 
-export const WRONG_ROWS: readonly Row[] = rows(WRONG_USES);
+/** Some of them through the whole program; all of them go through its parser in tests/cli. */
+export const WRONG_ROWS: readonly Row[] = rows(WRONG_USES.filter((_, index) => index % 3 === 0));
