@@ -16,6 +16,7 @@ import { lockImage } from "../image/lock.ts";
 import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
 import { foreignMagic, probeFormat } from "../image/probe.ts";
 import { findDriver } from "../image/registry.ts";
+import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files.ts";
 import { SystemError } from "../sys/errno.ts";
@@ -39,6 +40,7 @@ interface Opened {
   readonly access: ImageAccess;
   /** What other threads need to open it once more: the keys of its disks, no passphrase. */
   readonly keys: KeyRing;
+  readonly decoding: ThreadedDecodeLane;
   /** What was asked for, with the format found out and the access that was possible. */
   readonly request: ImageRequest;
   readonly warnings: readonly string[];
@@ -119,13 +121,14 @@ function open(job: Job): Opened {
   }
   const request = { ...asked, format, readOnly };
   const keys = keyRing(job.passphrase);
-  const access = openImage(file, request, { keys });
+  const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
+  const access = openImage(file, request, { keys, decoding });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
     warnings.push("the image is not encrypted: the passphrase was not needed");
   }
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
-  return { access, keys, request, warnings };
+  return { access, keys, decoding, request, warnings };
 }
 
 /** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */
@@ -141,6 +144,7 @@ function tryToRecognise(file: ImageFile): string | undefined {
 function createServer(job: Job, opened: Opened): Server {
   const server = new Server({
     access: opened.access,
+    decoding: opened.decoding,
     image: opened.request,
     keys: opened.keys,
     imagePath: job.imagePath,

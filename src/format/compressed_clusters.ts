@@ -3,12 +3,16 @@
  *
  * @module
  */
+import type { CompressionMethod, DecodeJob, DecodeLane } from "../image/decoding.ts";
 import { ImageFormatError } from "../image/errors.ts";
 import type { ImageFile } from "../image/image_file.ts";
 import type { Mapping } from "../image/mapping.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import type { Decompressor } from "./decompressor.ts";
+import { createDecompressor, type Decompressor } from "./decompressor.ts";
 import { SlotCache } from "./slot_cache.ts";
+
+/** A cache has to hold so many clusters for other threads to fill it. */
+const CLUSTERS_TO_DEFER = 32;
 
 /** What compressed clusters have in common within an image. */
 export interface CompressedLayout {
@@ -19,20 +23,25 @@ export interface CompressedLayout {
   readonly sizeBytes: number;
   /** The most bytes a cluster can be stored in. */
   readonly maxStoredBytes: number;
-  /** Loads what decompresses them: called with the first one. */
-  readonly createDecompressor: () => Decompressor;
+  readonly method: CompressionMethod;
+  /** Other threads that can do it. */
+  readonly decoding: DecodeLane | undefined;
   /** Upper bound of the cache, in bytes; always at least one cluster. */
   readonly cacheBytes: number;
 }
 
 /** Decompresses clusters, and keeps those that were used last. */
-export class CompressedClusters {
+export class CompressedClusters implements Disposable {
   readonly #file: ImageFile;
   readonly #layout: CompressedLayout;
   // reserved with the first compressed cluster: many images have none
   #cache: SlotCache | undefined;
   #input: IoBuffer | undefined;
-  #decompress: Decompressor | undefined;
+  #decompressor: Decompressor | undefined;
+  /** Clusters that other threads are decompressing. */
+  readonly #deferred = new Map<number, DecodeJob>();
+  /** A cluster that another thread could not decompress. */
+  #damaged = -1;
 
   constructor(file: ImageFile, layout: CompressedLayout) {
     this.#file = file;
@@ -47,7 +56,8 @@ export class CompressedClusters {
   }
 
   /**
-   * Reads and decompresses guest cluster number `cluster` from where `mapping` (Special) says.
+   * Reads and decompresses guest cluster number `cluster` from where `mapping` (Special) says, or
+   * has another thread do so, if it may.
    *
    * @returns the address of its bytes, good until the next call, or -1 where `mapping` now says
    *   Blocked
@@ -55,13 +65,46 @@ export class CompressedClusters {
    */
   load(cluster: number, mapping: Mapping): number {
     const { hostOffset, hostBytes } = mapping;
-    const input = this.#inputBuffer();
-    if (!this.#file.read(input, 0, hostOffset, hostBytes)) {
-      mapping.setBlocked(this.#file, hostOffset, hostBytes);
+    const file = this.#file;
+    const deferred = this.#deferred.get(cluster);
+    if (deferred !== undefined && !file.mayBlock) {
+      mapping.setDecoding(deferred);
+      return -1;
+    }
+    const job = this.#mayDefer(cluster, mapping)
+      ? this.#layout.decoding?.claim(hostBytes, this.#layout.clusterBytes)
+      : undefined;
+    const input = job?.input ?? this.#inputBuffer();
+    if (!file.read(input, 0, hostOffset, hostBytes)) {
+      job?.release();
+      mapping.setBlocked(file, hostOffset, hostBytes);
+      return -1;
+    }
+    if (job !== undefined && this.#defer(cluster, job, hostBytes)) {
+      mapping.setDecoding(job);
       return -1;
     }
     const bytes = this.#decompressed(input.bytes.subarray(0, hostBytes), hostOffset);
     return this.#keep(cluster, bytes);
+  }
+
+  /** A small cache might lose what has been decompressed before it is asked for. */
+  #mayDefer(cluster: number, { mayDefer }: Mapping): boolean {
+    const { cacheBytes, clusterBytes } = this.#layout;
+    return mayDefer && !this.#file.mayBlock && cluster !== this.#damaged &&
+      cacheBytes >= clusterBytes * CLUSTERS_TO_DEFER;
+  }
+
+  #defer(cluster: number, job: DecodeJob, storedBytes: number): boolean {
+    const { clusterBytes, method } = this.#layout;
+    const onDone = (succeeded: boolean): void => {
+      this.#deferred.delete(cluster);
+      if (succeeded) this.#keep(cluster, job.output.bytes.subarray(0, clusterBytes));
+      else this.#damaged = cluster;
+    };
+    const started = job.start({ method, storedBytes, decodedBytes: clusterBytes, onDone });
+    if (started) this.#deferred.set(cluster, job);
+    return started;
   }
 
   #keep(cluster: number, bytes: Uint8Array): number {
@@ -78,6 +121,10 @@ export class CompressedClusters {
     this.#input = undefined;
   }
 
+  [Symbol.dispose](): void {
+    this.#decompressor?.[Symbol.dispose]();
+  }
+
   #createCache(): SlotCache {
     const { clusterBytes, sizeBytes, cacheBytes } = this.#layout;
     return new SlotCache(clusterBytes, { cacheBytes, keys: Math.ceil(sizeBytes / clusterBytes) });
@@ -89,9 +136,9 @@ export class CompressedClusters {
   }
 
   #decompressed(stored: Uint8Array, hostOffset: number): Uint8Array {
-    const { clusterBytes, createDecompressor, format } = this.#layout;
-    this.#decompress ??= createDecompressor();
-    const bytes = this.#decompress(stored, clusterBytes);
+    const { clusterBytes, method, format } = this.#layout;
+    this.#decompressor ??= createDecompressor(method);
+    const bytes = this.#decompressor.decompress(stored, clusterBytes);
     if (bytes !== undefined) return bytes;
     const message = `the compressed cluster at 0x${hostOffset.toString(16)} cannot be decompressed`;
     throw new ImageFormatError(format, this.#file.path, message, hostOffset);

@@ -4,24 +4,19 @@
  * @module
  */
 import type { Decompressor } from "./decompressor.ts";
-import { zlib } from "./zlib.ts";
+import { ReusableStream, ScratchBuffer } from "./zlib.ts";
 
-/** Room after a full cluster, without which zlib would ask for a second buffer to put nothing in. */
-const SLACK_BYTES = 64;
+/** A stream need not be ended, and may go on: what fills a cluster is one, as in qemu. */
+export class Inflater implements Decompressor {
+  readonly #stream = new ReusableStream("deflate");
+  readonly #scratch = new ScratchBuffer();
 
-/** Loads what inflates. A stream need not be ended: it only has to fill a cluster. */
-export function createInflater(): Decompressor {
-  const { constants, inflateRawSync } = zlib();
-  return (stored, clusterBytes) => {
-    try {
-      const bytes = inflateRawSync(stored, {
-        chunkSize: clusterBytes + SLACK_BYTES,
-        maxOutputLength: clusterBytes,
-        finishFlush: constants.Z_SYNC_FLUSH,
-      });
-      return bytes.length === clusterBytes ? bytes : undefined;
-    } catch {
-      return undefined; // zlib's own words would not help anybody
-    }
-  };
+  decompress(stored: Uint8Array, clusterBytes: number): Uint8Array | undefined {
+    const cluster = this.#scratch.ofSize(clusterBytes);
+    return this.#stream.decompress(stored, cluster) === clusterBytes ? cluster : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]();
+  }
 }

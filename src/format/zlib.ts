@@ -1,14 +1,106 @@
 /**
- * The runtime's compression library, loaded when the first image needs it: most never do.
+ * The runtime's decompressors, loaded when the first image needs them: most never do.
+ *
+ * The public functions of `node:zlib` make a stream and an output buffer for every call, which takes
+ * as long again as decompressing a cluster, and leaves a cluster of garbage behind. Here one stream
+ * is used again and again, by the two calls that `node:zlib` itself makes of it.
  *
  * @module
  */
 import process from "node:process";
 
-/** The functions of `node:zlib`. */
-export type Zlib = typeof import("node:zlib");
+/** The runtime's own handle of a stream (node: lib/zlib.js, `processChunkSync`). */
+interface Handle {
+  reset(): void;
+  close(): void;
+  /** Afterwards the state says how much room is left in `to`, and how much input. */
+  writeSync(
+    flush: number,
+    from: Uint8Array,
+    fromOffset: number,
+    fromBytes: number,
+    to: Uint8Array,
+    toOffset: number,
+    toBytes: number,
+  ): void;
+  /** Called in the midst of a write that fails. */
+  onerror: () => void;
+}
 
-/** Loads `node:zlib`, which costs nothing from the second call on. */
-export function zlib(): Zlib {
-  return process.getBuiltinModule("node:zlib");
+interface Stream {
+  readonly _handle?: Partial<Handle>;
+  /** Room left in the output, bytes left of the input. */
+  readonly _writeState?: Uint32Array;
+}
+
+/** Z_SYNC_FLUSH: what is there comes out, and a stream need not be at its end. */
+const FLUSH = 2;
+
+/** A decompressor that can be used for any number of independent inputs. */
+export class ReusableStream implements Disposable {
+  readonly #stream: Stream;
+  readonly #handle: Handle;
+  readonly #state: Uint32Array;
+  #failed = false;
+
+  constructor(kind: "deflate" | "zstd") {
+    const zlib = process.getBuiltinModule("node:zlib");
+    const stream = kind === "zstd" ? zlib.createZstdDecompress() : zlib.createInflateRaw();
+    this.#stream = stream as unknown as Stream;
+    const { _handle: handle, _writeState: state } = this.#stream;
+    if (handle?.reset === undefined || handle.writeSync === undefined || state === undefined) {
+      throw new Error("this version of the runtime has no reusable decompressors");
+    }
+    this.#handle = handle as Handle;
+    this.#state = state;
+    this.#handle.onerror = () => this.#failed = true;
+  }
+
+  /**
+   * Decompresses all of `input`, as far as it fits into `output`.
+   *
+   * @returns bytes of `output` that have been filled; -1 if the input is damaged before it is full
+   */
+  decompress(input: Uint8Array, output: Uint8Array): number {
+    this.#handle.reset();
+    this.#failed = false;
+    let taken = 0;
+    let filled = 0;
+    while (taken < input.length && filled < output.length && !this.#failed) {
+      const room = output.length - filled;
+      const rest = input.length - taken;
+      if (!this.#write(input, taken, output, filled)) return -1;
+      const [roomLeft = 0, restLeft = 0] = this.#state;
+      if (roomLeft === room && restLeft === rest) break;
+      filled += room - roomLeft;
+      taken += rest - restLeft;
+    }
+    return this.#failed && filled < output.length ? -1 : filled;
+  }
+
+  /** Some streams throw about damage, others tell. */
+  #write(input: Uint8Array, from: number, output: Uint8Array, to: number): boolean {
+    const [rest, room] = [input.length - from, output.length - to];
+    try {
+      this.#handle.writeSync(FLUSH, input, from, rest, output, to, room);
+      return true;
+    } catch {
+      return false; // the library's own words would not help anybody
+    }
+  }
+
+  /** Frees what the library has reserved, sooner than a collector of garbage would. */
+  [Symbol.dispose](): void {
+    this.#handle.close();
+  }
+}
+
+/** Memory that is used for every cluster. */
+export class ScratchBuffer {
+  #bytes = new Uint8Array(0);
+
+  ofSize(sizeBytes: number): Uint8Array {
+    if (this.#bytes.length !== sizeBytes) this.#bytes = new Uint8Array(sizeBytes);
+    return this.#bytes;
+  }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Decompressor } from "./decompressor.ts";
-import { zlib } from "./zlib.ts";
+import { ReusableStream, ScratchBuffer } from "./zlib.ts";
 
 const MAGIC = 0xfd2fb528;
 const MAGIC_BYTES = 4;
@@ -35,42 +35,30 @@ const BLOCK_SIZE_SHIFT = 3;
 const BLOCK_TYPE_RLE = 1;
 const BLOCK_TYPE_RESERVED = 3;
 
-/** Room after a full cluster: without it, the library asks for a second buffer. */
-const SLACK_BYTES = 64;
+/** A frame that would go on past the end of the cluster is none, as in qemu. */
+export class ZstdDecoder implements Decompressor {
+  readonly #stream = new ReusableStream("zstd");
+  readonly #scratch = new ScratchBuffer();
 
-/** Loads what decodes frames. Frames count together: the cluster may be in several. */
-export function createZstdDecoder(): Decompressor {
-  const { zstdDecompressSync } = zlib();
-  return (stored, clusterBytes) => {
-    const options = { chunkSize: clusterBytes + SLACK_BYTES, maxOutputLength: clusterBytes };
-    try {
-      return wholeCluster(stored, clusterBytes, (frame) => zstdDecompressSync(frame, options));
-    } catch {
-      return undefined; // the library's own words would not help anybody
+  decompress(stored: Uint8Array, clusterBytes: number): Uint8Array | undefined {
+    // One byte more than wanted tells a longer frame from one that fits.
+    const cluster = this.#scratch.ofSize(clusterBytes + 1);
+    let filled = 0;
+    for (let at = 0; filled < clusterBytes;) {
+      const frame = stored.subarray(at, frameEnd(stored, at));
+      if (frame.length === 0) return undefined;
+      at += frame.length;
+      if (isSkippable(frame)) continue;
+      const count = this.#stream.decompress(frame, cluster.subarray(filled));
+      if (count < 0) return undefined;
+      filled += count;
     }
-  };
-}
-
-function wholeCluster(
-  stored: Uint8Array,
-  clusterBytes: number,
-  decode: (frame: Uint8Array) => Uint8Array,
-): Uint8Array | undefined {
-  let cluster: Uint8Array | undefined;
-  let done = 0;
-  for (let at = 0; done < clusterBytes;) {
-    const frame = stored.subarray(at, frameEnd(stored, at));
-    if (frame.length === 0) return undefined;
-    at += frame.length;
-    if (isSkippable(frame)) continue;
-    const bytes = decode(frame);
-    if (bytes.length === clusterBytes) return done === 0 ? bytes : undefined;
-    if (bytes.length > clusterBytes - done) return undefined;
-    cluster ??= new Uint8Array(clusterBytes);
-    cluster.set(bytes, done);
-    done += bytes.length;
+    return filled === clusterBytes ? cluster.subarray(0, clusterBytes) : undefined;
   }
-  return cluster;
+
+  [Symbol.dispose](): void {
+    this.#stream[Symbol.dispose]();
+  }
 }
 
 function isSkippable(frame: Uint8Array): boolean {

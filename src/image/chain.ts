@@ -4,6 +4,7 @@
  * @module
  */
 import { cachesAtDepth } from "./cache_sizes.ts";
+import type { DecodeLane } from "./decoding.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "./driver.ts";
 import { RelatedFileError } from "./errors.ts";
 import { RAW } from "./formats.ts";
@@ -32,6 +33,7 @@ export interface ChainOptions {
   readonly ignoreLocks?: boolean;
   /** The files below the top image, open already, in the order in which they are asked for. */
   readonly replay?: readonly ImageFile[];
+  readonly decoding?: DecodeLane | undefined;
 }
 
 /** An image of a chain. */
@@ -64,11 +66,12 @@ export class Chain implements RelatedFiles, Disposable {
 
   /** How the images are to be opened; the snapshot is one of the top image. */
   get openOptions(): OpenOptions {
-    const { request, keys, mapOnly } = this.#options;
+    const { request, keys, mapOnly, decoding } = this.#options;
     const { force } = request;
     return {
       readOnly: true,
       related: this,
+      decoding,
       ...(force === undefined ? {} : { force }),
       ...cachesAtDepth(this.layers.length - 1, request),
       ...(keys === undefined ? {} : { keys }),

@@ -9,6 +9,7 @@
  */
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Format } from "./formats.ts";
+import type { DecodeLane } from "./decoding.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
@@ -60,6 +61,8 @@ export interface OpenOptions {
   readonly metadataCacheBytes?: number;
   /** Upper bound of the cache of decompressed clusters, in bytes; likewise. */
   readonly dataCacheBytes?: number;
+  /** Threads that decompress for this one. */
+  readonly decoding?: DecodeLane | undefined;
 }
 
 /**

@@ -7,6 +7,7 @@
  * @module
  */
 import { IoBuffer } from "../sys/memory.ts";
+import type { DecodeJob } from "./decoding.ts";
 import type { Image } from "./driver.ts";
 import { findRun, MAX_DEPTH, Run } from "./extents.ts";
 import type { ImageFile } from "./image_file.ts";
@@ -42,6 +43,9 @@ export class ImageAccess {
   readonly #mappings: Mapping[] = [];
   #zeros: IoBuffer | undefined;
   #blockedOn = new Mapping();
+  #waitsFor: DecodeJob | undefined;
+  /** Whether there is other work to do while another thread decodes; set for each request. */
+  mayDefer = false;
 
   /**
    * @param files every file the image reads from, its own first, then those of its backing images
@@ -118,7 +122,12 @@ export class ImageAccess {
     for (const file of this.#files) file.mayBlock = mayBlock;
   }
 
-  /** After a blocked read: the file range (`file`, `hostOffset`, `hostBytes`) to bring in. */
+  /** After a blocked read: what another thread has to finish first, if it is that. */
+  get waitsFor(): DecodeJob | undefined {
+    return this.#waitsFor;
+  }
+
+  /** After a blocked read that waits for no other thread: the file range (`file`, `hostOffset`, `hostBytes`) to bring in. */
   get blockedOn(): Mapping {
     return this.#blockedOn;
   }
@@ -132,6 +141,7 @@ export class ImageAccess {
    */
   read(target: IoBuffer, position: number, offset: number, lengthBytes: number): boolean {
     const guestOffset = this.#window.startBytes + offset;
+    this.#waitsFor = undefined;
     return this.#read(this.image, 0, target, position, guestOffset, lengthBytes);
   }
 
@@ -145,14 +155,19 @@ export class ImageAccess {
   ): boolean {
     const mapping = this.#mappingAt(depth);
     let done = 0;
+    let ready = true;
     while (done < lengthBytes) {
       image.map(guestOffset + done, lengthBytes - done, mapping);
       const count = mapping.lengthBytes;
-      const ready = this.#readExtent(image, depth, target, position + done, guestOffset + done);
-      if (!ready) return false;
+      mapping.mayDefer = this.mayDefer || count < lengthBytes - done;
+      if (!this.#readExtent(image, depth, target, position + done, guestOffset + done)) {
+        ready = false;
+        // While another thread decodes this, the rest need not wait.
+        if (this.#waitsFor === undefined) break;
+      }
       done += count;
     }
-    return true;
+    return ready;
   }
 
   /** Reads the run that the mapping of this depth describes. */
@@ -208,6 +223,7 @@ export class ImageAccess {
 
   #block(mapping: Mapping): boolean {
     this.#blockedOn = mapping;
+    this.#waitsFor = mapping.job;
     return false;
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DecodeJob } from "./decoding.ts";
 import type { Image } from "./driver.ts";
 import type { ImageFile } from "./image_file.ts";
 
@@ -16,7 +17,10 @@ export const Extent = {
   Backing: 2,
   /** Stored, but only the driver can read it: compressed or encrypted. */
   Special: 3,
-  /** Not known yet: a part of a file has to be read first, and reading it now would wait for a disk. */
+  /**
+   * Not known yet: a part of a file has to be read first, and reading it now would wait for a disk;
+   * or another thread is decoding it.
+   */
   Blocked: 4,
 } as const;
 
@@ -37,6 +41,10 @@ export class Mapping {
   hostBytes = 0;
   /** Special: whether the stored bytes are the guest's, encrypted one by one, rather than packed. */
   isEncrypted = false;
+  /** Blocked: the thread's work that is waited for, if it is not a file. */
+  job: DecodeJob | undefined = undefined;
+  /** Special: whether there is something else to do while another thread decodes; set by who asks. */
+  mayDefer = false;
   /** Backing: the image to ask, and the offset in it; undefined if there is none (zeros). */
   image: Image | undefined = undefined;
   guestOffset = 0;
@@ -81,5 +89,13 @@ export class Mapping {
     this.hostOffset = hostOffset;
     this.hostBytes = hostBytes;
     this.lengthBytes = 0;
+    this.job = undefined;
+  }
+
+  setDecoding(job: DecodeJob): void {
+    this.kind = Extent.Blocked;
+    this.file = undefined;
+    this.lengthBytes = 0;
+    this.job = job;
   }
 }

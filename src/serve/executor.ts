@@ -82,11 +82,19 @@ export class Executor {
    */
   prepare(alone: boolean): void {
     const { access } = this;
+    access.mayDefer = !alone;
     if (access.cannotTellCached) access.setMayBlock(alone && !this.#lane.busy);
   }
 
   /** Parks a read that could not be done: its owner is asked to resume it. */
   park(parked: ParkedRequest): void {
+    const { waitsFor: job } = this.access;
+    if (job !== undefined) {
+      parked.waitsForThread();
+      parked.onReady = this.#makeReady;
+      job.addWaiter(parked);
+      return;
+    }
     const { file, hostOffset, hostBytes } = this.access.blockedOn;
     if (file === undefined) throw new Error("blocked on nothing");
     parked.waitsFor(file, hostOffset, hostBytes);
@@ -104,6 +112,7 @@ export class Executor {
   again<T>(parked: ParkedRequest, attempt: () => T): T {
     const { access } = this;
     const { file } = parked;
+    access.mayDefer = true;
     access.setMayBlock(parked.isStuck || parked.attempts > this.#maxAttempts);
     file?.setWarm(parked.hostOffset, Math.min(parked.hostBytes, SLOW_READ_MAX_BYTES));
     try {

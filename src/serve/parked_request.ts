@@ -61,6 +61,14 @@ export class ParkedRequest implements SlowTask {
     this.length = fields.length;
   }
 
+  /** It waits for another thread. */
+  waitsForThread(): void {
+    this.isStuck = false;
+    this.attempts++;
+    this.file = undefined;
+    this.hostOffset = -1;
+  }
+
   waitsFor(file: ImageFile, hostOffset: number, hostBytes: number): void {
     this.isStuck = this.file === file && this.hostOffset === hostOffset;
     this.attempts++;

@@ -19,6 +19,7 @@ import { type ErrorLog, Executor } from "./executor.ts";
 import { describeExport, type ExportDescription } from "../nbd/export.ts";
 import { NbdChannel } from "../nbd/nbd_channel.ts";
 import { LoadMeter } from "./load_meter.ts";
+import type { ThreadedDecodeLane } from "./decode_lane.ts";
 import type { SharedState } from "./shared_state.ts";
 import { SpinPolicy } from "./spin.ts";
 
@@ -43,6 +44,8 @@ export interface LoopContext {
   /** Number of this thread; 0 is the main one. */
   readonly thread: number;
   readonly maySpin: boolean;
+  /** Threads that decompress for this one. */
+  readonly decoding?: ThreadedDecodeLane;
   /** After this time or twice as much without traffic, memory is given back; 0 for never. */
   readonly cleanIntervalMs: number;
   /** Called when a connection has ended. */
@@ -78,6 +81,9 @@ export class ServeLoop {
     };
     this.addSource({ fd: this.#completions.fd, onReadable: drain });
     this.#cleaner = this.#createCleaner();
+    const { decoding } = context;
+    if (decoding === undefined) return;
+    this.addSource({ fd: decoding.wakeFd, onReadable: () => decoding.drain() });
   }
 
   #createCleaner(): CacheCleaner | undefined {
@@ -189,7 +195,9 @@ export class ServeLoop {
   #sleep(): void {
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
-    this.#pollOnce(this.#patienceMs());
+    const { decoding } = this.#context;
+    this.#pollOnce(decoding?.fallAsleep() === false ? 0 : this.#patienceMs());
+    decoding?.wakeUp();
     const wokenAt = performance.now();
     this.#spin.wokenUp(wokenAt);
     this.#load.slept(wokenAt);
@@ -212,6 +220,7 @@ export class ServeLoop {
       if (this.#serve(channel)) busy = true;
     }
     if (this.#lane.busy) this.#lane.reap();
+    if (this.#context.decoding?.busy) this.#context.decoding.reap();
     if (this.#executor.resumeReady()) {
       busy = true;
       for (const channel of this.#channels) channel.send();

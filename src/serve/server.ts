@@ -17,6 +17,7 @@ import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { acceptClient, MSG_DONTWAIT, pipe } from "../sys/sockets.ts";
 import { Command, REQUEST } from "../nbd/protocol.ts";
+import type { ThreadedDecodeLane } from "./decode_lane.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { MAX_THREADS, SharedState } from "./shared_state.ts";
 import type { ErrorLog } from "./executor.ts";
@@ -28,6 +29,8 @@ const MAX_CONNECTIONS = 512;
 
 export interface ServerOptions {
   readonly access: ImageAccess;
+  /** What the image was opened with. */
+  readonly decoding: ThreadedDecodeLane;
   /** For other threads to open the image once more. */
   readonly image: ImageRequest;
   /** What opened it, if it is encrypted. */
@@ -71,6 +74,7 @@ export class Server {
     this.#options = options;
     this.#loop = new ServeLoop({
       access: options.access,
+      decoding: options.decoding,
       shared: this.#shared,
       log: options.log,
       thread: 0,

@@ -57,6 +57,13 @@ export class IoBuffer {
   }
 }
 
+/** The memory at an address that another {@link IoBuffer} of this process has; it must outlive this. */
+export function bytesAt(address: number, lengthBytes: number): Uint8Array {
+  const pointer = Deno.UnsafePointer.create(BigInt(address));
+  if (pointer === null) throw new RangeError("no memory is at address 0");
+  return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, lengthBytes));
+}
+
 /** `text` as a NUL-terminated C string. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);

@@ -152,5 +152,6 @@ export class QcowImage implements Image {
 
   [Symbol.dispose](): void {
     this.#encryption?.sectors[Symbol.dispose]();
+    this.#compressed[Symbol.dispose]();
   }
 }

@@ -5,13 +5,13 @@
  * @module
  */
 import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
+import { CompressionMethod } from "../../image/decoding.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
 import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../image/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import { CompressedClusters } from "../compressed_clusters.ts";
-import { createInflater } from "../inflate.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";
 import { QcowImage } from "../qcow/image.ts";
 import { readL1 } from "../qcow/l1.ts";
@@ -83,14 +83,15 @@ function openBacking(
 function compressedClusters(
   file: ImageFile,
   { clusterBytes, sizeBytes }: Header,
-  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes }: OpenOptions,
+  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding }: OpenOptions,
 ): CompressedClusters {
   return new CompressedClusters(file, {
     format: QCOW1.name,
     clusterBytes,
     sizeBytes,
     maxStoredBytes: clusterBytes,
-    createDecompressor: createInflater,
+    method: CompressionMethod.Deflate,
+    decoding,
     cacheBytes: dataCacheBytes,
   });
 }

@@ -2,8 +2,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
-import { constants, zstdCompressSync } from "node:zlib";
-import { createZstdDecoder, frameEnd } from "../../src/format/zstd.ts";
+import { constants, deflateRawSync, zstdCompressSync } from "node:zlib";
+import { Inflater } from "../../src/format/inflate.ts";
+import { frameEnd, ZstdDecoder } from "../../src/format/zstd.ts";
 import { randomNumbers } from "../support/images.ts";
 
 const CLUSTER = 65536;
@@ -16,7 +17,8 @@ const CONTENT = Uint8Array.from(
 const CHUNK_BYTES = 2 ** 20;
 const FRAME: Uint8Array = compressed(CONTENT);
 const SKIPPABLE = Uint8Array.of(0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9);
-const decode = createZstdDecoder();
+const zstd = new ZstdDecoder();
+const decode = zstd.decompress.bind(zstd);
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
@@ -43,7 +45,7 @@ const GOOD = new Map<string, Uint8Array>([
 ]);
 
 for (const [name, stored] of GOOD) {
-  Deno.test(`createZstdDecoder() decodes a cluster with ${name}`, () => {
+  Deno.test(`ZstdDecoder decodes a cluster with ${name}`, () => {
     assertEquals(Buffer.compare(decode(stored, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
   });
 }
@@ -68,7 +70,7 @@ function wrongChecksum(): Uint8Array {
 }
 
 for (const [name, stored] of BAD) {
-  Deno.test(`createZstdDecoder() takes no cluster from ${name}`, () => {
+  Deno.test(`ZstdDecoder takes no cluster from ${name}`, () => {
     assertEquals(decode(stored, CLUSTER), undefined);
   });
 }
@@ -91,7 +93,7 @@ Deno.test("frameEnd() finds the end of any frame zstd makes", () => {
   }));
 });
 
-Deno.test("createZstdDecoder() takes a cluster from nothing that is damaged at random", () => {
+Deno.test("ZstdDecoder takes a cluster from nothing that is damaged at random", () => {
   const change = fc.record({ at: fc.nat(FRAME.length - 1), byte: fc.nat(255) });
   fc.assert(fc.property(fc.array(change, { minLength: 1, maxLength: 5 }), (changes) => {
     const damaged = Uint8Array.from(FRAME);
@@ -111,7 +113,7 @@ const SIZED_HEADERS: readonly [descriptor: number, field: readonly number[]][] =
 ];
 
 for (const [descriptor, field] of SIZED_HEADERS) {
-  Deno.test(`createZstdDecoder() decodes a frame with descriptor ${descriptor.toString(16)}`, () => {
+  Deno.test(`ZstdDecoder decodes a frame with descriptor ${descriptor.toString(16)}`, () => {
     const raw = Uint8Array.of(0x20, 0x03, 0x00, ...new Uint8Array(100).fill(5)); // 100 bytes
     const repeated = Uint8Array.of(0x23, 0x03, 0x00, 6); // 100 times 6, the last block
     const frame = joined(
@@ -124,3 +126,44 @@ for (const [descriptor, field] of SIZED_HEADERS) {
     assertEquals(Uint8Array.from(decode(joined(frame, frame), 200) ?? []), expected);
   });
 }
+
+const DEFLATED: Uint8Array = deflateRawSync(CONTENT);
+const inflater = new Inflater();
+const inflate = inflater.decompress.bind(inflater);
+
+const GOOD_DEFLATED = new Map<string, Uint8Array>([
+  ["a stream", DEFLATED],
+  ["garbage after it", joined(DEFLATED, CONTENT)],
+  ["a stream that goes on", deflateRawSync(joined(CONTENT, CONTENT))],
+  ["a stream that is not ended", deflateRawSync(CONTENT, { finishFlush: constants.Z_SYNC_FLUSH })],
+]);
+
+for (const [name, stored] of GOOD_DEFLATED) {
+  Deno.test(`Inflater decodes a cluster with ${name}`, () => {
+    assertEquals(Buffer.compare(inflate(stored, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
+  });
+}
+
+const BAD_DEFLATED = new Map<string, Uint8Array>([
+  ["nothing", new Uint8Array()],
+  ["zeros", new Uint8Array(1000)],
+  ["a frame of the other kind", FRAME],
+  ["a stream that is cut off", DEFLATED.subarray(0, 1000)],
+  ["a stream of less than a cluster", deflateRawSync(CONTENT.subarray(1))],
+  ["a zlib header before it", joined(Uint8Array.of(0x78, 0x9c), DEFLATED)],
+]);
+
+for (const [name, stored] of BAD_DEFLATED) {
+  Deno.test(`Inflater takes no cluster from ${name}`, () => {
+    assertEquals(inflate(stored, CLUSTER), undefined);
+  });
+}
+
+Deno.test("Inflater goes on after damage, and with other sizes", () => {
+  assertEquals(inflate(FRAME, CLUSTER), undefined);
+  assertEquals(
+    Uint8Array.from(inflate(deflateRawSync(CONTENT.subarray(0, 512)), 512) ?? []),
+    CONTENT.slice(0, 512),
+  );
+  assertEquals(Buffer.compare(inflate(DEFLATED, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
+});

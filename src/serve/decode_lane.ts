@@ -1,0 +1,216 @@
+/**
+ * The threads that decompress for the serving one: started when it has much to decompress, gone when
+ * it has not.
+ *
+ * The serving thread goes on decompressing itself: what it hands over is only what the others can
+ * begin with at once, or next.
+ *
+ * @module
+ */
+import type { DecodeJob, DecodeLane, DecodeTask } from "../image/decoding.ts";
+import type { Fd } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { pipe } from "../sys/sockets.ts";
+import type { SlowTask } from "../sys/slow_lane.ts";
+import {
+  type DecodeStart,
+  DecodeTable,
+  JobField,
+  JobState,
+  MAX_DECODE_JOBS,
+} from "./decode_table.ts";
+
+/** So many wishes within so short a time are worth one more thread. */
+const WISHES = 64;
+const WISHES_WITHIN_MS = 100;
+/** More threads than this find nothing to do: the serving thread reads and sends for all of them. */
+export const MAX_DECODE_THREADS = 3;
+/** One to work on, and one for when that is done. */
+const JOBS_PER_THREAD = 2;
+
+class Job implements DecodeJob {
+  input = new IoBuffer(0);
+  output = new IoBuffer(0);
+  claimed = false;
+  readonly #lane: ThreadedDecodeLane;
+  readonly #table: DecodeTable;
+  readonly #number: number;
+  #task: DecodeTask | undefined;
+  #waiters: SlowTask[] = [];
+
+  constructor(lane: ThreadedDecodeLane, table: DecodeTable, number: number) {
+    this.#lane = lane;
+    this.#table = table;
+    this.#number = number;
+  }
+
+  makeRoom(storedBytes: number, decodedBytes: number): void {
+    if (this.input.size < storedBytes) this.input = new IoBuffer(storedBytes);
+    if (this.output.size < decodedBytes) this.output = new IoBuffer(decodedBytes);
+  }
+
+  start(task: DecodeTask): boolean {
+    const table = this.#table;
+    this.#task = task;
+    table.set(this.#number, JobField.Method, task.method);
+    table.set(this.#number, JobField.StoredBytes, task.storedBytes);
+    table.set(this.#number, JobField.DecodedBytes, task.decodedBytes);
+    this.#setAddress(JobField.InputLow, JobField.InputHigh, this.input.address);
+    this.#setAddress(JobField.OutputLow, JobField.OutputHigh, this.output.address);
+    table.set(this.#number, JobField.State, JobState.Queued);
+    table.announceJob();
+    // The last thread may have lost its patience in that moment.
+    if (table.threads === 0 && table.move(this.#number, JobState.Queued, JobState.Free)) {
+      this.release();
+      return false;
+    }
+    this.#lane.started();
+    return true;
+  }
+
+  #setAddress(low: JobField, high: JobField, address: number): void {
+    this.#table.set(this.#number, low, address | 0);
+    this.#table.set(this.#number, high, Math.floor(address / 2 ** 32));
+  }
+
+  addWaiter(task: SlowTask): void {
+    this.#waiters.push(task);
+  }
+
+  release(): void {
+    this.claimed = false;
+    this.#task = undefined;
+  }
+
+  get isDone(): boolean {
+    const state = this.#table.get(this.#number, JobField.State);
+    return state === JobState.Done || state === JobState.Failed;
+  }
+
+  /** Tells whoever waits for it, if it is done; whether it was. */
+  conclude(): boolean {
+    if (!this.isDone) return false;
+    const state = this.#table.get(this.#number, JobField.State);
+    this.#table.set(this.#number, JobField.State, JobState.Free);
+    const task = this.#task;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    task?.onDone(state === JobState.Done);
+    this.release();
+    for (const waiter of waiters) waiter.finished(0);
+    return true;
+  }
+}
+
+export class ThreadedDecodeLane implements DecodeLane, Disposable {
+  readonly #table = new DecodeTable();
+  readonly #jobs: readonly Job[];
+  readonly #maxThreads: number;
+  readonly #wake: readonly [Fd, Fd] = pipe();
+  readonly #drain = new IoBuffer(64);
+  readonly #workers: Worker[] = [];
+  #underWay = 0;
+  #wishes = 0;
+  #wishingSinceMs = 0;
+  /** Threads that have been started and not reported for duty yet, and those that are at work. */
+  #starting = 0;
+  #threadsSeen = 0;
+
+  /** @param maxThreads threads to start at most; 0 for none */
+  constructor(maxThreads: number) {
+    this.#maxThreads = maxThreads;
+    this.#jobs = Array.from(
+      { length: MAX_DECODE_JOBS },
+      (_, number) => new Job(this, this.#table, number),
+    );
+  }
+
+  /** Whether some job is not done, or nobody has been told yet. */
+  get busy(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** Readable when a job is done while {@link ThreadedDecodeLane.fallAsleep} is in force. */
+  get wakeFd(): number {
+    return this.#wake[0].number;
+  }
+
+  claim(storedBytes: number, decodedBytes: number): DecodeJob | undefined {
+    const { threads } = this.#table;
+    const limit = Math.min(threads * JOBS_PER_THREAD, MAX_DECODE_JOBS);
+    if (this.#underWay >= limit) this.reap();
+    if (this.#underWay >= limit) {
+      if (threads < this.#maxThreads) this.#wish(threads);
+      return undefined;
+    }
+    const job = this.#jobs.find(({ claimed }) => !claimed);
+    if (job === undefined) return undefined;
+    job.makeRoom(storedBytes, decodedBytes);
+    job.claimed = true;
+    return job;
+  }
+
+  started(): void {
+    this.#underWay++;
+  }
+
+  /** Tells those whose jobs are done. */
+  reap(): void {
+    for (const job of this.#jobs) {
+      if (job.claimed && job.conclude()) this.#underWay--;
+    }
+  }
+
+  /**
+   * Says that the serving thread is about to wait for {@link ThreadedDecodeLane.wakeFd}.
+   *
+   * @returns false if it had better not: a job is done
+   */
+  fallAsleep(): boolean {
+    if (!this.busy) return true;
+    this.#table.setSleeping(1);
+    return !this.#jobs.some((job) => job.isDone);
+  }
+
+  wakeUp(): void {
+    if (this.#table.isSleeping) this.#table.setSleeping(0);
+  }
+
+  /** Empties the pipe that has woken the serving thread. */
+  drain(): void {
+    libc().read(this.wakeFd, this.#drain.address, this.#drain.size);
+  }
+
+  /** There would be work for one more thread. */
+  #wish(threads: number): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#wishingSinceMs > WISHES_WITHIN_MS) {
+      this.#wishingSinceMs = nowMs;
+      this.#wishes = 0;
+    }
+    if (threads > this.#threadsSeen) this.#starting = 0;
+    this.#threadsSeen = threads;
+    if (++this.#wishes < WISHES || this.#starting > 0) return;
+    this.#starting++;
+    this.#startThread();
+  }
+
+  /** It reports itself for duty. */
+  #startThread(): void {
+    const start: DecodeStart = {
+      sharedMemory: this.#table.memory,
+      wakeFd: this.#wake[1].number,
+    };
+    const url = new URL("./decode_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    worker.postMessage(start);
+    this.#workers.push(worker);
+  }
+
+  /** Ends the threads, whatever they are doing. */
+  [Symbol.dispose](): void {
+    for (const worker of this.#workers) worker.terminate();
+    for (const end of this.#wake) end.close();
+  }
+}

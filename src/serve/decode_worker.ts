@@ -1,0 +1,93 @@
+/**
+ * Entry of a thread that decompresses for the serving one. It ends when there is nothing to do for a
+ * while, for it costs memory.
+ *
+ * @module
+ */
+import { createDecompressor, type Decompressor } from "../format/decompressor.ts";
+import type { CompressionMethod } from "../image/decoding.ts";
+import { libc } from "../sys/libc.ts";
+import { bytesAt, IoBuffer } from "../sys/memory.ts";
+import {
+  type DecodeStart,
+  DecodeTable,
+  JobField,
+  JobState,
+  MAX_DECODE_JOBS,
+} from "./decode_table.ts";
+
+const PATIENCE_MS = 10_000;
+
+class DecodeWorker {
+  readonly #table: DecodeTable;
+  readonly #wakeFd: number;
+  readonly #byte = new IoBuffer(1);
+  readonly #decompressors = new Map<CompressionMethod, Decompressor>();
+
+  constructor({ sharedMemory, wakeFd }: DecodeStart) {
+    this.#table = new DecodeTable(sharedMemory);
+    this.#wakeFd = wakeFd;
+  }
+
+  run(): void {
+    this.#table.addThreads(1);
+    for (;;) {
+      const queued = this.#table.queued;
+      if (this.#takeJobs() || this.#table.waitForJob(queued, PATIENCE_MS)) continue;
+      this.#table.addThreads(-1);
+      // A job that has come in that moment was left to this thread.
+      if (this.#table.queued === queued) return;
+      this.#table.addThreads(1);
+    }
+  }
+
+  #takeJobs(): boolean {
+    let any = false;
+    for (let job = 0; job < MAX_DECODE_JOBS; job++) {
+      if (!this.#table.move(job, JobState.Queued, JobState.Running)) continue;
+      const succeeded = this.#decode(job);
+      this.#table.set(job, JobField.State, succeeded ? JobState.Done : JobState.Failed);
+      if (this.#table.isSleeping) libc().write(this.#wakeFd, this.#byte.address, 1);
+      any = true;
+    }
+    return any;
+  }
+
+  #decode(job: number): boolean {
+    const table = this.#table;
+    const decodedBytes = table.get(job, JobField.DecodedBytes);
+    const input = bytesAt(
+      address(table.get(job, JobField.InputLow), table.get(job, JobField.InputHigh)),
+      table.get(job, JobField.StoredBytes),
+    );
+    const output = bytesAt(
+      address(table.get(job, JobField.OutputLow), table.get(job, JobField.OutputHigh)),
+      decodedBytes,
+    );
+    const method = table.get(job, JobField.Method) as CompressionMethod;
+    const bytes = this.#decompressor(method).decompress(input, decodedBytes);
+    if (bytes !== undefined) output.set(bytes);
+    return bytes !== undefined;
+  }
+
+  #decompressor(method: CompressionMethod): Decompressor {
+    const known = this.#decompressors.get(method);
+    if (known !== undefined) return known;
+    const created = createDecompressor(method);
+    this.#decompressors.set(method, created);
+    return created;
+  }
+}
+
+function address(low: number, high: number): number {
+  return (high >>> 0) * 2 ** 32 + (low >>> 0);
+}
+
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent<DecodeStart>) => void;
+  close(): void;
+};
+scope.onmessage = (event) => {
+  new DecodeWorker(event.data).run();
+  scope.close();
+};

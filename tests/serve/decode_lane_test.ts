@@ -1,0 +1,105 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { deflateRawSync, zstdCompressSync } from "node:zlib";
+import { CompressionMethod, type DecodeJob } from "../../src/image/decoding.ts";
+import { ThreadedDecodeLane } from "../../src/serve/decode_lane.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { randomNumbers } from "../support/images.ts";
+
+openLibc();
+
+const CLUSTER = 65536;
+const PATIENCE_MS = 20_000;
+const random = randomNumbers(11);
+
+function content(): Uint8Array {
+  const letter = random() % 200;
+  return Uint8Array.from({ length: CLUSTER }, () => letter + random() % 5);
+}
+
+/** A job, wished for until some thread is there to take it. */
+async function claimed(lane: ThreadedDecodeLane, storedBytes: number): Promise<DecodeJob> {
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
+    const job = lane.claim(storedBytes, CLUSTER);
+    if (job !== undefined) return job;
+    lane.reap();
+    if (random() % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  throw new Error("no thread has turned up");
+}
+
+interface Outcome {
+  readonly succeeded: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** Hands `stored` over, and waits for what comes of it. */
+async function decoded(
+  lane: ThreadedDecodeLane,
+  stored: Uint8Array,
+  method: CompressionMethod,
+): Promise<Outcome> {
+  const job = await claimed(lane, stored.length);
+  job.input.bytes.set(stored);
+  let outcome: Outcome | undefined;
+  let told = false;
+  const onDone = (succeeded: boolean): void => {
+    outcome = { succeeded, bytes: job.output.bytes.slice(0, CLUSTER) };
+  };
+  assert(job.start({ method, storedBytes: stored.length, decodedBytes: CLUSTER, onDone }));
+  job.addWaiter({ finished: (errno) => told = errno === 0 });
+  for (const end = performance.now() + PATIENCE_MS; outcome === undefined;) {
+    assert(performance.now() < end, "the job is never done");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    lane.reap();
+  }
+  assert(told);
+  return outcome;
+}
+
+Deno.test("ThreadedDecodeLane decompresses in another thread, and goes on after damage", async () => {
+  using lane = new ThreadedDecodeLane(1);
+  for (let round = 0; round < 10; round++) {
+    const bytes = content();
+    const deflated = deflateRawSync(bytes);
+    const { Deflate, Zstd } = CompressionMethod;
+    assertEquals(await decoded(lane, deflated, Deflate), { succeeded: true, bytes });
+    assertEquals(await decoded(lane, zstdCompressSync(bytes), Zstd), { succeeded: true, bytes });
+    assertEquals((await decoded(lane, deflated.subarray(0, 99), Deflate)).succeeded, false);
+    assertEquals((await decoded(lane, deflated, Zstd)).succeeded, false);
+  }
+  assert(!lane.busy);
+});
+
+Deno.test("ThreadedDecodeLane takes no more at a time than its threads can begin with", async () => {
+  using lane = new ThreadedDecodeLane(1);
+  const bytes = content();
+  const stored = deflateRawSync(bytes);
+  let done = 0;
+  const task = {
+    method: CompressionMethod.Deflate,
+    storedBytes: stored.length,
+    decodedBytes: CLUSTER,
+    onDone: (succeeded: boolean): void => {
+      assert(succeeded);
+      done++;
+    },
+  };
+  let most = 0;
+  for (let started = 0; started < 100;) {
+    const job = await claimed(lane, stored.length);
+    job.input.bytes.set(stored);
+    if (job.start(task)) started++;
+    most = Math.max(most, started - done);
+  }
+  while (lane.busy) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    lane.reap();
+  }
+  assertEquals([done, most], [100, 2]);
+});
+
+Deno.test("ThreadedDecodeLane has jobs for nobody without threads", () => {
+  using lane = new ThreadedDecodeLane(0);
+  for (let wish = 0; wish < 1000; wish++) assertEquals(lane.claim(1, 1), undefined);
+});
