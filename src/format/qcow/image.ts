@@ -103,7 +103,9 @@ export class QcowImage implements Image {
     const end = guestOffset + lengthBytes;
     let next = table + 1;
     while (next < end * this.#tablesPerByte && this.#l1[next] === 0) next++;
-    const runBytes = Math.min(next / this.#tablesPerByte, end) - guestOffset;
+    // the table of a snapshot may describe less than its disk has
+    const runEnd = next >= this.#l1.length ? end : Math.min(next / this.#tablesPerByte, end);
+    const runBytes = runEnd - guestOffset;
     this.#places.setUnallocated(guestOffset, runBytes, mapping);
   }
 

@@ -130,6 +130,10 @@ Deno.test("a snapshot reads zeros where its L1 table ends before its disk", () =
   assertEquals(image.read(0, 1), Uint8Array.of(3));
   const zeros = image.read(disk_size - 3 * 1024 * 1024, 3 * 1024 * 1024);
   assert(zeros.every((byte) => byte === 0));
+  using huge = opened(folder, imageWith([{ extra: { disk_size: 2n ** 52n } }]), "1");
+  const kinds = [...huge.extents(0, 2 ** 52)].map(({ mapping }) => mapping.lengthBytes);
+  const tableCovers = CLUSTER * CLUSTER / 8;
+  assertEquals(kinds, [CLUSTER, tableCovers - CLUSTER, 2 ** 52 - tableCovers]);
 });
 
 const DAMAGED: readonly [message: string, entry: Entry, header?: { snapshots_offset: number }][] = [
