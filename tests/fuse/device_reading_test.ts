@@ -73,6 +73,7 @@ deviceTest("the queue is set up for a device that is memory and system calls", [
   await using device = await Device.attach(makeSparse(folder.file("disk"), 1 * MIB));
   assertStringIncludes(device.attribute("queue/scheduler"), "[none]");
   assertGreater(Number(device.attribute("queue/max_sectors_kb")), 511);
+  assertEquals(device.attribute("queue/read_ahead_kb"), "1024");
   assertEquals(device.attribute("queue/write_cache"), "write back");
 });
 
