@@ -19,6 +19,7 @@ import {
   EOPNOTSUPP,
   EROFS,
 } from "../sys/errno.ts";
+import { DeferredWork } from "../sys/deferred_work.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { POLLIN } from "../sys/poll.ts";
@@ -55,6 +56,9 @@ export class FuseChannel implements Channel, RequestOwner {
   readonly #input = new IoBuffer(INPUT_BYTES);
   readonly #output = new IoBuffer(OUT_HEADER.size + MAX_IO_BYTES);
   readonly #buffers = { input: this.#input, output: this.#output };
+  readonly #deferred = new DeferredWork();
+  /** Whether the kernel has got answers that it may not have passed on yet. */
+  #hasAnswered = false;
   /** Requests that wait for a disk. */
   #waiting = 0;
   #ended = false;
@@ -88,6 +92,7 @@ export class FuseChannel implements Channel, RequestOwner {
       this.#execute();
       taken++;
     }
+    this.send();
     return taken > 0;
   }
 
@@ -234,6 +239,7 @@ export class FuseChannel implements Channel, RequestOwner {
     view.setUint32(OUT_HEADER.unique + 4, this.#uniqueHigh, true);
     // A failure means that nobody waits for the reply any more.
     this.#libc.write(this.fd, address, length);
+    this.#hasAnswered = true;
   }
 
   resume(parked: ParkedRequest): boolean {
@@ -263,8 +269,12 @@ export class FuseChannel implements Channel, RequestOwner {
     }
   }
 
-  /** Nothing is kept back: each reply is sent at once. */
-  send(): void {}
+  /** Each reply is sent at once, but what it completes in the block layer may have been put off. */
+  send(): void {
+    if (!this.#hasAnswered) return;
+    this.#hasAnswered = false;
+    this.#deferred.runNow();
+  }
 
   /**
    * Has the kernel forget the attributes of the disk's file. A negative offset leaves cached pages
@@ -285,6 +295,7 @@ export class FuseChannel implements Channel, RequestOwner {
   }
 
   close(): void {
+    this.#deferred[Symbol.dispose]();
     this.#libc.close(this.fd);
   }
 }
