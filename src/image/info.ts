@@ -25,8 +25,6 @@ export interface ImageInfo {
   readonly dirty?: boolean;
   readonly encrypted?: boolean;
   readonly backing?: BackingInfo;
-  /** Name of the file that has the data, as recorded, if it is not the image's own. */
-  readonly dataFile?: string;
   /** Internal snapshots, in the order of the image's table. */
   readonly snapshots?: readonly SnapshotInfo[];
   /** What only this format has: QAPI's `ImageInfoSpecific`. */

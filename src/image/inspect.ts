@@ -17,7 +17,7 @@ import { findDriver } from "./registry.ts";
 export interface InspectedImage {
   readonly path: string;
   readonly info: ImageInfo;
-  /** Space that the file system has given to it, its data file included, in bytes. */
+  /** Space that the file system has given to it (not to its data file), in bytes. */
   readonly allocatedBytes: number;
 }
 
@@ -72,7 +72,8 @@ export function inspect(path: string, options: InspectOptions): Inspection {
   try {
     for (let layer: Layer | undefined = top; layer !== undefined;) {
       const info = infoOf(layer);
-      images.push(inspected(layer, info, chain, problems));
+      const { allocatedBytes } = openFileStatus(layer.file.fd);
+      images.push({ path: layer.file.path, info, allocatedBytes });
       layer = info.backing && chain.openLayer(layer.file, info.backing.name, info.backing.format);
     }
   } catch (error) {
@@ -86,36 +87,6 @@ function infoOf({ file, driver }: Layer): ImageInfo {
   if (driver.info !== undefined) return driver.info(file);
   using image = driver.open(file, { readOnly: true });
   return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };
-}
-
-function inspected(
-  { file }: Layer,
-  info: ImageInfo,
-  chain: Chain,
-  problems: string[],
-): InspectedImage {
-  const own = openFileStatus(file.fd).allocatedBytes;
-  return {
-    path: file.path,
-    info,
-    allocatedBytes: own + allocatedOutside(file, info, chain, problems),
-  };
-}
-
-function allocatedOutside(
-  file: ImageFile,
-  { dataFile }: ImageInfo,
-  chain: Chain,
-  problems: string[],
-): number {
-  if (dataFile === undefined) return 0;
-  try {
-    return openFileStatus(chain.openDataFile(file, dataFile, { readOnly: true }).fd).allocatedBytes;
-  } catch (error) {
-    if (!(error instanceof RelatedFileError)) throw error;
-    problems.push(error.message);
-    return 0;
-  }
 }
 
 /** An error of the file itself does not say which file it was. */

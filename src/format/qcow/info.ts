@@ -57,7 +57,6 @@ export function describe(file: ImageFile): ImageInfo {
     ...(fields.crypt_method === CryptMethod.none ? {} : { encrypted: true }),
     ...(backing === undefined ? {} : { backing }),
     ...(snapshots.length === 0 ? {} : { snapshots }),
-    ...dataFileOf(more, texts),
     specific: specificOf(fields, more, { texts, encryption: encryptionOf(file, fields, area) }),
   };
 }
@@ -68,21 +67,12 @@ interface Found {
   readonly encryption: SpecificInfo["data"];
 }
 
-function dataFileOf(
-  { incompatible_features }: FieldsV3,
-  texts: ReadonlyMap<number, string>,
-): { dataFile?: string } {
-  const dataFile = texts.get(ExtensionType.dataFile);
-  const isExternal = (incompatible_features & Incompatible.externalDataFile) !== 0n;
-  return isExternal && dataFile !== undefined ? { dataFile } : {};
-}
-
 function specificOf(
   fields: Fields,
   more: FieldsV3,
   { texts, encryption }: Found,
 ): SpecificInfo {
-  const { dataFile } = dataFileOf(more, texts);
+  const dataFile = texts.get(ExtensionType.dataFile);
   const general = {
     "compat": fields.version === 2 ? "0.10" : "1.1",
     "compression-type": compressionName(more.compression_type),
@@ -97,7 +87,7 @@ function specificOf(
     "lazy-refcounts": (compatible_features & COMPATIBLE_LAZY_REFCOUNTS) !== 0n,
     "corrupt": (incompatible_features & Incompatible.corrupt) !== 0n,
     "extended-l2": (incompatible_features & Incompatible.extendedL2) !== 0n,
-    ...(dataFile !== undefined ? { "data-file": dataFile } : {}),
+    ...(isExternal && dataFile !== undefined ? { "data-file": dataFile } : {}),
     ...(isExternal
       ? { "data-file-raw": (autoclear_features & AUTOCLEAR_RAW_EXTERNAL_DATA) !== 0n }
       : {}),

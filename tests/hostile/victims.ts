@@ -1,0 +1,139 @@
+/**
+ * Small images, one for each feature, made by qemu's tools: what hostile images are made from.
+ *
+ * @module
+ */
+import { findDriver } from "../../src/image/registry.ts";
+import { must, run } from "../support/tools.ts";
+
+/** The passphrase of encrypted images. */
+export const PASSPHRASE = "open sesame";
+const SECRET = ["--object", `secret,id=key,data=${PASSPHRASE}`];
+const KEY = "key-secret=key,iter-time=10";
+const ENCRYPTION = "encrypt.key-secret=key";
+
+/** Long enough for every name of {@link HOSTILE_NAMES}. */
+const BELOW = "below-the-image-with-quite-a-long-name-of-its-own";
+
+/** One feature, and how its image is made. */
+interface Victim {
+  /** Format by qemu's name, and ours. */
+  readonly format: "qcow2" | "qcow" | "luks" | "raw";
+  readonly driver: string;
+  readonly create?: string;
+  /** Format of the image below. */
+  readonly below?: "raw" | "qcow2";
+  readonly compressed?: boolean;
+  readonly snapshot?: string;
+  /** Rounds of key derivation make each attempt slow: fewer are made. */
+  readonly isSlow?: boolean;
+}
+
+const QCOW = { format: "qcow2", driver: "QCOW" } as const;
+const V3 = "compat=1.1,cluster_size=4096";
+
+export const VICTIMS: Readonly<Record<string, Victim>> = {
+  "version 2": { ...QCOW, create: "compat=0.10,cluster_size=512" },
+  "version 3": { ...QCOW, create: `${V3},lazy_refcounts=on` },
+  "zlib": { ...QCOW, create: V3, compressed: true },
+  "zstd": { ...QCOW, create: `${V3},compression_type=zstd`, compressed: true },
+  "extended L2": { ...QCOW, create: "compat=1.1,cluster_size=16384,extended_l2=on" },
+  "snapshot": { ...QCOW, create: V3, snapshot: "before" },
+  "raw below": { ...QCOW, create: V3, below: "raw" },
+  "qcow2 below": { ...QCOW, create: V3, below: "qcow2" },
+  "data file": { ...QCOW, create: `${V3},data_file=${BELOW}` },
+  "raw data file": { ...QCOW, create: `${V3},data_file=${BELOW},data_file_raw=on` },
+  "narrow refcounts": { ...QCOW, create: `${V3},refcount_bits=1` },
+  "preallocation": { ...QCOW, create: `${V3},preallocation=metadata` },
+  "AES": { ...QCOW, create: `${V3},encrypt.format=aes,${ENCRYPTION}` },
+  "LUKS inside": {
+    ...QCOW,
+    create: `${V3},encrypt.format=luks,${ENCRYPTION},encrypt.iter-time=10`,
+    isSlow: true,
+  },
+  "LUKS": { format: "luks", driver: "LUKS", create: KEY, isSlow: true },
+  "QCOW version 1": { format: "qcow", driver: "QCOW1", compressed: true },
+  "QCOW version 1 below": { format: "qcow", driver: "QCOW1", below: "raw" },
+  "RAW": { format: "raw", driver: "RAW" },
+};
+
+/** Those whose drivers there are. */
+export function victimNames(): string[] {
+  return Object.entries(VICTIMS)
+    .filter(([, { driver }]) => findDriver(driver) !== undefined)
+    .map(([name]) => name);
+}
+
+/** Makes the image of a victim in `folder`, where it names other files by relative names. */
+export async function makeVictim(folder: string, name: string): Promise<string> {
+  const victim = VICTIMS[name];
+  if (victim === undefined) throw new Error(`no feature ${name}`);
+  const path = `${folder}/image`;
+  const below = `${folder}/${BELOW}`;
+  if (victim.below !== undefined) {
+    await must("qemu-img", "create", "-q", "-f", victim.below, below, "96K");
+    await must("qemu-io", "-f", victim.below, "-c", "write -P 7 0 96k", below);
+  }
+  await create(folder, path, victim);
+  await write(path, victim);
+  if (victim.snapshot !== undefined) {
+    await must("qemu-img", "snapshot", "-c", victim.snapshot, path);
+    await must("qemu-io", "-f", "qcow2", "-c", "write -P 9 0 8k", path);
+  }
+  return path;
+}
+
+async function create(folder: string, path: string, victim: Victim): Promise<void> {
+  const { format, create, below } = victim;
+  const words = [
+    ...(create === undefined ? [] : ["-o", create.replace("data_file=", `data_file=${folder}/`)]),
+    ...(below === undefined ? [] : ["-u", "-b", BELOW, "-F", below]),
+  ];
+  const all = ["create", "-q", ...SECRET, "-f", format, ...words, path, "128K"];
+  // Measuring the speed of this machine for LUKS fails now and then.
+  for (let tries = 0; tries < 5; tries++) {
+    const { code, stderr } = await run("qemu-img", ...all);
+    if (code === 0) break;
+    if (tries === 4 || !stderr.includes("CPU usage")) throw new Error(stderr);
+  }
+  if (create?.includes("data_file=")) makeNameRelative(folder, path);
+}
+
+/** qemu looks for data files from its own folder, and we from that of the image. */
+function makeNameRelative(folder: string, path: string): void {
+  const bytes = Deno.readFileSync(path);
+  const at = indexOf(bytes, new TextEncoder().encode(`${folder}/${BELOW}`));
+  const relative = new TextEncoder().encode(`./${"/".repeat(folder.length - 1)}${BELOW}`);
+  bytes.set(relative, at);
+  Deno.writeFileSync(path, bytes);
+}
+
+export function indexOf(bytes: Uint8Array, wanted: Uint8Array): number {
+  for (let at = 0; at + wanted.length <= bytes.length; at++) {
+    if (wanted.every((byte, index) => bytes[at + index] === byte)) return at;
+  }
+  return -1;
+}
+
+async function write(path: string, { format, create, compressed }: Victim): Promise<void> {
+  const isEncrypted = create?.includes("key-secret") ?? false;
+  const secret = format === "luks" ? ",key-secret=key" : `,${ENCRYPTION}`;
+  const options = `driver=${format},file.filename=${path}${isEncrypted ? secret : ""}`;
+  const flag = compressed ? " -c" : "";
+  // of version 1, qemu writes one compressed cluster at a time
+  const length = format === "qcow" ? "4k" : "16k";
+  const lines = [`write${flag} -P 1 0 ${length}`, `write${flag} -P 2 32k ${length}`];
+  if (!compressed) lines.push("write -P 3 65k 512", "write -z 80k 16k");
+  const words = lines.flatMap((line) => ["-c", line]);
+  // The data file's name would be looked for from our folder.
+  const { code, stderr } = await new Deno.Command("qemu-io", {
+    args: ["-t", "unsafe", ...SECRET, "--image-opts", ...words, options],
+    cwd: path.slice(0, path.lastIndexOf("/")),
+  }).output();
+  if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+}
+
+/** Where a name in the image would lead outside of its folder; `outside` is such a file. */
+export function hostileNames(outside: string): string[] {
+  return ["/etc/passwd", "../outside/secret", "link", "sub/../../outside/secret", outside];
+}

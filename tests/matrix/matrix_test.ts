@@ -1,0 +1,113 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { IMAGE_TOOLS } from "../support/images.ts";
+import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { makeMatrixImage, type MatrixImage, SECRET } from "./make.ts";
+import { agreeing, nbdMap, normalised, qemuInfo, qemuMap } from "./oracle.ts";
+import { chooseRecipes, missingPairs, type Recipe } from "./recipe.ts";
+
+/** As many as the acceptance asks for, and some. */
+const IMAGES = 208;
+/** As many at once as keep a small machine busy. */
+const LANES = 3;
+
+Deno.test("chooseRecipes() has every pair of features that is possible", () => {
+  const recipes = chooseRecipes(IMAGES);
+  assertEquals(missingPairs(recipes), []);
+  assertEquals(new Set(recipes.map(({ name }) => name)).size, IMAGES);
+  assertEquals(chooseRecipes(10), chooseRecipes(10));
+});
+
+oracleTest(
+  "tslosetup reads, lists and describes every image of the matrix as qemu does",
+  [...IMAGE_TOOLS, "nbdinfo"],
+  async () => {
+    const failures = await inLanes(chooseRecipes(IMAGES), checkRecipe);
+    if (failures.length > 0) {
+      throw new Error(
+        `${failures.length} images are not what they should be:\n${
+          failures.map(({ recipe, reason }) => `${recipe.name}\n  ${reason}`).join("\n")
+        }`,
+      );
+    }
+  },
+);
+
+interface Failure {
+  readonly recipe: Recipe;
+  readonly reason: string;
+}
+
+/** Checks all recipes; one that fails does not keep the others from being checked. */
+async function inLanes(
+  recipes: readonly Recipe[],
+  check: (recipe: Recipe) => Promise<void>,
+): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  const queue = recipes.slice();
+  const lane = async (): Promise<void> => {
+    for (let recipe = queue.shift(); recipe !== undefined; recipe = queue.shift()) {
+      try {
+        await check(recipe);
+      } catch (error) {
+        failures.push({ recipe, reason: error instanceof Error ? error.message : String(error) });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return failures;
+}
+
+async function checkRecipe(recipe: Recipe): Promise<void> {
+  using folder = new TempDirectory();
+  const image = await makeMatrixImage(folder.path, recipe);
+  await checkInfo(image);
+  await checkMap(image);
+  await checkExport(image, folder);
+}
+
+/** Both say the same; what only one of them says is none of this. */
+async function checkInfo(image: MatrixImage): Promise<void> {
+  const ask = async (): Promise<readonly [unknown, unknown]> => {
+    const theirs = await qemuInfo(image);
+    const { "backing-image": _, ...ours } = JSON.parse(
+      await asRoot().must("--info", "--json", image.path),
+    );
+    return [sorted(ours), sorted(theirs)];
+  };
+  await agreeing(ask, (ours, theirs) => assertEquals(ours, theirs));
+}
+
+/** Keys in the order of the alphabet. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([one], [other]) => one < other ? -1 : 1);
+  return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]));
+}
+
+async function checkMap(image: MatrixImage): Promise<void> {
+  const { path, sizeBytes } = image;
+  await agreeing(async () => {
+    const text = await asRoot().must("--map", "--json", path);
+    const ours = normalised(JSON.parse(text), sizeBytes);
+    return [ours, await qemuMap(image)] as const;
+  }, (ours, theirs) => assertEquals(ours, theirs));
+}
+
+async function checkExport(image: MatrixImage, folder: TempDirectory): Promise<void> {
+  const { options, path, sizeBytes, qemuOptions } = image;
+  const attach = { folder, image: path, options: ["-r", "-t", "QCOW", ...options] };
+  await using exported = await ExportedImage.attach(attach);
+  const { uri, socket } = exported;
+  assertEquals(Number(await mustSoon("nbdinfo", "--size", uri)), sizeBytes);
+  await agreeing(
+    async () => [await nbdMap(uri, sizeBytes), await qemuMap(image)] as const,
+    (ours, theirs) => assertEquals(ours, theirs),
+  );
+  const export_ = `driver=raw,file.driver=nbd,file.server.type=unix,file.server.path=${socket}`;
+  await must("qemu-img", "compare", ...SECRET, "--image-opts", qemuOptions, export_);
+  await exported.detach();
+  assertEquals([exported.isGone, exported.attached.stderr], [true, ""]);
+}
