@@ -41,7 +41,7 @@ const CAPACITY: Row[] = [
   }),
   ...rows(["-c {dev}"], { before: ["losetup {dev} disk", "truncate -s 1000000 disk"] }),
   ...rows(["-c {dev}"], { before: ["losetup {dev} disk", "losetup -d {dev}"] }),
-  ...rows(["-c /dev/null", "-c disk", "-c nowhere", "-c {dev}", "-c -r {dev}"]),
+  ...rows(["-c /dev/null", "-c disk", "-c nowhere", "-c {dev}"]),
 ];
 
 const DIRECT_IO: Row[] = [
