@@ -87,7 +87,15 @@ export function giveUp(state: AttachState, states: StateStore): void {
   if (!waitUntilGone(state, GRACE_MS)) abortConnection(state);
   const rest = isRunning(state) ? "; it ends when its disk answers" : "";
   complain(`${state.device}: warning: gave up on its daemon (pid ${state.pid})${rest}`);
+  waitUntilClosed(state);
   clearLeftOver(state, states);
+}
+
+/** The socket of a killed process is there until the last of its threads has ended. */
+function waitUntilClosed(state: AttachState): void {
+  if (state.transport !== "socket") return;
+  const deadline = performance.now() + GRACE_MS;
+  while (!isLeftOver(state) && performance.now() < deadline) libc().usleep(PAUSE_US);
 }
 
 /** For a daemon that cannot even be killed, for it waits in the kernel. */
