@@ -75,8 +75,13 @@ export class CompressedClusters implements Disposable {
       ? this.#layout.decoding?.claim(hostBytes, this.#layout.clusterBytes)
       : undefined;
     const input = job?.input ?? this.#inputBuffer();
-    if (!file.read(input, 0, hostOffset, hostBytes)) {
-      job?.release();
+    let isRead = false;
+    try {
+      isRead = file.read(input, 0, hostOffset, hostBytes);
+    } finally {
+      if (!isRead) job?.release();
+    }
+    if (!isRead) {
       mapping.setBlocked(file, hostOffset, hostBytes);
       return -1;
     }

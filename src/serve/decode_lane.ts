@@ -75,7 +75,9 @@ class Job implements DecodeJob {
   }
 
   addWaiter(task: SlowTask): void {
-    this.#waiters.push(task);
+    // It may have been done, and reaped, since somebody found it under way: nobody would tell then.
+    if (this.claimed) this.#waiters.push(task);
+    else task.finished(0);
   }
 
   release(): void {

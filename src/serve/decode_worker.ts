@@ -45,12 +45,21 @@ class DecodeWorker {
     let any = false;
     for (let job = 0; job < MAX_DECODE_JOBS; job++) {
       if (!this.#table.move(job, JobState.Queued, JobState.Running)) continue;
-      const succeeded = this.#decode(job);
+      const succeeded = this.#succeedsWith(job);
       this.#table.set(job, JobField.State, succeeded ? JobState.Done : JobState.Failed);
       if (this.#table.isSleeping) libc().write(this.#wakeFd, this.#byte.address, 1);
       any = true;
     }
     return any;
+  }
+
+  /** Whatever goes wrong here, the serving thread tries itself, and can say what it was. */
+  #succeedsWith(job: number): boolean {
+    try {
+      return this.#decode(job);
+    } catch {
+      return false;
+    }
   }
 
   #decode(job: number): boolean {

@@ -134,10 +134,13 @@ export class Executor {
     if (this.#ready.length === 0) return false;
     const ready = this.#ready;
     this.#ready = [];
+    let any = false;
     for (const parked of ready) {
-      if (!parked.owner.resume(parked)) this.#ready.push(parked);
+      // Resuming one may make others ready, which then wait for the next call.
+      if (parked.owner.resume(parked)) any = true;
+      else this.#ready.push(parked);
     }
-    return this.#ready.length < ready.length;
+    return any;
   }
 
   /** Logs why a request failed; returns its error number, EIO for a damaged image. */

@@ -99,6 +99,32 @@ Deno.test("ThreadedDecodeLane takes no more at a time than its threads can begin
   assertEquals([done, most], [100, 2]);
 });
 
+Deno.test("ThreadedDecodeLane tells a waiter at once of a job that has been done meanwhile", async () => {
+  using lane = new ThreadedDecodeLane(1);
+  const stored = deflateRawSync(content());
+  const job = await claimed(lane, stored.length);
+  job.input.bytes.set(stored);
+  const { Deflate: method } = CompressionMethod;
+  const task = { method, storedBytes: stored.length, decodedBytes: CLUSTER, onDone: () => {} };
+  assert(job.start(task));
+  while (lane.busy) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    lane.reap();
+  }
+  let told = 0;
+  job.addWaiter({ finished: () => told++ });
+  assertEquals(told, 1);
+});
+
+Deno.test("ThreadedDecodeLane says that a job has failed whose thread cannot do it", async () => {
+  using lane = new ThreadedDecodeLane(1);
+  const noMethod = 99 as CompressionMethod;
+  assertEquals((await decoded(lane, new Uint8Array(9), noMethod)).succeeded, false);
+  const bytes = content();
+  const { Deflate } = CompressionMethod;
+  assertEquals(await decoded(lane, deflateRawSync(bytes), Deflate), { succeeded: true, bytes });
+});
+
 Deno.test("ThreadedDecodeLane has jobs for nobody without threads", () => {
   using lane = new ThreadedDecodeLane(0);
   for (let wish = 0; wish < 1000; wish++) assertEquals(lane.claim(1, 1), undefined);
