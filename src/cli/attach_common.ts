@@ -5,7 +5,7 @@
  */
 import type { Job, Ready } from "../daemon/job.ts";
 import type { Launched } from "../daemon/launch.ts";
-import type { AttachState, StateStore } from "../daemon/state.ts";
+import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import type { ImageRequest } from "../image/open.ts";
 import { fileStatus, folderOf, realPath } from "../sys/files.ts";
@@ -154,7 +154,18 @@ export function stateFor(
     readOnly: ready.readOnly,
     offsetBytes: command.offsetBytes,
     sizeLimitBytes: command.sizeLimitBytes,
+    view: viewOf(command),
     partScan: command.partScan,
+  };
+}
+
+/** Which of the disks that an image can show is asked for. */
+export function viewOf({ snapshot, noBacking, backingFormat, force }: AttachCommand): ImageView {
+  return {
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(noBacking ? { noBacking } : {}),
+    ...(backingFormat === undefined ? {} : { backingFormat }),
+    ...(force ? { force } : {}),
   };
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
+import { type AttachState, type ImageView, isStale, type StateStore } from "../daemon/state.ts";
 import { findDriver } from "../image/registry.ts";
 import { diskNames, isDiskReadOnly, nodePath } from "../kernel/block_devices.ts";
 import { keepLoop } from "../kernel/loop.ts";
@@ -13,7 +13,7 @@ import type { LoopStatus } from "../kernel/loop_layout.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { SystemError } from "../sys/errno.ts";
 import { type FileStatus, fileStatusIfAny } from "../sys/files.ts";
-import type { Attached } from "./attach_common.ts";
+import { type Attached, viewOf } from "./attach_common.ts";
 import { loopWarnings } from "./attach_loop.ts";
 import { backendOf } from "./backend.ts";
 import type { TransportChoice } from "./choose_transport.ts";
@@ -54,10 +54,15 @@ export function reusableDevice(
 }
 
 function showsTheSame(rival: Rival, command: AttachCommand, { format }: TransportChoice): boolean {
-  // What a device shows of an image's snapshots nobody has kept.
-  if (command.snapshot !== undefined) return false;
   return rival.format === format && rival.offsetBytes === command.offsetBytes &&
-    rival.sizeLimitBytes === command.sizeLimitBytes;
+    rival.sizeLimitBytes === command.sizeLimitBytes &&
+    isSameView(rival.state?.view ?? {}, viewOf(command));
+}
+
+/** A snapshot that is named in another way counts as another one. */
+function isSameView(one: ImageView, other: ImageView): boolean {
+  return one.snapshot === other.snapshot && one.noBacking === other.noBacking &&
+    one.backingFormat === other.backingFormat && one.force === other.force;
 }
 
 /** Parts of a container and parts of its virtual disk cannot be compared: they count as overlapping. */

@@ -18,6 +18,15 @@ import { isRunning, type ProcessIdentity } from "./processes.ts";
 
 const SUFFIX = ".json";
 
+/** What was asked for that decides which bytes an image shows. */
+export interface ImageView {
+  /** Identifier or name of the internal snapshot, as given. */
+  readonly snapshot?: string;
+  readonly noBacking?: true;
+  readonly backingFormat?: string;
+  readonly force?: true;
+}
+
 /** One attached image. */
 export interface AttachState extends ProcessIdentity {
   readonly version: 1;
@@ -36,6 +45,8 @@ export interface AttachState extends ProcessIdentity {
   readonly sizeBytes: number;
   readonly offsetBytes: number;
   readonly sizeLimitBytes: number;
+  /** The image is shown differently than without options. */
+  readonly view?: ImageView;
   /** Whether its partitions were asked for. */
   readonly partScan?: boolean;
   /**
