@@ -262,7 +262,7 @@ Deno.test("Transmission.serve() names the errors clients can act on, and logs al
   served.image.obstacle = () => false;
   assertEquals(answerTo(served, { command: Read, length: 8 }), 0);
   assertEquals(served.logged.length, 2 * expected.length);
-  assertEquals(served.logged[10], "read of 8 bytes at 512 failed: the L2 table is damaged");
+  assertEquals(served.logged[10], "read of 8 bytes at 512 failed: /image: the L2 table is damaged");
   assertEquals(served.logged[1], "write of 8 bytes at 512 failed: No space left on device");
 });
 
@@ -384,7 +384,7 @@ Deno.test("Transmission.serve() gives up on a parked read whose image is damaged
   served.settle();
   assertEquals(client.take(1n).error, NbdError.Io);
   assertEquals(connection.waiting, 0);
-  assertEquals(served.logged, ["read of 100 bytes at 0 failed: bad table"]);
+  assertEquals(served.logged, ["read of 100 bytes at 0 failed: /image: bad table"]);
 });
 
 Deno.test("Transmission.serve() brings in ranges of files that cannot tell what is cached", () => {
