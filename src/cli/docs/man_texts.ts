@@ -102,9 +102,9 @@ export const EXAMPLES: readonly Example[] = [
   {
     text: "Mount the first partition of an image, and take everything down again:",
     lines: [
-      "# tslosetup --find --show -P -t QCOW disk.qcow2",
+      "# tslosetup -r --find --show -P -t QCOW disk.qcow2",
       "/dev/nbd0",
-      "# mount /dev/nbd0p1 /mnt",
+      "# mount -o ro /dev/nbd0p1 /mnt",
       "...",
       "# umount /mnt",
       "# tslosetup -d /dev/nbd0",
@@ -127,7 +127,7 @@ export const EXAMPLES: readonly Example[] = [
   {
     text: "Serve an image without any privilege, and copy its virtual disk:",
     lines: [
-      "$ tslosetup --socket /tmp/s --show -t QCOW disk.qcow2",
+      "$ tslosetup -r --socket /tmp/s --show -t QCOW disk.qcow2",
       "nbd+unix:///?socket=/tmp/s",
       "$ nbdcopy 'nbd+unix:///?socket=/tmp/s' disk.raw",
       "$ tslosetup -d /tmp/s",

@@ -19,7 +19,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Detach the devices that are named, or end the sockets that are. A device that is in use goes " +
     "with its last user; of one that is not, the command returns when its image is closed and " +
     "everything written is on disk. Sockets of other users, and nbd devices that other programs " +
-    "have set up, are left alone; `--force` detaches the latter.",
+    "have set up, are left alone; `--force` detaches the latter. If the serving process stands " +
+    "still, the command fails and says why, and the device goes when the process goes on.",
   ],
   "detach-all": [
     "Detach all loop devices, and whatever else tslosetup serves. nbd devices of other programs " +
@@ -35,8 +36,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "that begin there.",
   ],
   "nooverlap": [
-    "Do not let two loop devices show the same bytes of a file: re-use a device that shows exactly " +
-    "this part, and refuse to make one that overlaps with another. For RAW images.",
+    "Do not let two devices show the same bytes of an image: re-use a device that shows exactly " +
+    "this part of the same disk, with the same `--snapshot`, `--no-backing`, `--backing-fmt` and " +
+    "`--force`, and refuse to make one that overlaps with another. Sockets do not count.",
   ],
   "remove": [
     "Remove unused loop devices from the system, so that their names are gone from /dev, too.",
@@ -47,16 +49,18 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "sizelimit": ["Show at most <num> bytes of the virtual disk; 0 is no limit."],
   "sector-size": [
-    "Logical sector size of the device: 512, 1024, 2048 or 4096 bytes. With the name of a plain " +
-    "loop device and no file, its sector size is changed.",
+    "Logical sector size of the device: 512, 1024, 2048 or 4096 bytes, for RAW images whatever the " +
+    "kernel takes. With the name of a loop device and no file, its sector size is changed.",
   ],
   "partscan": [
     "Have the kernel look for partitions; when the command returns, their devices are there.",
   ],
   "read-only": ["Set up a device that cannot be written to, and open the image for reading only."],
   "direct-io": [
-    "Have the loop driver bypass the page cache for the image. The default argument is `on`. With " +
-    "the name of a plain loop device and no file, the device is changed.",
+    "Have the loop driver bypass the page cache for a RAW image. The default argument is `on`. With " +
+    "the name of a loop device and no file, the device is changed. Loop devices of other formats " +
+    "begin with it on, so that nothing is cached twice; the column DIO is about the image file, " +
+    "which is read through the page cache.",
   ],
   "loop-ref": [
     "A string of up to 63 bytes that the kernel keeps with the loop device, for `--output REF`.",
@@ -86,12 +90,13 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "force": [
     "Attach an image that is marked as corrupt, read-only. With `--info` and `--map`: look at an " +
-    "image that is being written. With `--detach`: disconnect an nbd device that another program " +
-    "has set up.",
+    "image that is being written. With `--detach`: give up on a serving process " +
+    "that stands still, so that what waits for the device fails; disconnect an nbd device that " +
+    "another program has set up.",
   ],
   "key-file": [
-    "Read the passphrase of encrypted images from <file>, all of it, or with `-` from standard " +
-    "input. Without this option it is asked for, if standard input is a terminal. It is tried for " +
+    "Read the passphrase of encrypted images from <file>, or with `-` from standard input, all of " +
+    "it: a line feed at the end counts. Without this option it is asked for, if standard input is a terminal. It is tried for " +
     "every encrypted image of a chain.",
   ],
   "cache-size": [
@@ -109,7 +114,10 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "map": [
     "List which parts of the virtual disk are stored, and where, instead of attaching <file>. " +
-    "Otherwise like `--info`.",
+    "Otherwise like `--info`. The column DEPTH counts from 0, <file> itself, down the backing " +
+    "files. KIND is data, compressed, zero (reads as zeros), allocated (has a place that holds " +
+    "zeros), or absent (no image of the chain has it: zeros). OFFSET is where FILE holds the " +
+    "bytes, or `-` where they are not there as they are read.",
   ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "socket": [
@@ -121,7 +129,10 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "is more to do than it can.",
   ],
   "verbose": ["Say on standard error how the device is made, and why so."],
-  "json": ["Print the list as JSON, as an array `loopdevices`."],
+  "json": [
+    "Print the list as JSON, as an array `loopdevices`. With `--info` and `--map`, with the keys " +
+    "of `qemu-img`(1).",
+  ],
   "list": [
     "Print a table of all devices, or of the one named. Without any argument this is what " +
     "tslosetup does.",
