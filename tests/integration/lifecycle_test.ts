@@ -91,7 +91,7 @@ Deno.test("tslosetup detaches more than one socket, and goes on after a failure"
   const missing = folder.file("missing");
   const { code, stderr } = await one.program.run("-d", one.socket, missing, two.socket);
   assertEquals(code, 1);
-  assertStringIncludes(stderr, `${missing}: detach failed`);
+  assertStringIncludes(stderr, `${missing}: failed to use device`);
   assertEquals([one.isGone, two.isGone], [true, true]);
 });
 

@@ -263,7 +263,7 @@ Deno.test("Transmission.serve() names the errors clients can act on, and logs al
   assertEquals(answerTo(served, { command: Read, length: 8 }), 0);
   assertEquals(served.logged.length, 2 * expected.length);
   assertEquals(served.logged[10], "read of 8 bytes at 512 failed: /image: the L2 table is damaged");
-  assertEquals(served.logged[1], "write of 8 bytes at 512 failed: No space left on device");
+  assertEquals(served.logged[1], "write of 8 bytes at 512 failed: /image: No space left on device");
 });
 
 Deno.test("Transmission.serve() takes nothing after a disconnect, but answers what came before", () => {
