@@ -13,22 +13,33 @@ async function main(args: readonly string[]): Promise<number> {
   const runtimeDirectory = environment("XDG_RUNTIME_DIR");
   if (first === DAEMON_ARGUMENT) {
     const { runDaemon } = await import("./daemon/main.ts");
-    return runDaemon(runtimeDirectory);
+    return reporting(() => runDaemon(runtimeDirectory));
   }
   if (first === LAZY_DETACH_ARGUMENT && second !== undefined) {
     const { detachLazily } = await import("./cli/detach.ts");
-    return detachLazily(second, runtimeDirectory);
+    return reporting(() => detachLazily(second, runtimeDirectory));
   }
   if (first === REAP_ARGUMENT && second !== undefined) {
     const { reap } = await import("./cli/reap.ts");
-    return reap(second, runtimeDirectory);
+    return reporting(() => reap(second, runtimeDirectory));
   }
   if (first === GENERATE_ARGUMENT && second !== undefined) {
     const { generate } = await import("./cli/docs/generate.ts");
-    return generate(second);
+    return reporting(() => generate(second));
   }
   const { runCommand } = await import("./cli/run.ts");
   return await runCommand(args, runtimeDirectory);
+}
+
+/** What goes wrong where no command line is run: one line, as everywhere. */
+async function reporting(run: () => number): Promise<number> {
+  try {
+    return run();
+  } catch (error) {
+    const { complain } = await import("./cli/console.ts");
+    complain(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
 }
 
 /** A variable's text; one that is no text counts as not set. */

@@ -9,6 +9,7 @@
  * @module
  */
 import type { StateStore } from "../daemon/state.ts";
+import { RAW } from "../image/formats.ts";
 import { refuseBesideWriter } from "../image/lock.ts";
 import { openImageFile } from "../image/open.ts";
 import { foreignMagic } from "../image/probe.ts";
@@ -32,6 +33,7 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
   const node = command.device === undefined ? undefined : deviceNode(command.device);
   const imagePath = canonicalPath(command.file);
   try {
+    refuseSnapshot(command);
     requireLoop();
     const device = node === undefined ? undefined : existingNode(node, imagePath);
     refuseUnsuitable(imagePath, command);
@@ -52,6 +54,11 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
   } catch (error) {
     throw losetupError(error, command, node);
   }
+}
+
+/** The loop driver would show the disk as it is. */
+function refuseSnapshot({ snapshot }: AttachCommand): void {
+  if (snapshot !== undefined) throw new RangeError(`${RAW.name} images have no internal snapshots`);
 }
 
 /** As losetup's `canonicalize_path`: what cannot be resolved is left for open(2) to refuse. */

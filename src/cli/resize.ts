@@ -16,6 +16,7 @@ import { SIGHUP } from "../sys/signals.ts";
 import { backendOf } from "./backend.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
 import { isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
+import { lastingHindrance } from "./stuck_daemon.ts";
 
 /** How long a daemon may take to look at its image. */
 const PATIENCE_MS = 10_000;
@@ -47,6 +48,11 @@ function refuseForeignNbd(index: number, name: string): never {
 
 function resizeOurs(state: AttachState, states: StateStore): void {
   if (isStale(state)) throw new SystemError("resize", EIO, state.device);
+  if (lastingHindrance(state) === "stopped") {
+    throw new Error(
+      `its daemon (pid ${state.pid}) is stopped: kill -CONT ${state.pid} lets it go on`,
+    );
+  }
   const { sizeBytes } = askForSize(state, states);
   if (state.nbdIndex !== undefined) resizeNbd(state, state.nbdIndex, sizeBytes);
   if (loopNumber(state.device) === undefined) return;

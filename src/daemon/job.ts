@@ -73,15 +73,29 @@ export function encodeJob({ passphrase, ...job }: Job): Uint8Array<ArrayBuffer> 
   return bytes;
 }
 
-/** The job in `bytes`, which are overwritten: they may hold a passphrase. */
+/**
+ * The job in `bytes`, which are overwritten: they may hold a passphrase.
+ *
+ * @throws {Error} if there is none: the command was killed, or the daemon started by hand
+ */
 export function decodeJob(bytes: Uint8Array): Job {
   const end = bytes.indexOf(END_OF_TEXT);
   const text = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
-  const job = JSON.parse(text) as Job;
+  const job = parseJob(text);
   if (end < 0) return job;
   const passphrase = bytes.slice(end + 1);
   bytes.fill(0);
   return { ...job, passphrase };
+}
+
+function parseJob(text: string): Job {
+  try {
+    const job = JSON.parse(text) as Partial<Job> | null;
+    if (typeof job?.imagePath === "string" && job.image !== undefined) return job as Job;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new Error(`${DAEMON_ARGUMENT} is for tslosetup itself: there is nothing to serve`);
 }
 
 /** The daemon serves. */

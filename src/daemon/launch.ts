@@ -7,7 +7,7 @@ import { Fd, fileExists, readLink, readText, writeBytes, writeText } from "../sy
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe } from "../sys/sockets.ts";
-import { daemonSignals, SIGHUP, SIGINT, SIGTERM } from "../sys/signals.ts";
+import { daemonSignals, SIGHUP, SIGINT, SIGTERM, SIGXFSZ } from "../sys/signals.ts";
 import { openNull, spawn, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
 import {
@@ -152,7 +152,8 @@ function spawnSelf(args: readonly string[], fds: readonly number[]): number {
     argv: [name, ...prefix, ...args],
     fds,
     newSession: true,
-    blockedSignals: daemonSignals(),
+    // Blocked, the last one leaves an error of the write that passes the user's limit (EFBIG).
+    blockedSignals: [...daemonSignals(), SIGXFSZ],
   });
 }
 

@@ -51,6 +51,7 @@ interface Opened {
  *
  * @param runtimeDirectory XDG_RUNTIME_DIR, where a user other than root keeps state
  * @returns the exit code: 0, or 1 if the image could not be served or data may have been lost
+ * @throws {Error} if standard input has no job: somebody else has started this
  */
 export function runDaemon(runtimeDirectory: string | undefined): number {
   openHotCalls();
@@ -58,15 +59,20 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
   leaveSurroundings(job);
   const opened = tryToOpen(job);
-  if (opened === undefined) return 1;
+  if (opened === undefined) {
+    tryToRemoveSocket(job);
+    return 1;
+  }
   const server = createServer(job, opened);
   watchLifeline(server);
   watchSignals(server, job, states);
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = opened.request;
-  answer({ ok: true, format, sizeBytes, readOnly, flags, warnings: opened.warnings });
-  forgetStartupPages();
-  server.run();
+  const warnings = opened.warnings;
+  if (tryToAnswer({ ok: true, format, sizeBytes, readOnly, flags, warnings })) {
+    forgetStartupPages();
+    server.run();
+  }
   return conclude(job, opened, server, states);
 }
 
@@ -91,7 +97,7 @@ function tryToOpen(job: Job): Opened | undefined {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };
-    answer({ ok: false, message, ...needsPassphrase });
+    tryToAnswer({ ok: false, message, ...needsPassphrase });
     return undefined;
   }
 }
@@ -171,7 +177,17 @@ function serve(server: Server, transport: Job["transport"], fds: readonly number
   }
 }
 
-/** Tells the command. */
+/** Tells the command, unless that was killed: then nobody will set up what would be served. */
+function tryToAnswer(message: Answer): boolean {
+  try {
+    answer(message);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
+}
+
 function answer(message: Answer): void {
   writeText(DaemonFd.Ready, JSON.stringify(message));
   libc().close(DaemonFd.Ready);
@@ -249,7 +265,7 @@ function detachOwnDevice(states: StateStore): void {
 /** Makes everything durable and removes what is left of the attach. */
 function conclude(job: Job, opened: Opened, server: Server, states: StateStore): number {
   const failures = opened.access.filesToSync.filter((file) => libc().fdatasync(file.fd) !== 0);
-  attempt(job, () => job.socket !== undefined && removeSocket(job.socket));
+  tryToRemoveSocket(job);
   attempt(job, () => {
     const state = states.ofProcess(libc().getpid());
     if (state !== undefined) states.remove(state);
@@ -258,6 +274,10 @@ function conclude(job: Job, opened: Opened, server: Server, states: StateStore):
   tryToSayDone();
   if (lost) new Log(job.imagePath).error("the last writes may not have reached the disk");
   return lost ? 1 : 0;
+}
+
+function tryToRemoveSocket(job: Job): void {
+  attempt(job, () => job.socket !== undefined && removeSocket(job.socket));
 }
 
 /** Tells the watcher, if there is one, that nothing is left for it to do. */

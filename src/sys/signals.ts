@@ -14,6 +14,7 @@ export const SIGHUP = 1;
 export const SIGINT = 2;
 export const SIGKILL = 9;
 export const SIGTERM = 15;
+export const SIGXFSZ = 25;
 /** First real-time signal that glibc leaves to programs, and the last one. */
 const SIGRT_FIRST = 34;
 const SIGRT_LAST = 64;

@@ -41,6 +41,16 @@ deviceTest(
   },
 );
 
+deviceTest("-c says that the daemon is stopped", [], async () => {
+  using folder = new TempDirectory();
+  await using device = await stoppedDevice(folder);
+  const { code, stderr, elapsedMs } = await device.program.run("-c", device.path);
+  device.kill("SIGCONT");
+  assertEquals(code, 1);
+  assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: kill -CONT \d+ .*\n$/);
+  assertLess(elapsedMs, 8000);
+});
+
 deviceTest("-d --force of a stopped daemon fails what waits, and leaves nothing", [], async () => {
   using folder = new TempDirectory();
   await using device = await stoppedDevice(folder);

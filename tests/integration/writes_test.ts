@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@s
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
 import { randomNumbers } from "../support/images.ts";
-import { ExportedImage, mustSoon } from "../support/program.ts";
+import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { NbdClient, NbdFailure } from "./nbd_client.ts";
 
@@ -153,6 +153,24 @@ oracleTest("tslosetup survives a full disk under a RAW image", ["mount", "umount
     await exported.detach();
   } finally {
     await must("umount", small);
+  }
+});
+
+Deno.test("a write that passes the user's limit on files fails, and the daemon serves on", async () => {
+  using folder = new TempDirectory();
+  const image = rawImage(folder, new Uint8Array(MIB));
+  const program = asRoot();
+  const socket = folder.file("socket");
+  const limited = ["-c", 'ulimit -f 128; exec "$@"', "sh", ...program.command];
+  await must("sh", ...limited, "--socket", socket, image);
+  try {
+    using client = await NbdClient.connect(socket);
+    const failure = await client.write(MIB / 2, new Uint8Array(512)).catch((error) => error);
+    assertInstanceOf(failure, NbdFailure);
+    await client.write(0, new Uint8Array(512).fill(9));
+    assertEquals(await client.read(0, 512), new Uint8Array(512).fill(9));
+  } finally {
+    await program.must("-d", socket);
   }
 });
 

@@ -54,6 +54,15 @@ deviceTest(
   },
 );
 
+deviceTest("a snapshot of a RAW image is refused, not passed over", [], async () => {
+  using folder = new LoopFolder();
+  const image = folder.sparse("disk", MIB);
+  const { code, stderr } = await asRoot().run("--snapshot", "before", "-f", image);
+  assertEquals(code, 1);
+  assertMatch(stderr, /^tslosetup: .*disk: failed .*: RAW images have no internal snapshots\n$/);
+  assertEquals(folder.attached(), []);
+});
+
 deviceTest("transport loop refuses what auto finds to be a container", ["qemu-img"], async () => {
   using folder = new LoopFolder();
   const image = folder.file("disk.qcow2");
