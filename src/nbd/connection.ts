@@ -8,6 +8,7 @@ import { EAGAIN, EINTR } from "../sys/errno.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/sockets.ts";
+import { BufferBudget } from "./buffer_budget.ts";
 
 /** Holds 64 writes of 4 KiB; grows for one longer write at a time. */
 const INPUT_BYTES = 288 * 1024;
@@ -35,11 +36,20 @@ export class Connection {
   finishing = false;
   /** The socket is of no use any more. */
   broken = false;
+  /** A message is too long for the room that other connections leave: nothing is taken until then. */
+  starved = false;
 
   readonly #libc = libc();
+  readonly #budget: BufferBudget;
+  /** Bytes claimed for a long message, 0 where there is none. */
+  #claimedInput = 0;
+  #claimedOutput = 0;
 
-  constructor(fd: number) {
+  /** @param budget of all connections of the thread */
+  constructor(fd: number, budget: BufferBudget = new BufferBudget()) {
     this.fd = fd;
+    this.#budget = budget;
+    budget.join();
   }
 
   get hasUnsent(): boolean {
@@ -51,9 +61,9 @@ export class Connection {
     return this.inputEnd - this.inputStart;
   }
 
-  /** Whether more may be received now: not at the end, nor while too much is being waited for. */
+  /** Whether more may be received now: not at the end, nor while there is too much of anything. */
   get takesInput(): boolean {
-    return !this.finishing && this.waiting < MAX_WAITING;
+    return !this.finishing && !this.starved && this.waiting < MAX_WAITING;
   }
 
   get isOver(): boolean {
@@ -83,13 +93,23 @@ export class Connection {
     this.inputStart = 0;
     this.inputEnd = 0;
     if (this.input.size > INPUT_BYTES) this.input = new IoBuffer(INPUT_BYTES);
+    this.#releaseInput();
   }
 
-  /** Makes the input buffer able to hold a message of `bytes` that has begun to arrive. */
+  /**
+   * Makes the input buffer able to hold a message of `bytes` that has begun to arrive. Where there
+   * is no room for so long a one, the connection is starved.
+   */
   expect(bytes: number): void {
     if (this.inputStart + bytes <= this.input.size) return;
     const pending = this.pendingInput;
     if (bytes > this.input.size) {
+      this.#releaseInput();
+      if (!this.#budget.claim("input", bytes)) {
+        this.starved = true;
+        return;
+      }
+      this.#claimedInput = bytes;
       const larger = new IoBuffer(bytes);
       larger.bytes.set(this.input.bytes.subarray(this.inputStart, this.inputEnd));
       this.input = larger;
@@ -103,11 +123,19 @@ export class Connection {
   /**
    * Finds room for `bytes` of output, sending what is there if need be.
    *
-   * @returns where in `output` to put them, or -1 if the client has to read first
+   * @returns where in `output` to put them, or -1 if the client has to read first, or other clients
+   *   have to (starved)
    */
   reserve(bytes: number): number {
-    if (this.outputEnd + bytes <= this.output.size) return this.outputEnd;
+    const room = Math.max(this.#budget.shareBytes, this.#claimedOutput);
+    if (this.outputEnd + bytes <= room) return this.outputEnd;
     if (!this.send()) return -1;
+    if (bytes <= this.#budget.shareBytes) return 0;
+    if (!this.#budget.claim("output", bytes)) {
+      this.starved = true;
+      return -1;
+    }
+    this.#claimedOutput = bytes;
     if (bytes > this.output.size) this.output = new IoBuffer(bytes);
     return 0;
   }
@@ -143,12 +171,29 @@ export class Connection {
     }
     this.outputStart = 0;
     this.outputEnd = 0;
-    if (this.output.size > OUTPUT_BYTES) this.output = new IoBuffer(OUTPUT_BYTES);
+    this.#releaseOutput();
     return true;
+  }
+
+  /** The pages of a long reply are given back, not only the right to them. */
+  #releaseOutput(): void {
+    if (this.#claimedOutput === 0) return;
+    this.output = new IoBuffer(OUTPUT_BYTES);
+    this.#budget.release("output", this.#claimedOutput);
+    this.#claimedOutput = 0;
+  }
+
+  #releaseInput(): void {
+    if (this.#claimedInput === 0) return;
+    this.#budget.release("input", this.#claimedInput);
+    this.#claimedInput = 0;
   }
 
   close(): void {
     this.#libc.close(this.fd);
+    this.#releaseInput();
+    this.#releaseOutput();
+    this.#budget.leave();
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { POLLIN, POLLOUT } from "../sys/poll.ts";
 import type { Channel } from "../serve/channel.ts";
+import type { BufferBudget } from "./buffer_budget.ts";
 import { Connection } from "./connection.ts";
 import type { Executor } from "../serve/executor.ts";
 import type { ExportDescription } from "./export.ts";
@@ -18,9 +19,17 @@ export class NbdChannel implements Channel {
   /** Undefined once requests may come. */
   #handshake: Handshake | undefined;
 
-  /** @param greeted what to tell a new client; undefined for the kernel, which asks nothing */
-  constructor(fd: number, executor: Executor, greeted: ExportDescription | undefined) {
-    this.#connection = new Connection(fd);
+  /**
+   * @param greeted what to tell a new client; undefined for the kernel, which asks nothing
+   * @param budget of all connections of the thread
+   */
+  constructor(
+    fd: number,
+    executor: Executor,
+    greeted: ExportDescription | undefined,
+    budget?: BufferBudget,
+  ) {
+    this.#connection = new Connection(fd, budget);
     this.#transmission = new Transmission(this.#connection, executor);
     if (greeted === undefined) return;
     this.#handshake = new Handshake(greeted);
@@ -46,6 +55,7 @@ export class NbdChannel implements Channel {
     // A client that does not read its replies gets no more of them.
     if (connection.hasUnsent && !connection.send()) return false;
     if (connection.finishing) return false;
+    connection.starved = false;
     const received = !connection.inputEnded && connection.receive();
     const pending = connection.pendingInput;
     if (this.#handshake !== undefined) this.#shakeHands(this.#handshake);

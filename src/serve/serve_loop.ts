@@ -17,6 +17,7 @@ import { SlowLane } from "../sys/slow_lane.ts";
 import type { Channel } from "./channel.ts";
 import { type ErrorLog, Executor } from "./executor.ts";
 import { describeExport, type ExportDescription } from "../nbd/export.ts";
+import { BufferBudget } from "../nbd/buffer_budget.ts";
 import { NbdChannel } from "../nbd/nbd_channel.ts";
 import { LoadMeter } from "./load_meter.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
@@ -64,6 +65,7 @@ export class ServeLoop {
   readonly #cleaner: CacheCleaner | undefined;
   readonly #sources: Source[] = [];
   readonly #poll = new PollSet();
+  readonly #buffers = new BufferBudget();
   #channels: Channel[] = [];
   #stopped = false;
   /** When channels that are to finish are closed in any case, by the monotonic clock. */
@@ -124,12 +126,12 @@ export class ServeLoop {
 
   /** Serves a socket that is already in the transmission phase: the kernel's. */
   addKernelSocket(fd: number): void {
-    this.#channels.push(new NbdChannel(fd, this.#executor, undefined));
+    this.#channels.push(new NbdChannel(fd, this.#executor, undefined, this.#buffers));
   }
 
   /** Serves a client that has just connected, beginning with the handshake. */
   addClient(fd: number): void {
-    this.#channels.push(new NbdChannel(fd, this.#executor, this.description));
+    this.#channels.push(new NbdChannel(fd, this.#executor, this.description, this.#buffers));
   }
 
   /** Serves a FUSE session, whose file has the image's path. */
@@ -226,6 +228,10 @@ export class ServeLoop {
       for (const channel of this.#channels) channel.send();
     }
     if (this.#channels.some(isOver)) this.#removeEnded();
+    if (this.#buffers.takeFreed()) {
+      busy = true;
+      for (const channel of this.#channels) channel.idleTurns = 0;
+    }
     return busy;
   }
 

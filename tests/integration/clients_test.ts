@@ -53,6 +53,28 @@ Deno.test("a client that does not read costs little, hinders nobody, and is serv
   }
 });
 
+Deno.test("a crowd of clients that ask for much and do not read, or send half, takes bounded memory", async () => {
+  using folder = new TempDirectory();
+  const content = seededBytes(16 * MIB, 1);
+  await using exported = await attach(folder, content);
+  using other = await NbdClient.connect(exported.socket);
+  await other.read(0, 512);
+  const before = residentBytes(exported.pid);
+  using crowd = new DisposableStack();
+  for (let n = 0; n < 120; n++) {
+    const client = crowd.use(await NbdClient.connect(exported.socket));
+    const isRead = n % 2 === 0;
+    const command = isRead ? Command.Read : Command.Write;
+    const length = isRead ? 8 * MIB : 32 * MIB;
+    const request = encodeRequest({ command, cookie: BigInt(n), offset: 0, length });
+    await client.sendRaw(joined(isRead ? [request] : [request, content.subarray(0, 100_000)]));
+  }
+  assert(sameBytes(await other.read(MIB, 65536), content.subarray(MIB, MIB + 65536)));
+  assertLess(residentBytes(exported.pid) - before, 256 * MIB);
+  crowd.dispose();
+  assert(sameBytes(await other.read(0, 16 * MIB), content));
+});
+
 Deno.test("a client that talks nonsense is hung up on, and hinders nobody", async () => {
   using folder = new TempDirectory();
   await using exported = await attach(folder, seededBytes(MIB, 1));

@@ -1,0 +1,75 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { BufferBudget } from "../../src/nbd/buffer_budget.ts";
+import { Connection } from "../../src/nbd/connection.ts";
+import { streamPair } from "../../src/sys/sockets.ts";
+import { TestClient } from "./wire.ts";
+
+const MIB = 1024 * 1024;
+
+/** Connections of one thread, each with its client. */
+class Crowd implements Disposable {
+  readonly budget = new BufferBudget();
+  readonly #pairs;
+  readonly connections: readonly Connection[];
+
+  constructor(count: number) {
+    this.#pairs = Array.from({ length: count }, () => streamPair());
+    this.connections = this.#pairs.map(([ours]) => new Connection(ours.number, this.budget));
+  }
+
+  member(index: number): { connection: Connection; client: TestClient } {
+    const [connection, pair] = [this.connections[index], this.#pairs[index]];
+    if (connection === undefined || pair === undefined) throw new Error("no such member");
+    return { connection, client: new TestClient(pair[1].number) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const end of this.#pairs.flat()) end.close();
+  }
+}
+
+/** How much a client that does not read makes a connection hold. */
+function fill(connection: Connection, partBytes: number): number {
+  let filled = 0;
+  while (connection.reserve(partBytes) >= 0) {
+    connection.commit(partBytes);
+    filled += partBytes;
+  }
+  return filled;
+}
+
+Deno.test("many clients that do not read take little more than a few", () => {
+  using crowd = new Crowd(100);
+  for (const connection of crowd.connections) fill(connection, 32768);
+  const unsent = crowd.connections.reduce((sum, { outputEnd }) => sum + outputEnd, 0);
+  assert(unsent <= 16 * MIB, `${unsent}`);
+  assertEquals(crowd.connections.filter(({ starved }) => starved).length, 0);
+});
+
+Deno.test("a long reply waits until others have been read", () => {
+  using crowd = new Crowd(3);
+  const [first, second] = [crowd.member(0), crowd.member(1)];
+  assertEquals(first.connection.reserve(30 * MIB), 0);
+  first.connection.commit(30 * MIB);
+  assertEquals(second.connection.reserve(30 * MIB), -1);
+  assert(second.connection.starved);
+  assertFalse(second.connection.takesInput);
+  assertEquals(crowd.member(2).connection.reserve(4 * MIB), 0);
+  assertFalse(crowd.budget.takeFreed());
+  while (!first.connection.send()) first.client.move();
+  assert(crowd.budget.takeFreed());
+  assertFalse(crowd.budget.takeFreed());
+  assertEquals(second.connection.reserve(30 * MIB), 0);
+});
+
+Deno.test("a long message waits until others have arrived", () => {
+  using crowd = new Crowd(2);
+  const [first, second] = crowd.connections;
+  first?.expect(30 * MIB);
+  second?.expect(30 * MIB);
+  assertEquals([first?.starved, second?.starved], [false, true]);
+  assertEquals(second?.reserve(30 * MIB), 0);
+  first?.take(0);
+  assert(crowd.budget.takeFreed());
+});
