@@ -13,6 +13,7 @@ import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { pipe } from "../sys/sockets.ts";
 import type { SlowTask } from "../sys/slow_lane.ts";
+import { startThread } from "./start_thread.ts";
 import {
   type DecodeStart,
   DecodeTable,
@@ -204,8 +205,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
       sharedMemory: this.#table.memory,
       wakeFd: this.#wake[1].number,
     };
-    const url = new URL("./decode_worker.ts", import.meta.url);
-    const worker = new Worker(url, { type: "module" });
+    const worker = startThread("decode_worker");
     worker.postMessage(start);
     this.#workers.push(worker);
   }

@@ -20,6 +20,7 @@ import { Command, REQUEST } from "../nbd/protocol.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { MAX_THREADS, SharedState } from "./shared_state.ts";
+import { startThread } from "./start_thread.ts";
 import type { ErrorLog } from "./executor.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
@@ -243,8 +244,7 @@ export class Server {
       controlFd: controlEnd.release(),
       wakeFd: this.#wake[1].number,
     };
-    const url = new URL("./worker.ts", import.meta.url);
-    new globalThis.Worker(url, { type: "module" }).postMessage(start);
+    startThread("worker").postMessage(start);
     const worker = { thread, control };
     this.#workers.push(worker);
     return worker;
