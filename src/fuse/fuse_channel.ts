@@ -53,8 +53,8 @@ export class FuseChannel implements Channel, RequestOwner {
   readonly #tree: FuseTree;
   readonly #nodes: NodeRequests;
   readonly #libc = libc();
-  readonly #input = new IoBuffer(INPUT_BYTES);
-  readonly #output = new IoBuffer(OUT_HEADER.size + MAX_IO_BYTES);
+  readonly #input = IoBuffer.ofMessages(INPUT_BYTES);
+  readonly #output = IoBuffer.ofMessages(OUT_HEADER.size + MAX_IO_BYTES);
   readonly #buffers = { input: this.#input, output: this.#output };
   readonly #deferred = new DeferredWork();
   /** Whether the kernel has got answers that it may not have passed on yet. */
@@ -292,6 +292,11 @@ export class FuseChannel implements Channel, RequestOwner {
 
   finish(): void {
     this.#ended = true;
+  }
+
+  releaseMemory(): void {
+    this.#input.releasePages();
+    this.#output.releasePages();
   }
 
   close(): void {

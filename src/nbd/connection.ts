@@ -10,10 +10,10 @@ import { IoBuffer } from "../sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/sockets.ts";
 import { BufferBudget } from "./buffer_budget.ts";
 
-/** Holds 64 writes of 4 KiB; grows for one longer write at a time. */
-const INPUT_BYTES = 288 * 1024;
-/** Only the pages that are used cost memory. Grows for one longer read at a time. */
-const OUTPUT_BYTES = 4 * 1024 * 1024;
+/** Both buffers: only pages that are used cost memory. They grow for one longer message at a time. */
+const BUFFER_BYTES = 4 * 1024 * 1024;
+/** What is received at once if no longer message is due: 64 writes of 4 KiB. */
+const SHORT_INPUT_BYTES = 288 * 1024;
 
 /** Requests of one client that may wait for a disk at the same time. */
 const MAX_WAITING = 1024;
@@ -21,11 +21,11 @@ const MAX_WAITING = 1024;
 export class Connection {
   readonly fd: number;
   /** Received bytes not yet taken: `input` from `inputStart` to `inputEnd`. */
-  input = new IoBuffer(INPUT_BYTES);
+  input = IoBuffer.ofMessages(BUFFER_BYTES);
   inputStart = 0;
   inputEnd = 0;
   /** Bytes to send: `output` from `outputStart` to `outputEnd`. */
-  output = new IoBuffer(OUTPUT_BYTES);
+  output = IoBuffer.ofMessages(BUFFER_BYTES);
   outputStart = 0;
   outputEnd = 0;
   /** Requests that wait for a disk. */
@@ -41,6 +41,11 @@ export class Connection {
 
   readonly #libc = libc();
   readonly #budget: BufferBudget;
+  /**
+   * How far `input` is filled. Not beyond the end of a long message: the next one then begins where
+   * this one did, in memory that the processor still has in its cache.
+   */
+  #inputRoom = SHORT_INPUT_BYTES;
   /** Bytes claimed for a long message, 0 where there is none. */
   #claimedInput = 0;
   #claimedOutput = 0;
@@ -72,8 +77,8 @@ export class Connection {
 
   /** Takes in what has arrived, without waiting; whether anything had. */
   receive(): boolean {
-    if (this.inputEnd === this.input.size) this.expect(INPUT_BYTES);
-    const room = this.input.size - this.inputEnd;
+    if (this.inputEnd === this.#inputRoom) this.expect(SHORT_INPUT_BYTES);
+    const room = this.#inputRoom - this.inputEnd;
     if (room === 0) return false;
     const at = this.input.address + this.inputEnd;
     const count = this.#libc.recv(this.fd, at, room, MSG_DONTWAIT);
@@ -92,7 +97,7 @@ export class Connection {
     if (this.inputStart < this.inputEnd) return;
     this.inputStart = 0;
     this.inputEnd = 0;
-    if (this.input.size > INPUT_BYTES) this.input = new IoBuffer(INPUT_BYTES);
+    this.#inputRoom = SHORT_INPUT_BYTES;
     this.#releaseInput();
   }
 
@@ -101,16 +106,14 @@ export class Connection {
    * is no room for so long a one, the connection is starved.
    */
   expect(bytes: number): void {
-    if (this.inputStart + bytes <= this.input.size) return;
+    if (this.inputStart + bytes <= this.#inputRoom) return;
+    if (!this.#mayHold(bytes)) {
+      this.starved = true;
+      return;
+    }
     const pending = this.pendingInput;
     if (bytes > this.input.size) {
-      this.#releaseInput();
-      if (!this.#budget.claim("input", bytes)) {
-        this.starved = true;
-        return;
-      }
-      this.#claimedInput = bytes;
-      const larger = new IoBuffer(bytes);
+      const larger = IoBuffer.ofMessages(bytes);
       larger.bytes.set(this.input.bytes.subarray(this.inputStart, this.inputEnd));
       this.input = larger;
     } else {
@@ -118,6 +121,17 @@ export class Connection {
     }
     this.inputStart = 0;
     this.inputEnd = pending;
+    this.#inputRoom = Math.max(bytes, SHORT_INPUT_BYTES);
+  }
+
+  /** Whether there is room for a message of `bytes`, which is claimed if it is a long one. */
+  #mayHold(bytes: number): boolean {
+    const free = Math.max(this.#budget.shareBytes, SHORT_INPUT_BYTES, this.#claimedInput);
+    if (bytes <= free) return true;
+    this.#releaseInput();
+    if (!this.#budget.claim("input", bytes)) return false;
+    this.#claimedInput = bytes;
+    return true;
   }
 
   /**
@@ -136,7 +150,7 @@ export class Connection {
       return -1;
     }
     this.#claimedOutput = bytes;
-    if (bytes > this.output.size) this.output = new IoBuffer(bytes);
+    if (bytes > this.output.size) this.output = IoBuffer.ofMessages(bytes);
     return 0;
   }
 
@@ -178,15 +192,22 @@ export class Connection {
   /** The pages of a long reply are given back, not only the right to them. */
   #releaseOutput(): void {
     if (this.#claimedOutput === 0) return;
-    this.output = new IoBuffer(OUTPUT_BYTES);
+    this.output = IoBuffer.ofMessages(BUFFER_BYTES);
     this.#budget.release("output", this.#claimedOutput);
     this.#claimedOutput = 0;
   }
 
   #releaseInput(): void {
     if (this.#claimedInput === 0) return;
+    if (this.pendingInput === 0) this.input = IoBuffer.ofMessages(BUFFER_BYTES);
     this.#budget.release("input", this.#claimedInput);
     this.#claimedInput = 0;
+  }
+
+  /** Gives back the memory of buffers that are empty, until something comes again. */
+  releaseMemory(): void {
+    if (this.pendingInput === 0) this.input.releasePages();
+    if (!this.hasUnsent) this.output.releasePages();
   }
 
   close(): void {

@@ -17,7 +17,7 @@ import { type Replies, SIMPLE_REPLIES, STRUCTURED_REPLIES } from "./replies.ts";
 import { Request } from "./request.ts";
 
 /** Replies are sent when this much is waiting, so that the client can begin to work on them. */
-const SEND_AT_BYTES = 512 * 1024;
+const SEND_AT_BYTES = 256 * 1024;
 /** Commands that may change the disk, and flushes, with the flags each may have. */
 const CHANGE_FLAGS: Readonly<Record<number, number>> = {
   [Command.Write]: CommandFlag.Fua,

@@ -8,7 +8,6 @@
  *
  * @module
  */
-import type { ImageAccess } from "../image/image_access.ts";
 import { IntervalTimer } from "../sys/timer.ts";
 
 const CacheState = {
@@ -22,14 +21,14 @@ const CacheState = {
 type CacheState = typeof CacheState[keyof typeof CacheState];
 
 export class CacheCleaner {
-  readonly #access: Pick<ImageAccess, "dropCaches">;
+  readonly #dropCaches: () => void;
   readonly #intervalMs: number;
   readonly #timer = new IntervalTimer();
   #state: CacheState = CacheState.Empty;
 
-  /** @param intervalMs caches are emptied after one to two times as long without traffic */
-  constructor(access: Pick<ImageAccess, "dropCaches">, intervalMs: number) {
-    this.#access = access;
+  /** @param intervalMs caches are dropped after one to two times as long without traffic */
+  constructor(intervalMs: number, dropCaches: () => void) {
+    this.#dropCaches = dropCaches;
     this.#intervalMs = intervalMs;
   }
 
@@ -53,7 +52,7 @@ export class CacheCleaner {
     } else if (this.#state === CacheState.Aging) {
       this.#state = CacheState.Empty;
       this.#timer.setPeriod(0);
-      this.#access.dropCaches();
+      this.#dropCaches();
     }
   }
 }

@@ -18,6 +18,8 @@ export interface Channel {
   readonly isOver: boolean;
   /** Tells the other side that the disk has got another size, if the protocol can. */
   sizeChanged(): void;
+  /** Gives back memory that it can do without until something comes in. */
+  releaseMemory(): void;
   /** Ends it once everything that was taken has been answered. */
   finish(): void;
   close(): void;

@@ -91,7 +91,10 @@ export class ServeLoop {
   #createCleaner(): CacheCleaner | undefined {
     const { access, cleanIntervalMs } = this.#context;
     if (cleanIntervalMs === 0) return undefined;
-    const cleaner = new CacheCleaner(access, cleanIntervalMs);
+    const cleaner = new CacheCleaner(cleanIntervalMs, () => {
+      access.dropCaches();
+      for (const channel of this.#channels) channel.releaseMemory();
+    });
     this.addSource({ fd: cleaner.fd, onReadable: () => cleaner.tick() });
     return cleaner;
   }

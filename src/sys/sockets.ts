@@ -14,7 +14,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
 const F_DUPFD_CLOEXEC = 1030;
 const O_CLOEXEC = 0o2000000;
 
@@ -138,9 +138,13 @@ export function datagramTo(path: string): Fd | undefined {
   return undefined;
 }
 
-/** Asks for socket buffers of `sizeBytes`; the kernel may give less. */
-export function setBufferSizes(fd: number, sizeBytes: number): void {
+/**
+ * Lets up to `sizeBytes` wait in a socket for its reader: as many as asked for with CAP_NET_ADMIN,
+ * else no more than `net.core.wmem_max`.
+ */
+export function setSendBuffer(fd: number, sizeBytes: number): void {
   const value = new Uint8Array(Int32Array.of(sizeBytes).buffer);
-  libc().setsockopt(fd, SOL_SOCKET, SO_SNDBUF, value, value.length);
-  libc().setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, value.length);
+  const set = (option: number): number =>
+    libc().setsockopt(fd, SOL_SOCKET, option, value, value.length);
+  if (set(SO_SNDBUFFORCE) !== 0) set(SO_SNDBUF);
 }

@@ -140,6 +140,8 @@ int main(int count, char **words) {
     int client = accept(listener, NULL, NULL);
     pthread_t thread;
     if (client < 0) return 1;
+    int send_buffer = 1 << 20;
+    setsockopt(client, SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer);
     if (pthread_create(&thread, NULL, run, (void *)(intptr_t)client)) return 1;
     pthread_detach(thread);
   }

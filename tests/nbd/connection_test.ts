@@ -45,17 +45,16 @@ Deno.test("Connection.receive() keeps what is not taken", () => {
   assertEquals([connection.inputStart, connection.inputEnd], [0, 0]);
 });
 
-Deno.test("Connection.receive() takes in no more than the buffer holds", () => {
+Deno.test("Connection.receive() takes in no more than some short messages", () => {
   using pair = new Pair();
   const { connection, client } = pair;
   client.queue(seededBytes(MIB, 1));
-  const { size } = connection.input;
+  const size = 288 * 1024;
   for (let turn = 0; turn < 100; turn++) {
     client.move();
     connection.receive();
   }
   assertEquals(connection.pendingInput, size);
-  assertEquals(connection.input.size, size);
   assertFalse(connection.broken);
   connection.take(1000);
   connection.receive();
@@ -67,7 +66,7 @@ Deno.test("Connection.expect() makes room for one longer message, and take() giv
   using pair = new Pair();
   const { connection, client } = pair;
   const usual = connection.input.size;
-  const message = seededBytes(2 * MIB, 2);
+  const message = seededBytes(usual + MIB, 2);
   client.queue(Uint8Array.of(9, 9, 9), message);
   client.move();
   connection.receive();

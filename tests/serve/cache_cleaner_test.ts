@@ -30,7 +30,7 @@ Deno.test("IntervalTimer ticks once in every period, until it is stopped", () =>
 
 Deno.test("CacheCleaner empties caches after an interval without traffic, and then rests", () => {
   let dropped = 0;
-  const cleaner = new CacheCleaner({ dropCaches: () => dropped++ }, 30);
+  const cleaner = new CacheCleaner(30, () => dropped++);
   for (let round = 1; round <= 2; round++) {
     assertEquals(ticks(cleaner.fd, 100), false);
     cleaner.used();

@@ -23,9 +23,9 @@ Deno.test("IoBuffer.address is where the bytes are, and stays so", () => {
 });
 
 Deno.test("IoBuffer lies where it shall, with views of just its bytes", () => {
-  for (const alignment of [1, 64, 4096, 65536]) {
-    const buffer = new IoBuffer(1000, alignment);
-    assertEquals([buffer.address % alignment, buffer.size], [0, 1000]);
+  for (const [alignmentBytes, start] of [[1, 0], [64, 0], [4096, 16], [65536, 544]] as const) {
+    const buffer = new IoBuffer(1000, { alignmentBytes, start });
+    assertEquals([buffer.address % alignmentBytes, buffer.size], [start, 1000]);
     assertEquals([addressOf(buffer.bytes), buffer.view.byteLength], [buffer.address, 1000]);
     buffer.view.setUint8(999, 7);
     assertEquals(buffer.bytes[999], 7);
@@ -35,11 +35,13 @@ Deno.test("IoBuffer lies where it shall, with views of just its bytes", () => {
 Deno.test("IoBuffer.releasePages() empties whole pages, and leaves other buffers alone", () => {
   const pages = IoBuffer.ofPages(100_000);
   assertEquals([pages.address % 65536, pages.size], [0, 131_072]);
-  const part = new IoBuffer(100_000, 65536);
-  for (const { bytes } of [pages, part]) bytes.fill(9);
-  pages.releasePages();
-  part.releasePages();
+  const messages = IoBuffer.ofMessages(100_000);
+  assertEquals([messages.address % 4096, messages.size], [544, 131_072 - 544]);
+  const part = new IoBuffer(100_000, { alignmentBytes: 65536, start: 0 });
+  for (const { bytes } of [pages, messages, part]) bytes.fill(9);
+  for (const buffer of [pages, messages, part]) buffer.releasePages();
   assertEquals(pages.bytes.every((byte) => byte === 0), true);
+  assertEquals(messages.bytes.every((byte) => byte === 0), true);
   assertEquals(part.bytes.every((byte) => byte === 9), true);
 });
 
