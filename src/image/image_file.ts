@@ -15,6 +15,12 @@ const RWF_NOWAIT = 0x8;
 const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
 
 const STATFS_SIZE = 120;
+const VECTOR_BYTES = 16;
+
+/** linux/fadvise.h: have the kernel begin to read a range, without waiting for it. */
+const POSIX_FADV_WILLNEED = 3;
+/** Beginning to read this much takes no time worth mentioning. */
+const MAX_HINT_BYTES = 256 * 1024;
 
 // linux/fs.h
 const SEEK_DATA = 3;
@@ -46,7 +52,8 @@ export class ImageFile implements Disposable {
 
   readonly #owned: Fd;
   readonly #libc = libc();
-  readonly #vector = new IoBuffer(16);
+  /** A struct iovec, and room for a byte behind it. */
+  readonly #vector = new IoBuffer(VECTOR_BYTES + 1);
 
   /** @param sizeBytes the size to go by, if it is not the one the file has now */
   constructor(owned: Fd, path: string, sizeBytes?: number) {
@@ -140,6 +147,24 @@ export class ImageFile implements Disposable {
       }
       done += count;
     }
+  }
+
+  /**
+   * Has the kernel begin to bring a range into the page cache, where {@link ImageFile.isCached} can
+   * be asked about it.
+   *
+   * @returns false if it has to be read to get there
+   */
+  hint(hostOffset: number, lengthBytes: number): boolean {
+    if (this.cacheKnowledge !== "asks" || lengthBytes > MAX_HINT_BYTES) return false;
+    return this.#libc.posix_fadvise(this.fd, hostOffset, lengthBytes, POSIX_FADV_WILLNEED) === 0;
+  }
+
+  /** Whether the last byte of a range is in the page cache, so that it is worth trying to read it. */
+  isCached(hostOffset: number, lengthBytes: number): boolean {
+    const last = hostOffset + lengthBytes - 1;
+    return this.#readCached(this.#vector.address + VECTOR_BYTES, last, 1) >= 0 ||
+      lastErrno() !== EAGAIN;
   }
 
   /**

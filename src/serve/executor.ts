@@ -12,6 +12,7 @@ import type { IoBuffer } from "../sys/memory.ts";
 import { EIO, errorText, SystemError } from "../sys/errno.ts";
 import { SLOW_READ_MAX_BYTES, type SlowLane } from "../sys/slow_lane.ts";
 import { FlushQueue } from "./flush_queue.ts";
+import { HintedReads } from "./hinted_reads.ts";
 import type { ParkedRequest } from "./parked_request.ts";
 import type { SharedState } from "./shared_state.ts";
 
@@ -38,6 +39,7 @@ export class Executor {
   readonly #lane: SlowLane;
   readonly #log: ErrorLog;
   readonly #flushes: FlushQueue;
+  readonly #hinted = new HintedReads();
   readonly #maxAttempts: number;
   /** Parked requests whose turn has come. */
   #ready: ParkedRequest[] = [];
@@ -99,7 +101,32 @@ export class Executor {
     if (file === undefined) throw new Error("blocked on nothing");
     parked.waitsFor(file, hostOffset, hostBytes);
     parked.onReady = this.#makeReady;
-    this.#lane.read(file, hostOffset, hostBytes, parked);
+    if (!this.#hinted.add(parked)) this.#lane.read(file, hostOffset, hostBytes, parked);
+  }
+
+  /** Whether some request waits for a disk. */
+  get waits(): boolean {
+    return this.#lane.busy || this.#hinted.busy;
+  }
+
+  /** Finds out whose wait is over: they become ready to be resumed. */
+  reap(): void {
+    if (this.#lane.busy) this.#lane.reap();
+    if (!this.#hinted.busy) return;
+    this.#hinted.reap();
+    this.#readSlowly(this.#hinted.takeOverdue(false));
+  }
+
+  /** Leaves it to the slow lane to wake the thread up. */
+  fallAsleep(): void {
+    this.#readSlowly(this.#hinted.takeOverdue(true));
+  }
+
+  #readSlowly(requests: readonly ParkedRequest[]): void {
+    for (const parked of requests) {
+      const { file, hostOffset, hostBytes } = parked;
+      if (file !== undefined) this.#lane.read(file, hostOffset, hostBytes, parked);
+    }
   }
 
   /** Runs a parked read again; as {@link Executor.read}. */

@@ -58,7 +58,6 @@ export interface LoopContext {
 export class ServeLoop {
   readonly #context: LoopContext;
   readonly #completions: SignalReader;
-  readonly #lane: SlowLane;
   readonly #executor: Executor;
   readonly #spin: SpinPolicy;
   readonly #load = new LoadMeter();
@@ -75,8 +74,7 @@ export class ServeLoop {
     this.#context = context;
     const signal = completionSignal(context.thread);
     this.#completions = new SignalReader([signal]);
-    this.#lane = new SlowLane(signal);
-    this.#executor = new Executor({ ...context, lane: this.#lane });
+    this.#executor = new Executor({ ...context, lane: new SlowLane(signal) });
     this.#spin = new SpinPolicy(context.maySpin);
     const drain = (): void => {
       while (this.#completions.next() !== 0);
@@ -198,6 +196,7 @@ export class ServeLoop {
   }
 
   #sleep(): void {
+    this.#executor.fallAsleep();
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
     const { decoding } = this.#context;
@@ -224,7 +223,7 @@ export class ServeLoop {
     for (const channel of this.#channels) {
       if (this.#serve(channel)) busy = true;
     }
-    if (this.#lane.busy) this.#lane.reap();
+    this.#executor.reap();
     if (this.#context.decoding?.busy) this.#context.decoding.reap();
     if (this.#executor.resumeReady()) {
       busy = true;

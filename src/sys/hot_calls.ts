@@ -30,6 +30,7 @@ export const HOT_NAMES = [
   "pread",
   "pwrite",
   "preadv2",
+  "posix_fadvise",
   "lseek",
   "fallocate",
   "recv",
@@ -59,6 +60,8 @@ export function hotCalls(): { readonly [K in HotName]: Wrap<K> } {
     pwrite: (call) => (fd, from, count, offset) => call(fd, first(from), count, second(offset)),
     preadv2: (call) => (fd, vector, length, offset, flags) =>
       call(fd, first(vector), length, second(offset), flags),
+    posix_fadvise: (call) => (fd, offset, length, advice) =>
+      call(fd, first(offset), second(length), advice),
     lseek: (call) => (fd, offset, whence) => call(fd, first(offset), whence),
     fallocate: (call) => (fd, mode, offset, length) =>
       call(fd, mode, first(offset), second(length)),

@@ -66,6 +66,15 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  posix_fadvise: {
+    parameters: [
+      "i32", /* int fd */
+      "i64", /* off_t offset */
+      "i64", /* off_t len */
+      "i32", /* int advice */
+    ],
+    result: "i32",
+  },
   lseek: {
     parameters: ["i32", /* int fd */ "i64", /* off_t offset */ "i32" /* int whence */],
     result: "i64",

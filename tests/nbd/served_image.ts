@@ -145,7 +145,7 @@ export class ServedImage implements Disposable {
       if (!connection.finishing) transmission.serve();
       connection.send();
     }
-    if (this.#lane.busy) this.#lane.reap();
+    this.executor.reap();
     if (this.executor.resumeReady()) busy = true;
     for (const { connection } of this.#served) connection.send();
     return busy;
@@ -155,7 +155,7 @@ export class ServedImage implements Disposable {
   settle(): void {
     const deadline = performance.now() + 20_000;
     for (let quiet = 0; quiet < 3;) {
-      quiet = this.turn() || this.#lane.busy ? 0 : quiet + 1;
+      quiet = this.turn() || this.executor.waits ? 0 : quiet + 1;
       if (performance.now() > deadline) throw new Error("it never comes to rest");
     }
   }

@@ -1,0 +1,58 @@
+/**
+ * Requests that wait for ranges the kernel was told to read. While the thread spins it finds out by
+ * itself that one has arrived: no other thread has to be woken up for it, nor has that to wake up
+ * this one. Before the thread sleeps, those left go to the slow lane, which can wake it.
+ *
+ * @module
+ */
+import type { ParkedRequest } from "./parked_request.ts";
+
+/** How many wait so at once: no more than a disk's queue takes without making the thread wait. */
+const MAX_HINTED = 64;
+/** How many of the oldest are looked at in a turn: disks answer more or less in order. */
+const LOOKED_AT = 4;
+/** Turns of looking at the oldest before something else is tried: the read may have failed. */
+const MAX_TURNS = 2000;
+
+export class HintedReads {
+  #waiting: ParkedRequest[] = [];
+  #turnsOfOldest = 0;
+
+  get busy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Has the range `parked` waits for read ahead; false if it has to wait in another way. */
+  add(parked: ParkedRequest): boolean {
+    const { file, hostOffset, hostBytes, isStuck } = parked;
+    if (file === undefined || isStuck || this.#waiting.length === MAX_HINTED) return false;
+    if (!file.hint(hostOffset, hostBytes)) return false;
+    this.#waiting.push(parked);
+    return true;
+  }
+
+  /** Tells the requests whose ranges have arrived. */
+  reap(): void {
+    const oldest = this.#waiting[0];
+    let at = 0;
+    for (let looks = 0; looks < LOOKED_AT; looks++) {
+      const parked = this.#waiting[at];
+      if (parked === undefined) break;
+      if (parked.file?.isCached(parked.hostOffset, parked.hostBytes) === false) {
+        at++;
+        continue;
+      }
+      this.#waiting.splice(at, 1);
+      parked.finished(0);
+    }
+    this.#turnsOfOldest = oldest === this.#waiting[0] ? this.#turnsOfOldest + 1 : 0;
+  }
+
+  /** Those that wait too long, to wait in another way; all of them if the thread is to sleep. */
+  takeOverdue(isSleepDue: boolean): ParkedRequest[] {
+    if (this.#waiting.length === 0) return [];
+    if (!isSleepDue && this.#turnsOfOldest < MAX_TURNS) return [];
+    this.#turnsOfOldest = 0;
+    return this.#waiting.splice(0, isSleepDue ? this.#waiting.length : 1);
+  }
+}
