@@ -28,7 +28,7 @@ import { openNull } from "../sys/spawn.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./launch.ts";
 import { Log } from "./log.ts";
-import { forgetStartupPages } from "./startup_memory.ts";
+import { forgetStartupPages, keepBuffersApart } from "./startup_memory.ts";
 import { stateDirectory, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;
@@ -71,6 +71,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const warnings = opened.warnings;
   if (tryToAnswer({ ok: true, format, sizeBytes, readOnly, flags, warnings })) {
     forgetStartupPages();
+    keepBuffersApart();
     server.run();
   }
   return conclude(job, opened, server, states);

@@ -1,5 +1,5 @@
 /**
- * Giving back what only the start of the program needed.
+ * Giving back what only the start of the program needed, and what ended connections did.
  *
  * @module
  */
@@ -25,4 +25,18 @@ export function forgetStartupPages(): void {
     const address = parseInt(start, 16);
     libc().madvise(address, parseInt(end, 16) - address, MADV_DONTNEED);
   }
+}
+
+// malloc.h of glibc
+const M_MMAP_THRESHOLD = -3;
+/** Smaller than the buffers of a connection. */
+const OWN_MAPPING_BYTES = 1024 * 1024;
+
+/**
+ * Has large buffers always be mappings of their own, whose untouched pages cost nothing and which
+ * vanish when they are freed. Left alone, malloc takes the first large one that is freed as a sign to
+ * keep such memory, and hands it out again touched from end to end.
+ */
+export function keepBuffersApart(): void {
+  libc().mallopt(M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
 }

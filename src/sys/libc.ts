@@ -236,6 +236,7 @@ const SYMBOLS = {
     parameters: ["usize", /* void *addr */ "u32", /* size_t length */ "i32" /* int advice */],
     result: "i32",
   },
+  mallopt: { parameters: ["i32", /* int param */ "i32" /* int value */], result: "i32" },
   memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "u32" /* n */], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

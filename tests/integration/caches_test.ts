@@ -37,3 +37,18 @@ oracleTest(
     }
   },
 );
+
+oracleTest("an export keeps no memory of clients that are gone", ["nbdcopy"], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("disk.raw");
+  Deno.writeFileSync(image, new Uint8Array(64 * MIB).fill(1));
+  await using exported = await ExportedImage.attach({ folder, image, options: ["-r"] });
+  const used: number[] = [];
+  for (let client = 0; client < 24; client++) {
+    const how = ["--connections=1", "--request-size=1048576", exported.uri, "null:"];
+    await mustSoon("nbdcopy", ...how);
+    used.push(anonymousBytes(exported.pid));
+  }
+  const [early, late] = [Math.max(...used.slice(4, 8)), Math.min(...used.slice(-8))];
+  assert(late - early < 4 * MIB, `${used.map((bytes) => Math.round(bytes / MIB))}`);
+});
