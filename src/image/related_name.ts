@@ -41,6 +41,10 @@ export function parseRelatedName(name: string): RelatedName {
   if (name.includes("\ufffd")) throw new RelatedNameError("the name is not valid UTF-8");
   const related = name.startsWith("json:") ? parseJson(name.slice(5)) : parsePlain(name);
   if (related.path === "") throw new RelatedNameError("the name is empty");
+  // JSON can escape what no path can hold, and what would end it
+  if (related.path.includes("\0") || !related.path.isWellFormed()) {
+    throw new RelatedNameError("the name is no valid path");
+  }
   return related;
 }
 

@@ -27,6 +27,7 @@ export const EROFS = 30;
 export const ENOLCK = 37;
 export const ENOSYS = 38;
 export const EOVERFLOW = 75;
+export const EILSEQ = 84;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const ESHUTDOWN = 108;

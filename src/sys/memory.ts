@@ -96,8 +96,9 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);
 }
 
-/** The text of a buffer up to its first NUL byte, or all of it. */
+/** The text of a buffer up to its first NUL byte, or all of it; U+FFFD for what is no text. */
 export function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

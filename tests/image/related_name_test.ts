@@ -82,6 +82,8 @@ const REFUSED: readonly [name: string, message: string][] = [
   ['json:{"filename":"x","__proto__":{"driver":"file"}}', "the option '__proto__.driver'"],
   ['json:{"filename":"x","backing":null}', "the option 'backing' is not supported"],
   ['json:{"filename":""}', "the name is empty"],
+  ['json:{"filename":"base\\udcff"}', "the name is no valid path"],
+  ['json:{"filename":"base\\u0000x"}', "the name is no valid path"],
 ];
 
 for (const [name, message] of REFUSED) {

@@ -171,6 +171,18 @@ Deno.test("listDirectory() lists names of every length, sorted, and nothing wher
   assertEquals(listDirectory(folder.file("a")), []);
 });
 
+Deno.test("realPath() and readLink() take no path that is no text for that of another file", () => {
+  using folder = new TempDirectory();
+  const { path } = folder;
+  const make = 'f=$(printf "disk\\377"); : > "$f" && ln -s "$f" link';
+  new Deno.Command("sh", { args: ["-c", make], cwd: path }).outputSync();
+  Deno.writeTextFileSync(folder.file("disk\ufffd"), "another");
+  for (const follow of [realPath, readLink]) {
+    assertThrows(() => follow(folder.file("link")), SystemError, "Invalid or incomplete");
+  }
+  assertEquals(realPath(folder.file("disk\ufffd")), `${Deno.realPathSync(path)}/disk\ufffd`);
+});
+
 Deno.test("readLink() and realPath() follow links", () => {
   using folder = new TempDirectory();
   Deno.writeTextFileSync(folder.file("file"), "");

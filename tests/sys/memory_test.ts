@@ -51,7 +51,9 @@ Deno.test("addressOf() points at the first byte of a part of a buffer", () => {
 });
 
 Deno.test("cString() and textOf() are each other's inverse", () => {
-  for (const text of ["", "a", "zwölf \u{1f600}"]) assertEquals(textOf(cString(text)), text);
+  for (const text of ["", "a", "zwölf \u{1f600}", "\ufeffa"]) {
+    assertEquals(textOf(cString(text)), text);
+  }
   assertEquals(textOf(Uint8Array.of(65, 66)), "AB");
   assertEquals(textOf(Uint8Array.of(65, 0, 66)), "A");
 });
