@@ -46,6 +46,9 @@ export class Connection {
    * this one did, in memory that the processor still has in its cache.
    */
   #inputRoom = SHORT_INPUT_BYTES;
+  /** What the messages lie in that are not longer than {@link BUFFER_BYTES}. */
+  readonly #usualInput = this.input;
+  readonly #usualOutput = this.output;
   /** Bytes claimed for a long message, 0 where there is none. */
   #claimedInput = 0;
   #claimedOutput = 0;
@@ -115,6 +118,7 @@ export class Connection {
     if (bytes > this.input.size) {
       const larger = IoBuffer.ofMessages(bytes);
       larger.bytes.set(this.input.bytes.subarray(this.inputStart, this.inputEnd));
+      this.input.releasePages();
       this.input = larger;
     } else {
       this.input.bytes.copyWithin(0, this.inputStart, this.inputEnd);
@@ -189,17 +193,24 @@ export class Connection {
     return true;
   }
 
-  /** The pages of a long reply are given back, not only the right to them. */
+  /**
+   * The pages of a long reply are given back, not only the right to them: the collector of garbage
+   * would come too late.
+   */
   #releaseOutput(): void {
     if (this.#claimedOutput === 0) return;
-    this.output = IoBuffer.ofMessages(BUFFER_BYTES);
+    this.output.releasePages();
+    this.output = this.#usualOutput;
     this.#budget.release("output", this.#claimedOutput);
     this.#claimedOutput = 0;
   }
 
   #releaseInput(): void {
     if (this.#claimedInput === 0) return;
-    if (this.pendingInput === 0) this.input = IoBuffer.ofMessages(BUFFER_BYTES);
+    if (this.pendingInput === 0) {
+      this.input.releasePages();
+      this.input = this.#usualInput;
+    }
     this.#budget.release("input", this.#claimedInput);
     this.#claimedInput = 0;
   }
@@ -214,6 +225,8 @@ export class Connection {
     this.#libc.close(this.fd);
     this.#releaseInput();
     this.#releaseOutput();
+    this.input.releasePages();
+    this.output.releasePages();
     this.#budget.leave();
   }
 }

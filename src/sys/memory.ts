@@ -63,10 +63,15 @@ export class IoBuffer {
     return new IoBuffer(wholePages(sizeBytes), { alignmentBytes: PAGE_BYTES, start: 0 });
   }
 
-  /** As {@link IoBuffer.ofPages}, for messages: so placed that the kernel copies them fast. */
+  /**
+   * As {@link IoBuffer.ofPages}, for messages: so placed that the kernel copies them fast. No page
+   * is there at first, not even where the allocator has cleared memory that others have freed.
+   */
   static ofMessages(sizeBytes: number): IoBuffer {
     const bytes = wholePages(COPY_START + sizeBytes) - COPY_START;
-    return new IoBuffer(bytes, { alignmentBytes: PAGE_BYTES, start: COPY_START });
+    const buffer = new IoBuffer(bytes, { alignmentBytes: PAGE_BYTES, start: COPY_START });
+    buffer.releasePages();
+    return buffer;
   }
 
   /** Gives the memory of a buffer of whole pages back until it is touched again: all is zero then. */

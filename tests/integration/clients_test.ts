@@ -75,6 +75,37 @@ Deno.test("a crowd of clients that ask for much and do not read, or send half, t
   assert(sameBytes(await other.read(0, 16 * MIB), content));
 });
 
+Deno.test("crowds that come and go one after the other take no more memory than one of them", async () => {
+  using folder = new TempDirectory();
+  await using exported = await attach(folder, seededBytes(MIB, 1));
+  using other = await NbdClient.connect(exported.socket);
+  await other.read(0, 512);
+  const before = residentBytes(exported.pid);
+  for (let round = 0; round < 5; round++) {
+    using crowd = new DisposableStack();
+    for (let n = 0; n < 100; n++) {
+      const client = crowd.use(await NbdClient.connect(exported.socket));
+      await client.read(n * 512, 512);
+    }
+    assertLess(residentBytes(exported.pid) - before, 128 * MIB);
+  }
+});
+
+Deno.test("long writes and reads leave no memory behind", async () => {
+  using folder = new TempDirectory();
+  const content = seededBytes(32 * MIB, 1);
+  await using exported = await attach(folder, content);
+  using client = await NbdClient.connect(exported.socket);
+  await client.read(0, 512);
+  const before = residentBytes(exported.pid);
+  for (let round = 0; round < 10; round++) {
+    const length = (round + 5) * 2 * MIB;
+    await client.write(0, content.subarray(0, length));
+    assert(sameBytes(await client.read(0, length), content.subarray(0, length)));
+    assertLess(residentBytes(exported.pid) - before, 64 * MIB);
+  }
+});
+
 Deno.test("a client that talks nonsense is hung up on, and hinders nobody", async () => {
   using folder = new TempDirectory();
   await using exported = await attach(folder, seededBytes(MIB, 1));
