@@ -4,7 +4,7 @@
  * @module
  */
 import { findDriver } from "../../src/image/registry.ts";
-import { must, run } from "../support/tools.ts";
+import { must, mustDeriveKey } from "../support/tools.ts";
 
 /** The passphrase of encrypted images. */
 export const PASSPHRASE = "open sesame";
@@ -90,12 +90,7 @@ async function create(folder: string, path: string, victim: Victim): Promise<voi
     ...(below === undefined ? [] : ["-u", "-b", BELOW, "-F", below]),
   ];
   const all = ["create", "-q", ...SECRET, "-f", format, ...words, path, "128K"];
-  // Measuring the speed of this machine for LUKS fails now and then.
-  for (let tries = 0; tries < 5; tries++) {
-    const { code, stderr } = await run("qemu-img", ...all);
-    if (code === 0) break;
-    if (tries === 4 || !stderr.includes("CPU usage")) throw new Error(stderr);
-  }
+  await mustDeriveKey("qemu-img", ...all);
   if (create?.includes("data_file=")) makeNameRelative(folder, path);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomNumbers } from "../support/images.ts";
-import { must, run } from "../support/tools.ts";
+import { must, mustDeriveKey } from "../support/tools.ts";
 import { diskBytes, pick, type Recipe } from "./recipe.ts";
 
 /** The passphrase of all encrypted images. */
@@ -125,7 +125,7 @@ async function create(layer: Layer): Promise<void> {
   const words = settings.length === 0 ? [] : ["-o", settings.join(",")];
   const backing = below === undefined ? [] : ["-u", ...backingWords(layer.recipe, below)];
   const all = ["create", "-q", ...SECRET, "-f", format, ...words, ...backing, path, `${sizeBytes}`];
-  await mustAtLast("qemu-img", all);
+  await mustDeriveKey("qemu-img", ...all);
 }
 
 function createOptions({ recipe, path }: Layer): string[] {
@@ -161,15 +161,6 @@ function backingWords({ backingName }: Recipe, { path, format }: Layer): string[
     case "json":
       return ["-b", `json:${JSON.stringify({ driver: format, file })}`, "-F", format];
   }
-}
-
-/** Measuring the speed of this machine for LUKS fails now and then. */
-async function mustAtLast(program: string, args: readonly string[]): Promise<void> {
-  for (let tries = 0; tries < 5; tries++) {
-    const { code, stderr } = await run(program, ...args);
-    if (code === 0 || !stderr.includes("CPU usage")) break;
-  }
-  await must(program, ...args);
 }
 
 async function fill(layer: Layer, lines: readonly string[]): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { keyRing } from "../../src/image/key_ring.ts";
 import type { KeyRing } from "../../src/image/key_ring.ts";
-import { must, run } from "./tools.ts";
+import { must, mustDeriveKey } from "./tools.ts";
 
 /** The passphrase of every image made here. */
 export const PASSPHRASE = "correct horse, battery staple";
@@ -23,9 +23,6 @@ export function rightKeys(): KeyRing {
   return keyRing(new TextEncoder().encode(PASSPHRASE));
 }
 
-/** How often qemu may measure its own speed in vain. */
-const ATTEMPTS = 20;
-
 /** What `qemu-img create` is to make. */
 export interface EncryptedRecipe {
   readonly format: "luks" | "qcow2";
@@ -35,10 +32,7 @@ export interface EncryptedRecipe {
   readonly unchecked?: boolean;
 }
 
-/**
- * `qemu-img create` of an encrypted image. How many iterations a key is worth it finds out by its
- * own CPU time, which on a busy or a fast machine it cannot measure.
- */
+/** `qemu-img create` of an encrypted image. */
 export async function createEncrypted(
   path: string,
   sizeBytes: number,
@@ -46,13 +40,7 @@ export async function createEncrypted(
 ): Promise<void> {
   const first = ["create", "-q", ...(unchecked ? ["-u"] : []), "-f", format];
   const args = [...first, ...SECRET_OBJECT, "-o", options.join(",")];
-  for (let attempt = 1;; attempt++) {
-    const { code, stderr } = await run("qemu-img", ...args, path, `${sizeBytes}`);
-    if (code === 0) return;
-    if (attempt === ATTEMPTS || !stderr.includes("accurate CPU usage")) {
-      throw new Error(`qemu-img ${args.join(" ")}: ${stderr}`);
-    }
-  }
+  await mustDeriveKey("qemu-img", ...args, path, `${sizeBytes}`);
 }
 
 /** How qemu's tools name an encrypted image, behind `--image-opts`. */

@@ -16,7 +16,7 @@ import {
   secretObject,
 } from "../../support/encrypted.ts";
 import { randomNumbers } from "../../support/images.ts";
-import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
+import { must, mustDeriveKey, oracleTest, TempDirectory } from "../../support/tools.ts";
 import { OpenedImage, readRange, sameBytes } from "../opened_image.ts";
 
 const TOOLS = ["qemu-img", "qemu-io"];
@@ -103,11 +103,7 @@ async function amend(path: string, slot: number, passphrase: string): Promise<vo
   const secret = ["--object", secretObject("new", passphrase)];
   const options = `state=active,new-secret=new,keyslot=${slot},iter-time=10`;
   const name = ["--image-opts", imageOptions(path, "luks"), "-o", options];
-  for (let attempt = 0; attempt < 20; attempt++) {
-    const { code, stderr } = await run("qemu-img", "amend", ...SECRET_OBJECT, ...secret, ...name);
-    if (code === 0) return;
-    if (!stderr.includes("accurate CPU usage")) throw new Error(stderr);
-  }
+  await mustDeriveKey("qemu-img", "amend", ...SECRET_OBJECT, ...secret, ...name);
 }
 
 oracleTest("luks says which passphrase it wants", TOOLS, async () => {
