@@ -59,12 +59,15 @@ async function deviceNamed(name: string, states: readonly AttachState[]): Promis
   return namedDevice(name, states);
 }
 
-function isWanted({ file, offsetBytes }: ListCommand): (device: AnyDevice) => boolean {
+function isWanted(
+  { file, offsetBytes, unlimited }: ListCommand,
+): (device: AnyDevice) => boolean {
   if (file === undefined) return () => true;
   const wanted = wantedFile(file);
   return (device) =>
     device.isOf(wanted) &&
-    (offsetBytes === undefined || Number(device.cell("OFFSET")) === offsetBytes);
+    (offsetBytes === undefined || Number(device.cell("OFFSET")) === offsetBytes) &&
+    (!unlimited || Number(device.cell("SIZELIMIT")) === 0);
 }
 
 function wantedFile(path: string): WantedFile {

@@ -20,6 +20,8 @@ export interface ListCommand {
   readonly file: string | undefined;
   /** Only devices that begin at this offset (`-j` with `-o`). */
   readonly offsetBytes: number | undefined;
+  /** And only those that end where their image does (`-j` with `-o` and `--sizelimit 0`). */
+  readonly unlimited: boolean;
 }
 
 /** `-l`, or what implies it. (That `--output-all` does is new in losetup 2.42.) */
@@ -46,6 +48,8 @@ export function listCommand(settings: Settings, device?: string): ListCommand {
     device,
     file: associatedFile,
     offsetBytes: seen.has("offset") ? offsetBytes : undefined,
+    // losetup looks at it together with the offset only, and takes no other limit here.
+    unlimited: seen.has("offset") && seen.has("sizelimit"),
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SystemError } from "../sys/errno.ts";
 import { FORMAT_NAMES, FORMATS } from "../image/formats.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { CommandError, reasonOf } from "./command_error.ts";
@@ -25,9 +26,15 @@ export async function runCommand(
     return await perform(parseCommand(args, FORMAT_NAMES), runtimeDirectory);
   } catch (error) {
     if (error instanceof UsageError) printError(usageErrorText(error, "tslosetup"));
-    else complain(error instanceof CommandError ? error.message : `failed: ${reasonOf(error)}`);
+    else complain(error instanceof CommandError ? error.message : `failed: ${explained(error)}`);
     return 1;
   }
+}
+
+/** What was not foreseen, with the file it is about. */
+function explained(error: unknown): string {
+  const path = error instanceof SystemError ? error.path : undefined;
+  return path === undefined ? reasonOf(error) : `${path}: ${reasonOf(error)}`;
 }
 
 /** Actions are loaded when they are needed: what prints a text shall not open the C library. */

@@ -12,9 +12,10 @@ import {
   readTextIfAny,
   removeFile,
   replaceFile,
+  temporaryWriter,
 } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
-import { isRunning, type ProcessIdentity } from "./processes.ts";
+import { identityOf, isRunning, type ProcessIdentity } from "./processes.ts";
 
 const SUFFIX = ".json";
 
@@ -76,13 +77,14 @@ export class StateStore {
   constructor(readonly directory: string) {}
 
   /**
-   * Makes the folder, or makes sure that nobody else could have put files into it.
+   * Makes the folder, or makes sure that nobody else could have put files into it, and clears it.
    *
    * @throws {SystemError} EACCES if it belongs to somebody else
    */
   prepare(): void {
     makeDirectory(this.directory, 0o700);
     if (!this.#isTrusted()) throw new SystemError("open", EACCES, this.directory);
+    this.clearUnfinished();
   }
 
   /** Whether the folder is this user's, and nobody else could have put anything into it. */
@@ -97,9 +99,22 @@ export class StateStore {
     if (!this.#isTrusted()) return [];
     return listDirectory(this.directory)
       .filter((name) => name.endsWith(SUFFIX))
-      .map((name) => parseState(readTextIfAny(`${this.directory}/${name}`) ?? ""))
+      .map((name) => `${this.directory}/${name}`)
+      // Of a named pipe, say, the content would be waited for.
+      .filter((path) => linkStatusIfAny(path)?.kind === "file")
+      .map((path) => parseState(readTextIfAny(path) ?? ""))
       .filter((state) => state !== undefined)
       .sort((a, b) => compareDevices(a.device, b.device));
+  }
+
+  /** Removes what processes that were killed while writing a state have left. */
+  clearUnfinished(): void {
+    if (!this.#isTrusted()) return;
+    for (const name of listDirectory(this.directory)) {
+      const writer = temporaryWriter(name);
+      const isLeft = writer !== undefined && identityOf(writer) === undefined;
+      if (isLeft) tryToRemove(`${this.directory}/${name}`);
+    }
   }
 
   write(state: AttachState): void {
@@ -135,6 +150,15 @@ export class StateStore {
 
   #path(state: AttachState): string {
     return `${this.directory}/${fileName(state)}${SUFFIX}`;
+  }
+}
+
+/** Where nothing can be removed, it does no harm. */
+function tryToRemove(path: string): void {
+  try {
+    removeFile(path);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
   }
 }
 

@@ -320,6 +320,12 @@ export function replaceFile(path: string, text: string): void {
   }
 }
 
+/** The process that writes, or wrote, the temporary file of {@link replaceFile} of this name. */
+export function temporaryWriter(name: string): number | undefined {
+  const digits = /\.(\d+)\.new$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** Names in a folder, without `.` and `..`, sorted; none where the folder cannot be read. */
 export function listDirectory(path: string): string[] {
   return unsortedDirectory(path).sort();

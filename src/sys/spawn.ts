@@ -128,9 +128,9 @@ export function waitFor(pid: number): number {
  * @returns its exit code, or -1 if it could not be started
  */
 export function runProgram(program: string, args: readonly string[]): number {
-  using nothing = openNull();
-  const fd = nothing.number;
   try {
+    using nothing = openNull();
+    const fd = nothing.number;
     return waitFor(spawn(program, { argv: [program, ...args], fds: [fd, fd, fd] }));
   } catch (error) {
     if (error instanceof SystemError) return -1;

@@ -20,7 +20,12 @@ function fault(line: string): string {
   return assertThrows(() => parse(line), UsageError).message;
 }
 
-const NO_FILTER = { device: undefined, file: undefined, offsetBytes: undefined };
+const NO_FILTER = {
+  device: undefined,
+  file: undefined,
+  offsetBytes: undefined,
+  unlimited: false,
+};
 const ALL = {
   kind: "list",
   form: "table",
@@ -40,6 +45,9 @@ Deno.test("parseCommand() lists devices without any argument, and with -l", () =
 Deno.test("parseCommand() lists the devices of a file, optionally at an offset", () => {
   assertEquals(parse("-j a"), { ...ALL, form: "lines", file: "a" });
   assertEquals(parse("-lj a -o 0"), { ...ALL, file: "a", offsetBytes: 0 });
+  const unlimited = { ...ALL, file: "a", offsetBytes: 0, unlimited: true };
+  assertEquals(parse("-lj a -o 0 --sizelimit 0"), unlimited);
+  assertEquals(parse("-lj a --sizelimit 0"), { ...ALL, file: "a" });
 });
 
 Deno.test("parseCommand() lists in the form that is asked for", () => {

@@ -97,7 +97,21 @@ Deno.test("StateStore.all() passes over what is no state", () => {
     Deno.writeTextFileSync(`${fixture.path}/${name}`, text);
   }
   Deno.mkdirSync(`${fixture.path}/h.json`);
+  Deno.symlinkSync("/dev/zero", `${fixture.path}/i.json`);
+  makeFifo(`${fixture.path}/j.json`);
   assertEquals(fixture.devices, ["/tmp/socket"]);
+});
+
+function makeFifo(path: string): void {
+  assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success);
+}
+
+Deno.test("StateStore.prepare() removes what writers that were killed have left", () => {
+  using fixture = new Fixture();
+  const files = ["nbd1.json.4194305.new", `nbd2.json.${Deno.pid}.new`, "notes.new", "a.json"];
+  for (const name of files) Deno.writeTextFileSync(`${fixture.path}/${name}`, "{");
+  fixture.store.prepare();
+  assertEquals(fixture.files, ["a.json", `nbd2.json.${Deno.pid}.new`, "notes.new"]);
 });
 
 Deno.test("StateStore.write() replaces the states of killed daemons of the same socket", () => {

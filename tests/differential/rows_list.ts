@@ -106,6 +106,20 @@ const FILES = [
   "-lj disk {dev3}",
 ];
 
+const LIMITS = [
+  "losetup -o 512 {dev} disk",
+  "losetup -o 512 --sizelimit 4096 {dev2} disk",
+  "losetup --sizelimit 4096 {dev3} disk",
+];
+const LIMITED = [
+  "-j disk --sizelimit 0",
+  "-j disk --sizelimit 0 -o 0",
+  "-j disk -o 512",
+  "-j disk -o 512 --sizelimit 0",
+  "-lj disk -o 512 --sizelimit 0",
+  "-j disk -o 512 --sizelimit 4096",
+];
+
 export const LIST_ROWS: readonly Row[] = [
   ...rows(FORMS, { before: WHOLE }),
   ...rows(FORMS, { before: WINDOW }),
@@ -119,4 +133,5 @@ export const LIST_ROWS: readonly Row[] = [
   ...rows(CHOICES, { before: WHOLE }),
   ...rows(WRONG_DEVICES),
   ...rows(FILES, { before: SHARED }),
+  ...rows(LIMITED, { before: LIMITS }),
 ];

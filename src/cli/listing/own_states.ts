@@ -12,6 +12,7 @@ import { complain } from "../console.ts";
  */
 export async function currentStates(runtimeDirectory: string | undefined): Promise<AttachState[]> {
   const store = new StateStore(stateDirectory(runtimeDirectory));
+  store.clearUnfinished();
   const all = store.all();
   const isWorthListing = all.some(isStale) ? await judgeOfStale(store) : undefined;
   return all.filter((state) => !isStale(state) || isWorthListing?.(state) === true);
