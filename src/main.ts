@@ -4,6 +4,7 @@
  * @module
  */
 import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/job.ts";
+import { reasonOf } from "./sys/reason.ts";
 
 /** The hidden first argument that prints a man page or completions, for install.sh. */
 const GENERATE_ARGUMENT = "--internal-generate";
@@ -37,7 +38,7 @@ async function reporting(run: () => number): Promise<number> {
     return run();
   } catch (error) {
     const { complain } = await import("./cli/console.ts");
-    complain(error instanceof Error ? error.message : String(error));
+    complain(reasonOf(error));
     return 1;
   }
 }

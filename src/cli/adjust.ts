@@ -4,8 +4,9 @@
  * @module
  */
 import { setLoopBlockSize, setLoopDirectIo } from "../kernel/loop.ts";
+import { reasonOf } from "../sys/reason.ts";
 import type { AdjustCommand } from "./command.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 import { loopDevice } from "./device_names.ts";
 
 /** @throws {CommandError} if the kernel refuses, in losetup's words */

@@ -8,6 +8,7 @@ import { openImageFile } from "../image/open.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { realPath } from "../sys/files.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { trace } from "../sys/trace.ts";
 import {
   type Attached,
@@ -21,7 +22,7 @@ import { attachNbd } from "./attach_nbd.ts";
 import { attachSocket } from "./attach_socket.ts";
 import { chooseTransport, type UsedTransport } from "./choose_transport.ts";
 import type { AttachCommand } from "./command.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 import { complain, print } from "./console.ts";
 import { detach } from "./detach.ts";
 import { reusableDevice } from "./overlap.ts";

@@ -20,9 +20,10 @@ import { requireLoop } from "../kernel/modules.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { EINVAL, EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
 import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile, realPath } from "../sys/files.ts";
+import { reasonOf } from "../sys/reason.ts";
 import type { Attached } from "./attach_common.ts";
 import type { AttachCommand } from "./command.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 import { complain } from "./console.ts";
 import { baseName, deviceNode } from "./device_names.ts";
 

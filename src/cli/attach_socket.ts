@@ -71,6 +71,6 @@ function listenAt(path: string): Fd {
 }
 
 /** The URI that NBD clients take (NetworkBlockDevice/nbd, doc/uri.md). */
-export function socketUri(path: string): string {
+function socketUri(path: string): string {
   return `nbd+unix:///?socket=${encodeURIComponent(path).replaceAll("%2F", "/")}`;
 }

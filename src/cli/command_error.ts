@@ -8,8 +8,3 @@
 export class CommandError extends Error {
   override readonly name = "CommandError";
 }
-
-/** What an error says, without its kind and stack. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

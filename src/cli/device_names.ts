@@ -9,8 +9,9 @@ import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny, folderOf, realPath } from "../sys/files.ts";
 import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
+import { reasonOf } from "../sys/reason.ts";
 import type { AttachCommand } from "./command.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 
 /** A device that can be set up or detached. */
 export type DeviceName =

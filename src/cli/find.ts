@@ -5,7 +5,8 @@
  */
 import { requireLoop } from "../kernel/modules.ts";
 import { freeLoopDevice } from "../kernel/loop_control.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { reasonOf } from "../sys/reason.ts";
+import { CommandError } from "./command_error.ts";
 import { print } from "./console.ts";
 
 /** Prints the first loop device that is not attached. */

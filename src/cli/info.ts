@@ -5,7 +5,8 @@
  */
 import { ImageInUseError } from "../image/lock.ts";
 import { inspect, type Inspection } from "../image/inspect.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { reasonOf } from "../sys/reason.ts";
+import { CommandError } from "./command_error.ts";
 import { complain, print } from "./console.ts";
 import { absolutePath } from "./device_names.ts";
 import { type ImageCommand, imageRequest } from "./image_command.ts";

@@ -8,7 +8,7 @@ import { type AttachState, type ImageView, isStale, type StateStore } from "../d
 import { findDriver } from "../image/registry.ts";
 import { diskNames, isDiskReadOnly, nodePath } from "../kernel/block_devices.ts";
 import { keepLoop } from "../kernel/loop.ts";
-import { loopBackingPath, loopNumber, loopStatus } from "../kernel/loop_status.ts";
+import { loopBackingPath, loopNumber, loopStatusIfAny } from "../kernel/loop_status.ts";
 import type { LoopStatus } from "../kernel/loop_layout.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { SystemError } from "../sys/errno.ts";
@@ -107,22 +107,12 @@ function loopsOf(file: string): Rival[] {
     .filter((name) => loopBackingPath(name) !== undefined)
     .flatMap((name): Rival[] => {
       const path = nodePath(name);
-      const status = statusIfAny(path);
+      const status = loopStatusIfAny(path);
       if (status === undefined || !isOnFile(status, { name, file, image })) return [];
       const { offsetBytes, sizeLimitBytes } = status;
       const readOnly = isDiskReadOnly(name);
       return [{ path, format: RAW_FORMAT, offsetBytes, sizeLimitBytes, readOnly }];
     });
-}
-
-/** A device that goes away meanwhile is none. */
-function statusIfAny(path: string): LoopStatus | undefined {
-  try {
-    return loopStatus(path);
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  }
 }
 
 interface Wanted {

@@ -4,7 +4,7 @@
  * @module
  */
 import { removeLoop } from "../kernel/loop_control.ts";
-import { reasonOf } from "./command_error.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { complain } from "./console.ts";
 import { deviceNode } from "./device_names.ts";
 

@@ -12,9 +12,10 @@ import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { EIO, ENXIO, SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { SIGHUP } from "../sys/signals.ts";
 import { backendOf } from "./backend.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 import { isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
 import { lastingHindrance } from "./stuck_daemon.ts";
 

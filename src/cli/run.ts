@@ -5,8 +5,9 @@
  */
 import { SystemError } from "../sys/errno.ts";
 import { FORMAT_NAMES, FORMATS } from "../image/formats.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { type Command, parseCommand } from "./command.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 import { complain, print, printError } from "./console.ts";
 import { helpText, versionText } from "./help.ts";
 import { UsageError, usageErrorText } from "./usage_error.ts";

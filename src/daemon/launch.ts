@@ -72,10 +72,7 @@ export function launchDaemon(
   ]);
   for (const fd of [jobEnd, readyStart, lifelineEnd, watchEnd, errorsEnd, ...sockets]) fd.close();
   const process = identityOf(pid) ?? { pid, startTime: 0 };
-  const bytes = encodeJob(job);
-  writeBytes(jobStart.number, bytes);
-  bytes.fill(0);
-  jobStart.close();
+  handOver(job, jobStart);
   if (!isReadable(readyEnd.number, SLOW_MS)) onSlow();
   const text = readText(readyEnd.number);
   readyEnd.close();
@@ -92,6 +89,14 @@ export function launchDaemon(
     abandon: () => lifeline.close(),
     watch,
   };
+}
+
+/** Leaves nothing of a passphrase in the encoded job behind. */
+function handOver(job: Job, end: Fd): void {
+  const bytes = encodeJob(job);
+  writeBytes(end.number, bytes);
+  bytes.fill(0);
+  end.close();
 }
 
 /** The line that tells most of what a daemon that has ended had to say. */

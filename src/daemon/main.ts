@@ -22,6 +22,7 @@ import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files
 import { SystemError } from "../sys/errno.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
@@ -96,7 +97,7 @@ function tryToOpen(job: Job): Opened | undefined {
   try {
     return open(job);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };
     tryToAnswer({ ok: false, message, ...needsPassphrase });
     return undefined;
@@ -233,7 +234,7 @@ function attempt(job: Job, act: () => void): void {
   try {
     act();
   } catch (error) {
-    new Log(job.imagePath).error(error instanceof Error ? error.message : String(error));
+    new Log(job.imagePath).error(reasonOf(error));
   }
 }
 

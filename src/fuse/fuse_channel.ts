@@ -21,7 +21,7 @@ import {
 } from "../sys/errno.ts";
 import { DeferredWork } from "../sys/deferred_work.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
-import { IoBuffer } from "../sys/memory.ts";
+import { IoBuffer, setUint64, uint64 } from "../sys/memory.ts";
 import { POLLIN } from "../sys/poll.ts";
 import type { FuseTree } from "./fuse_tree.ts";
 import { NodeRequests } from "./node_requests.ts";
@@ -308,13 +308,4 @@ export class FuseChannel implements Channel, RequestOwner {
 /** ENOENT: the request was given up before it could be read. */
 function isPassing(errno: number): boolean {
   return errno === EAGAIN || errno === EINTR || errno === ENOENT;
-}
-
-function uint64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
-}
-
-function setUint64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }

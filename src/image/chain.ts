@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { reasonOf } from "../sys/reason.ts";
 import { cachesAtDepth } from "./cache_sizes.ts";
 import type { DecodeLane } from "./decoding.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "./driver.ts";
@@ -236,7 +237,7 @@ function explained<T>({ shown, role, by }: Named, act: () => T): T {
     return act();
   } catch (error) {
     if (error instanceof RelatedFileError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const message = `${shown} (${role} of ${by.path}): ${reason}`;
     throw new RelatedFileError(shown, message, { cause: error });
   }

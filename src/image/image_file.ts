@@ -6,7 +6,7 @@
 import { EAGAIN, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import { type Fd, type FileStatus, openFileStatus, seekableSize } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
-import { IoBuffer } from "../sys/memory.ts";
+import { IoBuffer, setUint64 } from "../sys/memory.ts";
 
 /** linux/fs.h: fail with EAGAIN instead of waiting for a disk. */
 const RWF_NOWAIT = 0x8;
@@ -126,8 +126,7 @@ export class ImageFile implements Disposable {
   }
 
   #readCached(address: number, hostOffset: number, lengthBytes: number): number {
-    this.#vector.view.setUint32(0, address >>> 0, true);
-    this.#vector.view.setUint32(4, Math.floor(address / 2 ** 32), true);
+    setUint64(this.#vector.view, 0, address);
     this.#vector.view.setUint32(8, lengthBytes, true);
     return this.#libc.preadv2(this.fd, this.#vector.address, 1, hostOffset, RWF_NOWAIT);
   }

@@ -91,7 +91,7 @@ function mountParameters(device: Fd): Readonly<Record<string, string>> {
  * What there was before kernel 5.2: mounted on a folder for a moment, and lazily unmounted while
  * its root is open.
  */
-export function mountAndDetach(device: Fd, type: string): Fd {
+function mountAndDetach(device: Fd, type: string): Fd {
   const folder = `/tmp/.tslosetup-${libc().getpid()}-${device.number}`;
   const path = cString(folder);
   checked(libc().mkdir(path, 0o700), "mkdir", folder);

@@ -34,3 +34,13 @@ export function loopStatus(device: string): LoopStatus | undefined {
   if (result.errno === ENXIO) return undefined;
   throw new SystemError("ioctl LOOP_GET_STATUS64", result.errno, device);
 }
+
+/** As {@link loopStatus}; also undefined where the device is gone, or not for this user to open. */
+export function loopStatusIfAny(device: string): LoopStatus | undefined {
+  try {
+    return loopStatus(device);
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}

@@ -89,7 +89,7 @@ export function hasNbd(): boolean {
 }
 
 /** Whether the loop driver is in the kernel. */
-export function hasLoop(): boolean {
+function hasLoop(): boolean {
   return fileExists("/sys/class/misc/loop-control");
 }
 

@@ -55,7 +55,7 @@ const NBD_DEVICE_CONNECTED = 2;
  * its start, and marks it for good (NBD_DISCONNECT_REQUESTED is never cleared), so that a later CONNECT
  * fails with EINVAL where EBUSY is meant.
  */
-export const NBD_CLIENT_FLAGS = { disconnectOnClose: 2 } as const;
+const NBD_CLIENT_FLAGS = { disconnectOnClose: 2 } as const;
 
 /**
  * With several connections a time limit of 0 does not mean none: after the block layer's 30 seconds

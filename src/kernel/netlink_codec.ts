@@ -23,8 +23,8 @@ const NLMSGERR_ATTR_MSG = 1;
 
 /** Message type of an acknowledgement, good or bad (NLMSG_ERROR). */
 export const NLMSG_ERROR = 2;
-export const NLM_F_REQUEST = 0x01;
-export const NLM_F_ACK = 0x04;
+const NLM_F_REQUEST = 0x01;
+const NLM_F_ACK = 0x04;
 /** The acknowledgement carries attributes that explain it (NLM_F_ACK_TLVS, since 4.12). */
 export const NLM_F_ACK_TLVS = 0x200;
 

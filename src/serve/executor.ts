@@ -10,6 +10,7 @@ import { ImageFormatError } from "../image/errors.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import { EIO, errorText, SystemError } from "../sys/errno.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { SLOW_READ_MAX_BYTES, type SlowLane } from "../sys/slow_lane.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { HintedReads } from "./hinted_reads.ts";
@@ -172,7 +173,7 @@ export class Executor {
 
   /** Logs why a request failed; returns its error number, EIO for a damaged image. */
   failure(what: string, offset: number, lengthBytes: number, error: unknown): number {
-    const text = `${this.#otherFile(error)}${error instanceof Error ? error.message : error}`;
+    const text = `${this.#otherFile(error)}${reasonOf(error)}`;
     this.#log.error(`${what} of ${lengthBytes} bytes at ${offset} failed: ${text}`);
     return error instanceof SystemError ? error.errno : EIO;
   }

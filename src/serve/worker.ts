@@ -7,6 +7,7 @@ import { Log } from "../daemon/log.ts";
 import { openSharedImage } from "../image/open.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { SharedState } from "./shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
@@ -19,7 +20,7 @@ function serve(start: WorkerStart): void {
     loop = createLoop(start, control);
     loop.run();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     new Log(start.imagePath).error(`thread ${start.thread} has failed: ${reason}`);
     // Whoever waits for an answer from this thread had better see the end of the connection.
     loop?.closeChannels();
@@ -115,7 +116,7 @@ function refreshSize(loop: ServeLoop, start: WorkerStart, control: ControlPipe):
     loop.refreshSize();
   } catch (error) {
     // The image has changed once more since main has looked at it: this thread keeps its size.
-    new Log(start.imagePath).error(error instanceof Error ? error.message : String(error));
+    new Log(start.imagePath).error(reasonOf(error));
   } finally {
     control.tellSizeTaken();
   }

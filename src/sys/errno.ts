@@ -7,7 +7,6 @@ import { lastErrno, libc } from "./libc.ts";
 
 export const EPERM = 1;
 export const ENOENT = 2;
-export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
 export const ENXIO = 6;
@@ -26,11 +25,9 @@ export const ENOSPC = 28;
 export const EROFS = 30;
 export const ENOLCK = 37;
 export const ENOSYS = 38;
-export const EOVERFLOW = 75;
 export const EILSEQ = 84;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
-export const ESHUTDOWN = 108;
 export const ECONNREFUSED = 111;
 export const EDQUOT = 122;
 

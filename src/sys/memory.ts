@@ -96,6 +96,17 @@ export function bytesAt(address: number, lengthBytes: number): Uint8Array {
   return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, lengthBytes));
 }
 
+/** The little-endian 64 bits at `at`, exact up to 2^53: no bigint is made. */
+export function uint64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+/** Puts an integer from 0 to 2^53 at `at`, as 64 little-endian bits. */
+export function setUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
 /** `text` as a NUL-terminated C string. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);

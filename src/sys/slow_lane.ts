@@ -11,7 +11,7 @@
  * @module
  */
 import { lastErrno, libc } from "./libc.ts";
-import { IoBuffer } from "./memory.ts";
+import { IoBuffer, setUint64 } from "./memory.ts";
 
 /** How many calls can be under way at once. */
 const SLOTS = 16;
@@ -191,9 +191,4 @@ function limitThreads(): void {
   init[1] = SLOTS * 4;
   init[6] = IDLE_THREAD_SECONDS;
   libc().aio_init(new Uint8Array(init.buffer));
-}
-
-function setUint64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }

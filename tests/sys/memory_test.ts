@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { errorText } from "../../src/sys/errno.ts";
 import { libc, openLibc } from "../../src/sys/libc.ts";
-import { addressOf, cString, IoBuffer, textOf } from "../../src/sys/memory.ts";
+import { addressOf, cString, IoBuffer, setUint64, textOf, uint64 } from "../../src/sys/memory.ts";
 import { POLLIN, POLLOUT, PollSet } from "../../src/sys/poll.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 
@@ -56,6 +56,15 @@ Deno.test("cString() and textOf() are each other's inverse", () => {
   }
   assertEquals(textOf(Uint8Array.of(65, 66)), "AB");
   assertEquals(textOf(Uint8Array.of(65, 0, 66)), "A");
+});
+
+Deno.test("setUint64() and uint64() are what DataView does with a bigint", () => {
+  const view = new DataView(new ArrayBuffer(16));
+  for (const value of [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 0x7fff_1234_5678, 2 ** 53 - 1]) {
+    setUint64(view, 3, value);
+    assertEquals(view.getBigUint64(3, true), BigInt(value));
+    assertEquals(uint64(view, 3), value);
+  }
 });
 
 Deno.test("errorText() says what strerror says", () => {

@@ -4,9 +4,8 @@
  * @module
  */
 import { encodeDevice } from "../../kernel/block_devices.ts";
-import { loopStatus } from "../../kernel/loop_status.ts";
+import { loopStatusIfAny } from "../../kernel/loop_status.ts";
 import type { LoopStatus } from "../../kernel/loop_layout.ts";
-import { SystemError } from "../../sys/errno.ts";
 import type { ColumnName } from "./columns.ts";
 import { type CellTable, type ListedDevice, paddedNumbers, type WantedFile } from "./device.ts";
 import { type Disk, DISK_CELLS } from "./disk.ts";
@@ -32,7 +31,7 @@ export class LoopDevice implements ListedDevice {
 
   /** What sysfs does not have. Undefined for users who may not open the device. */
   get status(): LoopStatus | undefined {
-    if (this.#status === "unknown") this.#status = statusIfAny(this.disk.path);
+    if (this.#status === "unknown") this.#status = loopStatusIfAny(this.disk.path);
     return this.#status;
   }
 
@@ -60,15 +59,6 @@ export class LoopDevice implements ListedDevice {
       offset: this.cell("OFFSET"),
       sizeLimit: this.cell("SIZELIMIT"),
     });
-  }
-}
-
-function statusIfAny(path: string): LoopStatus | undefined {
-  try {
-    return loopStatus(path);
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
   }
 }
 

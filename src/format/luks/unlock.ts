@@ -87,7 +87,7 @@ interface Stripes {
 }
 
 /** The key that was spread over `material` (specification, "Anti-forensic splitting"). */
-export function merge(material: Uint8Array, { hash, keyBytes, stripes }: Stripes): Uint8Array {
+function merge(material: Uint8Array, { hash, keyBytes, stripes }: Stripes): Uint8Array {
   const hashBytes = digest(hash).length;
   let key = new Uint8Array(keyBytes);
   for (let stripe = 0; stripe < stripes; stripe++) {
