@@ -11,30 +11,70 @@ const MIB = 1024 * 1024;
 const SHARED_BYTES = 16 * MIB;
 const MAX_SHARE_BYTES = 4 * MIB;
 const MIN_SHARE_BYTES = 64 * 1024;
-/** The longest message has to fit, and some shorter ones beside it. */
-const LONG_MESSAGES_BYTES = MAX_PAYLOAD_BYTES + 8 * MIB;
+/** What a message has beside its payload, and some more. */
+const HEAD_BYTES = 4096;
+const LONGEST_BYTES = MAX_PAYLOAD_BYTES + HEAD_BYTES;
+/** Medium messages, all together, that find room however many longer ones wait. */
+const MEDIUM_BYTES = 8 * MIB + HEAD_BYTES;
 
-/** Room for messages that are longer than what each connection has anyway. */
+/** Somebody who has asked for room in vain. */
+interface Wish {
+  readonly owner: object;
+  readonly bytes: number;
+}
+
+/**
+ * Room for messages that are longer than what each connection has anyway.
+ *
+ * Who has to wait has its turn: room that is freed bit by bit would else always go to those who need
+ * less. Medium messages and longer ones have a queue each, and medium ones leave room for a longer
+ * one only while one waits: so neither kind waits for clients of the other that send or read nothing.
+ */
 class Pool {
-  #freeBytes = LONG_MESSAGES_BYTES;
-  #someoneWaits = false;
+  #freeBytes = LONGEST_BYTES + MEDIUM_BYTES;
+  #mediumBytes = 0;
+  #medium: Wish[] = [];
+  #long: Wish[] = [];
 
-  /** False if there is no room now. */
-  claim(bytes: number): boolean {
-    if (bytes > this.#freeBytes) {
-      this.#someoneWaits = true;
+  get someoneWaits(): boolean {
+    return this.#medium.length > 0 || this.#long.length > 0;
+  }
+
+  /** False if there is no room now, or others have waited for longer; then `owner` waits, too. */
+  claim(owner: object, bytes: number): boolean {
+    const isMedium = bytes <= MEDIUM_BYTES;
+    const queue = isMedium ? this.#medium : this.#long;
+    const isNext = queue[0] === undefined || queue[0].owner === owner;
+    if (!isNext || bytes > this.#roomFor(isMedium)) {
+      if (!queue.some((wish) => wish.owner === owner)) queue.push({ owner, bytes });
       return false;
     }
-    this.#freeBytes -= bytes;
+    queue.shift();
+    this.#take(bytes);
     return true;
   }
 
-  /** True if somebody may be waiting for the room. */
-  release(bytes: number): boolean {
+  #roomFor(isMedium: boolean): number {
+    if (!isMedium || this.#long.length === 0) return this.#freeBytes;
+    return Math.min(this.#freeBytes, MEDIUM_BYTES - this.#mediumBytes);
+  }
+
+  #take(bytes: number): void {
+    this.#freeBytes -= bytes;
+    if (bytes <= MEDIUM_BYTES) this.#mediumBytes += bytes;
+  }
+
+  release(bytes: number): void {
     this.#freeBytes += bytes;
-    const waited = this.#someoneWaits;
-    this.#someoneWaits = false;
-    return waited;
+    if (bytes <= MEDIUM_BYTES) this.#mediumBytes -= bytes;
+  }
+
+  /** Forgets those who wait in vain; whether there were any. */
+  forget(isVain: (wish: Wish) => boolean): boolean {
+    const before = this.#medium.length + this.#long.length;
+    this.#medium = this.#medium.filter((wish) => !isVain(wish));
+    this.#long = this.#long.filter((wish) => !isVain(wish));
+    return this.#medium.length + this.#long.length < before;
   }
 }
 
@@ -55,18 +95,38 @@ export class BufferBudget {
     this.#divide();
   }
 
-  leave(): void {
+  /** @param owner as for {@link BufferBudget.claim}; it waits for nothing any more */
+  leave(owner: object): void {
     this.#connections--;
     this.#divide();
+    // Shares have grown: what fits into one now needs no claim.
+    this.#forget((wish) => wish.owner === owner || wish.bytes <= this.#shareBytes);
   }
 
-  /** Asks for room for a long message, which is to be released; false if there is none now. */
-  claim(side: "input" | "output", bytes: number): boolean {
-    return this.#pools[side].claim(bytes);
+  /**
+   * Asks for room for a long message, which is to be released.
+   *
+   * @param owner who may have asked before, and keeps its place among those who wait
+   * @returns false if there is none now: to be asked again when something has been freed
+   */
+  claim(side: "input" | "output", bytes: number, owner: object): boolean {
+    const pool = this.#pools[side];
+    const granted = pool.claim(owner, bytes);
+    // The next one may find room, too.
+    if (granted && pool.someoneWaits) this.#freed = true;
+    return granted;
   }
 
   release(side: "input" | "output", bytes: number): void {
-    if (this.#pools[side].release(bytes)) this.#freed = true;
+    const pool = this.#pools[side];
+    pool.release(bytes);
+    if (pool.someoneWaits) this.#freed = true;
+  }
+
+  #forget(isVain: (wish: Wish) => boolean): void {
+    for (const pool of Object.values(this.#pools)) {
+      if (pool.forget(isVain)) this.#freed = true;
+    }
   }
 
   /** Whether connections that wait for room should try again; asking takes it back. */

@@ -133,7 +133,7 @@ export class Connection {
     const free = Math.max(this.#budget.shareBytes, SHORT_INPUT_BYTES, this.#claimedInput);
     if (bytes <= free) return true;
     this.#releaseInput();
-    if (!this.#budget.claim("input", bytes)) return false;
+    if (!this.#budget.claim("input", bytes, this)) return false;
     this.#claimedInput = bytes;
     return true;
   }
@@ -149,7 +149,7 @@ export class Connection {
     if (this.outputEnd + bytes <= room) return this.outputEnd;
     if (!this.send()) return -1;
     if (bytes <= this.#budget.shareBytes) return 0;
-    if (!this.#budget.claim("output", bytes)) {
+    if (!this.#budget.claim("output", bytes, this)) {
       this.starved = true;
       return -1;
     }
@@ -227,7 +227,7 @@ export class Connection {
     this.#releaseOutput();
     this.input.releasePages();
     this.output.releasePages();
-    this.#budget.leave();
+    this.#budget.leave(this);
   }
 }
 

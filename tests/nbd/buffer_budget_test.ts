@@ -73,3 +73,59 @@ Deno.test("a long message waits until others have arrived", () => {
   first?.take(0);
   assert(crowd.budget.takeFreed());
 });
+
+Deno.test("who needs much has its turn, though others would take whatever is freed", () => {
+  const budget = new BufferBudget();
+  const owners = Array.from({ length: 6 }, () => ({}));
+  for (const owner of owners) assert(budget.claim("input", 6 * MIB, owner));
+  const patient = {};
+  assertFalse(budget.claim("input", 32 * MIB, patient));
+  let rounds = 0;
+  while (!budget.claim("input", 32 * MIB, patient) && rounds < 100) {
+    budget.release("input", 6 * MIB);
+    assert(budget.takeFreed());
+    budget.claim("input", 6 * MIB, owners[rounds++ % owners.length] ?? {});
+  }
+  assertEquals(rounds, 5);
+});
+
+Deno.test("medium messages go on beside long ones that wait for a client that sends nothing", () => {
+  const budget = new BufferBudget();
+  assert(budget.claim("input", 32 * MIB, {}));
+  assertFalse(budget.claim("input", 32 * MIB, {}));
+  for (let round = 0; round < 10; round++) {
+    const [first, second] = [{}, {}];
+    assert(budget.claim("input", 5 * MIB, first));
+    assertFalse(budget.claim("input", 6 * MIB, second));
+    assertFalse(budget.claim("input", MIB, first));
+    budget.release("input", 5 * MIB);
+    assert(budget.takeFreed());
+    assert(budget.claim("input", 6 * MIB, second));
+    assert(budget.takeFreed());
+    budget.release("input", 6 * MIB);
+    assert(budget.claim("input", MIB, first));
+    budget.release("input", MIB);
+  }
+});
+
+Deno.test("who has gone, or needs no claim any more, is not waited for", () => {
+  const budget = new BufferBudget();
+  for (let n = 0; n < 10; n++) budget.join();
+  const [gone, other] = [{}, {}];
+  assert(budget.claim("output", 32 * MIB, {}));
+  assertFalse(budget.claim("output", 32 * MIB, gone));
+  assertFalse(budget.claim("output", 16 * MIB, other));
+  budget.release("output", 32 * MIB);
+  assert(budget.takeFreed());
+  assertFalse(budget.claim("output", 16 * MIB, other));
+  budget.leave(gone);
+  assert(budget.takeFreed());
+  assert(budget.claim("output", 16 * MIB, other));
+
+  const content = {};
+  for (let n = 0; n < 5; n++) assert(budget.claim("input", 8 * MIB, {}));
+  assertFalse(budget.claim("input", 3 * MIB, content));
+  for (let n = 0; n < 7; n++) budget.leave({});
+  budget.release("input", 8 * MIB);
+  assert(budget.claim("input", 6 * MIB, other));
+});
