@@ -93,7 +93,44 @@ oracleTest("tslosetup --map prints what lies where", ["qemu-img", "qemu-io"], as
   assertEquals(base, ["131072", "65536", "2", "data", "131072", folder.file("base.raw")]);
   const own = rows.filter(([start]) => start === `${1024 * 1024}`).map((row) => row.slice(1, 4));
   assertEquals(own, [["65536", "0", "data"]]);
+  const empty = rows.filter(([start]) => start === `${1088 * 1024}`).map((row) => row[3]);
+  assertEquals(empty, ["absent"]);
   const before = await asRoot().run("--map", "--json", "--snapshot", "nobody", top);
   assertEquals([before.code, before.stdout], [1, ""]);
   assertStringIncludes(before.stderr, "there is no snapshot 'nobody'");
 });
+
+oracleTest(
+  "tslosetup --map tells zeros from what is nowhere",
+  ["qemu-img", "qemu-io"],
+  async () => {
+    using folder = new TempDirectory();
+    for (const options of ["extended_l2=off", "extended_l2=on", "compat=0.10"]) {
+      const image = folder.file("alone.qcow2");
+      await must("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, image, "8M");
+      const commands = [
+        "write -P 1 1M 64k",
+        "write -z 2M 1M",
+        "write -P 2 4M 64k",
+        "discard 4M 64k",
+      ];
+      await must(
+        "qemu-io",
+        "-f",
+        "qcow2",
+        ...commands.flatMap((command) => ["-c", command]),
+        image,
+      );
+      assertEquals(
+        runsOf(await asRoot().must("--map", "--json", image)),
+        runsOf(await must("qemu-img", "map", "--output=json", image)),
+      );
+    }
+  },
+);
+
+/** Without what versions of qemu before 8.2 do not tell. */
+function runsOf(json: string): Record<string, unknown>[] {
+  const runs: Record<string, unknown>[] = JSON.parse(json);
+  return runs.map(({ compressed: _, ...run }) => run);
+}

@@ -101,16 +101,11 @@ export class ExtendedClusters implements ClusterMap {
     for (let whole = SUBCLUSTERS; end === whole && end < wanted; whole += SUBCLUSTERS) {
       at += EXTENDED_ENTRY_BYTES;
       hostOffset += this.#clusterBytes;
-      if (at === sliceEnd || !this.#isLike(kind, this.#kindAt(at, 0))) break;
+      if (at === sliceEnd || this.#kindAt(at, 0) !== kind) break;
       if (kind === Cluster.Normal && this.#hostOffsetAt(at) !== hostOffset) break;
       end += this.#endInEntry(at, kind, 0);
     }
     return end;
-  }
-
-  #isLike(kind: Cluster, next: Cluster): boolean {
-    if (kind === next) return true;
-    return this.#places.unallocatedIsZero && kind <= Cluster.Zero && next <= Cluster.Zero;
   }
 
   /** The first subcluster after `first` that is not of its kind, or their number. */
@@ -124,7 +119,6 @@ export class ExtendedClusters implements ClusterMap {
   #othersThan(kind: Cluster, position: number): number {
     const allocated = this.#slices.view.getUint32(position + ALLOCATED_BITS_OFFSET);
     if (kind === Cluster.Normal) return ~allocated;
-    if (this.#places.unallocatedIsZero) return allocated;
     const zero = this.#slices.view.getUint32(position + ZERO_BITS_OFFSET);
     return kind === Cluster.Zero ? ~zero : allocated | zero;
   }

@@ -15,8 +15,6 @@ const MAX_HOST_OFFSET = 2 ** 52;
 
 /** Fills mappings with runs of clusters, or parts of them, of one kind. */
 export class Places {
-  /** Whether what is not allocated is the same as zeros, so that runs of both are one. */
-  readonly unallocatedIsZero: boolean;
   readonly #file: ImageFile;
   readonly #dataFile: ImageFile;
   readonly #backing: Image | undefined;
@@ -31,13 +29,14 @@ export class Places {
     this.#dataFile = dataFile;
     this.#backing = backing;
     this.#isEncrypted = isEncrypted;
-    this.unallocatedIsZero = backing === undefined;
   }
 
-  /** The image has nothing from `guestOffset` on. */
+  /**
+   * The image has nothing from `guestOffset` on. That is not the same as zeros it has, even if no
+   * image is below it: `--map` tells them apart, as qemu does.
+   */
   setUnallocated(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
-    if (this.#backing === undefined) mapping.setZero(lengthBytes);
-    else mapping.setBacking(this.#backing, guestOffset, lengthBytes);
+    mapping.setBacking(this.#backing, guestOffset, lengthBytes);
   }
 
   /**

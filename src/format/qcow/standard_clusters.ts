@@ -78,12 +78,11 @@ export class StandardClusters implements ClusterMap {
 
   #countEmpty(position: number, clusters: number, kind: Cluster): number {
     const view = this.#slices.view;
-    const eitherWill = this.#places.unallocatedIsZero;
     let count = 1;
     for (; count < clusters; count++) {
       const at = position + count * TABLE_ENTRY_BYTES;
       const next = this.#entries.kindOf(view.getUint32(at), view.getUint32(at + 4));
-      if (eitherWill ? next > Cluster.Zero : next !== kind) break;
+      if (next !== kind) break;
     }
     return count;
   }

@@ -12,7 +12,7 @@ const BITS = 14;
 const CLUSTER = 2 ** BITS;
 const SUBCLUSTER = CLUSTER / 32;
 const ALL = 0xffff_ffffn;
-const { Data, Zero } = Extent;
+const { Backing, Data, Zero } = Extent;
 
 function opened(folder: TempDirectory, l2: readonly bigint[]): OpenedImage {
   const path = folder.file("disk.qcow2");
@@ -38,7 +38,7 @@ function extents(image: OpenedImage, clusters: number): [Extent, number][] {
 Deno.test("ExtendedClusters joins subclusters of a cluster", () => {
   using folder = new TempDirectory();
   using image = opened(folder, [host(3), (0xf000n << 32n) | 0x0f0fn]);
-  assertEquals(extents(image, 1), [[Data, 4], [Zero, 4], [Data, 4], [Zero, 20]]);
+  assertEquals(extents(image, 1), [[Data, 4], [Backing, 4], [Data, 4], [Zero, 4], [Backing, 16]]);
   assertEquals(image.read(4 * SUBCLUSTER - 1, 2), Uint8Array.of(3, 0));
 });
 
@@ -46,13 +46,13 @@ Deno.test("ExtendedClusters joins subclusters of contiguous clusters only", () =
   using folder = new TempDirectory();
   const high = 0xffff_0000n;
   using image = opened(folder, [host(3), high, host(4), ALL, host(6), ALL, host(7), 1n]);
-  assertEquals(extents(image, 4), [[Zero, 16], [Data, 48], [Data, 33], [Zero, 31]]);
+  assertEquals(extents(image, 4), [[Backing, 16], [Data, 48], [Data, 33], [Backing, 31]]);
 });
 
-Deno.test("ExtendedClusters joins what is zero with what is not allocated", () => {
+Deno.test("ExtendedClusters tells what is zero from what is not allocated", () => {
   using folder = new TempDirectory();
   using image = opened(folder, [host(3), 1n, 0n, 0n, 0n, ALL << 32n, host(4), 1n << 31n]);
-  assertEquals(extents(image, 4), [[Data, 1], [Zero, 126], [Data, 1]]);
+  assertEquals(extents(image, 4), [[Data, 1], [Backing, 63], [Zero, 32], [Backing, 31], [Data, 1]]);
 });
 
 Deno.test("ExtendedClusters answers no more than was asked for", () => {

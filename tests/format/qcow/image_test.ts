@@ -30,14 +30,15 @@ function extents(image: OpenedImage, clusters: number): [Extent, number][] {
   ]);
 }
 
-Deno.test("QcowImage.map() joins what is contiguous, and zeros of every kind", () => {
+Deno.test("QcowImage.map() joins what is contiguous and of one kind", () => {
   using folder = new TempDirectory();
   const l2 = [host(3), host(4), host(6), 0n, 1n, host(5) | 1n, host(7)];
   using image = opened(folder, buildImage({ l2 }));
   assertEquals(extents(image, 7), [
     [Extent.Data, 2 * CLUSTER],
     [Extent.Data, CLUSTER],
-    [Extent.Zero, 3 * CLUSTER],
+    [Extent.Backing, CLUSTER],
+    [Extent.Zero, 2 * CLUSTER],
     [Extent.Data, CLUSTER],
   ]);
   assertEquals(image.read(CLUSTER - 1, 2), Uint8Array.of(3, 4));
@@ -64,14 +65,14 @@ Deno.test("QcowImage reads data past the end of the file as zeros", () => {
   assertEquals(image.read(7 * 0 + 98, 4), Uint8Array.of(7, 7, 0, 0));
 });
 
-Deno.test("QcowImage.map() answers zeros for a whole run of missing L2 tables", () => {
+Deno.test("QcowImage.map() gives one answer for a whole run of missing L2 tables", () => {
   using folder = new TempDirectory();
   const tableCovers = CLUSTER * CLUSTER / 8;
   const header = { size: 3 * tableCovers - 512, l1_size: 3 };
   using image = opened(folder, buildImage({ header, l1: [0n, 0n, 0n] }));
   const mapping = new Mapping();
   image.image.map(1000, header.size - 1000, mapping);
-  assertEquals([mapping.kind, mapping.lengthBytes], [Extent.Zero, header.size - 1000]);
+  assertEquals([mapping.kind, mapping.lengthBytes], [Extent.Backing, header.size - 1000]);
 });
 
 const BAD_TABLES = new Map([
@@ -113,7 +114,7 @@ const STREAM: Uint8Array = deflateRawSync(CONTENT);
 Deno.test("QcowImage decompresses a cluster that lies across two host clusters", () => {
   using folder = new TempDirectory();
   using image = opened(folder, compressedImage(STREAM, 5 * CLUSTER - 77));
-  assertEquals(extents(image, 2), [[Extent.Special, CLUSTER], [Extent.Zero, CLUSTER]]);
+  assertEquals(extents(image, 2), [[Extent.Special, CLUSTER], [Extent.Backing, CLUSTER]]);
   assertEquals(image.read(0, CLUSTER), CONTENT);
   assertEquals(image.read(1000, 50), CONTENT.slice(1000, 1050));
 });

@@ -33,8 +33,8 @@ Deno.test("qcow1 joins what is contiguous, and what is not allocated", () => {
     mapping.kind,
     mapping.lengthBytes / CLUSTER,
   ]);
-  const { Data, Zero } = Extent;
-  assertEquals(runs, [[Data, 2], [Zero, 2], [Data, 1], [Data, 1]]);
+  const { Data, Backing } = Extent;
+  assertEquals(runs, [[Data, 2], [Backing, 2], [Data, 1], [Data, 1]]);
   assertEquals(image.read(CLUSTER - 1, 2), Uint8Array.of(3, 4));
   assertEquals(image.read(6 * CLUSTER - 513, 2), Uint8Array.of(5, 6));
 });
