@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { SystemError } from "../sys/errno.ts";
 import { FORMAT_NAMES, FORMATS } from "../image/formats.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { type Command, parseCommand } from "./command.ts";
@@ -27,13 +26,15 @@ export async function runCommand(
     return await perform(parseCommand(args, FORMAT_NAMES), runtimeDirectory);
   } catch (error) {
     if (error instanceof UsageError) printError(usageErrorText(error, "tslosetup"));
-    else complain(error instanceof CommandError ? error.message : `failed: ${explained(error)}`);
+    else if (error instanceof CommandError) complain(error.message);
+    else complain(`failed: ${await explained(error)}`);
     return 1;
   }
 }
 
-/** What was not foreseen, with the file it is about. */
-function explained(error: unknown): string {
+/** What was not foreseen, with the file it is about. Only system calls need the C library here. */
+async function explained(error: unknown): Promise<string> {
+  const { SystemError } = await import("../sys/errno.ts");
   const path = error instanceof SystemError ? error.path : undefined;
   return path === undefined ? reasonOf(error) : `${path}: ${reasonOf(error)}`;
 }
