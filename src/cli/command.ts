@@ -124,17 +124,25 @@ function refuseSetupOptions(command: Command, settings: Settings): void {
     seen.has(name) && !(name === "sizelimit" && sizeLimitBytes === 0);
   const misplaced = openDirect && command.kind !== "directIo";
   if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
-  if (OWN_SETUP_OPTIONS.some(given)) throw setupOnly(OWN_SETUP_OPTIONS);
+  if (OWN_SETUP_OPTIONS.some(given)) throw ownSetupOnly(OWN_SETUP_OPTIONS, command);
   const isForcedDetach = (name: OptionName): boolean =>
     name === "force" && command.kind === "detach";
   if (IMAGE_OPTIONS.some((name) => given(name) && !isForcedDetach(name))) {
-    throw setupOnly(IMAGE_OPTIONS);
+    throw ownSetupOnly(IMAGE_OPTIONS, command);
   }
-  if (CACHE_OPTIONS.some(given)) throw setupOnly(CACHE_OPTIONS);
+  if (CACHE_OPTIONS.some(given)) throw ownSetupOnly(CACHE_OPTIONS, command);
   const filtersByOffset = command.kind === "list" && command.file !== undefined;
   if (given("offset") && !filtersByOffset) {
     throw new UsageError("the option --offset is not allowed in this context");
   }
+}
+
+/** An image alone, without a word about where it is to go, is the likeliest slip. */
+function ownSetupOnly(names: readonly OptionName[], { kind }: Command): UsageError {
+  const { message } = setupOnly(names);
+  return kind === "status"
+    ? new UsageError(`${message}, which takes --find, a device or --socket beside the file`)
+    : new UsageError(message);
 }
 
 function setupOnly(names: readonly OptionName[]): UsageError {

@@ -155,9 +155,12 @@ Deno.test("parseCommand() removes devices", () => {
 Deno.test("parseCommand() refuses our set-up options where nothing is set up", () => {
   const message =
     "the options --{file-fmt-type,transport,socket,threads} are allowed during loop device setup only";
-  for (const line of ["-l -t RAW", "-D --transport nbd", "-d x --socket s", "x -t RAW"]) {
+  for (const line of ["-l -t RAW", "-D --transport nbd", "-d x --socket s"]) {
     assertEquals(fault(line), message);
   }
+  const hint = ", which takes --find, a device or --socket beside the file";
+  assertEquals(fault("x -t RAW"), message + hint);
+  assertEquals(fault("x --snapshot s").endsWith(hint), true);
 });
 
 Deno.test("parseCommand() needs an operand to set up", () => {
