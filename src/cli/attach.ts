@@ -110,7 +110,7 @@ function show({ shown, device, isNew }: Attached, runtimeDirectory: string | und
     print(`${shown}\n`);
   } catch (error) {
     if (isNew) detach([device], runtimeDirectory);
-    throw new CommandError(`write error: ${reasonOf(error)}`);
+    throw error;
   }
 }
 

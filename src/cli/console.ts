@@ -5,12 +5,21 @@
  */
 
 import { encodeText } from "../sys/text.ts";
+import { CommandError, reasonOf } from "./command_error.ts";
 
 const PROGRAM = "tslosetup";
 
-/** Prints to standard output; a reader that has gone away is no error. */
+/**
+ * Prints to standard output; a reader that has gone away is no error.
+ *
+ * @throws {CommandError} in losetup's words, if it cannot be written
+ */
 export function print(text: string): void {
-  writeAll(Deno.stdout, text);
+  try {
+    writeAll(Deno.stdout, text);
+  } catch (error) {
+    throw new CommandError(`write error: ${reasonOf(error).replace(/ \(os error \d+\)$/, "")}`);
+  }
 }
 
 /** Prints one line about a problem to standard error; control characters in names are escaped. */

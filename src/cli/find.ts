@@ -11,10 +11,14 @@ import { print } from "./console.ts";
 
 /** Prints the first loop device that is not attached. */
 export function find(): number {
+  print(`${freeDevice()}\n`);
+  return 0;
+}
+
+function freeDevice(): string {
   try {
     requireLoop();
-    print(`${freeLoopDevice()}\n`);
-    return 0;
+    return freeLoopDevice();
   } catch (error) {
     throw new CommandError(`cannot find an unused loop device: ${reasonOf(error)}`);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../daemon/state.ts";
+import { SystemError } from "../../sys/errno.ts";
 import { complain } from "../console.ts";
 
 /**
@@ -30,10 +31,23 @@ async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => 
       );
       return true;
     }
-    if (isLeftOver(state)) {
-      complain(`${device}: warning: its daemon (pid ${pid}) was killed; removed`);
+    const isLeft = isLeftOver(state);
+    const isCleared = succeeds(() => clearLeftOver(state, store));
+    if (isLeft) {
+      const outcome = isCleared ? "; removed" : "";
+      complain(`${device}: warning: its daemon (pid ${pid}) was killed${outcome}`);
     }
-    clearLeftOver(state, store);
     return false;
   };
+}
+
+/** Where nothing can be removed (from a file system that is read-only), devices are listed all the same. */
+function succeeds(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
 }
