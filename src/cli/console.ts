@@ -4,8 +4,9 @@
  * @module
  */
 
+import { reasonOf } from "../sys/reason.ts";
 import { encodeText } from "../sys/text.ts";
-import { CommandError, reasonOf } from "./command_error.ts";
+import { CommandError } from "./command_error.ts";
 
 const PROGRAM = "tslosetup";
 
