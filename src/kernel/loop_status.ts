@@ -12,7 +12,7 @@ import { decodeLoopStatus, LOOP_INFO_BYTES, type LoopStatus } from "./loop_layou
 
 /** Number in a loop device's name (`loop3`, `/dev/loop3`), if it is one. */
 export function loopNumber(name: string): number | undefined {
-  const match = /^(?:\/dev\/)?loop(\d+)$/.exec(name);
+  const match = /^(?:\/dev\/)?loop(0|[1-9]\d*)$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
 

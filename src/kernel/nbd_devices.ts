@@ -67,7 +67,7 @@ const QUEUE_ATTRIBUTES = {
 
 /** Number of the nbd device with that kernel name or node (`nbd3`, `/dev/nbd3`), if it is one. */
 export function nbdIndex(name: string): number | undefined {
-  const match = /^(?:\/dev\/)?nbd(\d+)$/.exec(name);
+  const match = /^(?:\/dev\/)?nbd(0|[1-9]\d*)$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
 

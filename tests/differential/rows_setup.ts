@@ -142,6 +142,7 @@ const WRONG_FILES = rows([
 
 const WRONG_DEVICES = rows([
   "/dev/nowhere disk",
+  "/dev/loop00 disk",
   "nowhere disk",
   "nowhere/loop0 disk",
   "/dev/loop disk",

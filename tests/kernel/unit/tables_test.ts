@@ -63,6 +63,7 @@ Deno.test("device names give their numbers, others none", () => {
     undefined,
   ]);
   assertEquals([loopNumber("/dev/loop12"), loopNumber("/dev/loop-control")], [12, undefined]);
+  assertEquals([loopNumber("loop0"), loopNumber("/dev/loop00")], [0, undefined]);
 });
 
 Deno.test("encodeLoopConfig() puts a loop_info64 where decodeLoopStatus() reads it", () => {
