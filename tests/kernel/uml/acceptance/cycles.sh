@@ -30,7 +30,7 @@ for number in {0..9}; do
 done
 started=$SECONDS
 for number in {0..9}; do
-  tslosetup --transport nbd --find --show /run/many$number.img >/run/many$number.out 2>&1 &
+  tslosetup --transport nbd --find --show /run/many$number.img >/run/many$number.out 2>/run/many$number.err &
   pids[number]=$!
 done
 codes=""
@@ -40,6 +40,7 @@ for number in {0..9}; do
 done
 echo "# 10 at once: $((SECONDS - started)) s"
 same "10 at once, exit codes" 0000000000 $codes
+same "10 at once, messages" "" "$(messages /run/many?.err)"
 same "10 at once, 10 devices" 10 "$(sort -u /run/many?.out | grep -c '^/dev/nbd[0-9]*$')"
 wrong=""
 for number in {0..9}; do
