@@ -102,7 +102,7 @@ export class Executor {
     if (file === undefined) throw new Error("blocked on nothing");
     parked.waitsFor(file, hostOffset, hostBytes);
     parked.onReady = this.#makeReady;
-    if (!this.#hinted.add(parked)) this.#lane.read(file, hostOffset, hostBytes, parked);
+    if (!this.#hinted.add(parked)) this.#readSlowly(parked);
   }
 
   /** Whether some request waits for a disk. */
@@ -115,19 +115,19 @@ export class Executor {
     if (this.#lane.busy) this.#lane.reap();
     if (!this.#hinted.busy) return;
     this.#hinted.reap();
-    this.#readSlowly(this.#hinted.takeOverdue(false));
+    const overdue = this.#hinted.takeOverdue();
+    if (overdue !== undefined) this.#readSlowly(overdue);
   }
 
   /** Leaves it to the slow lane to wake the thread up. */
   fallAsleep(): void {
-    this.#readSlowly(this.#hinted.takeOverdue(true));
+    if (!this.#hinted.busy) return;
+    for (const parked of this.#hinted.takeAll()) this.#readSlowly(parked);
   }
 
-  #readSlowly(requests: readonly ParkedRequest[]): void {
-    for (const parked of requests) {
-      const { file, hostOffset, hostBytes } = parked;
-      if (file !== undefined) this.#lane.read(file, hostOffset, hostBytes, parked);
-    }
+  #readSlowly(parked: ParkedRequest): void {
+    const { file, hostOffset, hostBytes } = parked;
+    if (file !== undefined) this.#lane.read(file, hostOffset, hostBytes, parked);
   }
 
   /** Runs a parked read again; as {@link Executor.read}. */

@@ -48,11 +48,16 @@ export class HintedReads {
     this.#turnsOfOldest = oldest === this.#waiting[0] ? this.#turnsOfOldest + 1 : 0;
   }
 
-  /** Those that wait too long, to wait in another way; all of them if the thread is to sleep. */
-  takeOverdue(isSleepDue: boolean): ParkedRequest[] {
-    if (this.#waiting.length === 0) return [];
-    if (!isSleepDue && this.#turnsOfOldest < MAX_TURNS) return [];
+  /** The one that has waited too long, to wait in another way. */
+  takeOverdue(): ParkedRequest | undefined {
+    if (this.#turnsOfOldest < MAX_TURNS) return undefined;
     this.#turnsOfOldest = 0;
-    return this.#waiting.splice(0, isSleepDue ? this.#waiting.length : 1);
+    return this.#waiting.shift();
+  }
+
+  /** All of them, for the thread is to sleep. */
+  takeAll(): readonly ParkedRequest[] {
+    this.#turnsOfOldest = 0;
+    return this.#waiting.splice(0);
   }
 }
