@@ -7,7 +7,7 @@ import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../image/open.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
-import { realPath } from "../sys/files.ts";
+import { realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { trace } from "../sys/trace.ts";
 import {

@@ -5,7 +5,8 @@
  */
 import type { AttachState } from "../daemon/state.ts";
 import { ENOENT, errorText, SystemError } from "../sys/errno.ts";
-import { fileStatusIfAny, realPath } from "../sys/files.ts";
+import { fileStatusIfAny } from "../sys/files.ts";
+import { realPath } from "../sys/paths.ts";
 import { isUtf8Locale, terminalColumns } from "../sys/terminal.ts";
 import type { ListCommand } from "./command.ts";
 import { CommandError } from "./command_error.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Fd, fileExists, readLink, readText, writeBytes, writeText } from "../sys/files.ts";
+import { Fd, fileExists, readText, writeBytes, writeText } from "../sys/files.ts";
+import { readLink } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe } from "../sys/sockets.ts";

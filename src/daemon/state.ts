@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { EACCES, SystemError } from "../sys/errno.ts";
+import { EACCES, ifPossible, SystemError } from "../sys/errno.ts";
 import {
   linkStatusIfAny,
   listDirectory,
@@ -113,7 +113,8 @@ export class StateStore {
     for (const name of listDirectory(this.directory)) {
       const writer = temporaryWriter(name);
       const isLeft = writer !== undefined && identityOf(writer) === undefined;
-      if (isLeft) tryToRemove(`${this.directory}/${name}`);
+      // Where nothing can be removed, it does no harm.
+      if (isLeft) ifPossible(() => removeFile(`${this.directory}/${name}`));
     }
   }
 
@@ -150,15 +151,6 @@ export class StateStore {
 
   #path(state: AttachState): string {
     return `${this.directory}/${fileName(state)}${SUFFIX}`;
-  }
-}
-
-/** Where nothing can be removed, it does no harm. */
-function tryToRemove(path: string): void {
-  try {
-    removeFile(path);
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
   }
 }
 

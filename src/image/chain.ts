@@ -12,7 +12,7 @@ import { RAW } from "./formats.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { KeyRing } from "./key_ring.ts";
 import { lockImage } from "./lock.ts";
-import { folderOf } from "../sys/files.ts";
+import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./open.ts";
 import { openNamedFile } from "./permission.ts";
 import { probeFormat } from "./probe.ts";

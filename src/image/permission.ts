@@ -10,14 +10,13 @@ import {
   Fd,
   type FileStatus,
   fileStatusIfAny,
-  folderOf,
   O_PATH,
   O_RDONLY,
   openFile,
   openFileStatus,
-  readLink,
   readTextFile,
 } from "../sys/files.ts";
+import { folderOf, readLink } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
 import { ImageFile } from "./image_file.ts";
 

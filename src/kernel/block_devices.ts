@@ -12,9 +12,9 @@ import {
   O_RDONLY,
   openFile,
   readTextIfAny,
-  realPath,
   unsortedDirectory,
 } from "../sys/files.ts";
+import { realPath } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 

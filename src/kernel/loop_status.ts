@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ENXIO, SystemError } from "../sys/errno.ts";
+import { ENXIO, ifPossible, SystemError } from "../sys/errno.ts";
 import { O_RDONLY, openFile } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { diskAttribute } from "./block_devices.ts";
@@ -37,10 +37,5 @@ export function loopStatus(device: string): LoopStatus | undefined {
 
 /** As {@link loopStatus}; also undefined where the device is gone, or not for this user to open. */
 export function loopStatusIfAny(device: string): LoopStatus | undefined {
-  try {
-    return loopStatus(device);
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  }
+  return ifPossible(() => loopStatus(device));
 }

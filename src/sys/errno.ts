@@ -62,3 +62,13 @@ export function checked(result: number, syscall: string, path?: string): number 
   if (result < 0) throw new SystemError(syscall, lastErrno(), path);
   return result;
 }
+
+/** What `act` gives, or undefined if a system call in it fails. */
+export function ifPossible<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}

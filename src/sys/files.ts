@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { checked, EEXIST, EILSEQ, EINTR, ENOENT, SystemError } from "./errno.ts";
+import { checked, EEXIST, EINTR, ENOENT, ifPossible, SystemError } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
 import { addressOf, cString, IoBuffer } from "./memory.ts";
 import { decodeText } from "./text.ts";
@@ -26,7 +26,6 @@ export const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const SEEK_END = 2;
-const PATH_MAX = 4096;
 /** sysfs gives a page at most, and a listing reads many of them. */
 const ATTRIBUTE_BYTES = 4096;
 
@@ -138,12 +137,7 @@ export function linkStatus(path: string): FileStatus {
 
 /** Status of the link or file at `path` itself, or undefined where there is none. */
 export function linkStatusIfAny(path: string): FileStatus | undefined {
-  try {
-    return linkStatus(path);
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  }
+  return ifPossible(() => linkStatus(path));
 }
 
 /** Status of an open file. */
@@ -172,12 +166,7 @@ function statusOf(fd: number, path: string, flags: number): FileStatus {
 
 /** Status of `path`, or undefined where there is no such file. */
 export function fileStatusIfAny(path: string): FileStatus | undefined {
-  try {
-    return fileStatus(path);
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  }
+  return ifPossible(() => fileStatus(path));
 }
 
 /** Whether anything lies at `path`. */
@@ -254,12 +243,7 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 /** The trimmed text of a file, or undefined where it cannot be read. */
 export function readTextIfAny(path: string): string | undefined {
-  try {
-    return readTextFile(path).trim();
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  }
+  return ifPossible(() => readTextFile(path).trim());
 }
 
 /**
@@ -350,41 +334,6 @@ const DIRENT_NAME = 19;
 
 function entryName(entry: Deno.PointerObject): string {
   return new Deno.UnsafePointerView(entry).getCString(DIRENT_NAME);
-}
-
-/**
- * Target of a symbolic link.
- *
- * @throws {SystemError} as readlink(2); EILSEQ as {@link realPath}
- */
-export function readLink(path: string): string {
-  const target = new Uint8Array(PATH_MAX);
-  const length = checked(libc().readlink(cString(path), target, PATH_MAX), "readlink", path);
-  return pathText(target.subarray(0, length), "readlink", path);
-}
-
-/**
- * Absolute path without symbolic links.
- *
- * @throws {SystemError} as realpath(3), ENOENT where a part of it is missing; EILSEQ if it is no
- *   text, for with its bytes replaced it would be the path of another file
- */
-export function realPath(path: string): string {
-  const resolved = new Uint8Array(PATH_MAX);
-  const result = libc().realpath(cString(path), resolved);
-  if (result === 0n) throw new SystemError("realpath", lastErrno(), path);
-  return pathText(resolved.subarray(0, resolved.indexOf(0)), "realpath", path);
-}
-
-function pathText(bytes: Uint8Array, syscall: string, path: string): string {
-  const text = decodeText(bytes);
-  if (!text.isWellFormed()) throw new SystemError(syscall, EILSEQ, path);
-  return text;
-}
-
-/** A path that has a slash without its last part. */
-export function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 /** Removes a file; one that is not there counts as removed. */

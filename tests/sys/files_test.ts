@@ -13,17 +13,16 @@ import {
   O_RDWR,
   openFile,
   openFileStatus,
-  readLink,
   readText,
   readTextFile,
   readTextIfAny,
-  realPath,
   removeFile,
   replaceFile,
   seekableSize,
   writeAttribute,
   writeText,
 } from "../../src/sys/files.ts";
+import { readLink, realPath } from "../../src/sys/paths.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { TempDirectory } from "../support/tools.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../daemon/state.ts";
-import { SystemError } from "../../sys/errno.ts";
+import { ifPossible } from "../../sys/errno.ts";
 import { complain } from "../console.ts";
 
 /**
@@ -32,22 +32,15 @@ async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => 
       return true;
     }
     const isLeft = isLeftOver(state);
-    const isCleared = succeeds(() => clearLeftOver(state, store));
+    // Where nothing can be removed (from a file system that is read-only), devices are listed all the same.
+    const isCleared = ifPossible(() => {
+      clearLeftOver(state, store);
+      return true;
+    });
     if (isLeft) {
       const outcome = isCleared ? "; removed" : "";
       complain(`${device}: warning: its daemon (pid ${pid}) was killed${outcome}`);
     }
     return false;
   };
-}
-
-/** Where nothing can be removed (from a file system that is read-only), devices are listed all the same. */
-function succeeds(act: () => void): boolean {
-  try {
-    act();
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError) return false;
-    throw error;
-  }
 }
