@@ -27,6 +27,8 @@ const WISHES = 64;
 const WISHES_WITHIN_MS = 100;
 /** More threads than this find nothing to do: the serving thread reads and sends for all of them. */
 export const MAX_DECODE_THREADS = 3;
+/** Threads cost memory; one that has ended leaves some 50 kB behind, so that none should end often. */
+const PATIENCE_MS = 300_000;
 /** One to work on, and one for when that is done. */
 const JOBS_PER_THREAD = 2;
 
@@ -112,17 +114,22 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
   readonly #maxThreads: number;
   readonly #wake: readonly [Fd, Fd] = pipe();
   readonly #drain = new IoBuffer(64);
-  readonly #workers: Worker[] = [];
+  /** All that have been started since the last time that none was there. */
+  #workers: Worker[] = [];
+  #started = 0;
   #underWay = 0;
   #wishes = 0;
   #wishingSinceMs = 0;
-  /** Threads that have been started and not reported for duty yet, and those that are at work. */
-  #starting = 0;
-  #threadsSeen = 0;
 
-  /** @param maxThreads threads to start at most; 0 for none */
-  constructor(maxThreads: number) {
+  readonly #patienceMs: number;
+
+  /**
+   * @param maxThreads threads to start at most; 0 for none
+   * @param patienceMs how long they wait for work before they end
+   */
+  constructor(maxThreads: number, patienceMs = PATIENCE_MS) {
     this.#maxThreads = maxThreads;
+    this.#patienceMs = patienceMs;
     this.#jobs = Array.from(
       { length: MAX_DECODE_JOBS },
       (_, number) => new Job(this, this.#table, number),
@@ -144,7 +151,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
     const limit = Math.min(threads * JOBS_PER_THREAD, MAX_DECODE_JOBS);
     if (this.#underWay >= limit) this.reap();
     if (this.#underWay >= limit) {
-      if (threads < this.#maxThreads) this.#wish(threads);
+      if (threads < this.#maxThreads) this.#wish();
       return undefined;
     }
     const job = this.#jobs.find(({ claimed }) => !claimed);
@@ -186,28 +193,29 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
   }
 
   /** There would be work for one more thread. */
-  #wish(threads: number): void {
+  #wish(): void {
     const nowMs = performance.now();
     if (nowMs - this.#wishingSinceMs > WISHES_WITHIN_MS) {
       this.#wishingSinceMs = nowMs;
       this.#wishes = 0;
     }
-    if (threads > this.#threadsSeen) this.#starting = 0;
-    this.#threadsSeen = threads;
-    if (++this.#wishes < WISHES || this.#starting > 0) return;
-    this.#starting++;
-    this.#startThread();
+    const someoneIsComing = this.#started > this.#table.arrivals;
+    if (++this.#wishes >= WISHES && !someoneIsComing) this.#startThread();
   }
 
   /** It reports itself for duty. */
   #startThread(): void {
+    // One that thinks of ending may still change its mind: none of them is terminated here.
+    if (this.#table.threads === 0) this.#workers = [];
     const start: DecodeStart = {
       sharedMemory: this.#table.memory,
       wakeFd: this.#wake[1].number,
+      patienceMs: this.#patienceMs,
     };
     const worker = startThread("decode_worker");
     worker.postMessage(start);
     this.#workers.push(worker);
+    this.#started++;
   }
 
   /** Ends the threads, whatever they are doing. */

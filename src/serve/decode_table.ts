@@ -16,9 +16,11 @@ const Header = {
   Queued: 0,
   /** Threads that are there to take jobs. */
   Threads: 1,
+  /** Threads that have ever come. */
+  Arrivals: 2,
   /** Whether the serving thread sleeps, so that it has to be woken. */
-  Sleeping: 2,
-  size: 3,
+  Sleeping: 3,
+  size: 4,
 } as const;
 
 /** Fields of a job. Addresses are in two halves. */
@@ -43,6 +45,8 @@ export interface DecodeStart {
   readonly sharedMemory: SharedArrayBuffer;
   /** Write end of a pipe that wakes the serving thread. */
   readonly wakeFd: number;
+  /** How long it waits for work before it ends. */
+  readonly patienceMs: number;
 }
 
 export class DecodeTable {
@@ -77,6 +81,16 @@ export class DecodeTable {
 
   addThreads(count: number): void {
     Atomics.add(this.#fields, Header.Threads, count);
+  }
+
+  get arrivals(): number {
+    return Atomics.load(this.#fields, Header.Arrivals);
+  }
+
+  /** A new thread reports for duty. */
+  arrive(): void {
+    this.addThreads(1);
+    Atomics.add(this.#fields, Header.Arrivals, 1);
   }
 
   /** Wakes a thread that waits for jobs. */

@@ -16,24 +16,25 @@ import {
   MAX_DECODE_JOBS,
 } from "./decode_table.ts";
 
-const PATIENCE_MS = 10_000;
-
 class DecodeWorker {
   readonly #table: DecodeTable;
   readonly #wakeFd: number;
   readonly #byte = new IoBuffer(1);
   readonly #decompressors = new Map<CompressionMethod, Decompressor>();
 
-  constructor({ sharedMemory, wakeFd }: DecodeStart) {
+  readonly #patienceMs: number;
+
+  constructor({ sharedMemory, wakeFd, patienceMs }: DecodeStart) {
     this.#table = new DecodeTable(sharedMemory);
     this.#wakeFd = wakeFd;
+    this.#patienceMs = patienceMs;
   }
 
   run(): void {
-    this.#table.addThreads(1);
+    this.#table.arrive();
     for (;;) {
       const queued = this.#table.queued;
-      if (this.#takeJobs() || this.#table.waitForJob(queued, PATIENCE_MS)) continue;
+      if (this.#takeJobs() || this.#table.waitForJob(queued, this.#patienceMs)) continue;
       this.#table.addThreads(-1);
       // A job that has come in that moment was left to this thread.
       if (this.#table.queued === queued) return;

@@ -125,6 +125,17 @@ Deno.test("ThreadedDecodeLane says that a job has failed whose thread cannot do 
   assertEquals(await decoded(lane, deflateRawSync(bytes), Deflate), { succeeded: true, bytes });
 });
 
+Deno.test("ThreadedDecodeLane starts threads anew when the last one has lost its patience", async () => {
+  using lane = new ThreadedDecodeLane(1, 10);
+  const { Deflate } = CompressionMethod;
+  for (let round = 0; round < 3; round++) {
+    const bytes = content();
+    assertEquals(await decoded(lane, deflateRawSync(bytes), Deflate), { succeeded: true, bytes });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assertEquals(lane.claim(1, 1), undefined);
+  }
+});
+
 Deno.test("ThreadedDecodeLane has jobs for nobody without threads", () => {
   using lane = new ThreadedDecodeLane(0);
   for (let wish = 0; wish < 1000; wish++) assertEquals(lane.claim(1, 1), undefined);
