@@ -5,7 +5,7 @@
  * @module
  */
 import { TempDirectory } from "../support/tools.ts";
-import { makeVictim, victimNames, VICTIMS } from "./victims.ts";
+import { makeVictim, victimNames } from "./victims.ts";
 
 /** Processor time for one image; a busy machine may take longer by the clock. */
 const HANG_SECONDS = 5;
@@ -13,8 +13,6 @@ const HANG_BY_CLOCK_MS = 60_000;
 /** Of /proc/PID/stat (proc(5)); so many to a second everywhere. */
 const CLOCK_TICKS = 100;
 const LARGEST_GROWTH_BYTES = 256 * 1024 * 1024;
-/** Where each attempt derives keys, so many times fewer are made. */
-const SLOW_SHARE = 20;
 
 /** How an attack has ended. */
 export interface Outcome {
@@ -27,15 +25,21 @@ export interface Outcome {
 }
 
 /**
- * Makes `count` hostile images of each feature and has them opened and read.
+ * Makes `count` hostile images of each feature and has them opened and read, as many features at a
+ * time as there are processors.
  *
  * @param seed of the first one; the others follow
  */
-export async function* campaign(count: number, seed: number): AsyncGenerator<Outcome> {
-  for (const feature of victimNames()) {
-    const isSlow = VICTIMS[feature]?.isSlow ?? false;
-    yield await attack(feature, isSlow ? Math.ceil(count / SLOW_SHARE) : count, seed);
-  }
+export async function campaign(
+  count: number,
+  seed: number,
+  onOutcome: (outcome: Outcome) => void,
+): Promise<void> {
+  const features = victimNames().values();
+  const processors = Array.from({ length: navigator.hardwareConcurrency }, async () => {
+    for (const feature of features) onOutcome(await attack(feature, count, seed));
+  });
+  await Promise.all(processors);
 }
 
 async function attack(feature: string, attempts: number, seed: number): Promise<Outcome> {

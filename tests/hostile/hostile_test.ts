@@ -10,7 +10,7 @@ const SEED = 20_190_101;
 
 oracleTest("hostile images of every feature do no harm", IMAGE_TOOLS, async () => {
   const outcomes: Outcome[] = [];
-  for await (const outcome of campaign(ATTEMPTS, SEED)) outcomes.push(outcome);
+  await campaign(ATTEMPTS, SEED, (outcome) => outcomes.push(outcome));
   const faults = outcomes.filter(({ fault }) => fault !== undefined);
   assertEquals(faults.map(({ feature, fault }) => `${feature}: ${fault}`), []);
 });

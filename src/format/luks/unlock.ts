@@ -88,28 +88,41 @@ interface Stripes {
 
 /** The key that was spread over `material` (specification, "Anti-forensic splitting"). */
 function merge(material: Uint8Array, { hash, keyBytes, stripes }: Stripes): Uint8Array {
-  const hashBytes = digest(hash).length;
-  let key = new Uint8Array(keyBytes);
+  const diffuser = new Diffuser(hash);
+  const key = new Uint8Array(keyBytes);
   for (let stripe = 0; stripe < stripes; stripe++) {
-    for (let i = 0; i < keyBytes; i++) {
-      key[i] = (key[i] ?? 0) ^ (material[stripe * keyBytes + i] ?? 0);
-    }
-    if (stripe < stripes - 1) key = diffuse(key, hash, hashBytes);
+    const start = stripe * keyBytes;
+    for (let i = 0; i < keyBytes; i++) key[i] = (key[i] ?? 0) ^ (material[start + i] ?? 0);
+    if (stripe < stripes - 1) diffuser.diffuse(key);
   }
   return key;
 }
 
-/** Each digest-sized piece is replaced by its hash, the pieces being numbered. */
-function diffuse(key: Uint8Array, hash: string, hashBytes: number): Uint8Array<ArrayBuffer> {
-  const diffused = new Uint8Array(key.length);
-  const number = new DataView(new ArrayBuffer(INDEX_BYTES));
-  for (let at = 0; at < key.length; at += hashBytes) {
-    number.setUint32(0, at / hashBytes);
-    const piece = key.subarray(at, at + hashBytes);
-    const hashed = digest(hash, new Uint8Array(number.buffer), piece);
-    diffused.set(hashed.subarray(0, piece.length), at);
+/** Replaces each digest-sized piece of a key by its hash, the pieces being numbered. */
+class Diffuser {
+  readonly #hash: string;
+  readonly #createHash = nodeCrypto().createHash;
+  readonly #hashBytes: number;
+  /** Number and bytes of a piece. */
+  readonly #piece: Uint8Array;
+
+  constructor(hash: string) {
+    this.#hash = hash;
+    this.#hashBytes = digest(hash).length;
+    this.#piece = new Uint8Array(INDEX_BYTES + this.#hashBytes);
   }
-  return diffused;
+
+  diffuse(key: Uint8Array): void {
+    for (let at = 0, number = 0; at < key.length; at += this.#hashBytes, number++) {
+      const length = Math.min(this.#hashBytes, key.length - at);
+      // Keys are short: their pieces can be counted in one byte.
+      this.#piece[INDEX_BYTES - 1] = number;
+      for (let i = 0; i < length; i++) this.#piece[INDEX_BYTES + i] = key[at + i] ?? 0;
+      const input = this.#piece.subarray(0, INDEX_BYTES + length);
+      const hashed = this.#createHash(this.#hash).update(input).digest();
+      for (let i = 0; i < length; i++) key[at + i] = hashed[i] ?? 0;
+    }
+  }
 }
 
 function hexOf(bytes: Uint8Array): string {
