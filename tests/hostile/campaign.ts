@@ -12,6 +12,7 @@ const HANG_SECONDS = 5;
 const HANG_BY_CLOCK_MS = 60_000;
 /** Of /proc/PID/stat (proc(5)); so many to a second everywhere. */
 const CLOCK_TICKS = 100;
+const RUN = ["run", "--quiet", "--no-check", "--allow-all", "--v8-flags=--expose-gc"];
 const LARGEST_GROWTH_BYTES = 256 * 1024 * 1024;
 
 /** How an attack has ended. */
@@ -80,7 +81,7 @@ class Watched {
   constructor(args: readonly string[]) {
     const script = new URL("./attack.ts", import.meta.url).pathname;
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-check", "--allow-all", script, ...args],
+      args: [...RUN, script, ...args],
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
