@@ -9,11 +9,20 @@ import { ZstdDecoder } from "./zstd.ts";
 
 export interface Decompressor extends Disposable {
   /**
-   * Decompresses `stored`, which may be followed by anything, to `clusterBytes` bytes.
+   * Decompresses `stored`, which may be followed by anything, into `cluster`.
    *
-   * @returns the cluster, good until the next call; undefined if it is not in there
+   * @param wantedBytes so many of its bytes are needed, from the start on
+   * @returns how many it has got, all or at least those wanted; -1 if they are not in there
    */
-  decompress(stored: Uint8Array, clusterBytes: number): Uint8Array | undefined;
+  begin(stored: Uint8Array, cluster: Uint8Array, wantedBytes: number): number;
+
+  /**
+   * Decompresses what {@link Decompressor.begin} has left, if that was called last, and neither
+   * `stored` nor `cluster` has been changed since.
+   *
+   * @returns whether the cluster is whole
+   */
+  finish(stored: Uint8Array, cluster: Uint8Array): boolean;
 }
 
 /** Loads what decompresses a method. */

@@ -42,6 +42,8 @@ export class ReusableStream implements Disposable {
   readonly #handle: Handle;
   readonly #state: Uint32Array;
   #failed = false;
+  #taken = 0;
+  #filled = 0;
 
   constructor(kind: "deflate" | "zstd") {
     const zlib = process.getBuiltinModule("node:zlib");
@@ -56,33 +58,47 @@ export class ReusableStream implements Disposable {
     this.#handle.onerror = () => this.#failed = true;
   }
 
-  /**
-   * Decompresses all of `input`, as far as it fits into `output`.
-   *
-   * @returns bytes of `output` that have been filled; -1 if the input is damaged before it is full
-   */
-  decompress(input: Uint8Array, output: Uint8Array): number {
+  /** Another input follows. */
+  start(): void {
     this.#handle.reset();
     this.#failed = false;
-    let taken = 0;
-    let filled = 0;
-    while (taken < input.length && filled < output.length && !this.#failed) {
-      const room = output.length - filled;
-      const rest = input.length - taken;
-      if (!this.#write(input, taken, output, filled)) return -1;
+    this.#taken = 0;
+    this.#filled = 0;
+  }
+
+  /**
+   * Decompresses `input` into `output` until that is filled up to `end`, or nothing more comes; goes
+   * on from where it got to, if this is not the first call since {@link ReusableStream.start}.
+   *
+   * @returns bytes of `output` that are filled; -1 if the input is damaged before
+   */
+  decompress(input: Uint8Array, output: Uint8Array, end: number): number {
+    while (this.#filled < end && !this.#failed) {
+      const room = end - this.#filled;
+      const rest = input.length - this.#taken;
+      if (!this.#write(input, rest, output, room)) return -1;
       const [roomLeft = 0, restLeft = 0] = this.#state;
-      if (roomLeft === room && restLeft === rest) break;
-      filled += room - roomLeft;
-      taken += rest - restLeft;
+      this.#filled += room - roomLeft;
+      this.#taken += rest - restLeft;
+      if (restLeft === 0 || restLeft === rest && roomLeft === room) break;
     }
-    return this.#failed && filled < output.length ? -1 : filled;
+    return this.#failed && this.#filled < end ? -1 : this.#filled;
+  }
+
+  /**
+   * Goes on with the rest of `input` after {@link ReusableStream.decompress} has filled its output.
+   *
+   * @returns bytes of `output` that have been filled; -1 if the rest is damaged
+   */
+  decompressMore(input: Uint8Array, output: Uint8Array): number {
+    this.#filled = 0;
+    return this.decompress(input, output, output.length);
   }
 
   /** Some streams throw about damage, others tell. */
-  #write(input: Uint8Array, from: number, output: Uint8Array, to: number): boolean {
-    const [rest, room] = [input.length - from, output.length - to];
+  #write(input: Uint8Array, rest: number, output: Uint8Array, room: number): boolean {
     try {
-      this.#handle.writeSync(FLUSH, input, from, rest, output, to, room);
+      this.#handle.writeSync(FLUSH, input, this.#taken, rest, output, this.#filled, room);
       return true;
     } catch {
       return false; // the library's own words would not help anybody
@@ -92,15 +108,5 @@ export class ReusableStream implements Disposable {
   /** Frees what the library has reserved, sooner than a collector of garbage would. */
   [Symbol.dispose](): void {
     this.#handle.close();
-  }
-}
-
-/** Memory that is used for every cluster. */
-export class ScratchBuffer {
-  #bytes = new Uint8Array(0);
-
-  ofSize(sizeBytes: number): Uint8Array {
-    if (this.#bytes.length !== sizeBytes) this.#bytes = new Uint8Array(sizeBytes);
-    return this.#bytes;
   }
 }

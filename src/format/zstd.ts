@@ -7,7 +7,7 @@
  * @module
  */
 import type { Decompressor } from "./decompressor.ts";
-import { ReusableStream, ScratchBuffer } from "./zlib.ts";
+import { ReusableStream } from "./zlib.ts";
 
 const MAGIC = 0xfd2fb528;
 const MAGIC_BYTES = 4;
@@ -35,25 +35,36 @@ const BLOCK_SIZE_SHIFT = 3;
 const BLOCK_TYPE_RLE = 1;
 const BLOCK_TYPE_RESERVED = 3;
 
-/** A frame that would go on past the end of the cluster is none, as in qemu. */
+/**
+ * A frame that would go on past the end of the cluster is none, as in qemu. Its blocks are mostly as
+ * large as a cluster: nothing is gained by decoding less.
+ */
 export class ZstdDecoder implements Decompressor {
   readonly #stream = new ReusableStream("zstd");
-  readonly #scratch = new ScratchBuffer();
+  readonly #oneMore = new Uint8Array(1);
 
-  decompress(stored: Uint8Array, clusterBytes: number): Uint8Array | undefined {
-    // One byte more than wanted tells a longer frame from one that fits.
-    const cluster = this.#scratch.ofSize(clusterBytes + 1);
+  begin(stored: Uint8Array, cluster: Uint8Array): number {
     let filled = 0;
-    for (let at = 0; filled < clusterBytes;) {
+    for (let at = 0; filled < cluster.length;) {
       const frame = stored.subarray(at, frameEnd(stored, at));
-      if (frame.length === 0) return undefined;
+      if (frame.length === 0) return -1;
       at += frame.length;
       if (isSkippable(frame)) continue;
-      const count = this.#stream.decompress(frame, cluster.subarray(filled));
-      if (count < 0) return undefined;
+      const room = filled === 0 ? cluster : cluster.subarray(filled);
+      this.#stream.start();
+      const count = this.#stream.decompress(frame, room, room.length);
+      if (count < 0 || count === room.length && this.#goesOn(frame)) return -1;
       filled += count;
     }
-    return filled === clusterBytes ? cluster.subarray(0, clusterBytes) : undefined;
+    return filled;
+  }
+
+  #goesOn(frame: Uint8Array): boolean {
+    return this.#stream.decompressMore(frame, this.#oneMore) !== 0;
+  }
+
+  finish(stored: Uint8Array, cluster: Uint8Array): boolean {
+    return this.begin(stored, cluster) === cluster.length;
   }
 
   [Symbol.dispose](): void {

@@ -151,7 +151,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
     const limit = Math.min(threads * JOBS_PER_THREAD, MAX_DECODE_JOBS);
     if (this.#underWay >= limit) this.reap();
     if (this.#underWay >= limit) {
-      if (threads < this.#maxThreads) this.#wish();
+      this.#wish();
       return undefined;
     }
     const job = this.#jobs.find(({ claimed }) => !claimed);
@@ -194,13 +194,15 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
 
   /** There would be work for one more thread. */
   #wish(): void {
+    if (this.#table.threads >= this.#maxThreads) return;
     const nowMs = performance.now();
     if (nowMs - this.#wishingSinceMs > WISHES_WITHIN_MS) {
       this.#wishingSinceMs = nowMs;
       this.#wishes = 0;
     }
-    const someoneIsComing = this.#started > this.#table.arrivals;
-    if (++this.#wishes >= WISHES && !someoneIsComing) this.#startThread();
+    if (++this.#wishes < WISHES || this.#started > this.#table.arrivals) return;
+    // The one that was on its way may just have come.
+    if (this.#table.threads < this.#maxThreads) this.#startThread();
   }
 
   /** It reports itself for duty. */

@@ -75,9 +75,7 @@ class DecodeWorker {
       decodedBytes,
     );
     const method = table.get(job, JobField.Method) as CompressionMethod;
-    const bytes = this.#decompressor(method).decompress(input, decodedBytes);
-    if (bytes !== undefined) output.set(bytes);
-    return bytes !== undefined;
+    return this.#decompressor(method).begin(input, output, decodedBytes) >= decodedBytes;
   }
 
   #decompressor(method: CompressionMethod): Decompressor {

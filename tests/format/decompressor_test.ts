@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
 import { constants, deflateRawSync, zstdCompressSync } from "node:zlib";
+import type { Decompressor } from "../../src/format/decompressor.ts";
 import { Inflater } from "../../src/format/inflate.ts";
 import { frameEnd, ZstdDecoder } from "../../src/format/zstd.ts";
 import { randomNumbers } from "../support/images.ts";
@@ -18,7 +19,18 @@ const CHUNK_BYTES = 2 ** 20;
 const FRAME: Uint8Array = compressed(CONTENT);
 const SKIPPABLE = Uint8Array.of(0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9);
 const zstd = new ZstdDecoder();
-const decode = zstd.decompress.bind(zstd);
+const decode = wholeBy(zstd);
+
+/** Decompresses whole clusters; undefined where there is none. */
+function wholeBy(
+  decompressor: Decompressor,
+): (stored: Uint8Array, clusterBytes: number) => Uint8Array | undefined {
+  return (stored, clusterBytes) => {
+    const cluster = new Uint8Array(clusterBytes);
+    const filled = decompressor.begin(stored, cluster, clusterBytes);
+    return filled === clusterBytes ? cluster : undefined;
+  };
+}
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
@@ -129,7 +141,7 @@ for (const [descriptor, field] of SIZED_HEADERS) {
 
 const DEFLATED: Uint8Array = deflateRawSync(CONTENT);
 const inflater = new Inflater();
-const inflate = inflater.decompress.bind(inflater);
+const inflate = wholeBy(inflater);
 
 const GOOD_DEFLATED = new Map<string, Uint8Array>([
   ["a stream", DEFLATED],
@@ -166,4 +178,25 @@ Deno.test("Inflater goes on after damage, and with other sizes", () => {
     CONTENT.slice(0, 512),
   );
   assertEquals(Buffer.compare(inflate(DEFLATED, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
+});
+
+Deno.test("Inflater yields the first bytes of a cluster, and then the others", () => {
+  const offsets = fc.integer({ min: 1, max: CLUSTER });
+  fc.assert(fc.property(offsets, fc.constantFrom(...GOOD_DEFLATED.values()), (wanted, stored) => {
+    const cluster = new Uint8Array(CLUSTER);
+    assertEquals(inflater.begin(stored, cluster, wanted), wanted);
+    assertEquals(Buffer.compare(cluster.subarray(0, wanted), CONTENT.subarray(0, wanted)), 0);
+    assertEquals(cluster.subarray(wanted).some((byte) => byte !== 0), false);
+    assertEquals(inflater.finish(stored, cluster), true);
+    assertEquals(Buffer.compare(cluster, CONTENT), 0);
+  }));
+});
+
+Deno.test("Inflater yields what comes before the damage, and no more", () => {
+  const stored = DEFLATED.subarray(0, 1000);
+  const cluster = new Uint8Array(CLUSTER);
+  assertEquals(inflater.begin(stored, cluster, 512), 512);
+  assertEquals(cluster.slice(0, 512), CONTENT.slice(0, 512));
+  assertEquals(inflater.finish(stored, cluster), false);
+  assertEquals(inflate(DEFLATED, CLUSTER), CONTENT);
 });

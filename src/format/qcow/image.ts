@@ -117,17 +117,18 @@ export class QcowImage implements Image {
     mapping: Mapping,
   ): boolean {
     const cluster = Math.floor(guestOffset * this.#clustersPerByte);
-    let address = this.#compressed.find(cluster);
+    const inCluster = guestOffset & (this.#clusterBytes - 1);
+    const wantedBytes = inCluster + lengthBytes;
+    let address = this.#compressed.find(cluster, wantedBytes);
     if (address < 0) {
       this.map(guestOffset, lengthBytes, mapping);
       if (mapping.kind === Extent.Blocked) return false;
       if (mapping.isEncrypted) {
         return this.#readEncrypted(guestOffset, lengthBytes, target, position, mapping);
       }
-      address = this.#compressed.load(cluster, mapping);
+      address = this.#compressed.load(cluster, wantedBytes, mapping);
       if (address < 0) return false;
     }
-    const inCluster = guestOffset & (this.#clusterBytes - 1);
     this.#libc.memcpy(target.address + position, address + inCluster, lengthBytes);
     return true;
   }
