@@ -82,6 +82,15 @@ export class CompressedClusters implements Disposable {
     return this.#begin(cluster, decodedBytes, cache, mapping);
   }
 
+  /**
+   * Has another thread decompress guest cluster number `cluster` from where `mapping` (Special) says,
+   * if one can, because it will be wanted soon. `mapping` means nothing afterwards.
+   */
+  loadAhead(cluster: number, mapping: Mapping): void {
+    if (this.#deferred.has(cluster) || (this.#cache?.filledBytes(cluster) ?? 0) > 0) return;
+    if (this.#mayDefer(cluster, mapping)) this.#defer(cluster, this.#layout.clusterBytes, mapping);
+  }
+
   #begin(cluster: number, decodedBytes: number, cache: ClusterCache, mapping: Mapping): number {
     const { hostOffset, hostBytes } = mapping;
     const input = this.#input ??= new IoBuffer(this.#layout.maxStoredBytes);

@@ -4,8 +4,10 @@
  * @module
  */
 import type { Image } from "../../image/driver.ts";
+import { ImageFormatError } from "../../image/errors.ts";
 import type { ImageFile } from "../../image/image_file.ts";
-import { Extent, type Mapping } from "../../image/mapping.ts";
+import { Extent, Mapping } from "../../image/mapping.ts";
+import { SystemError } from "../../sys/errno.ts";
 import { libc } from "../../sys/libc.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
 import type { CompressedClusters } from "../compressed_clusters.ts";
@@ -57,6 +59,9 @@ export class QcowImage implements Image {
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
   #isPreallocated: boolean | undefined;
+  /** The compressed cluster that was read last. */
+  #lastSpecial = -1;
+  readonly #ahead = new Mapping();
 
   constructor(file: ImageFile, parts: ImageParts) {
     this.sizeBytes = parts.sizeBytes;
@@ -130,7 +135,33 @@ export class QcowImage implements Image {
       if (address < 0) return false;
     }
     this.#libc.memcpy(target.address + position, address + inCluster, lengthBytes);
+    if (cluster !== this.#lastSpecial) this.#followStream(cluster);
     return true;
+  }
+
+  /** A stream of reads has come to a compressed cluster: it will want the next one. */
+  #followStream(cluster: number): void {
+    const isStream = cluster === this.#lastSpecial + 1;
+    this.#lastSpecial = cluster;
+    if (isStream) this.#loadAhead(cluster + 1);
+  }
+
+  /** Only if nothing has to be read for it but the cluster itself. */
+  #loadAhead(cluster: number): void {
+    const guestOffset = cluster * this.#clusterBytes;
+    if (guestOffset >= this.sizeBytes) return;
+    const slice = this.#slices.find(Math.floor(guestOffset * this.#slicesPerByte));
+    if (slice < 0) return;
+    const mapping = this.#ahead;
+    try {
+      this.#clusters.map(slice, guestOffset, 1, mapping);
+      if (mapping.kind !== Extent.Special || mapping.isEncrypted) return;
+      mapping.mayDefer = true;
+      this.#compressed.loadAhead(cluster, mapping);
+    } catch (error) {
+      const isTold = error instanceof ImageFormatError || error instanceof SystemError;
+      if (!isTold) throw error; // those are for whoever reads the cluster
+    }
   }
 
   dropCaches(): void {
