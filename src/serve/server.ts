@@ -192,6 +192,8 @@ export class Server {
     for (;;) {
       const fd = acceptClient(listener);
       if (fd < 0) return;
+      // Many clients ask for the size first, hang up, and come again: that is still the first one.
+      this.#loop.catchUp();
       if (this.#connections >= MAX_CONNECTIONS) libc().close(fd);
       else this.#assign(Control.AddClient, fd);
     }
