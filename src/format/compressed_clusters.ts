@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { CompressionMethod, type DecodeJob, type DecodeLane } from "../image/decoding.ts";
+import type { CompressionMethod, DecodeJob, DecodeLane } from "../image/decoding.ts";
 import { ImageFormatError } from "../image/errors.ts";
 import type { ImageFile } from "../image/image_file.ts";
 import type { Mapping } from "../image/mapping.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { ClusterCache } from "./cluster_cache.ts";
 import { createDecompressor, type Decompressor } from "./decompressor.ts";
+import { SlotCache } from "./slot_cache.ts";
 
 /** A cache has to hold so many clusters for other threads to fill it. */
 const CLUSTERS_TO_DEFER = 32;
@@ -35,12 +35,9 @@ export class CompressedClusters implements Disposable {
   readonly #file: ImageFile;
   readonly #layout: CompressedLayout;
   // reserved with the first compressed cluster: many images have none
-  #cache: ClusterCache | undefined;
+  #cache: SlotCache | undefined;
   #input: IoBuffer | undefined;
   #decompressor: Decompressor | undefined;
-  /** The cluster that the decompressor has begun with, from as many bytes of {@link #input}. */
-  #begun = -1;
-  #begunBytes = 0;
   /** Clusters that other threads are decompressing. */
   readonly #deferred = new Map<number, DecodeJob>();
   /** A cluster that another thread could not decompress. */
@@ -51,35 +48,29 @@ export class CompressedClusters implements Disposable {
     this.#layout = layout;
   }
 
-  /** Address of guest cluster number `cluster`, or -1 where its first `wantedBytes` are not cached. */
-  find(cluster: number, wantedBytes: number): number {
-    return this.#cache === undefined ? -1 : this.#cache.find(cluster, wantedBytes);
+  /** Address of the bytes of guest cluster number `cluster`, or -1 where they are not cached. */
+  find(cluster: number): number {
+    if (this.#cache === undefined) return -1;
+    const position = this.#cache.find(cluster);
+    return position < 0 ? -1 : this.#cache.buffer.address + position;
   }
 
   /**
    * Reads and decompresses guest cluster number `cluster` from where `mapping` (Special) says, or
    * has another thread do so, if it may.
    *
-   * @param wantedBytes so many of its bytes are needed, from its start on
    * @returns the address of its bytes, good until the next call, or -1 where `mapping` now says
    *   Blocked
    * @throws {ImageFormatError} if what is stored there is not a cluster
    */
-  load(cluster: number, wantedBytes: number, mapping: Mapping): number {
-    const file = this.#file;
+  load(cluster: number, mapping: Mapping): number {
     const deferred = this.#deferred.get(cluster);
-    if (deferred !== undefined && !file.mayBlock) {
+    if (deferred !== undefined && !this.#file.mayBlock) {
       mapping.setDecoding(deferred);
       return -1;
     }
-    const cache = this.#cache ??= this.#createCache();
-    const isKnown = cache.filledBytes(cluster) > 0;
-    if (isKnown && cluster === this.#begun) return this.#finish(cluster, cache, mapping);
-    const { clusterBytes, method } = this.#layout;
-    const canBeginOnly = method === CompressionMethod.Deflate && !isKnown;
-    const decodedBytes = canBeginOnly ? wantedBytes : clusterBytes;
-    if (this.#mayDefer(cluster, mapping) && this.#defer(cluster, decodedBytes, mapping)) return -1;
-    return this.#begin(cluster, decodedBytes, cache, mapping);
+    if (this.#mayDefer(cluster, mapping) && this.#defer(cluster, mapping)) return -1;
+    return this.#loadNow(cluster, mapping);
   }
 
   /**
@@ -87,40 +78,26 @@ export class CompressedClusters implements Disposable {
    * if one can, because it will be wanted soon. `mapping` means nothing afterwards.
    */
   loadAhead(cluster: number, mapping: Mapping): void {
-    if (this.#deferred.has(cluster) || (this.#cache?.filledBytes(cluster) ?? 0) > 0) return;
-    if (this.#mayDefer(cluster, mapping)) this.#defer(cluster, this.#layout.clusterBytes, mapping);
+    if (this.#deferred.has(cluster) || this.find(cluster) >= 0) return;
+    if (this.#mayDefer(cluster, mapping)) this.#defer(cluster, mapping);
   }
 
-  #begin(cluster: number, decodedBytes: number, cache: ClusterCache, mapping: Mapping): number {
+  #loadNow(cluster: number, mapping: Mapping): number {
     const { hostOffset, hostBytes } = mapping;
     const input = this.#input ??= new IoBuffer(this.#layout.maxStoredBytes);
-    this.#begun = -1;
     if (!this.#file.read(input, 0, hostOffset, hostBytes)) {
       mapping.setBlocked(this.#file, hostOffset, hostBytes);
       return -1;
     }
     const decompressor = this.#decompressor ??= createDecompressor(this.#layout.method);
-    const position = cache.place(cluster);
+    const cache = this.#cache ??= this.#createCache();
+    const position = cache.take(cluster);
     const stored = input.bytes.subarray(0, hostBytes);
-    const filledBytes = decompressor.begin(stored, cache.bytesAt(position), decodedBytes);
-    if (filledBytes < 0) throw this.#cannotDecompress(hostOffset);
-    cache.keep(cluster, position, filledBytes);
-    this.#begun = cluster;
-    this.#begunBytes = hostBytes;
-    return cache.addressOf(position);
-  }
-
-  /** Decompresses the rest of the cluster that was begun last. */
-  #finish(cluster: number, cache: ClusterCache, { hostOffset }: Mapping): number {
-    const position = cache.place(cluster);
-    const bytes = cache.bytesAt(position);
-    const stored = this.#input?.bytes.subarray(0, this.#begunBytes);
-    this.#begun = -1;
-    if (stored === undefined || !this.#decompressor?.finish(stored, bytes)) {
+    if (!decompressor.decompress(stored, slotAt(cache, position))) {
       throw this.#cannotDecompress(hostOffset);
     }
-    cache.keep(cluster, position, bytes.length);
-    return cache.addressOf(position);
+    cache.keep(cluster, position);
+    return cache.buffer.address + position;
   }
 
   /** A small cache might lose what has been decompressed before it is asked for. */
@@ -133,12 +110,12 @@ export class CompressedClusters implements Disposable {
   /**
    * Leaves a cluster to another thread.
    *
-   * @returns false if none can take it; otherwise `mapping` says what it is waited for
+   * @returns false if none can take it; otherwise `mapping` says what it waits for
    */
-  #defer(cluster: number, decodedBytes: number, mapping: Mapping): boolean {
+  #defer(cluster: number, mapping: Mapping): boolean {
     const { hostOffset, hostBytes } = mapping;
-    const { decoding, method } = this.#layout;
-    const job = decoding?.claim(hostBytes, decodedBytes);
+    const { decoding, method, clusterBytes } = this.#layout;
+    const job = decoding?.claim(hostBytes, clusterBytes);
     if (job === undefined) return false;
     let isRead = false;
     try {
@@ -152,45 +129,47 @@ export class CompressedClusters implements Disposable {
     }
     const onDone = (succeeded: boolean): void => {
       this.#deferred.delete(cluster);
-      if (succeeded) this.#keep(cluster, job.output, decodedBytes);
+      if (succeeded) this.#keep(cluster, job.output.bytes.subarray(0, clusterBytes));
       else this.#damaged = cluster;
     };
-    if (!job.start({ method, storedBytes: hostBytes, decodedBytes, onDone })) return false;
+    if (!job.start({ method, storedBytes: hostBytes, decodedBytes: clusterBytes, onDone })) {
+      return false;
+    }
     this.#deferred.set(cluster, job);
     mapping.setDecoding(job);
     return true;
   }
 
   /** Keeps what another thread has decompressed. */
-  #keep(cluster: number, { bytes }: IoBuffer, decodedBytes: number): void {
+  #keep(cluster: number, bytes: Uint8Array): void {
     const cache = this.#cache ??= this.#createCache();
-    if (cache.filledBytes(cluster) >= decodedBytes) return;
-    const position = cache.place(cluster);
-    cache.bytesAt(position).set(bytes.subarray(0, decodedBytes));
-    cache.keep(cluster, position, decodedBytes);
+    if (cache.find(cluster) >= 0) return;
+    const position = cache.take(cluster);
+    slotAt(cache, position).set(bytes);
+    cache.keep(cluster, position);
   }
 
   /** Gives the memory back of everything that can be read again. */
   dropCache(): void {
     this.#cache?.clear();
     this.#input = undefined;
-    this.#begun = -1;
   }
 
   [Symbol.dispose](): void {
     this.#decompressor?.[Symbol.dispose]();
   }
 
-  #createCache(): ClusterCache {
+  #createCache(): SlotCache {
     const { clusterBytes, sizeBytes, cacheBytes } = this.#layout;
-    return new ClusterCache(clusterBytes, {
-      cacheBytes,
-      keys: Math.ceil(sizeBytes / clusterBytes),
-    });
+    return new SlotCache(clusterBytes, { cacheBytes, keys: Math.ceil(sizeBytes / clusterBytes) });
   }
 
   #cannotDecompress(hostOffset: number): ImageFormatError {
     const message = `the compressed cluster at 0x${hostOffset.toString(16)} cannot be decompressed`;
     return new ImageFormatError(this.#layout.format, this.#file.path, message, hostOffset);
   }
+}
+
+function slotAt({ buffer, slotBytes }: SlotCache, position: number): Uint8Array {
+  return buffer.bytes.subarray(position, position + slotBytes);
 }

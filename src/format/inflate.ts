@@ -3,30 +3,32 @@
  *
  * @module
  */
+import type { Libdeflate } from "../sys/libdeflate.ts";
 import type { Decompressor } from "./decompressor.ts";
 import { ReusableStream } from "./zlib.ts";
 
 /**
- * A stream need not be ended, and may go on: what fills a cluster is one, as in qemu. It yields its
- * bytes in order, so that whoever wants those at the start need not wait for the others.
+ * A stream need not be ended, and may go on: what fills a cluster is one, as in qemu. A stream has
+ * no checksum: that all of it can be decompressed is all that tells damage, so that all of it is,
+ * even if only its first bytes are wanted.
  */
 export class Inflater implements Decompressor {
-  readonly #stream = new ReusableStream("deflate");
+  readonly #library: Libdeflate | undefined;
+  #stream: ReusableStream | undefined;
 
-  begin(stored: Uint8Array, cluster: Uint8Array, wantedBytes: number): number {
-    this.#stream.start();
-    return this.#fill(stored, cluster, wantedBytes) ? wantedBytes : -1;
+  /** @param library what to use for streams that end where the cluster does, as nearly all do */
+  constructor(library: Libdeflate | undefined) {
+    this.#library = library;
   }
 
-  finish(stored: Uint8Array, cluster: Uint8Array): boolean {
-    return this.#fill(stored, cluster, cluster.length);
-  }
-
-  #fill(stored: Uint8Array, cluster: Uint8Array, end: number): boolean {
-    return this.#stream.decompress(stored, cluster, end) === end;
+  decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
+    if (this.#library?.decompress(stored, cluster)) return true;
+    const stream = this.#stream ??= new ReusableStream("deflate");
+    return stream.decompress(stored, cluster) === cluster.length;
   }
 
   [Symbol.dispose](): void {
-    this.#stream[Symbol.dispose]();
+    this.#library?.[Symbol.dispose]();
+    this.#stream?.[Symbol.dispose]();
   }
 }

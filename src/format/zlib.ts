@@ -43,7 +43,6 @@ export class ReusableStream implements Disposable {
   readonly #state: Uint32Array;
   #failed = false;
   #taken = 0;
-  #filled = 0;
 
   constructor(kind: "deflate" | "zstd") {
     const zlib = process.getBuiltinModule("node:zlib");
@@ -58,47 +57,38 @@ export class ReusableStream implements Disposable {
     this.#handle.onerror = () => this.#failed = true;
   }
 
-  /** Another input follows. */
-  start(): void {
+  /**
+   * Decompresses all of `input`, as far as it fits into `output`.
+   *
+   * @returns bytes of `output` that have been filled; -1 if the input is damaged before it is full
+   */
+  decompress(input: Uint8Array, output: Uint8Array): number {
     this.#handle.reset();
     this.#failed = false;
     this.#taken = 0;
-    this.#filled = 0;
+    return this.goOn(input, output);
   }
 
-  /**
-   * Decompresses `input` into `output` until that is filled up to `end`, or nothing more comes; goes
-   * on from where it got to, if this is not the first call since {@link ReusableStream.start}.
-   *
-   * @returns bytes of `output` that are filled; -1 if the input is damaged before
-   */
-  decompress(input: Uint8Array, output: Uint8Array, end: number): number {
-    while (this.#filled < end && !this.#failed) {
-      const room = end - this.#filled;
+  /** As {@link ReusableStream.decompress}, with what that has left of the same `input`. */
+  goOn(input: Uint8Array, output: Uint8Array): number {
+    let filled = 0;
+    while (filled < output.length && !this.#failed) {
+      const room = output.length - filled;
       const rest = input.length - this.#taken;
       if (!this.#write(input, rest, output, room)) return -1;
       const [roomLeft = 0, restLeft = 0] = this.#state;
-      this.#filled += room - roomLeft;
+      filled += room - roomLeft;
       this.#taken += rest - restLeft;
       if (restLeft === 0 || restLeft === rest && roomLeft === room) break;
     }
-    return this.#failed && this.#filled < end ? -1 : this.#filled;
-  }
-
-  /**
-   * Goes on with the rest of `input` after {@link ReusableStream.decompress} has filled its output.
-   *
-   * @returns bytes of `output` that have been filled; -1 if the rest is damaged
-   */
-  decompressMore(input: Uint8Array, output: Uint8Array): number {
-    this.#filled = 0;
-    return this.decompress(input, output, output.length);
+    return this.#failed && filled < output.length ? -1 : filled;
   }
 
   /** Some streams throw about damage, others tell. */
   #write(input: Uint8Array, rest: number, output: Uint8Array, room: number): boolean {
+    const filled = output.length - room;
     try {
-      this.#handle.writeSync(FLUSH, input, this.#taken, rest, output, this.#filled, room);
+      this.#handle.writeSync(FLUSH, input, this.#taken, rest, output, filled, room);
       return true;
     } catch {
       return false; // the library's own words would not help anybody

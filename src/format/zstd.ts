@@ -35,36 +35,28 @@ const BLOCK_SIZE_SHIFT = 3;
 const BLOCK_TYPE_RLE = 1;
 const BLOCK_TYPE_RESERVED = 3;
 
-/**
- * A frame that would go on past the end of the cluster is none, as in qemu. Its blocks are mostly as
- * large as a cluster: nothing is gained by decoding less.
- */
+/** A frame that would go on past the end of the cluster is none, as in qemu. */
 export class ZstdDecoder implements Decompressor {
   readonly #stream = new ReusableStream("zstd");
   readonly #oneMore = new Uint8Array(1);
 
-  begin(stored: Uint8Array, cluster: Uint8Array): number {
+  decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
     let filled = 0;
     for (let at = 0; filled < cluster.length;) {
       const frame = stored.subarray(at, frameEnd(stored, at));
-      if (frame.length === 0) return -1;
+      if (frame.length === 0) return false;
       at += frame.length;
       if (isSkippable(frame)) continue;
       const room = filled === 0 ? cluster : cluster.subarray(filled);
-      this.#stream.start();
-      const count = this.#stream.decompress(frame, room, room.length);
-      if (count < 0 || count === room.length && this.#goesOn(frame)) return -1;
+      const count = this.#stream.decompress(frame, room);
+      if (count < 0 || count === room.length && this.#goesOn(frame)) return false;
       filled += count;
     }
-    return filled;
+    return true;
   }
 
   #goesOn(frame: Uint8Array): boolean {
-    return this.#stream.decompressMore(frame, this.#oneMore) !== 0;
-  }
-
-  finish(stored: Uint8Array, cluster: Uint8Array): boolean {
-    return this.begin(stored, cluster) === cluster.length;
+    return this.#stream.goOn(frame, this.#oneMore) !== 0;
   }
 
   [Symbol.dispose](): void {

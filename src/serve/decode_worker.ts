@@ -75,7 +75,7 @@ class DecodeWorker {
       decodedBytes,
     );
     const method = table.get(job, JobField.Method) as CompressionMethod;
-    return this.#decompressor(method).begin(input, output, decodedBytes) >= decodedBytes;
+    return this.#decompressor(method).decompress(input, output);
   }
 
   #decompressor(method: CompressionMethod): Decompressor {

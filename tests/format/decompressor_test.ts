@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { constants, deflateRawSync, zstdCompressSync } from "node:zlib";
 import type { Decompressor } from "../../src/format/decompressor.ts";
 import { Inflater } from "../../src/format/inflate.ts";
+import { Libdeflate } from "../../src/sys/libdeflate.ts";
 import { frameEnd, ZstdDecoder } from "../../src/format/zstd.ts";
 import { randomNumbers } from "../support/images.ts";
 
@@ -27,8 +28,7 @@ function wholeBy(
 ): (stored: Uint8Array, clusterBytes: number) => Uint8Array | undefined {
   return (stored, clusterBytes) => {
     const cluster = new Uint8Array(clusterBytes);
-    const filled = decompressor.begin(stored, cluster, clusterBytes);
-    return filled === clusterBytes ? cluster : undefined;
+    return decompressor.decompress(stored, cluster) ? cluster : undefined;
   };
 }
 
@@ -139,22 +139,20 @@ for (const [descriptor, field] of SIZED_HEADERS) {
   });
 }
 
-const DEFLATED: Uint8Array = deflateRawSync(CONTENT);
-const inflater = new Inflater();
-const inflate = wholeBy(inflater);
+const HAS_LIBDEFLATE = hasLibdeflate();
 
+function hasLibdeflate(): boolean {
+  using library = Libdeflate.open();
+  return library !== undefined;
+}
+
+const DEFLATED: Uint8Array = deflateRawSync(CONTENT);
 const GOOD_DEFLATED = new Map<string, Uint8Array>([
   ["a stream", DEFLATED],
   ["garbage after it", joined(DEFLATED, CONTENT)],
   ["a stream that goes on", deflateRawSync(joined(CONTENT, CONTENT))],
   ["a stream that is not ended", deflateRawSync(CONTENT, { finishFlush: constants.Z_SYNC_FLUSH })],
 ]);
-
-for (const [name, stored] of GOOD_DEFLATED) {
-  Deno.test(`Inflater decodes a cluster with ${name}`, () => {
-    assertEquals(Buffer.compare(inflate(stored, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
-  });
-}
 
 const BAD_DEFLATED = new Map<string, Uint8Array>([
   ["nothing", new Uint8Array()],
@@ -165,38 +163,50 @@ const BAD_DEFLATED = new Map<string, Uint8Array>([
   ["a zlib header before it", joined(Uint8Array.of(0x78, 0x9c), DEFLATED)],
 ]);
 
+/** Registers a test of an inflater with and without the library that may be there. */
+function inflaterTest(name: string, body: (inflate: ReturnType<typeof wholeBy>) => void): void {
+  Deno.test(`Inflater with zlib ${name}`, () => {
+    using inflater = new Inflater(undefined);
+    body(wholeBy(inflater));
+  });
+  const skipped = HAS_LIBDEFLATE ? "" : " [skipped: libdeflate is not installed]";
+  const ignore = !HAS_LIBDEFLATE;
+  Deno.test({ name: `Inflater with libdeflate ${name}${skipped}`, ignore }, () => {
+    using inflater = new Inflater(Libdeflate.open());
+    body(wholeBy(inflater));
+  });
+}
+
+for (const [name, stored] of GOOD_DEFLATED) {
+  inflaterTest(`decodes a cluster with ${name}`, (inflate) => {
+    assertEquals(Buffer.compare(inflate(stored, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
+  });
+}
+
 for (const [name, stored] of BAD_DEFLATED) {
-  Deno.test(`Inflater takes no cluster from ${name}`, () => {
+  inflaterTest(`takes no cluster from ${name}`, (inflate) => {
     assertEquals(inflate(stored, CLUSTER), undefined);
   });
 }
 
-Deno.test("Inflater goes on after damage, and with other sizes", () => {
+inflaterTest("goes on after damage, and with other sizes", (inflate) => {
   assertEquals(inflate(FRAME, CLUSTER), undefined);
-  assertEquals(
-    Uint8Array.from(inflate(deflateRawSync(CONTENT.subarray(0, 512)), 512) ?? []),
-    CONTENT.slice(0, 512),
-  );
+  assertEquals(inflate(deflateRawSync(CONTENT.subarray(0, 512)), 512), CONTENT.slice(0, 512));
   assertEquals(Buffer.compare(inflate(DEFLATED, CLUSTER) ?? new Uint8Array(), CONTENT), 0);
 });
 
-Deno.test("Inflater yields the first bytes of a cluster, and then the others", () => {
-  const offsets = fc.integer({ min: 1, max: CLUSTER });
-  fc.assert(fc.property(offsets, fc.constantFrom(...GOOD_DEFLATED.values()), (wanted, stored) => {
-    const cluster = new Uint8Array(CLUSTER);
-    assertEquals(inflater.begin(stored, cluster, wanted), wanted);
-    assertEquals(Buffer.compare(cluster.subarray(0, wanted), CONTENT.subarray(0, wanted)), 0);
-    assertEquals(cluster.subarray(wanted).some((byte) => byte !== 0), false);
-    assertEquals(inflater.finish(stored, cluster), true);
-    assertEquals(Buffer.compare(cluster, CONTENT), 0);
-  }));
-});
-
-Deno.test("Inflater yields what comes before the damage, and no more", () => {
-  const stored = DEFLATED.subarray(0, 1000);
-  const cluster = new Uint8Array(CLUSTER);
-  assertEquals(inflater.begin(stored, cluster, 512), 512);
-  assertEquals(cluster.slice(0, 512), CONTENT.slice(0, 512));
-  assertEquals(inflater.finish(stored, cluster), false);
-  assertEquals(inflate(DEFLATED, CLUSTER), CONTENT);
+inflaterTest("takes from damaged streams what zlib takes from them", (inflate) => {
+  using plain = new Inflater(undefined);
+  const inflateByZlib = wholeBy(plain);
+  const content = CONTENT.subarray(0, 2048);
+  const stored = deflateRawSync(content);
+  const changes = fc.array(fc.tuple(fc.nat(stored.length - 1), fc.nat(255)), { maxLength: 3 });
+  fc.assert(
+    fc.property(changes, (list) => {
+      const damaged = Uint8Array.from(stored);
+      for (const [at, byte] of list) damaged[at] = byte;
+      assertEquals(inflate(damaged, content.length), inflateByZlib(damaged, content.length));
+    }),
+    { numRuns: 3000 },
+  );
 });

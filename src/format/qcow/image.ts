@@ -122,18 +122,17 @@ export class QcowImage implements Image {
     mapping: Mapping,
   ): boolean {
     const cluster = Math.floor(guestOffset * this.#clustersPerByte);
-    const inCluster = guestOffset & (this.#clusterBytes - 1);
-    const wantedBytes = inCluster + lengthBytes;
-    let address = this.#compressed.find(cluster, wantedBytes);
+    let address = this.#compressed.find(cluster);
     if (address < 0) {
       this.map(guestOffset, lengthBytes, mapping);
       if (mapping.kind === Extent.Blocked) return false;
       if (mapping.isEncrypted) {
         return this.#readEncrypted(guestOffset, lengthBytes, target, position, mapping);
       }
-      address = this.#compressed.load(cluster, wantedBytes, mapping);
+      address = this.#compressed.load(cluster, mapping);
       if (address < 0) return false;
     }
+    const inCluster = guestOffset & (this.#clusterBytes - 1);
     this.#libc.memcpy(target.address + position, address + inCluster, lengthBytes);
     if (cluster !== this.#lastSpecial) this.#followStream(cluster);
     return true;
