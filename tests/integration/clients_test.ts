@@ -16,6 +16,24 @@ async function attach(folder: TempDirectory, content: Uint8Array): Promise<Expor
   return await ExportedImage.attach({ folder, image });
 }
 
+Deno.test("a client that hangs up and comes again needs no second thread", async () => {
+  using folder = new TempDirectory();
+  await using exported = await attach(folder, seededBytes(MIB, 1));
+  for (let time = 0; time < 20; time++) {
+    (await NbdClient.connect(exported.socket))[Symbol.dispose]();
+    using again = await NbdClient.connect(exported.socket);
+    assertEquals((await again.read(0, 512)).length, 512);
+    assertEquals(threadsBeside(exported.pid), []);
+  }
+});
+
+/** Names of the threads that a daemon has started. */
+function threadsBeside(pid: number): string[] {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)]
+    .map(({ name }) => Deno.readTextFileSync(`/proc/${pid}/task/${name}/comm`).trim())
+    .filter((name) => name.startsWith("worker-"));
+}
+
 /** Resident memory of a process, in bytes. */
 function residentBytes(pid: number): number {
   const match = /VmRSS:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));

@@ -60,6 +60,28 @@ for (const method of ["zlib", "zstd"]) {
 }
 
 oracleTest(
+  "tslosetup has another thread decompress what somebody who reads on will come to",
+  ["qemu-img", "nbdcopy"],
+  async () => {
+    using folder = new TempDirectory();
+    const disk = compressibleDisk();
+    Deno.writeFileSync(folder.file("disk.raw"), disk);
+    const image = await compressedImage(folder, "zlib");
+    const options = ["-r", "-t", "QCOW", "--threads", "2"];
+    await using exported = await ExportedImage.attach({ folder, image, options });
+    const copy = folder.file("copy");
+    const how = ["--synchronous", "--connections=1", "--requests=1", "--request-size=16384"];
+    for (let pass = 0; pass === 0 || !hasWorker(exported.pid); pass++) {
+      assert(pass < MAX_PASSES, "no thread was started");
+      await mustSoon("nbdcopy", ...how, exported.uri, copy);
+      assert(sameBytes(Deno.readFileSync(copy), disk));
+    }
+    await mustSoon("nbdcopy", ...how, exported.uri, copy);
+    assert(sameBytes(Deno.readFileSync(copy), disk));
+  },
+);
+
+oracleTest(
   "a damaged cluster fails the reads of it, whoever decompresses it, and no others",
   ["qemu-img", "qemu-io"],
   async () => {
