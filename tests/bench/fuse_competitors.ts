@@ -6,7 +6,6 @@
 import { hasTool, must, run } from "../support/tools.ts";
 import { type Competitor, pidInListing, type Server } from "./competitors.ts";
 import type { BenchImage } from "./images.ts";
-import { type Job, JOBS } from "./jobs.ts";
 import { spawnServer } from "./spawn_server.ts";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -15,11 +14,6 @@ const READY_WITHIN_MILLIS = 10_000;
 
 /** The competitor all others are compared to. */
 export const FUSE_BASELINE = "qemu-fuse";
-
-/** Three patterns, on uncompressed images. */
-export const FUSE_JOBS: readonly Job[] = JOBS
-  .filter(({ name }) => ["rand-4k-qd1", "rand-4k-qd32", "seq-128k-qd8"].includes(name))
-  .map((job) => ({ ...job, images: ["qcow2"] }));
 
 /** How both devices' queues are set up: what tslosetup does, done for the other as well. */
 const QUEUE = { scheduler: "none", max_sectors_kb: "1024", read_ahead_kb: "1024" } as const;

@@ -62,6 +62,9 @@ export const JOBS: readonly Job[] = [
   ...WRITE_SHAPES.map((shape) => hot(shape, ["raw"])),
 ];
 
+/** What kernel block devices are measured by: three patterns, on uncompressed images. */
+export const DEVICE_JOBS: readonly Job[] = TELLING.map((shape) => hot(shape, ["qcow2"]));
+
 /** One client, and everything in the page cache. */
 function hot(shape: Shape, images: readonly ImageName[]): Job {
   return { ...shape, clients: 1, cache: "hot", images };

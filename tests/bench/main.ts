@@ -6,9 +6,11 @@
 import { must } from "../support/tools.ts";
 import { drawChart } from "./chart.ts";
 import { BASELINE, type Competitor, competitors, OURS } from "./competitors.ts";
-import { FUSE_BASELINE, FUSE_JOBS, fuseCompetitors } from "./fuse_competitors.ts";
+import { FUSE_BASELINE, fuseCompetitors } from "./fuse_competitors.ts";
+import { findKernel, measureInGuest } from "./guest.ts";
+import { KERNEL_BASELINE, KERNEL_DEVICES } from "./guest_plan.ts";
 import { type BenchImage, type ImageName, prepareImages } from "./images.ts";
-import { type Job, JOBS } from "./jobs.ts";
+import { DEVICE_JOBS, type Job, JOBS } from "./jobs.ts";
 import { formatLifeCycles, type LifeCycle, measureLifeCycles } from "./lifecycle.ts";
 import { type Options, parseOptions, selected, USAGE } from "./options.ts";
 import { formatSummaries, summarize, type Summary } from "./report.ts";
@@ -20,6 +22,7 @@ function say(line: string): void {
 }
 
 async function bench(options: Options, signal: AbortSignal): Promise<void> {
+  if (options.kernel) return await benchInGuest(options, signal);
   const { known, knownJobs, baseline } = suiteOf(options);
   const jobs = selected(knownJobs, options.jobs);
   const taking = participants(known, options.competitors);
@@ -38,6 +41,34 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   const first = images.find(({ isWritten }) => !isWritten) ?? images[0];
   const lives = first === undefined ? [] : await measureLifeCycles(first, taking, options.rounds);
   await report(samples, { options, images, baseline, lives });
+}
+
+/** The kernel's nbd devices, which not every machine has: one guest for each image. */
+async function benchInGuest(options: Options, signal: AbortSignal): Promise<void> {
+  const { rounds, seconds } = options;
+  const jobs = selected(DEVICE_JOBS, options.jobs);
+  const devices = selected(KERNEL_DEVICES, options.competitors);
+  const binary = realPathOf(options.binary);
+  const kernel = findKernel();
+  say(`preparing images of ${options.imageMib} MiB`);
+  const images = await prepareImages(options.imageMib, imagesOf(jobs, options.images));
+
+  const samples: Sample[] = [];
+  for (const image of images) {
+    const plan = { image, binary, jobs, devices, rounds, seconds };
+    samples.push(...await measureInGuest(plan, { kernel, signal, say }));
+  }
+  const guest = `Linux ${kernel.version}, two emulated processors: only ratios count; ` +
+    "loop-raw: the loop driver alone, direct I/O, on a raw file";
+  await report(samples, { options, images, baseline: KERNEL_BASELINE, lives: [], guest });
+}
+
+function realPathOf(binary: string): string {
+  try {
+    return Deno.realPathSync(binary);
+  } catch {
+    throw new Error(`${binary} is missing: run \`deno task compile\``);
+  }
 }
 
 /** Those asked for, which have to be there; else whichever are there. */
@@ -68,7 +99,7 @@ function suiteOf({ binary, fuse }: Options): {
   readonly baseline: string;
 } {
   return fuse
-    ? { known: fuseCompetitors(binary), knownJobs: FUSE_JOBS, baseline: FUSE_BASELINE }
+    ? { known: fuseCompetitors(binary), knownJobs: DEVICE_JOBS, baseline: FUSE_BASELINE }
     : { known: competitors(binary), knownJobs: JOBS, baseline: BASELINE };
 }
 
@@ -79,13 +110,16 @@ async function report(
     readonly images: readonly BenchImage[];
     readonly baseline: string;
     readonly lives: readonly LifeCycle[];
+    /** What the guest was, if it was in a guest. */
+    readonly guest?: string;
   },
 ): Promise<void> {
-  const { options, images, baseline, lives } = context;
+  const { options, images, baseline, lives, guest } = context;
   const summaries = summarize(samples, baseline);
   const heading = `Median of ${options.rounds} rounds of ${options.seconds} s; ` +
     `RATIO: IOPS compared to ${baseline}, round by round`;
-  print(`${heading}\n${formatSummaries(summaries)}\n${formatLifeCycles(lives)}`);
+  print(`${heading}\n${guest === undefined ? "" : `${guest}\n`}${formatSummaries(summaries)}`);
+  if (lives.length > 0) print(`\n${formatLifeCycles(lives)}`);
   const targets = formatTargets(summaries, OURS);
   if (targets !== "") print(`\n${targets}`);
   if (options.svgFile !== undefined) await draw(options.svgFile, summaries, heading);
@@ -93,7 +127,7 @@ async function report(
   const { rounds, seconds } = options;
   const sizes = Object.fromEntries(images.map((image) => [image.name, image.sizeBytes]));
   const results = {
-    settings: { rounds, seconds, imageBytes: sizes, baseline },
+    settings: { rounds, seconds, imageBytes: sizes, baseline, guest },
     machine: await machine(),
     summaries,
     lives,

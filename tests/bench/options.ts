@@ -17,6 +17,8 @@ export interface Options {
   readonly binary: string;
   /** Whether loop devices over FUSE are compared, rather than NBD servers. */
   readonly fuse: boolean;
+  /** Whether nbd devices in an emulated guest are compared instead. */
+  readonly kernel: boolean;
   readonly jsonFile: string | undefined;
   readonly svgFile: string | undefined;
   readonly help: boolean;
@@ -26,11 +28,12 @@ export const USAGE = `Usage: deno task bench [options]
 
   --rounds N          rounds to take the median of (default 5)
   --seconds S         seconds per job, server and round (default 1)
-  --image-mib N       virtual size of the image in MiB (default 1536)
+  --image-mib N       virtual size of the image in MiB (default 1536, in a guest 256)
   --images A,B        only these images
   --jobs A,B          only these jobs
   --competitors A,B   these servers (default all)
   --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
+  --kernel            nbd devices in an emulated guest (servers: tslosetup-nbd,qemu-nbd,loop-raw)
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --json FILE         write all samples and their summaries to FILE
   --svg FILE          draw the ratios as a bar chart
@@ -46,6 +49,7 @@ const SPEC = {
   jobs: { type: "string" },
   competitors: { type: "string" },
   fuse: { type: "boolean", default: false },
+  kernel: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   json: { type: "string" },
   svg: { type: "string" },
@@ -54,6 +58,8 @@ const SPEC = {
 } as const;
 
 const DEFAULTS = { rounds: 5, seconds: 1, imageMib: 1536 };
+/** The guest has the images in its memory. */
+const GUEST_IMAGE_MIB = 256;
 const SMOKE = { rounds: 1, seconds: 0.2, imageMib: 64 };
 /** One pattern of each kind, and one image: the rest goes the same way. */
 const SMOKE_JOBS = "rand-4k-qd32,rand-4k-qd1-cold,write-rand-4k-qd1";
@@ -66,20 +72,28 @@ const SMOKE_IMAGES = "qcow2,raw";
  */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options: SPEC });
-  const defaults = values.smoke ? SMOKE : DEFAULTS;
+  if (values.fuse && values.kernel) throw new Error("--fuse and --kernel exclude each other");
+  const defaults = defaultsOf(values);
+  const shorten = values.smoke && !values.fuse && !values.kernel;
   return {
     rounds: Math.ceil(positive("rounds", values.rounds, defaults.rounds)),
     seconds: positive("seconds", values.seconds, defaults.seconds),
     imageMib: Math.ceil(positive("image-mib", values["image-mib"], defaults.imageMib)),
-    images: names(values.images ?? (values.smoke && !values.fuse ? SMOKE_IMAGES : "")),
-    jobs: names(values.jobs ?? (values.smoke && !values.fuse ? SMOKE_JOBS : "")),
+    images: names(values.images ?? (shorten ? SMOKE_IMAGES : "")),
+    jobs: names(values.jobs ?? (shorten ? SMOKE_JOBS : "")),
     competitors: names(values.competitors ?? ""),
     fuse: values.fuse,
+    kernel: values.kernel,
     binary: values.binary,
     jsonFile: values.json,
     svgFile: values.svg,
     help: values.help,
   };
+}
+
+function defaultsOf({ smoke, kernel }: { smoke: boolean; kernel: boolean }): typeof DEFAULTS {
+  if (smoke) return SMOKE;
+  return kernel ? { ...DEFAULTS, imageMib: GUEST_IMAGE_MIB } : DEFAULTS;
 }
 
 function positive(name: string, text: string | undefined, fallback: number): number {

@@ -13,6 +13,13 @@ Deno.test("parseOptions() lets --smoke be overridden", () => {
   assertEquals(parseOptions(["--smoke", "--rounds", "3"]).rounds, 3);
 });
 
+Deno.test("parseOptions() has a smaller image and all jobs for a guest", () => {
+  assertEquals(parseOptions(["--kernel"]).imageMib, 256);
+  assertEquals(parseOptions(["--kernel", "--image-mib", "512"]).imageMib, 512);
+  assertEquals(parseOptions(["--kernel", "--smoke"]).jobs, []);
+  assertThrows(() => parseOptions(["--kernel", "--fuse"]), Error, "exclude each other");
+});
+
 Deno.test("parseOptions() refuses unknown options and impossible values", () => {
   assertThrows(() => parseOptions(["--frobnicate"]), Error, "frobnicate");
   assertThrows(() => parseOptions(["--seconds", "0"]), Error, "--seconds takes a positive number");

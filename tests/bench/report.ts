@@ -93,9 +93,14 @@ function cells(summary: Summary): string[] {
     (summary.bytesPerSecond / 2 ** 20).toFixed(1),
     summary.meanLatencyMicros.toFixed(1),
     summary.p99LatencyMicros.toFixed(1),
-    summary.cpuMicrosPerRequest.toFixed(1),
-    (summary.residentBytes / 1e6).toFixed(0),
+    fixed(summary.cpuMicrosPerRequest, 1),
+    fixed(summary.residentBytes / 1e6, 0),
     ratio ? ratio.median.toFixed(2) : "-",
     ratio ? `(${ratio.lowest.toFixed(2)}-${ratio.highest.toFixed(2)})` : "-",
   ];
+}
+
+/** A figure in so many places; a dash where there is no process to measure. */
+function fixed(value: number, places: number): string {
+  return Number.isNaN(value) ? "-" : value.toFixed(places);
 }
