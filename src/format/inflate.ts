@@ -7,6 +7,10 @@ import type { Libdeflate } from "../sys/libdeflate.ts";
 import type { Decompressor } from "./decompressor.ts";
 import { ReusableStream } from "./zlib.ts";
 
+// Header of a block (section 3.2.3), whose bits begin with the lowest
+const BLOCK_TYPE_MASK = 0x6;
+const FIXED_CODES = 0x2;
+
 /**
  * A stream need not be ended, and may go on: what fills a cluster is one, as in qemu. A stream has
  * no checksum: that all of it can be decompressed is all that tells damage, so that all of it is,
@@ -22,7 +26,7 @@ export class Inflater implements Decompressor {
   }
 
   decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
-    if (this.#library?.decompress(stored, cluster)) return true;
+    if (!hasFixedCodes(stored) && this.#library?.decompress(stored, cluster)) return true;
     const stream = this.#stream ??= new ReusableStream("deflate");
     return stream.decompress(stored, cluster) === cluster.length;
   }
@@ -31,4 +35,12 @@ export class Inflater implements Decompressor {
     this.#library?.[Symbol.dispose]();
     this.#stream?.[Symbol.dispose]();
   }
+}
+
+/**
+ * Whether a stream begins with a block of fixed codes. Four of those mean nothing, so that they are
+ * damage; libdeflate takes them for others.
+ */
+function hasFixedCodes(stream: Uint8Array): boolean {
+  return ((stream[0] ?? 0) & BLOCK_TYPE_MASK) === FIXED_CODES;
 }

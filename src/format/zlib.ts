@@ -60,7 +60,8 @@ export class ReusableStream implements Disposable {
   /**
    * Decompresses all of `input`, as far as it fits into `output`.
    *
-   * @returns bytes of `output` that have been filled; -1 if the input is damaged before it is full
+   * @returns bytes of `output` that have been filled; -1 if the input is damaged before it is full,
+   *   or in what the library has to look at to know that it is
    */
   decompress(input: Uint8Array, output: Uint8Array): number {
     this.#handle.reset();
@@ -81,7 +82,7 @@ export class ReusableStream implements Disposable {
       this.#taken += rest - restLeft;
       if (restLeft === 0 || restLeft === rest && roomLeft === room) break;
     }
-    return this.#failed && filled < output.length ? -1 : filled;
+    return this.#failed ? -1 : filled;
   }
 
   /** Some streams throw about damage, others tell. */
