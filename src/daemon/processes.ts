@@ -16,6 +16,7 @@ export interface ProcessIdentity {
 
 /** Field of /proc/PID/stat, counted from the one after the command name. */
 const STATE_FIELD = 0;
+const THREADS_FIELD = 17;
 const START_TIME_FIELD = 19;
 
 /** What /proc says of a process, from its state on; undefined if there is no such process. */
@@ -25,11 +26,14 @@ function statFields(pid: number): string[] | undefined {
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
+function isDead(fields: readonly string[]): boolean {
+  return fields[STATE_FIELD] === "Z" || fields[STATE_FIELD] === "X";
+}
+
 /** Identity of the process that has `pid` now; undefined if none has, or it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const fields = statFields(pid);
-  if (fields === undefined) return undefined;
-  if (fields[STATE_FIELD] === "Z" || fields[STATE_FIELD] === "X") return undefined;
+  if (fields === undefined || isDead(fields)) return undefined;
   return { pid, startTime: Number(fields[START_TIME_FIELD]) };
 }
 
@@ -63,14 +67,21 @@ export function signalProcess(process: ProcessIdentity, signal: number): void {
   if (isRunning(process)) checked(libc().kill(process.pid, signal), "kill");
 }
 
+/** A process holds its files until its last thread has ended; a zombie is the first one. */
+function hasGone({ pid, startTime }: ProcessIdentity): boolean {
+  const fields = statFields(pid);
+  if (fields === undefined || Number(fields[START_TIME_FIELD]) !== startTime) return true;
+  return isDead(fields) && Number(fields[THREADS_FIELD]) <= 1;
+}
+
 /**
- * Waits until a process has gone.
+ * Waits until a process has gone, with all of its threads: until its files are closed, and unlocked.
  *
  * @returns false if it has not within `timeoutMs`
  */
 export function waitUntilGone(process: ProcessIdentity, timeoutMs: number): boolean {
   const deadline = performance.now() + timeoutMs;
-  for (let pauseUs = 200; isRunning(process); pauseUs = Math.min(pauseUs * 2, 20_000)) {
+  for (let pauseUs = 200; !hasGone(process); pauseUs = Math.min(pauseUs * 2, 20_000)) {
     if (performance.now() > deadline) return false;
     libc().usleep(pauseUs);
   }

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { identityOf, isRunning, signalProcess, waitUntilGone } from "../../src/daemon/processes.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
+import { eventually } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
@@ -63,4 +64,23 @@ Deno.test("isRunning() and signalProcess() spare a process that only has the sam
   signalProcess(identity, SIGKILL);
   assertEquals(waitFor(pid), 128 + SIGKILL);
   signalProcess(identity, SIGKILL);
+});
+
+/** Ends the first thread of a process, and no other: exit(2), not exit_group(2). */
+const END_FIRST_THREAD = `
+  const number = Deno.build.arch === "aarch64" ? 93 : 60;
+  const syscall = { parameters: ["i64", "i64"], result: "i64" };
+  Deno.dlopen("libc.so.6", { syscall }).symbols.syscall(number, 0);
+`;
+
+Deno.test("waitUntilGone() waits for the last thread, which holds the files until then", async () => {
+  const args = ["run", "--quiet", "--allow-all", `data:text/javascript,${END_FIRST_THREAD}`];
+  const process = new Deno.Command(Deno.execPath(), { args, stdin: "null" }).spawn();
+  const identity = identityOf(process.pid);
+  assert(identity !== undefined);
+  await eventually(() => !isRunning(identity), "the first thread to end");
+  assertFalse(waitUntilGone(identity, 50));
+  process.kill("SIGKILL");
+  assert(waitUntilGone(identity, 5000));
+  await process.status;
 });
