@@ -29,7 +29,7 @@ const MAP_STEPS = 300;
 /** Reports cost time, so that they come less often than images where these are quick. */
 const REPORT_MS = 100;
 /** So often garbage is collected: what grows is what an image has taken, or what is never freed. */
-const IMAGES_TO_COLLECT = 500;
+const IMAGES_TO_COLLECT = 50;
 const EXPECTED = [
   ImageFormatError,
   RelatedFileError,

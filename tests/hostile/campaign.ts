@@ -25,18 +25,25 @@ export interface Outcome {
   readonly fault: string | undefined;
 }
 
+/** What is attacked, and how often. */
+export interface Campaign {
+  /** Hostile images of each feature. */
+  readonly count: number;
+  /** Of the first one; the others follow. */
+  readonly seed: number;
+  /** All that there are, if none is named. */
+  readonly features: readonly string[];
+}
+
 /**
- * Makes `count` hostile images of each feature and has them opened and read, as many features at a
- * time as there are processors.
- *
- * @param seed of the first one; the others follow
+ * Makes hostile images and has them opened and read, as many features at a time as there are
+ * processors.
  */
 export async function campaign(
-  count: number,
-  seed: number,
+  { count, seed, features: wanted }: Campaign,
   onOutcome: (outcome: Outcome) => void,
 ): Promise<void> {
-  const features = victimNames().values();
+  const features = (wanted.length > 0 ? wanted : victimNames()).values();
   const processors = Array.from({ length: navigator.hardwareConcurrency }, async () => {
     for (const feature of features) onOutcome(await attack(feature, count, seed));
   });

@@ -10,7 +10,10 @@ const SEED = 20_190_101;
 
 oracleTest("hostile images of every feature do no harm", IMAGE_TOOLS, async () => {
   const outcomes: Outcome[] = [];
-  await campaign(ATTEMPTS, SEED, (outcome) => outcomes.push(outcome));
+  await campaign(
+    { count: ATTEMPTS, seed: SEED, features: [] },
+    (outcome) => outcomes.push(outcome),
+  );
   const faults = outcomes.filter(({ fault }) => fault !== undefined);
   assertEquals(faults.map(({ feature, fault }) => `${feature}: ${fault}`), []);
 });
