@@ -21,6 +21,7 @@ import { type ImageRequest, openImage, openImageFile } from "../../src/image/ope
 import { SystemError } from "../../src/sys/errno.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { randomNumbers } from "../support/images.ts";
+import { KeyWork } from "./key_work.ts";
 import { MutableFile, Mutator, type Patch } from "./mutations.ts";
 import { hostileNames, indexOf, PASSPHRASE, VICTIMS } from "./victims.ts";
 
@@ -30,6 +31,8 @@ const MAP_STEPS = 300;
 const REPORT_MS = 100;
 /** So often garbage is collected: what grows is what an image has taken, or what is never freed. */
 const IMAGES_TO_COLLECT = 50;
+/** Some seconds of key derivation. */
+const MOST_ITERATIONS = 2 ** 21;
 const EXPECTED = [
   ImageFormatError,
   RelatedFileError,
@@ -53,11 +56,13 @@ function attack(folder: string, feature: string, count: number, seed: number): v
     ...(snapshot === undefined ? {} : { snapshot }),
   };
   const mutator = new Mutator(original, namePatches(folder, original));
+  const keyWork = new KeyWork(original);
   using file = new MutableFile(path, original);
   let reported = 0;
   for (let index = 0; index < count; index++) {
     const random = randomNumbers(seed + index);
     const mutation = mutator.next(random);
+    if (keyWork.iterationsAfter(mutation) > MOST_ITERATIONS) continue;
     file.apply(mutation);
     try {
       openAndRead(path, { ...request, force: random() < 0.5 }, random);
