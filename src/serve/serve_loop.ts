@@ -188,7 +188,7 @@ export class ServeLoop {
   /** Does for every channel what can be done now: those whose clients have gone end. */
   catchUp(): void {
     for (const channel of this.#channels) channel.idleTurns = 0;
-    this.#turn();
+    if (this.#turn()) this.#cleaner?.used();
   }
 
   /** Looks at the sources in spite of all the traffic, and whether it is too much. */
