@@ -46,6 +46,12 @@ export class ImageAccess {
   #waitsFor: DecodeJob | undefined;
   /** Whether there is other work to do while another thread decodes; set for each request. */
   mayDefer = false;
+  /** For the next read only: if it is of nothing but zeros, they need not be written. */
+  mayOmitZeros = false;
+  /** After a read: whether it is of nothing but zeros, which have not been written. */
+  omittedZeros = false;
+  /** Zeros of this length need not be written; -1 for none. */
+  #omittableBytes = -1;
 
   /**
    * @param files every file the image reads from, its own first, then those of its backing images
@@ -142,6 +148,9 @@ export class ImageAccess {
   read(target: IoBuffer, position: number, offset: number, lengthBytes: number): boolean {
     const guestOffset = this.#window.startBytes + offset;
     this.#waitsFor = undefined;
+    this.#omittableBytes = this.mayOmitZeros ? lengthBytes : -1;
+    this.mayOmitZeros = false;
+    this.omittedZeros = false;
     return this.#read(this.image, 0, target, position, guestOffset, lengthBytes);
   }
 
@@ -184,7 +193,7 @@ export class ImageAccess {
       case Extent.Data:
         return this.#readData(mapping, target, position, count);
       case Extent.Zero:
-        target.bytes.fill(0, position, position + count);
+        this.#fillWithZeros(target, position, count);
         return true;
       case Extent.Backing:
         return this.#readBacking(mapping, depth, target, position, count);
@@ -216,9 +225,14 @@ export class ImageAccess {
     const inside = image === undefined
       ? 0
       : Math.max(0, Math.min(count, image.sizeBytes - guestOffset));
-    if (inside < count) target.bytes.fill(0, position + inside, position + count);
+    if (inside < count) this.#fillWithZeros(target, position + inside, count - inside);
     if (image === undefined || inside === 0) return true;
     return this.#read(image, depth + 1, target, position, guestOffset, inside);
+  }
+
+  #fillWithZeros(target: IoBuffer, position: number, count: number): void {
+    if (count === this.#omittableBytes) this.omittedZeros = true;
+    else target.bytes.fill(0, position, position + count);
   }
 
   #block(mapping: Mapping): boolean {

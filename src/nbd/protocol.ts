@@ -51,6 +51,8 @@ export const SIMPLE_REPLY = { size: 16, magic: 0, error: 4, cookie: 8 } as const
 export const CHUNK = { size: 20, magic: 0, flags: 4, type: 6, cookie: 8, length: 16 } as const;
 /** What follows in a data chunk: u64 offset, data. */
 export const CHUNK_DATA = { size: 8, offset: 0 } as const;
+/** What follows in a hole chunk: u64 offset, u32 length in bytes. */
+export const CHUNK_HOLE = { size: 12, offset: 0, length: 8 } as const;
 /** What follows in an error chunk: u32 error, u16 length of a message, the message. */
 export const CHUNK_ERROR = { size: 6, error: 0, messageLength: 4 } as const;
 /** What follows in a block status chunk: u32 context, descriptors. */
@@ -122,7 +124,13 @@ export const CommandFlag = {
 /** The flag of a reply's last chunk. */
 export const CHUNK_DONE = 1;
 
-export const ChunkType = { None: 0, OffsetData: 1, BlockStatus: 5, Error: 0x8001 } as const;
+export const ChunkType = {
+  None: 0,
+  OffsetData: 1,
+  OffsetHole: 2,
+  BlockStatus: 5,
+  Error: 0x8001,
+} as const;
 
 /** The metadata context of block status, and the number it goes by on the wire. */
 export const BASE_ALLOCATION = { name: "base:allocation", id: 1 } as const;

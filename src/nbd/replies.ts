@@ -11,6 +11,7 @@ import {
   CHUNK_DATA,
   CHUNK_DONE,
   CHUNK_ERROR,
+  CHUNK_HOLE,
   ChunkType,
   NbdError,
   SIMPLE_REPLY,
@@ -24,6 +25,8 @@ export interface Replies {
   readonly dataStart: number;
   /** A read that has succeeded. */
   data(view: DataView, place: number, request: Request): number;
+  /** A read of nothing but zeros, which are not sent; undefined where there is no such reply. */
+  readonly hole: ((view: DataView, place: number, request: Request) => number) | undefined;
   /** A request that has failed, or has succeeded and has no data to its answer. */
   status(view: DataView, place: number, request: Request, error: number): number;
 }
@@ -31,6 +34,7 @@ export interface Replies {
 /** What every client understands, and the only thing the kernel does. */
 export const SIMPLE_REPLIES: Replies = {
   dataStart: SIMPLE_REPLY.size,
+  hole: undefined,
 
   data(view: DataView, place: number, request: Request): number {
     return this.status(view, place, request, NbdError.None) + request.length;
@@ -52,11 +56,15 @@ export const STRUCTURED_REPLIES: Replies = {
   /** A data chunk has to have data. */
   data(view: DataView, place: number, request: Request): number {
     if (request.length === 0) return this.status(view, place, request, NbdError.None);
-    const at = place + CHUNK.size + CHUNK_DATA.offset;
-    view.setUint32(at, Math.floor(request.offset / 2 ** 32));
-    view.setUint32(at + 4, request.offset >>> 0);
+    setOffset(view, place + CHUNK.size + CHUNK_DATA.offset, request);
     const payloadBytes = CHUNK_DATA.size + request.length;
     return chunk(view, place, request, ChunkType.OffsetData, payloadBytes);
+  },
+
+  hole(view: DataView, place: number, request: Request): number {
+    setOffset(view, place + CHUNK.size + CHUNK_HOLE.offset, request);
+    view.setUint32(place + CHUNK.size + CHUNK_HOLE.length, request.length);
+    return chunk(view, place, request, ChunkType.OffsetHole, CHUNK_HOLE.size);
   },
 
   status(view: DataView, place: number, request: Request, error: number): number {
@@ -66,6 +74,11 @@ export const STRUCTURED_REPLIES: Replies = {
     return chunk(view, place, request, ChunkType.Error, CHUNK_ERROR.size);
   },
 };
+
+function setOffset(view: DataView, at: number, { offset }: Request): void {
+  view.setUint32(at, Math.floor(offset / 2 ** 32));
+  view.setUint32(at + 4, offset >>> 0);
+}
 
 /**
  * Writes the head of the only chunk of a reply, whose `payloadBytes` are behind it.

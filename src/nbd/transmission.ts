@@ -18,6 +18,8 @@ import { Request } from "./request.ts";
 
 /** Replies are sent when this much is waiting, so that the client can begin to work on them. */
 const SEND_AT_BYTES = 256 * 1024;
+/** A read of zeros is at least so long where they are not sent: a reply without them is no longer. */
+const SHORTEST_HOLE_BYTES = 512;
 /** Commands that may change the disk, and flushes, with the flags each may have. */
 const CHANGE_FLAGS: Readonly<Record<number, number>> = {
   [Command.Write]: CommandFlag.Fua,
@@ -124,6 +126,7 @@ export class Transmission implements RequestOwner {
     const { output } = connection;
     const { offset, length } = this.#request;
     const dataAt = place + this.#replies.dataStart;
+    this.#mayOmitZeros(length);
     try {
       const done = this.#executor.read(output, dataAt, offset, length, alone);
       if (done) return this.#replyWithData(place);
@@ -131,6 +134,11 @@ export class Transmission implements RequestOwner {
     } catch (error) {
       this.#reply(place, this.#failure("read", error));
     }
+  }
+
+  #mayOmitZeros(lengthBytes: number): void {
+    const { access } = this.#executor;
+    access.mayOmitZeros = this.#replies.hole !== undefined && lengthBytes >= SHORTEST_HOLE_BYTES;
   }
 
   #park(connection: Connection): void {
@@ -241,10 +249,15 @@ export class Transmission implements RequestOwner {
     this.#connection.commit(this.#replies.status(output.view, place, this.#request, error));
   }
 
-  /** Completes the reply to a read, whose data are already there. */
+  /** Completes the reply to a read, whose data are already there, or are zeros. */
   #replyWithData(place: number): void {
-    const { output } = this.#connection;
-    this.#connection.commit(this.#replies.data(output.view, place, this.#request));
+    const { view } = this.#connection.output;
+    const replies = this.#replies;
+    const isHole = replies.hole !== undefined && this.#executor.access.omittedZeros;
+    const bytes = isHole
+      ? replies.hole(view, place, this.#request)
+      : replies.data(view, place, this.#request);
+    this.#connection.commit(bytes);
   }
 
   resume(parked: ParkedRequest): boolean {
@@ -279,6 +292,7 @@ export class Transmission implements RequestOwner {
   /** False if the read has to wait once more. */
   #readAgain(parked: ParkedRequest, place: number): boolean {
     const { output } = this.#connection;
+    this.#mayOmitZeros(parked.length);
     try {
       const dataAt = place + this.#replies.dataStart;
       if (!this.#executor.readAgain(parked, output, dataAt)) return false;

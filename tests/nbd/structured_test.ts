@@ -64,6 +64,34 @@ Deno.test("Transmission.serve() answers reads with one chunk of data", () => {
   assert(sameBytes(whole.data, served.image.model.subarray(0, 64)));
 });
 
+Deno.test("Transmission.serve() sends no zeros where there is nothing else", () => {
+  using served = new ServedImage({ sizeBytes: 64 * KIB });
+  checkered(served, 4 * KIB);
+  const { model } = served.image;
+  for (let piece = 0; piece < 16; piece += 2) model.fill(0, piece * 4 * KIB, (piece + 1) * 4 * KIB);
+  const flags = CommandFlag.DontFragment;
+  for (const [offset, length] of [[0, 4096], [8192, 512], [8200, 3000]] as const) {
+    const { type, data } = replyTo(served, { command: Read, offset, length, flags });
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    assertEquals(type, ChunkType.OffsetHole);
+    assertEquals([Number(view.getBigUint64(0)), view.getUint32(8), data.length], [
+      offset,
+      length,
+      12,
+    ]);
+  }
+  // too short to be worth it, partly data, all data
+  for (const [offset, length] of [[0, 511], [0, 4097], [4095, 512], [4096, 4096]] as const) {
+    const { type, data } = replyTo(served, { command: Read, offset, length });
+    assertEquals(type, ChunkType.OffsetData);
+    assert(sameBytes(data, model.subarray(offset, offset + length)));
+  }
+  const { client } = served.connect({ structured: false, blockStatus: false });
+  client.ask({ command: Read, cookie: 2n, offset: 0, length: 4096 });
+  served.settle();
+  assert(sameBytes(client.take(2n).data, new Uint8Array(4096)));
+});
+
 Deno.test("Transmission.serve() answers a read of nothing with a chunk of nothing", () => {
   using served = new ServedImage();
   const reply = replyTo(served, { command: Read, offset: 7, length: 0 });
