@@ -9,8 +9,9 @@ const BAR_HEIGHT = 14;
 const GROUP_GAP = 16;
 const LEFT = 190;
 const PLOT_WIDTH = 560;
-const TOP = 56;
-const LEGEND_STEP = 110;
+const TOP = 80;
+const LEGEND_TOP = 48;
+const LEGEND_STEP = 90;
 const COLOURS = ["#2f5d8a", "#c06c2b", "#5b8c4a", "#8a4f7d", "#a39a3b", "#6b6b6b"];
 const FONT = "font-family='sans-serif' font-size='12'";
 
@@ -47,7 +48,7 @@ export function drawChart(summaries: readonly Summary[], text: ChartText): strin
     `<text x='12' y='20' font-family='sans-serif' font-size='15'>${escaped(text.title)}</text>`,
     label(12, 38, text.subtitle, "start"),
     ...grid(Math.ceil(highest), { bottom: y - GROUP_GAP / 2, scale }),
-    ...legend(images, width),
+    ...legend(images),
     ...parts,
     `</svg>\n`,
   ].join("\n");
@@ -89,11 +90,11 @@ function grid(
   });
 }
 
-function legend(images: readonly string[], width: number): string[] {
+function legend(images: readonly string[]): string[] {
   return images.map((image, index) => {
-    const x = width - (images.length - index) * LEGEND_STEP;
-    return `<rect x='${x}' y='8' width='12' height='12' fill='${colourOf(index)}'/>` +
-      label(x + 18, 19, image, "start");
+    const x = LEFT + index * LEGEND_STEP;
+    return `<rect x='${x}' y='${LEGEND_TOP}' width='12' height='12' fill='${colourOf(index)}'/>` +
+      label(x + 18, LEGEND_TOP + 11, image, "start");
   });
 }
 
