@@ -56,7 +56,7 @@ Deno.test("drawChart() draws a bar for each image, labelled with its ratio", () 
   assertMatch(svg, /^<svg [^>]*>[^]*<\/svg>\n$/);
   assertMatch(svg, />ours &amp; theirs<[^]*>a &lt; b<[^]*>rand<[^]*>4\.0</);
   // 560 pixels for 5 times the baseline: the highest round
-  assertMatch(svg, /<rect x='190' y='57' width='448\.0'/);
+  assertMatch(svg, /<rect x='190' y='81' width='448\.0'/);
 });
 
 Deno.test("formatTargets() tells what is reached and what is missed", () => {
