@@ -31,7 +31,7 @@ const MAP_STEPS = 300;
 const REPORT_MS = 100;
 /** So often garbage is collected: what grows is what an image has taken, or what is never freed. */
 const IMAGES_TO_COLLECT = 50;
-/** Some seconds of key derivation. */
+/** Some seconds of key derivation; an image that asks for more is replaced by another one. */
 const MOST_ITERATIONS = 2 ** 21;
 const EXPECTED = [
   ImageFormatError,
@@ -61,8 +61,8 @@ function attack(folder: string, feature: string, count: number, seed: number): v
   let reported = 0;
   for (let index = 0; index < count; index++) {
     const random = randomNumbers(seed + index);
-    const mutation = mutator.next(random);
-    if (keyWork.iterationsAfter(mutation) > MOST_ITERATIONS) continue;
+    let mutation = mutator.next(random);
+    while (keyWork.iterationsAfter(mutation) > MOST_ITERATIONS) mutation = mutator.next(random);
     file.apply(mutation);
     try {
       openAndRead(path, { ...request, force: random() < 0.5 }, random);
