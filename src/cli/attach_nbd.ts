@@ -11,7 +11,8 @@ import { waitUntilGone } from "../daemon/processes.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
 import { NbdControl } from "../kernel/nbd.ts";
-import { waitUntilUsable } from "../kernel/nbd_devices.ts";
+import { waitUntilDisconnected, waitUntilUsable } from "../kernel/nbd_devices.ts";
+import { areReceiversVisible, waitForReceivers } from "../kernel/nbd_receivers.ts";
 import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
 import type { Fd } from "../sys/files.ts";
 import { duplicate, streamPair } from "../sys/sockets.ts";
@@ -29,6 +30,7 @@ import {
   wholeSectors,
 } from "./attach_common.ts";
 import { backendOf } from "./backend.ts";
+import type { AttachCommand } from "./command.ts";
 import { type DeviceName, namedDevice } from "./device_names.ts";
 
 /** @throws {Error} if it fails; nothing is left behind then */
@@ -37,38 +39,62 @@ export function attachNbd(request: AttachRequest): Attached {
   requireNbd();
   if (device?.kind === "loop") requireLoop();
   using control = new NbdControl();
+  for (const connections of connectionCounts(request.command)) {
+    const attached = attachOver(connections, request, { control, device });
+    if (attached !== undefined) return attached;
+  }
+  throw new Error("the kernel does not listen to the connections of its nbd device");
+}
+
+/**
+ * How many connections to try, one number after the other: that the kernel listens on several of them
+ * is to be seen first. When it has not once, it has made the threads for it in the meantime.
+ */
+function connectionCounts(command: AttachCommand): readonly number[] {
   // Threads come only with traffic on more than one connection.
-  const count = request.command.readOnly ? threadCount(request.command) : 1;
+  const wanted = command.readOnly && areReceiversVisible() ? threadCount(command) : 1;
+  return wanted === 1 ? [1] : [wanted, wanted, 1];
+}
+
+interface Means {
+  readonly control: NbdControl;
+  readonly device: DeviceName | undefined;
+}
+
+/** @returns undefined if the kernel does not listen on all the connections; nothing is left then */
+function attachOver(count: number, request: AttachRequest, means: Means): Attached | undefined {
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
   const launched = launchDaemon(
     job,
-    [...pairs.map(([, end]) => end), duplicate(control.fd)],
+    [...pairs.map(([, end]) => end), duplicate(means.control.fd)],
     slowNotice(request),
   );
+  let attached: Attached | undefined;
   try {
     const ready = readyAnswer(launched, request);
-    return configure({ request, launched, ready, control, device, kernelEnds });
-  } catch (error) {
-    // Without the kernel's ends of its sockets the daemon has nothing to serve.
-    for (const end of kernelEnds) end.close();
-    launched.abandon();
-    waitUntilGone(launched.process, ABANDON_MS);
-    throw error;
+    attached = configure({ request, launched, ready, kernelEnds, ...means });
+    return attached;
+  } finally {
+    if (attached === undefined) {
+      // Without the kernel's ends of its sockets the daemon has nothing to serve.
+      for (const end of kernelEnds) end.close();
+      launched.abandon();
+      waitUntilGone(launched.process, ABANDON_MS);
+    }
   }
 }
 
-interface Setup {
+interface Setup extends Means {
   readonly request: AttachRequest;
   readonly launched: Launched;
   readonly ready: Ready;
-  readonly control: NbdControl;
-  readonly device: DeviceName | undefined;
   readonly kernelEnds: readonly Fd[];
 }
 
-function configure(setup: Setup): Attached {
+/** @returns undefined as {@link attachOver} does */
+function configure(setup: Setup): Attached | undefined {
   const { request, launched, ready, control, device, kernelEnds } = setup;
   const sectorBytes = request.command.sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
   const sizeBytes = wholeSectors(request, ready, sectorBytes);
@@ -83,6 +109,12 @@ function configure(setup: Setup): Attached {
   });
   for (const end of kernelEnds) end.close();
   try {
+    // Before anybody reads: who reads where nobody listens waits for ever.
+    if (kernelEnds.length > 1 && !waitForReceivers(index, kernelEnds.length)) {
+      control.disconnect(index);
+      waitUntilDisconnected(index);
+      return undefined;
+    }
     const path = makeUsable(setup, { index, sizeBytes, sectorBytes, backend });
     const state = stateFor(request, launched, ready, {
       device: path,

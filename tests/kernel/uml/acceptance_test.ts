@@ -14,7 +14,7 @@ import { type GuestReport, hasUserModeLinux, runGuest, stepsOf } from "./uml.ts"
 const GUESTS: readonly (readonly string[])[] = [
   ["reading", "writing", "refused"],
   ["killed", "cycles"],
-  ["lazy", "partitions", "listing", "fuse"],
+  ["receivers", "lazy", "partitions", "listing", "fuse"],
 ];
 const AT_ONCE = 2;
 /** Several times what it takes on an idle machine. */

@@ -9,6 +9,7 @@ import {
 import { loopNumber } from "../../../src/kernel/loop_status.ts";
 import { decodeLoopStatus, encodeLoopConfig, LO_FLAGS } from "../../../src/kernel/loop_layout.ts";
 import { nbdIndex, nbdName } from "../../../src/kernel/nbd_devices.ts";
+import { countReceivers } from "../../../src/kernel/nbd_receivers.ts";
 import { parseMounts, parseSwaps } from "../../../src/kernel/proc_tables.ts";
 import { deviceUsers } from "../../../src/kernel/users.ts";
 import { parseResults } from "../uml/uml.ts";
@@ -107,4 +108,14 @@ Deno.test("parseResults() reads a guest's report", () => {
     finished: false,
   });
   assertEquals(parseResults("# end\n").finished, true);
+});
+
+Deno.test("countReceivers() counts the kernel threads at work for that device", () => {
+  const names = [
+    ...["kworker/u5:0+nbd1-recv", "nbd1-recv+nbd1-recv", "kworker/R-nbd1-+nbd1-recv"],
+    ...["kworker/u5:1-nbd1-recv", "nbd1-recv", "kworker/u5:2+nbd10-recv", "kworker/u5:3+nbd0-recv"],
+    "kworker/u5:4+knbd1-recv",
+  ];
+  assertEquals(countReceivers(names, 1), 4);
+  assertEquals(countReceivers(names, 2), 0);
 });
