@@ -5,6 +5,7 @@
  */
 import { CompressionMethod } from "../image/decoding.ts";
 import { Libdeflate } from "../sys/libdeflate.ts";
+import { Libzstd } from "../sys/libzstd.ts";
 import { Inflater } from "./inflate.ts";
 import { ZstdDecoder } from "./zstd.ts";
 
@@ -23,6 +24,6 @@ export function createDecompressor(method: CompressionMethod): Decompressor {
     case CompressionMethod.Deflate:
       return new Inflater(Libdeflate.open());
     case CompressionMethod.Zstd:
-      return new ZstdDecoder();
+      return new ZstdDecoder(Libzstd.open());
   }
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Libzstd } from "../sys/libzstd.ts";
 import type { Decompressor } from "./decompressor.ts";
 import { ReusableStream } from "./zlib.ts";
 
@@ -37,10 +38,22 @@ const BLOCK_TYPE_RESERVED = 3;
 
 /** A frame that would go on past the end of the cluster is none, as in qemu. */
 export class ZstdDecoder implements Decompressor {
-  readonly #stream = new ReusableStream("zstd");
+  readonly #library: Libzstd | undefined;
+  #stream: ReusableStream | undefined;
   readonly #oneMore = new Uint8Array(1);
 
+  /** @param library what to use for frames that are a whole cluster, as nearly all are */
+  constructor(library: Libzstd | undefined) {
+    this.#library = library;
+  }
+
   decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
+    const first = stored.subarray(0, frameEnd(stored, 0));
+    return this.#library?.decompress(first, cluster) || this.#decompressAll(stored, cluster);
+  }
+
+  #decompressAll(stored: Uint8Array, cluster: Uint8Array): boolean {
+    const stream = this.#stream ??= new ReusableStream("zstd");
     let filled = 0;
     for (let at = 0; filled < cluster.length;) {
       const frame = stored.subarray(at, frameEnd(stored, at));
@@ -48,19 +61,20 @@ export class ZstdDecoder implements Decompressor {
       at += frame.length;
       if (isSkippable(frame)) continue;
       const room = filled === 0 ? cluster : cluster.subarray(filled);
-      const count = this.#stream.decompress(frame, room);
-      if (count < 0 || count === room.length && this.#goesOn(frame)) return false;
+      const count = stream.decompress(frame, room);
+      if (count < 0 || count === room.length && this.#goesOn(stream, frame)) return false;
       filled += count;
     }
     return true;
   }
 
-  #goesOn(frame: Uint8Array): boolean {
-    return this.#stream.goOn(frame, this.#oneMore) !== 0;
+  #goesOn(stream: ReusableStream, frame: Uint8Array): boolean {
+    return stream.goOn(frame, this.#oneMore) !== 0;
   }
 
   [Symbol.dispose](): void {
-    this.#stream[Symbol.dispose]();
+    this.#library?.[Symbol.dispose]();
+    this.#stream?.[Symbol.dispose]();
   }
 }
 

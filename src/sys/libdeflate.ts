@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { openOptional } from "./optional_library.ts";
 
 /** libdeflate.h; the interface has been stable since version 1.0. */
 const NAMES = ["libdeflate.so.0", "libdeflate.so"];
@@ -13,9 +14,9 @@ const SYMBOLS = {
     parameters: [
       "pointer", /* struct libdeflate_decompressor * */
       "buffer", /* const void *in */
-      "usize", /* size_t in_nbytes */
+      "u32", /* size_t in_nbytes, see libc.ts */
       "buffer", /* void *out */
-      "usize", /* size_t out_nbytes_avail */
+      "u32", /* size_t out_nbytes_avail */
       "pointer", /* size_t *actual_out_nbytes_ret */
     ],
     result: "i32",
@@ -25,7 +26,7 @@ const SYMBOLS = {
 /** enum libdeflate_result */
 const LIBDEFLATE_SUCCESS = 0;
 
-type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
+type Library = NonNullable<ReturnType<typeof openOptional<typeof SYMBOLS>>>;
 
 /** A decompressor of this thread. */
 export class Libdeflate implements Disposable {
@@ -39,7 +40,7 @@ export class Libdeflate implements Disposable {
 
   /** Undefined where the library is not installed. */
   static open(): Libdeflate | undefined {
-    const library = openAny();
+    const library = openOptional(NAMES, SYMBOLS);
     const decompressor = library?.symbols.libdeflate_alloc_decompressor() ?? null;
     if (library === undefined || decompressor === null) return undefined;
     return new Libdeflate(library, decompressor);
@@ -54,9 +55,9 @@ export class Libdeflate implements Disposable {
     return this.#library.symbols.libdeflate_deflate_decompress(
       this.#decompressor,
       input as Uint8Array<ArrayBuffer>,
-      input.length as unknown as bigint,
+      input.length,
       output as Uint8Array<ArrayBuffer>,
-      output.length as unknown as bigint,
+      output.length,
       null, // SHORT_OUTPUT, if it is not filled
     ) === LIBDEFLATE_SUCCESS;
   }
@@ -65,15 +66,4 @@ export class Libdeflate implements Disposable {
     this.#library.symbols.libdeflate_free_decompressor(this.#decompressor);
     this.#library.close();
   }
-}
-
-function openAny(): Library | undefined {
-  for (const name of NAMES) {
-    try {
-      return Deno.dlopen(name, SYMBOLS);
-    } catch {
-      // another name, or none
-    }
-  }
-  return undefined;
 }

@@ -100,7 +100,10 @@ function machineArguments(
     ...["-accel", "tcg,thread=multi", "-cpu", PROCESSOR, "-smp", "2", "-m", `${memoryMib}M`],
     ...["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"],
     ...["-kernel", `${kernel.root}/boot/vmlinuz-${kernel.version}`, "-initrd", initramfs],
-    ...["-append", `console=ttyS0 quiet panic=-1 ram_disk_kib=${ramDiskKib}`],
+    ...[
+      "-append",
+      `console=ttyS0 quiet panic=-1 tsc=reliable clocksource=tsc ram_disk_kib=${ramDiskKib}`,
+    ],
     ...["-virtfs", `local,path=/,mount_tag=host,readonly=on,${shared}`],
     ...["-virtfs", `local,path=${share},mount_tag=share,${shared}`],
   ];
