@@ -16,12 +16,29 @@ import {
   MAX_DECODE_JOBS,
 } from "./decode_table.ts";
 
+/** Memory of the serving thread, seen from here; what is seen is kept, for it mostly stays the same. */
+class ForeignBytes {
+  #address = -1;
+  #bytes: Uint8Array = new Uint8Array();
+
+  /** `count` bytes at `address`, which is where one buffer begins that may be longer. */
+  at(address: number, count: number): Uint8Array {
+    if (address !== this.#address || count > this.#bytes.length) {
+      this.#address = address;
+      this.#bytes = bytesAt(address, count);
+    }
+    return count === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, count);
+  }
+}
+
 class DecodeWorker {
   readonly #table: DecodeTable;
   readonly #wakeFd: number;
   readonly #byte = new IoBuffer(1);
   readonly #decompressors = new Map<CompressionMethod, Decompressor>();
 
+  readonly #inputs = Array.from({ length: MAX_DECODE_JOBS }, () => new ForeignBytes());
+  readonly #outputs = Array.from({ length: MAX_DECODE_JOBS }, () => new ForeignBytes());
   readonly #patienceMs: number;
 
   constructor({ sharedMemory, wakeFd, patienceMs }: DecodeStart) {
@@ -65,15 +82,15 @@ class DecodeWorker {
 
   #decode(job: number): boolean {
     const table = this.#table;
-    const decodedBytes = table.get(job, JobField.DecodedBytes);
-    const input = bytesAt(
+    const input = this.#inputs[job]?.at(
       address(table.get(job, JobField.InputLow), table.get(job, JobField.InputHigh)),
       table.get(job, JobField.StoredBytes),
     );
-    const output = bytesAt(
+    const output = this.#outputs[job]?.at(
       address(table.get(job, JobField.OutputLow), table.get(job, JobField.OutputHigh)),
-      decodedBytes,
+      table.get(job, JobField.DecodedBytes),
     );
+    if (input === undefined || output === undefined) return false;
     const method = table.get(job, JobField.Method) as CompressionMethod;
     return this.#decompressor(method).decompress(input, output);
   }
