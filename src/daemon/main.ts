@@ -8,6 +8,7 @@
  * @module
  */
 import { type ImageFile } from "../image/image_file.ts";
+import { ClusterCaches } from "../image/cluster_caches.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
@@ -42,6 +43,7 @@ interface Opened {
   /** What other threads need to open it once more: the keys of its disks, no passphrase. */
   readonly keys: KeyRing;
   readonly decoding: ThreadedDecodeLane;
+  readonly clusterCaches: ClusterCaches;
   /** What was asked for, with the format found out and the access that was possible. */
   readonly request: ImageRequest;
   readonly warnings: readonly string[];
@@ -130,13 +132,14 @@ function open(job: Job): Opened {
   const request = { ...asked, format, readOnly };
   const keys = keyRing(job.passphrase);
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
-  const access = openImage(file, request, { keys, decoding });
+  const clusterCaches = new ClusterCaches();
+  const access = openImage(file, request, { keys, decoding, clusterCaches });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
     warnings.push("the image is not encrypted: the passphrase was not needed");
   }
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
-  return { access, keys, decoding, request, warnings };
+  return { access, keys, decoding, clusterCaches, request, warnings };
 }
 
 /** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */
@@ -153,6 +156,7 @@ function createServer(job: Job, opened: Opened): Server {
   const server = new Server({
     access: opened.access,
     decoding: opened.decoding,
+    clusterCaches: opened.clusterCaches,
     image: opened.request,
     keys: opened.keys,
     imagePath: job.imagePath,

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { ClusterCaches, type ClusterMemory } from "../image/cluster_caches.ts";
 import type { CompressionMethod, DecodeJob, DecodeLane } from "../image/decoding.ts";
 import { ImageFormatError } from "../image/errors.ts";
 import type { ImageFile } from "../image/image_file.ts";
 import type { Mapping } from "../image/mapping.ts";
 import { IoBuffer } from "../sys/memory.ts";
+import { ClusterCache } from "./cluster_cache.ts";
 import { createDecompressor, type Decompressor } from "./decompressor.ts";
-import { SlotCache } from "./slot_cache.ts";
 
 /** A cache has to hold so many clusters for other threads to fill it. */
 const CLUSTERS_TO_DEFER = 32;
@@ -28,14 +29,17 @@ export interface CompressedLayout {
   readonly decoding: DecodeLane | undefined;
   /** Upper bound of the cache, in bytes; always at least one cluster. */
   readonly cacheBytes: number;
+  /** What other threads share the cache by; without it, none does. */
+  readonly caches: ClusterCaches | undefined;
 }
 
-/** Decompresses clusters, and keeps those that were used last. */
+/** Decompresses clusters, and keeps those that were used last, for all threads. */
 export class CompressedClusters implements Disposable {
   readonly #file: ImageFile;
   readonly #layout: CompressedLayout;
+  readonly #memory: ClusterMemory;
   // reserved with the first compressed cluster: many images have none
-  #cache: SlotCache | undefined;
+  #cache: ClusterCache | undefined;
   #input: IoBuffer | undefined;
   #decompressor: Decompressor | undefined;
   /** Clusters that other threads are decompressing. */
@@ -46,13 +50,25 @@ export class CompressedClusters implements Disposable {
   constructor(file: ImageFile, layout: CompressedLayout) {
     this.#file = file;
     this.#layout = layout;
+    const { clusterBytes, sizeBytes, cacheBytes, caches = new ClusterCaches() } = layout;
+    const clusters = Math.ceil(sizeBytes / clusterBytes);
+    const limits = { slotBytes: clusterBytes, cacheBytes, clusters };
+    this.#memory = caches.add(limits, ClusterCache.stateIntegers);
   }
 
-  /** Address of the bytes of guest cluster number `cluster`, or -1 where they are not cached. */
+  /**
+   * Address of the bytes of guest cluster number `cluster`, good until the next call of anything; or
+   * -1 where they are not cached.
+   */
   find(cluster: number): number {
-    if (this.#cache === undefined) return -1;
-    const position = this.#cache.find(cluster);
-    return position < 0 ? -1 : this.#cache.buffer.address + position;
+    const cache = this.#cache ?? this.#cacheOfOthers();
+    return cache === undefined ? -1 : cache.find(cluster);
+  }
+
+  /** The cache, if another thread has put something into it first, or might have. */
+  #cacheOfOthers(): ClusterCache | undefined {
+    const { reserved } = this.#memory;
+    return reserved === undefined ? undefined : this.#cache = new ClusterCache(reserved);
   }
 
   /**
@@ -78,7 +94,7 @@ export class CompressedClusters implements Disposable {
    * if one can, because it will be wanted soon. `mapping` means nothing afterwards.
    */
   loadAhead(cluster: number, mapping: Mapping): void {
-    if (this.#deferred.has(cluster) || this.find(cluster) >= 0) return;
+    if (this.#deferred.has(cluster) || this.#cache?.has(cluster)) return;
     if (this.#mayDefer(cluster, mapping)) this.#defer(cluster, mapping);
   }
 
@@ -90,14 +106,16 @@ export class CompressedClusters implements Disposable {
       return -1;
     }
     const decompressor = this.#decompressor ??= createDecompressor(this.#layout.method);
-    const cache = this.#cache ??= this.#createCache();
-    const position = cache.take(cluster);
+    const cache = this.#cache ??= new ClusterCache(this.#memory.reserve());
+    // Another thread may have begun with it, or may even have done it, meanwhile.
+    const address = cache.find(cluster);
+    if (address >= 0) return address;
     const stored = input.bytes.subarray(0, hostBytes);
-    if (!decompressor.decompress(stored, slotAt(cache, position))) {
+    if (!decompressor.decompress(stored, cache.take(cluster))) {
+      cache.giveUp();
       throw this.#cannotDecompress(hostOffset);
     }
-    cache.keep(cluster, position);
-    return cache.buffer.address + position;
+    return cache.keep(cluster);
   }
 
   /** A small cache might lose what has been decompressed before it is asked for. */
@@ -142,11 +160,10 @@ export class CompressedClusters implements Disposable {
 
   /** Keeps what another thread has decompressed. */
   #keep(cluster: number, bytes: Uint8Array): void {
-    const cache = this.#cache ??= this.#createCache();
-    if (cache.find(cluster) >= 0) return;
-    const position = cache.take(cluster);
-    slotAt(cache, position).set(bytes);
-    cache.keep(cluster, position);
+    const cache = this.#cache ??= new ClusterCache(this.#memory.reserve());
+    if (cache.has(cluster)) return;
+    cache.take(cluster).set(bytes);
+    cache.keep(cluster);
   }
 
   /** Gives the memory back of everything that can be read again. */
@@ -159,17 +176,8 @@ export class CompressedClusters implements Disposable {
     this.#decompressor?.[Symbol.dispose]();
   }
 
-  #createCache(): SlotCache {
-    const { clusterBytes, sizeBytes, cacheBytes } = this.#layout;
-    return new SlotCache(clusterBytes, { cacheBytes, keys: Math.ceil(sizeBytes / clusterBytes) });
-  }
-
   #cannotDecompress(hostOffset: number): ImageFormatError {
     const message = `the compressed cluster at 0x${hostOffset.toString(16)} cannot be decompressed`;
     return new ImageFormatError(this.#layout.format, this.#file.path, message, hostOffset);
   }
-}
-
-function slotAt({ buffer, slotBytes }: SlotCache, position: number): Uint8Array {
-  return buffer.bytes.subarray(position, position + slotBytes);
 }

@@ -1,15 +1,15 @@
 /**
- * How much memory the caches of an image may take. Each thread that serves has caches of its own, so
- * that none ever waits for another.
+ * How much memory the caches of an image may take. Each thread that serves has a metadata cache of its
+ * own, so that none ever waits for another; decompressed clusters are shared.
  *
  * @module
  */
 
-/** Upper bounds of the caches of one image in one thread, in bytes. */
+/** Upper bounds of the caches of one image, in bytes. */
 export interface CacheSizes {
-  /** For metadata. */
+  /** For metadata, in each thread. */
   readonly metadataCacheBytes: number;
-  /** For decompressed clusters. */
+  /** For decompressed clusters, of all threads. */
   readonly dataCacheBytes: number;
 }
 
@@ -22,24 +22,20 @@ export const DEFAULT_CACHES: CacheSizes = {
 };
 
 /**
- * Of each further thread: with the usual three at most, and the first one, that is 42 MiB. What they
- * do not hold is mostly in the page cache, and a few microseconds away.
+ * Of each further thread. What it does not hold is mostly in the page cache, and a few microseconds
+ * away.
  */
-const FURTHER_CACHES: CacheSizes = {
-  metadataCacheBytes: 4 * MIB,
-  dataCacheBytes: 2 * MIB,
-};
+const FURTHER_METADATA_CACHE_BYTES = 4 * MIB;
 
 /** What a user can ask for, in bytes. */
 export const MIN_CACHE_BYTES = 65536;
 export const MAX_CACHE_BYTES: number = 1024 * MIB;
 
-/** Sizes a user has asked for, which hold for every thread, or those of a thread after the first. */
-export function cachesOfFurtherThread(asked: Partial<CacheSizes>): CacheSizes {
-  return {
-    metadataCacheBytes: asked.metadataCacheBytes ?? FURTHER_CACHES.metadataCacheBytes,
-    dataCacheBytes: asked.dataCacheBytes ?? FURTHER_CACHES.dataCacheBytes,
-  };
+/** What a user has asked for, which holds for every thread, or what a thread after the first has. */
+export function cachesOfFurtherThread(
+  asked: Partial<CacheSizes>,
+): Pick<CacheSizes, "metadataCacheBytes"> {
+  return { metadataCacheBytes: asked.metadataCacheBytes ?? FURTHER_METADATA_CACHE_BYTES };
 }
 
 /**

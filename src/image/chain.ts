@@ -5,6 +5,7 @@
  */
 import { reasonOf } from "../sys/reason.ts";
 import { cachesAtDepth } from "./cache_sizes.ts";
+import type { ClusterCaches } from "./cluster_caches.ts";
 import type { DecodeLane } from "./decoding.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "./driver.ts";
 import { RelatedFileError } from "./errors.ts";
@@ -35,6 +36,7 @@ export interface ChainOptions {
   /** The files below the top image, open already, in the order in which they are asked for. */
   readonly replay?: readonly ImageFile[];
   readonly decoding?: DecodeLane | undefined;
+  readonly clusterCaches?: ClusterCaches | undefined;
 }
 
 /** An image of a chain. */
@@ -67,12 +69,13 @@ export class Chain implements RelatedFiles, Disposable {
 
   /** How the images are to be opened; the snapshot is one of the top image. */
   get openOptions(): OpenOptions {
-    const { request, keys, mapOnly, decoding } = this.#options;
+    const { request, keys, mapOnly, decoding, clusterCaches } = this.#options;
     const { force } = request;
     return {
       readOnly: true,
       related: this,
       decoding,
+      clusterCaches,
       ...(force === undefined ? {} : { force }),
       ...cachesAtDepth(this.layers.length - 1, request),
       ...(keys === undefined ? {} : { keys }),

@@ -9,6 +9,7 @@
  */
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Format } from "./formats.ts";
+import type { ClusterCaches } from "./cluster_caches.ts";
 import type { DecodeLane } from "./decoding.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { ImageInfo } from "./info.ts";
@@ -63,6 +64,8 @@ export interface OpenOptions {
   readonly dataCacheBytes?: number;
   /** Threads that decompress for this one. */
   readonly decoding?: DecodeLane | undefined;
+  /** What other threads share decompressed clusters by. */
+  readonly clusterCaches?: ClusterCaches | undefined;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   readTextIfAny,
 } from "../sys/files.ts";
 import { Chain, type ChainOptions } from "./chain.ts";
+import { ClusterCaches, type SharedClusters } from "./cluster_caches.ts";
 import type { Image } from "./driver.ts";
 import { ImageAccess } from "./image_access.ts";
 import { ImageFile } from "./image_file.ts";
@@ -132,15 +133,18 @@ export interface SharedImage {
   readonly image: ImageRequest;
   /** {@link ImageAccess.sharedFiles} of the thread that opened it. */
   readonly files: readonly SharedFile[];
+  /** {@link ClusterCaches.shared} of that thread. */
+  readonly clusters: readonly SharedClusters[];
   /** What has unlocked it. */
   readonly keys?: KeyRing;
 }
 
 /** An image opened once more by another thread, over descriptors that stay the first one's. */
-export function openSharedImage({ image, files, keys }: SharedImage): ImageAccess {
+export function openSharedImage({ image, files, clusters, keys }: SharedImage): ImageAccess {
   const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
     new ImageFile(new Fd(fd), path, sizeBytes)
   );
   if (file === undefined) throw new Error("an image without a file");
-  return openImage(file, image, { replay, ...(keys === undefined ? {} : { keys }) });
+  const clusterCaches = new ClusterCaches(clusters);
+  return openImage(file, image, { replay, clusterCaches, ...(keys === undefined ? {} : { keys }) });
 }

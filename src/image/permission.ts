@@ -115,7 +115,7 @@ function refusePlace(place: string, { by, allowed }: Naming, distrust: string): 
   if ([...own, ...allowed].some((folder) => isBelow(place, folder))) return;
   const outside = own.length > 0 ? `, and ${place} is not below its folder` : "";
   throw new Error(
-    `not allowed: ${distrust}${outside} (--allow-backing ${folderOf(place)} allows it)`,
+    `not allowed: ${distrust}${outside} (--allow-backing ${place} allows it)`,
   );
 }
 

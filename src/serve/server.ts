@@ -7,6 +7,7 @@
  * @module
  */
 import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
+import type { ClusterCaches } from "../image/cluster_caches.ts";
 import type { ImageAccess } from "../image/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageRequest } from "../image/open.ts";
@@ -32,6 +33,7 @@ export interface ServerOptions {
   readonly access: ImageAccess;
   /** What the image was opened with. */
   readonly decoding: ThreadedDecodeLane;
+  readonly clusterCaches: ClusterCaches;
   /** For other threads to open the image once more. */
   readonly image: ImageRequest;
   /** What opened it, if it is encrypted. */
@@ -237,6 +239,7 @@ export class Server {
       thread,
       image: { ...image, ...cachesOfFurtherThread(image) },
       files: this.#options.access.sharedFiles,
+      clusters: this.#options.clusterCaches.shared,
       ...(keys === undefined ? {} : { keys }),
       imagePath,
       maySpin,

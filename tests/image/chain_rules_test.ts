@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
 import { MAX_CHAIN_IMAGES } from "../../src/image/chain.ts";
+import { ClusterCaches } from "../../src/image/cluster_caches.ts";
 import { RelatedFileError } from "../../src/image/errors.ts";
 import type { ImageAccess } from "../../src/image/image_access.ts";
 import { ImageFile } from "../../src/image/image_file.ts";
@@ -44,11 +45,15 @@ class Scene implements Disposable {
     return this.write(name, buildNamingImage(names));
   }
 
+  /** Of all images that have been opened. */
+  readonly clusterCaches = new ClusterCaches();
+
   open(more: Partial<ImageRequest> = {}, name = "top"): ImageAccess {
     const { file } = openImageFile(`${this.path}/${name}`, { readOnly: true });
     const rest = { readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
     try {
-      return openImage(file, { format: "QCOW", ...rest, ...more });
+      const { clusterCaches } = this;
+      return openImage(file, { format: "QCOW", ...rest, ...more }, { clusterCaches });
     } catch (error) {
       file[Symbol.dispose]();
       throw error;
@@ -260,7 +265,8 @@ Deno.test("openSharedImage() opens nothing itself", () => {
   const before = openDescriptors();
   const image = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
   // not disposed: the descriptors are not its own
-  const shared = openSharedImage({ image, files: access.sharedFiles });
+  const clusters = scene.clusterCaches.shared;
+  const shared = openSharedImage({ image, files: access.sharedFiles, clusters });
   assertEquals(openDescriptors(), before);
   const target = new IoBuffer(1);
   shared.read(target, 0, 0, 1);

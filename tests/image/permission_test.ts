@@ -80,7 +80,7 @@ Deno.test("openNamedFile() takes an image that others may write to for another's
     assertEquals(
       scene.refusal(`${scene.elsewhere}/disk`),
       `not allowed: the image is not your own, and ${scene.elsewhere}/disk is not below its ` +
-        `folder (--allow-backing ${scene.elsewhere} allows it)`,
+        `folder (--allow-backing ${scene.elsewhere}/disk allows it)`,
     );
     assertEquals(scene.open(`${scene.images}/disk`) > 0, true);
   }

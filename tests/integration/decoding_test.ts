@@ -13,7 +13,7 @@ const MAX_PASSES = 20;
 /** Bytes of which each cluster can be compressed, and differs from all others. */
 function compressibleDisk(): Uint8Array {
   const random = randomNumbers(31);
-  return Uint8Array.from({ length: DISK_BYTES }, (_, at) => (at >>> 16) + random() % 6);
+  return Uint8Array.from({ length: DISK_BYTES }, (_, at) => (at >>> 16) + Math.floor(random() * 6));
 }
 
 async function compressedImage(folder: TempDirectory, method: string): Promise<string> {

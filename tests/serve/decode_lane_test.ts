@@ -10,11 +10,15 @@ openLibc();
 
 const CLUSTER = 65536;
 const PATIENCE_MS = 20_000;
-const random = randomNumbers(11);
+const numbers = randomNumbers(11);
+
+function random(below: number): number {
+  return Math.floor(numbers() * below);
+}
 
 function content(): Uint8Array {
-  const letter = random() % 200;
-  return Uint8Array.from({ length: CLUSTER }, () => letter + random() % 5);
+  const letter = random(200);
+  return Uint8Array.from({ length: CLUSTER }, () => letter + random(5));
 }
 
 /** A job, wished for until some thread is there to take it. */
@@ -23,7 +27,7 @@ async function claimed(lane: ThreadedDecodeLane, storedBytes: number): Promise<D
     const job = lane.claim(storedBytes, CLUSTER);
     if (job !== undefined) return job;
     lane.reap();
-    if (random() % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (random(100) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
   throw new Error("no thread has turned up");
 }

@@ -103,7 +103,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Let each thread that serves the image keep up to <num> bytes of its metadata in memory.",
   ],
   "data-cache-size": [
-    "Let each thread that serves the image keep up to <num> bytes of decompressed data.",
+    "Let the threads that serve the image keep up to <num> bytes of decompressed data together.",
   ],
   "cache-clean-interval": [
     "Free the caches after so many seconds without a request, 30 by default; 0 is never.",

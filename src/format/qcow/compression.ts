@@ -25,7 +25,7 @@ export function isKnownCompression(type: number): boolean {
 /** What {@link CompressedClusters} has to know of an image. */
 export function compressedLayout(
   header: Header,
-  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding }: OpenOptions,
+  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding, clusterCaches }: OpenOptions,
 ): CompressedLayout {
   const { clusterBytes, sizeBytes, compressionType } = header;
   return {
@@ -37,5 +37,6 @@ export function compressedLayout(
     method: METHODS.get(compressionType) ?? CompressionMethod.Deflate,
     decoding,
     cacheBytes: dataCacheBytes,
+    caches: clusterCaches,
   };
 }

@@ -83,7 +83,7 @@ function openBacking(
 function compressedClusters(
   file: ImageFile,
   { clusterBytes, sizeBytes }: Header,
-  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding }: OpenOptions,
+  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding, clusterCaches }: OpenOptions,
 ): CompressedClusters {
   return new CompressedClusters(file, {
     format: QCOW1.name,
@@ -93,5 +93,6 @@ function compressedClusters(
     method: CompressionMethod.Deflate,
     decoding,
     cacheBytes: dataCacheBytes,
+    caches: clusterCaches,
   });
 }
