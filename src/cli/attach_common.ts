@@ -42,6 +42,8 @@ export interface AttachRequest {
   readonly states: StateStore;
   /** What unlocks the image, as far as that is known. */
   readonly passphrase?: Uint8Array;
+  /** Whether it has been tried before: then all warnings have been given. */
+  readonly isRepeated?: boolean;
 }
 
 /** The image is encrypted, and nobody has said yet what unlocks it. */
@@ -106,7 +108,8 @@ function imageRequest(command: AttachCommand): ImageRequest {
 }
 
 /** What to do when opening the image takes some seconds: deriving a key is meant to take long. */
-export function slowNotice({ command, passphrase }: AttachRequest): () => void {
+export function slowNotice({ command, passphrase, isRepeated }: AttachRequest): () => void {
+  if (isRepeated) return () => {};
   const why = passphrase === undefined ? "opening the image" : "trying the passphrase";
   return () => complain(`${command.file}: ${why} takes its time ...`);
 }
@@ -116,15 +119,19 @@ export function slowNotice({ command, passphrase }: AttachRequest): () => void {
  *
  * @throws {CommandError} with its reason, if it has refused
  */
-export function readyAnswer(launched: Launched, { command }: AttachRequest): Ready {
+export function readyAnswer(launched: Launched, request: AttachRequest): Ready {
   const { answer } = launched;
   if (!answer.ok) {
     const Refused = answer.needsPassphrase ? PassphraseNeededError : CommandError;
     throw new Refused(answer.message);
   }
   if (answer.sizeBytes === 0) throw new CommandError("the virtual disk is empty");
-  for (const warning of answer.warnings) complain(`${command.file}: warning: ${warning}`);
+  for (const warning of answer.warnings) warn(request, warning);
   return answer;
+}
+
+function warn({ command, isRepeated }: AttachRequest, text: string): void {
+  if (!isRepeated) complain(`${command.file}: warning: ${text}`);
 }
 
 /** The state file's content for a device that has been set up. */
@@ -176,7 +183,7 @@ export function viewOf({ snapshot, noBacking, backingFormat, force }: AttachComm
  * @throws {RangeError} if the disk is smaller than a sector
  */
 export function wholeSectors(
-  { command }: AttachRequest,
+  request: AttachRequest,
   ready: Ready,
   sectorBytes: number,
 ): number {
@@ -185,10 +192,8 @@ export function wholeSectors(
     throw new RangeError(`the virtual disk is smaller than a sector of ${sectorBytes} bytes`);
   }
   if (rest > 0) {
-    complain(
-      `${command.file}: warning: the disk does not end with a whole ${sectorBytes}-byte sector; ` +
-        `its last ${rest} bytes are ignored`,
-    );
+    const what = `the disk does not end with a whole ${sectorBytes}-byte sector`;
+    warn(request, `${what}; its last ${rest} bytes are ignored`);
   }
   return ready.sizeBytes - rest;
 }

@@ -10,11 +10,12 @@ import { launchDaemon, type Launched, startWatcher } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
-import { NbdControl } from "../kernel/nbd.ts";
+import { type NbdConnection, NbdControl } from "../kernel/nbd.ts";
 import { waitUntilDisconnected, waitUntilUsable } from "../kernel/nbd_devices.ts";
 import { areReceiversVisible, waitForReceivers } from "../kernel/nbd_receivers.ts";
 import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
 import type { Fd } from "../sys/files.ts";
+import { uninterrupted } from "../sys/signals.ts";
 import { duplicate, streamPair } from "../sys/sockets.ts";
 import {
   ABANDON_MS,
@@ -39,8 +40,9 @@ export function attachNbd(request: AttachRequest): Attached {
   requireNbd();
   if (device?.kind === "loop") requireLoop();
   using control = new NbdControl();
-  for (const connections of connectionCounts(request.command)) {
-    const attached = attachOver(connections, request, { control, device });
+  for (const [tries, connections] of connectionCounts(request.command).entries()) {
+    const isRepeated = tries > 0;
+    const attached = attachOver(connections, { ...request, isRepeated }, { control, device });
     if (attached !== undefined) return attached;
   }
   throw new Error("the kernel does not listen to the connections of its nbd device");
@@ -81,6 +83,7 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
       // Without the kernel's ends of its sockets the daemon has nothing to serve.
       for (const end of kernelEnds) end.close();
       launched.abandon();
+      launched.watch.close();
       waitUntilGone(launched.process, ABANDON_MS);
     }
   }
@@ -99,22 +102,20 @@ function configure(setup: Setup): Attached | undefined {
   const sectorBytes = request.command.sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
   const sizeBytes = wholeSectors(request, ready, sectorBytes);
   const backend = backendOf(ready.format, request.imagePath);
-  const { index } = control.connect({
-    ...(device?.kind === "nbd" ? { index: device.index } : {}),
-    sockets: kernelEnds.map((end) => end.number),
-    sizeBytes,
-    blockSizeBytes: sectorBytes,
-    serverFlags: ready.flags,
-    backend,
-  });
+  // Who gave up here would leave a device behind that is connected to nobody.
+  const index = uninterrupted(() =>
+    connect(control, {
+      ...(device?.kind === "nbd" ? { index: device.index } : {}),
+      sockets: kernelEnds.map((end) => end.number),
+      sizeBytes,
+      blockSizeBytes: sectorBytes,
+      serverFlags: ready.flags,
+      backend,
+    })
+  );
   for (const end of kernelEnds) end.close();
+  if (index === undefined) return undefined;
   try {
-    // Before anybody reads: who reads where nobody listens waits for ever.
-    if (kernelEnds.length > 1 && !waitForReceivers(index, kernelEnds.length)) {
-      control.disconnect(index);
-      waitUntilDisconnected(index);
-      return undefined;
-    }
     const path = makeUsable(setup, { index, sizeBytes, sectorBytes, backend });
     const state = stateFor(request, launched, ready, {
       device: path,
@@ -130,6 +131,17 @@ function configure(setup: Setup): Attached | undefined {
     control.disconnect(index);
     throw error;
   }
+}
+
+/** @returns the device's number; undefined if the kernel does not listen on all the connections */
+function connect(control: NbdControl, connection: NbdConnection): number | undefined {
+  const { index } = control.connect(connection);
+  const connections = connection.sockets.length;
+  // Before anybody reads: who reads where nobody listens waits for ever.
+  if (connections === 1 || waitForReceivers(index, connections)) return index;
+  control.disconnect(index);
+  waitUntilDisconnected(index);
+  return undefined;
 }
 
 interface Connected {

@@ -9,7 +9,11 @@ import { ReusableStream } from "./zlib.ts";
 
 // Header of a block (section 3.2.3), whose bits begin with the lowest
 const BLOCK_TYPE_MASK = 0x6;
-const FIXED_CODES = 0x2;
+const DYNAMIC_CODES = 0x4;
+/** Numbers of codes (section 3.2.7, HLIT and HDIST, 5 bits each) above which they mean nothing. */
+const LENGTH_CODES_SHIFT = 3;
+const DISTANCE_CODES_MASK = 0x1f;
+const MOST_CODES = 29;
 
 /**
  * A stream need not be ended, and may go on: what fills a cluster is one, as in qemu. A stream has
@@ -26,7 +30,7 @@ export class Inflater implements Decompressor {
   }
 
   decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
-    if (!hasFixedCodes(stored) && this.#library?.decompress(stored, cluster)) return true;
+    if (isOrdinary(stored) && this.#library?.decompress(stored, cluster)) return true;
     const stream = this.#stream ??= new ReusableStream("deflate");
     return stream.decompress(stored, cluster) === cluster.length;
   }
@@ -38,9 +42,10 @@ export class Inflater implements Decompressor {
 }
 
 /**
- * Whether a stream begins with a block of fixed codes. Four of those mean nothing, so that they are
- * damage; libdeflate takes them for others.
+ * Whether a stream begins with a block in which only codes can stand that mean something, as nearly
+ * all do. libdeflate does not notice others, which are damage: in a later block they go unnoticed.
  */
-function hasFixedCodes(stream: Uint8Array): boolean {
-  return ((stream[0] ?? 0) & BLOCK_TYPE_MASK) === FIXED_CODES;
+function isOrdinary([first = 0, second = 0]: Uint8Array): boolean {
+  return (first & BLOCK_TYPE_MASK) === DYNAMIC_CODES &&
+    first >>> LENGTH_CODES_SHIFT <= MOST_CODES && (second & DISTANCE_CODES_MASK) <= MOST_CODES;
 }

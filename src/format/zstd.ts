@@ -26,6 +26,16 @@ const DICTIONARY_ID_FLAG_MASK = 0x03;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const CHECKSUM_BYTES = 4;
+/** The most bytes behind the magic: descriptor, window, dictionary, content size. */
+const MAX_HEADER_BYTES = 14;
+/** What a content size of two bytes begins with. */
+const SHORT_SIZE_START = 256;
+// Window_Descriptor (section 3.1.1.1.2)
+const WINDOW_EXPONENT_SHIFT = 3;
+const MIN_WINDOW_BITS = 10;
+/** Streams refuse larger windows (zstd.h, ZSTD_WINDOWLOG_LIMIT_DEFAULT). */
+const MAX_WINDOW_BITS = 27;
+const MAX_BLOCK_BYTES = 128 * 1024;
 
 // Block_Header (section 3.1.1.2)
 const BLOCK_HEADER_BYTES = 3;
@@ -48,8 +58,11 @@ export class ZstdDecoder implements Decompressor {
   }
 
   decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
-    const first = stored.subarray(0, frameEnd(stored, 0));
-    return this.#library?.decompress(first, cluster) || this.#decompressAll(stored, cluster);
+    if (this.#library !== undefined && isOrdinary(stored, cluster.length)) {
+      const first = stored.subarray(0, frameEnd(stored, 0));
+      if (this.#library.decompress(first, cluster)) return true;
+    }
+    return this.#decompressAll(stored, cluster);
   }
 
   #decompressAll(stored: Uint8Array, cluster: Uint8Array): boolean {
@@ -102,11 +115,48 @@ export function frameEnd(bytes: Uint8Array, start: number): number {
   return end <= bytes.length ? end : start;
 }
 
+/**
+ * Whether a frame's header is one that a frame of so many bytes may have, and streams take. Called
+ * once for all, the library does not look whether blocks fit into the window, nor how large that is.
+ */
+function isOrdinary(frame: Uint8Array, contentBytes: number): boolean {
+  if (frame.length < MAGIC_BYTES + MAX_HEADER_BYTES) return false;
+  const view = viewOf(frame);
+  const descriptor = view.getUint8(MAGIC_BYTES);
+  const { windowBytes, dictionaryBytes, contentSizeBytes } = frameSizes(descriptor);
+  if (dictionaryBytes !== 0) return false;
+  if (windowBytes !== 0) {
+    const exponent = view.getUint8(MAGIC_BYTES + 1) >>> WINDOW_EXPONENT_SHIFT;
+    const isLarge = 2 ** (exponent + MIN_WINDOW_BITS) >= Math.min(contentBytes, MAX_BLOCK_BYTES);
+    if (!isLarge || exponent + MIN_WINDOW_BITS >= MAX_WINDOW_BITS) return false;
+  }
+  const at = MAGIC_BYTES + 1 + windowBytes;
+  switch (contentSizeBytes) {
+    case 0:
+      return true;
+    case 2:
+      return view.getUint16(at, true) + SHORT_SIZE_START === contentBytes;
+    case 4:
+      return view.getUint32(at, true) === contentBytes;
+    default:
+      return false; // what a cluster has fits into neither one byte nor needs eight
+  }
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-function frameSizes(descriptor: number): { headerBytes: number; tailBytes: number } {
+interface FrameSizes {
+  readonly windowBytes: number;
+  readonly dictionaryBytes: number;
+  readonly contentSizeBytes: number;
+  readonly headerBytes: number;
+  readonly tailBytes: number;
+}
+
+/** Sizes of the fields of a frame, by its descriptor. */
+function frameSizes(descriptor: number): FrameSizes {
   const singleSegment = (descriptor & SINGLE_SEGMENT_FLAG) !== 0;
   const contentFlag = descriptor >>> CONTENT_SIZE_FLAG_SHIFT;
   const windowBytes = singleSegment ? 0 : 1;
@@ -115,6 +165,9 @@ function frameSizes(descriptor: number): { headerBytes: number; tailBytes: numbe
     : CONTENT_SIZE_BYTES[contentFlag] ?? 0;
   const dictionaryBytes = DICTIONARY_ID_BYTES[descriptor & DICTIONARY_ID_FLAG_MASK] ?? 0;
   return {
+    windowBytes,
+    dictionaryBytes,
+    contentSizeBytes,
     headerBytes: 1 + windowBytes + dictionaryBytes + contentSizeBytes,
     tailBytes: (descriptor & CHECKSUM_FLAG) === 0 ? 0 : CHECKSUM_BYTES,
   };

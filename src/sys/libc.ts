@@ -162,6 +162,7 @@ const SYMBOLS = {
   },
 
   poll: { parameters: ["usize", /* pollfd * */ "u32", /* nfds */ "i32" /* ms */], result: "i32" },
+  signal: { parameters: ["i32", /* int signum */ "usize" /* handler */], result: "usize" },
   signalfd: {
     parameters: ["i32", /* fd or -1 */ "buffer", /* const sigset_t * */ "i32" /* flags */],
     result: "i32",

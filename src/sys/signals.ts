@@ -56,6 +56,20 @@ export function signalSet(signals: readonly number[]): Uint8Array<ArrayBuffer> {
   return set;
 }
 
+const SIG_IGN = 1;
+/** What a terminal, or whoever stops programs, sends. */
+export const INTERRUPTIONS = [SIGHUP, SIGINT, SIGTERM] as const;
+
+/** Does what must not be left half done: interruptions that come meanwhile are ignored. */
+export function uninterrupted<T>(act: () => T): T {
+  const before = INTERRUPTIONS.map((signal) => libc().signal(signal, SIG_IGN));
+  try {
+    return act();
+  } finally {
+    INTERRUPTIONS.forEach((signal, place) => libc().signal(signal, Number(before[place] ?? 0)));
+  }
+}
+
 /** Reads blocked signals without waiting. */
 export class SignalReader implements Disposable {
   readonly #fd: Fd;

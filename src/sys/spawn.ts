@@ -7,7 +7,7 @@ import { checked, SystemError } from "./errno.ts";
 import { Fd, listDirectory, readTextFile } from "./files.ts";
 import { libc } from "./libc.ts";
 import { addressOf, cString } from "./memory.ts";
-import { signalSet } from "./signals.ts";
+import { INTERRUPTIONS, signalSet } from "./signals.ts";
 
 // spawn.h
 const POSIX_SPAWN_SETSIGDEF = 0x04;
@@ -83,8 +83,8 @@ function setAttributes(attributes: Uint8Array<ArrayBuffer>, options: SpawnOption
   const flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | session;
   libc().posix_spawnattr_setflags(attributes, flags);
   libc().posix_spawnattr_setsigmask(attributes, signalSet(options.blockedSignals ?? []));
-  // Deno ignores SIGPIPE; other programs expect its default.
-  libc().posix_spawnattr_setsigdefault(attributes, signalSet([SIGPIPE]));
+  // Deno ignores SIGPIPE, and this program interruptions at times; others expect the defaults.
+  libc().posix_spawnattr_setsigdefault(attributes, signalSet([SIGPIPE, ...INTERRUPTIONS]));
 }
 
 function duplicateAbove(fd: number, lowest: number): number {

@@ -98,7 +98,27 @@ const BAD = new Map<string, Uint8Array>([
   ["two frames of more than a cluster", joined(compressed(CONTENT.subarray(1)), FRAME)],
   ["frames to skip without end", joined(SKIPPABLE, SKIPPABLE, SKIPPABLE)],
   ["a checksum that is wrong", wrongChecksum()],
+  // 64 KiB of one byte, in a block that is no longer than a cluster
+  ["a block longer than its window", repeated(0x00, 0x00)],
+  ["a window larger than streams take", repeated(0x00, 0x90)],
+  ["a content size that is none", repeated(0xe0, ...new Array<number>(8).fill(0xff))],
 ]);
+
+function repeated(...header: readonly number[]): Uint8Array {
+  const block = CLUSTER << 3 | 0x3;
+  const bytes = [
+    0x28,
+    0xb5,
+    0x2f,
+    0xfd,
+    ...header,
+    block & 0xff,
+    block >> 8 & 0xff,
+    block >> 16,
+    7,
+  ];
+  return Uint8Array.from([...bytes, ...new Array<number>(20).fill(0)]);
+}
 
 function wrongChecksum(): Uint8Array {
   const frame = compressed(CONTENT, { [constants.ZSTD_c_checksumFlag]: true });
@@ -220,6 +240,19 @@ inflaterTest("takes no cluster from fixed codes that mean nothing", (inflate) =>
   // a zero, its repetition by the code for 258 bytes or by the next one, the end of the block
   assertEquals(inflate(Uint8Array.of(0x63, 0x18, 0x05, 0x00), 259), new Uint8Array(259));
   assertEquals(inflate(Uint8Array.of(0x63, 0x18, 0x03, 0x00), 259), undefined);
+  // the same behind an empty stored block
+  const stored = [0x00, 0x00, 0x00, 0xff, 0xff];
+  assertEquals(inflate(Uint8Array.of(...stored, 0x63, 0x18, 0x05, 0x00), 259), new Uint8Array(259));
+  assertEquals(inflate(Uint8Array.of(...stored, 0x63, 0x18, 0x03, 0x00), 259), undefined);
+});
+
+inflaterTest("takes no cluster from more codes than there are", (inflate) => {
+  for (const [first, second] of [[0xf4, 0x00], [0x04, 0x1e]] as const) {
+    const damaged = DEFLATED.slice();
+    damaged[0] = (damaged[0] ?? 0) | first;
+    damaged[1] = (damaged[1] ?? 0) | second;
+    assertEquals(inflate(damaged, CLUSTER), undefined);
+  }
 });
 
 inflaterTest("takes from damaged streams what zlib takes from them", (inflate) => {

@@ -20,3 +20,20 @@ same "--threads 8, exit code" 0 "$code"
 same "--threads 8, threads of the kernel that listen" 8 "$(grep -lE '\+nbd0-recv$' /proc/[0-9]*/comm | wc -l)"
 same "--threads 8, content" "" "$(cmp /dev/nbd0 $images/ext4.raw 2>&1)"
 detached "-d of 8 connections" -d /dev/nbd0
+
+# Interrupted while it waits for them: the device is set up all the same, or it is not connected.
+chrt --idle --pid 0 2
+while :; do :; done &
+spinner=$!
+TSLOSETUP_DEBUG=kernel "$program" -r --threads 16 -t QCOW /dev/nbd1 $images/plain.qcow2 2>/run/stderr &
+command=$!
+listens() { grep -q 'nbd1 listens on' /run/stderr; }
+eventually 60 listens
+kill -INT $command
+wait $command
+code=$?
+kill $spinner
+chrt --other --pid 0 2
+same "interrupted while it waits, exit code" 0 "$code"
+check "interrupted while it waits, content" cmp /dev/nbd1 $images/ext4.raw
+detached "-d of it" -d /dev/nbd1
