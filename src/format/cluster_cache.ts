@@ -6,7 +6,8 @@
  *       ^                └─give up─┐                              │
  *       └──────────────────────────┴──────────take by another─────┘
  *
- * Each thread uses one slot at a time, until it asks for the next: so long no other fills it anew.
+ * Each thread uses one slot at a time, until it gives it up: so long no other fills it anew. That had
+ * better be soon: a set that lacks a slot has no room for as many clusters in a row as it has homes.
  * Nobody holds a lock while somebody else could want it, but for the time that decompressing takes.
  *
  * @module
@@ -57,9 +58,11 @@ export class ClusterCache {
   readonly #ways: number;
   readonly #slotMask: number;
   readonly #state: Int32Array<SharedArrayBuffer>;
-  /** The slot this thread uses, and its key. */
+  /** The slot this thread uses. */
   #slot = NONE;
-  #key = NONE;
+  /** The one that it used last, and its key: often it is wanted again. */
+  #lastSlot = 0;
+  #lastKey = NONE;
   /** The slot this thread fills. */
   #loading = NONE;
   /** Where it fills one if all of a set are in use. */
@@ -75,10 +78,15 @@ export class ClusterCache {
     this.#state = new Int32Array(state);
   }
 
-  /** Address of the bytes of `key` (an integer from 0 on), good until the next call; or -1. */
+  /**
+   * Address of the bytes of `key` (an integer from 0 on), good until {@link ClusterCache.giveUp} or
+   * the next call of anything; or -1.
+   */
   find(key: number): number {
-    if (key === this.#key) return this.#addressOf(this.#slot);
     this.giveUp();
+    if (key === this.#lastKey && this.#use(this.#lastSlot, key)) {
+      return this.#addressOf(this.#lastSlot);
+    }
     const home = this.#homeOf(key);
     const first = home - home % this.#ways;
     for (let way = 0; way < this.#ways; way++) {
@@ -116,8 +124,7 @@ export class ClusterCache {
     const slot = this.#loading;
     if (slot === NONE) return this.#spare?.address ?? NONE;
     this.#loading = NONE;
-    this.#slot = slot;
-    this.#key = key;
+    this.#remember(slot, key);
     this.#markUsed(slot, Atomics.add(this.#state, Header.Clock, 1) + 1);
     this.#endLoading(slot, 1);
     return this.#addressOf(slot);
@@ -133,7 +140,6 @@ export class ClusterCache {
     if (this.#slot === NONE) return;
     Atomics.sub(this.#state, fieldOf(this.#slot, Slot.Users), 1);
     this.#slot = NONE;
-    this.#key = NONE;
   }
 
   /**
@@ -193,10 +199,15 @@ export class ClusterCache {
       Atomics.sub(this.#state, field, 1);
       return false;
     }
-    this.#slot = slot;
-    this.#key = key;
+    this.#remember(slot, key);
     this.#markUsed(slot, Atomics.load(this.#state, Header.Clock));
     return true;
+  }
+
+  #remember(slot: number, key: number): void {
+    this.#slot = slot;
+    this.#lastSlot = slot;
+    this.#lastKey = key;
   }
 
   #markUsed(slot: number, clock: number): void {

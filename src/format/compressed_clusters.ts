@@ -57,12 +57,17 @@ export class CompressedClusters implements Disposable {
   }
 
   /**
-   * Address of the bytes of guest cluster number `cluster`, good until the next call of anything; or
+   * Address of the bytes of guest cluster number `cluster`, good until the next call of anything, {@link CompressedClusters.release} included; or
    * -1 where they are not cached.
    */
   find(cluster: number): number {
     const cache = this.#cache ?? this.#cacheOfOthers();
     return cache === undefined ? -1 : cache.find(cluster);
+  }
+
+  /** Says that what was found or loaded last has been copied. */
+  release(): void {
+    this.#cache?.giveUp();
   }
 
   /** The cache, if another thread has put something into it first, or might have. */
@@ -75,7 +80,7 @@ export class CompressedClusters implements Disposable {
    * Reads and decompresses guest cluster number `cluster` from where `mapping` (Special) says, or
    * has another thread do so, if it may.
    *
-   * @returns the address of its bytes, good until the next call, or -1 where `mapping` now says
+   * @returns the address of its bytes, as {@link CompressedClusters.find}, or -1 where `mapping` now says
    *   Blocked
    * @throws {ImageFormatError} if what is stored there is not a cluster
    */
@@ -164,6 +169,7 @@ export class CompressedClusters implements Disposable {
     if (cache.has(cluster)) return;
     cache.take(cluster).set(bytes);
     cache.keep(cluster);
+    cache.giveUp();
   }
 
   /** Gives the memory back of everything that can be read again. */

@@ -70,6 +70,15 @@ Deno.test("ClusterCache leaves alone what another thread uses", () => {
   assertEquals(reader.find(7), -1);
 });
 
+Deno.test("ClusterCache has room for as many clusters in a row as it has slots, if none is in use", () => {
+  const memory = memoryOf(8);
+  const [one, other] = [new ClusterCache(memory), new ClusterCache(memory)];
+  fill(other, 100);
+  other.giveUp();
+  for (let key = 0; key < 8; key++) fill(one, key);
+  for (let key = 0; key < 8; key++) assertEquals(byteAt(one.find(key)), key);
+});
+
 Deno.test("ClusterCache has a place for a cluster even where all slots are in use", () => {
   const memory = memoryOf(2);
   const others = [5, 6].map((key) => {

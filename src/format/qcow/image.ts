@@ -134,6 +134,7 @@ export class QcowImage implements Image {
     }
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     this.#libc.memcpy(target.address + position, address + inCluster, lengthBytes);
+    this.#compressed.release();
     if (cluster !== this.#lastSpecial) this.#followStream(cluster);
     return true;
   }
