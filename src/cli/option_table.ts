@@ -227,7 +227,7 @@ export const OPTIONS = [
     argument: "required",
     label: " <num>",
     group: "format",
-    help: "bytes of decompressed data each thread keeps",
+    help: "bytes of decompressed data to keep",
     extension: true,
   },
   {

@@ -65,8 +65,9 @@ export class ClusterCache {
   #lastKey = NONE;
   /** The slot this thread fills. */
   #loading = NONE;
-  /** Where it fills one if all of a set are in use. */
+  /** Where it fills one if all of a set are in use, and whose bytes are there. */
   #spare: IoBuffer | undefined;
+  #spareKey = NONE;
   #isUser = false;
 
   constructor({ slotBytes, slots, address, state }: SharedClusters) {
@@ -84,6 +85,7 @@ export class ClusterCache {
    */
   find(key: number): number {
     this.giveUp();
+    if (key === this.#spareKey) return this.#spare?.address ?? NONE;
     if (key === this.#lastKey && this.#use(this.#lastSlot, key)) {
       return this.#addressOf(this.#lastSlot);
     }
@@ -98,6 +100,7 @@ export class ClusterCache {
 
   /** Whether it has `key`, or will: another thread is loading it. Waits for nothing. */
   has(key: number): boolean {
+    if (key === this.#spareKey) return true;
     const home = this.#homeOf(key);
     const first = home - home % this.#ways;
     for (let slot = first; slot < first + this.#ways; slot++) {
@@ -113,7 +116,10 @@ export class ClusterCache {
   take(key: number): Uint8Array {
     this.giveUp();
     this.#loading = this.#claim(this.#homeOf(key));
-    if (this.#loading === NONE) return (this.#spare ??= new IoBuffer(this.#slotBytes)).bytes;
+    if (this.#loading === NONE) {
+      this.#spareKey = NONE;
+      return (this.#spare ??= new IoBuffer(this.#slotBytes)).bytes;
+    }
     this.#setKey(this.#loading, key + 1);
     const position = this.#loading * this.#slotBytes;
     return this.#memory.subarray(position, position + this.#slotBytes);
@@ -122,7 +128,10 @@ export class ClusterCache {
   /** Lets all threads find what {@link ClusterCache.take} was for; returns its address, as find does. */
   keep(key: number): number {
     const slot = this.#loading;
-    if (slot === NONE) return this.#spare?.address ?? NONE;
+    if (slot === NONE) {
+      this.#spareKey = key;
+      return this.#spare?.address ?? NONE;
+    }
     this.#loading = NONE;
     this.#remember(slot, key);
     this.#markUsed(slot, Atomics.add(this.#state, Header.Clock, 1) + 1);
@@ -148,6 +157,7 @@ export class ClusterCache {
   clear(): void {
     this.giveUp();
     this.#spare = undefined;
+    this.#spareKey = NONE;
     if (!this.#isUser) return;
     this.#isUser = false;
     if (Atomics.sub(this.#state, Header.Users, 1) === 1) this.#releaseMemory();
@@ -187,21 +197,21 @@ export class ClusterCache {
   /** Has a slot stay as it is; false if it does not have the key any more. */
   #use(slot: number, key: number): boolean {
     const field = fieldOf(slot, Slot.Users);
-    for (;;) {
+    while (this.#holds(slot, key)) {
       const users = Atomics.load(this.#state, field);
       if (users === LOADING) {
         if (Atomics.wait(this.#state, field, LOADING, LOADING_MS) === "timed-out") return false;
       } else if (Atomics.compareExchange(this.#state, field, users, users + 1) === users) {
-        break;
+        // Only now does it stay as it is.
+        if (this.#holds(slot, key)) {
+          this.#remember(slot, key);
+          this.#markUsed(slot, Atomics.load(this.#state, Header.Clock));
+          return true;
+        }
+        Atomics.sub(this.#state, field, 1);
       }
     }
-    if (!this.#holds(slot, key)) {
-      Atomics.sub(this.#state, field, 1);
-      return false;
-    }
-    this.#remember(slot, key);
-    this.#markUsed(slot, Atomics.load(this.#state, Header.Clock));
-    return true;
+    return false;
   }
 
   #remember(slot: number, key: number): void {

@@ -116,10 +116,13 @@ export class CompressedClusters implements Disposable {
     const address = cache.find(cluster);
     if (address >= 0) return address;
     const stored = input.bytes.subarray(0, hostBytes);
-    if (!decompressor.decompress(stored, cache.take(cluster))) {
-      cache.giveUp();
-      throw this.#cannotDecompress(hostOffset);
+    let isDecompressed = false;
+    try {
+      isDecompressed = decompressor.decompress(stored, cache.take(cluster));
+    } finally {
+      if (!isDecompressed) cache.giveUp();
     }
+    if (!isDecompressed) throw this.#cannotDecompress(hostOffset);
     return cache.keep(cluster);
   }
 

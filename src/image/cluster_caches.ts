@@ -15,10 +15,13 @@ export interface SharedClusters {
   readonly state: SharedArrayBuffer;
 }
 
+/** Fewer, and threads that read in different places would take each other's clusters away. */
+const MIN_SLOTS = 4;
+
 /** How large a cache is to be. */
 export interface ClusterMemoryLimits {
   readonly slotBytes: number;
-  /** Upper bound in bytes, though there is always one slot. */
+  /** Upper bound in bytes, though there are always four slots. */
   readonly cacheBytes: number;
   /** How many clusters there are, which bounds it, too. */
   readonly clusters: number;
@@ -53,7 +56,7 @@ export class ClusterMemory {
 
   #reserve(): SharedClusters {
     const { slotBytes, cacheBytes, clusters } = this.#limits;
-    const affordable = 2 ** Math.floor(Math.log2(Math.max(1, cacheBytes / slotBytes)));
+    const affordable = 2 ** Math.floor(Math.log2(Math.max(MIN_SLOTS, cacheBytes / slotBytes)));
     const enough = 2 ** Math.ceil(Math.log2(Math.max(1, clusters)));
     const slots = Math.min(affordable, enough);
     this.#buffer = IoBuffer.ofPages(slots * slotBytes);

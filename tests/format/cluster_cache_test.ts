@@ -80,15 +80,20 @@ Deno.test("ClusterCache has room for as many clusters in a row as it has slots, 
 });
 
 Deno.test("ClusterCache has a place for a cluster even where all slots are in use", () => {
-  const memory = memoryOf(2);
-  const others = [5, 6].map((key) => {
+  const memory = memoryOf(4);
+  const others = [5, 6, 7, 8].map((key) => {
     const cache = new ClusterCache(memory);
     fill(cache, key);
     return cache;
   });
   const cache = new ClusterCache(memory);
-  assertEquals(byteAt(fill(cache, 9)), 9);
-  assertEquals(others.map((other) => other.find(9)), [-1, -1]);
+  const address = fill(cache, 9);
+  assertEquals(byteAt(address), 9);
+  assertEquals(cache.find(9), address);
+  assertEquals(others.map((other) => other.find(9)), [-1, -1, -1, -1]);
+  cache.take(10);
+  cache.giveUp();
+  assertEquals([cache.find(9), cache.find(10)], [address, -1]);
 });
 
 Deno.test("ClusterCache waits for who loads a cluster, but not for ever", () => {
@@ -117,12 +122,12 @@ Deno.test("ClusterCache.clear() gives the memory back when the last user does", 
   assertEquals(byteAt(fill(one, 4)), 4);
 });
 
-Deno.test("ClusterCaches bounds memory by bytes and by clusters, but there is a slot at least", () => {
+Deno.test("ClusterCaches bounds memory by bytes and by clusters, but there are four slots at least", () => {
   const slots = (cacheBytes: number, clusters: number): number => {
     const limits = { slotBytes: 64, cacheBytes, clusters };
     return new ClusterCaches().add(limits, ClusterCache.stateIntegers).reserve().slots;
   };
-  assertEquals([slots(1024, ENDLESS), slots(1000, ENDLESS), slots(10, ENDLESS)], [16, 8, 1]);
+  assertEquals([slots(1024, ENDLESS), slots(1000, ENDLESS), slots(10, ENDLESS)], [16, 8, 4]);
   assertEquals([slots(1024, 4), slots(1024, 5), slots(1024, 17), slots(1024, 0)], [4, 8, 16, 1]);
 });
 
