@@ -83,7 +83,6 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
       // Without the kernel's ends of its sockets the daemon has nothing to serve.
       for (const end of kernelEnds) end.close();
       launched.abandon();
-      launched.watch.close();
       waitUntilGone(launched.process, ABANDON_MS);
     }
   }

@@ -87,7 +87,10 @@ export function launchDaemon(
       writeText(lifeline.number, GO);
       lifeline.close();
     },
-    abandon: () => lifeline.close(),
+    abandon: () => {
+      lifeline.close();
+      watch.close();
+    },
     watch,
   };
 }

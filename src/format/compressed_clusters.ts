@@ -27,7 +27,7 @@ export interface CompressedLayout {
   readonly method: CompressionMethod;
   /** Other threads that can do it. */
   readonly decoding: DecodeLane | undefined;
-  /** Upper bound of the cache, in bytes; always at least one cluster. */
+  /** Upper bound of the cache, in bytes; always at least four clusters. */
   readonly cacheBytes: number;
   /** What other threads share the cache by; without it, none does. */
   readonly caches: ClusterCaches | undefined;
@@ -51,8 +51,8 @@ export class CompressedClusters implements Disposable {
     this.#file = file;
     this.#layout = layout;
     const { clusterBytes, sizeBytes, cacheBytes, caches = new ClusterCaches() } = layout;
-    const clusters = Math.ceil(sizeBytes / clusterBytes);
-    const limits = { slotBytes: clusterBytes, cacheBytes, clusters };
+    const pieces = Math.ceil(sizeBytes / clusterBytes);
+    const limits = { slotBytes: clusterBytes, cacheBytes, pieces };
     this.#memory = caches.add(limits, ClusterCache.stateIntegers);
   }
 

@@ -45,7 +45,9 @@ export class Inflater implements Decompressor {
  * Whether a stream begins with a block in which only codes can stand that mean something, as nearly
  * all do. libdeflate does not notice others, which are damage: in a later block they go unnoticed.
  */
-function isOrdinary([first = 0, second = 0]: Uint8Array): boolean {
+function isOrdinary(stream: Uint8Array): boolean {
+  const first = stream[0] ?? 0;
+  const second = stream[1] ?? 0;
   return (first & BLOCK_TYPE_MASK) === DYNAMIC_CODES &&
     first >>> LENGTH_CODES_SHIFT <= MOST_CODES && (second & DISTANCE_CODES_MASK) <= MOST_CODES;
 }

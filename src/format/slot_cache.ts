@@ -1,8 +1,9 @@
 /**
- * A cache of equally large pieces of an image, for metadata and for decompressed data.
+ * A cache of equally large pieces of an image's metadata, for one thread.
  *
  * @module
  */
+import { slotCount } from "../image/cache_sizes.ts";
 import { IoBuffer } from "../sys/memory.ts";
 
 const WAYS = 8;
@@ -36,9 +37,8 @@ export class SlotCache {
    *   `keys`: how many different keys there can be, which bounds it, too
    */
   constructor(slotBytes: number, limits: { cacheBytes: number; keys: number }) {
-    const affordable = 2 ** Math.floor(Math.log2(Math.max(1, limits.cacheBytes / slotBytes)));
-    const enough = 2 ** Math.ceil(Math.log2(Math.max(1, limits.keys)));
-    const slots = Math.min(affordable, enough);
+    const { cacheBytes, keys } = limits;
+    const slots = slotCount({ slotBytes, cacheBytes, pieces: keys });
     this.slotBytes = slotBytes;
     this.#ways = Math.min(WAYS, slots);
     this.#slotMask = slots - 1;

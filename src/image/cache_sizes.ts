@@ -27,6 +27,22 @@ export const DEFAULT_CACHES: CacheSizes = {
  */
 const FURTHER_METADATA_CACHE_BYTES = 4 * MIB;
 
+/** How many pieces a cache is to hold, a power of two. */
+export interface SlotLimits {
+  readonly slotBytes: number;
+  /** Upper bound of the memory, but for the fewest slots. */
+  readonly cacheBytes: number;
+  /** How many different pieces there are, which bounds it, too. */
+  readonly pieces: number;
+}
+
+/** Slots of a cache within `limits`; at least `fewest`, unless there are fewer pieces. */
+export function slotCount({ slotBytes, cacheBytes, pieces }: SlotLimits, fewest = 1): number {
+  const affordable = 2 ** Math.floor(Math.log2(Math.max(fewest, cacheBytes / slotBytes)));
+  const enough = 2 ** Math.ceil(Math.log2(Math.max(1, pieces)));
+  return Math.min(affordable, enough);
+}
+
 /** What a user can ask for, in bytes. */
 export const MIN_CACHE_BYTES = 65536;
 export const MAX_CACHE_BYTES: number = 1024 * MIB;

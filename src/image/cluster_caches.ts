@@ -5,6 +5,7 @@
  * @module
  */
 import { IoBuffer } from "../sys/memory.ts";
+import { slotCount, type SlotLimits } from "./cache_sizes.ts";
 
 /** What a thread has to know of such a cache. */
 export interface SharedClusters {
@@ -18,28 +19,19 @@ export interface SharedClusters {
 /** Fewer, and threads that read in different places would take each other's clusters away. */
 const MIN_SLOTS = 4;
 
-/** How large a cache is to be. */
-export interface ClusterMemoryLimits {
-  readonly slotBytes: number;
-  /** Upper bound in bytes, though there are always four slots. */
-  readonly cacheBytes: number;
-  /** How many clusters there are, which bounds it, too. */
-  readonly clusters: number;
-}
-
 /** Integers of 32 bits that describe so many slots. */
 export type StateSize = (slots: number) => number;
 
 /** The memory of one cache, reserved when the first cluster or the second thread needs it. */
 export class ClusterMemory {
-  readonly #limits: ClusterMemoryLimits;
+  readonly #limits: SlotLimits;
   #shared: SharedClusters | undefined;
-  #stateSize: StateSize;
+  readonly #stateSize: StateSize;
   /** Kept as long as this. */
   #buffer: IoBuffer | undefined;
 
   /** @param shared what another thread has reserved, if one has */
-  constructor(limits: ClusterMemoryLimits, stateSize: StateSize, shared?: SharedClusters) {
+  constructor(limits: SlotLimits, stateSize: StateSize, shared?: SharedClusters) {
     this.#limits = limits;
     this.#stateSize = stateSize;
     this.#shared = shared;
@@ -55,10 +47,8 @@ export class ClusterMemory {
   }
 
   #reserve(): SharedClusters {
-    const { slotBytes, cacheBytes, clusters } = this.#limits;
-    const affordable = 2 ** Math.floor(Math.log2(Math.max(MIN_SLOTS, cacheBytes / slotBytes)));
-    const enough = 2 ** Math.ceil(Math.log2(Math.max(1, clusters)));
-    const slots = Math.min(affordable, enough);
+    const { slotBytes } = this.#limits;
+    const slots = slotCount(this.#limits, MIN_SLOTS);
     this.#buffer = IoBuffer.ofPages(slots * slotBytes);
     const state = new SharedArrayBuffer(this.#stateSize(slots) * 4);
     return { slotBytes, slots, address: this.#buffer.address, state };
@@ -85,7 +75,7 @@ export class ClusterCaches {
    *
    * @throws {Error} if the image has not the clusters that it had for the first thread
    */
-  add(limits: ClusterMemoryLimits, stateSize: StateSize): ClusterMemory {
+  add(limits: SlotLimits, stateSize: StateSize): ClusterMemory {
     const shared = this.#replay?.[this.#memories.length];
     if (this.#replay !== undefined && shared?.slotBytes !== limits.slotBytes) {
       throw new Error("the image has changed meanwhile");

@@ -6,7 +6,7 @@
  * threads for them, as on a busy machine, the work queue's rescuer thread takes all items that wait, and
  * does one after the other (rescuer_thread(), kernel/workqueue.c): it never gets to the second one. Every
  * request sent on that connection then hangs for good, in readers that nothing can kill. Met with Linux
- * 6.1 in about every second start of an emulated machine. One connection cannot be hit.
+ * 6.1 in 4 of 15 starts of an emulated machine. One connection cannot be hit.
  *
  * What a kernel thread works on stands in its name: `kworker/u5:1+nbd0-recv`, or `nbd0-recv+nbd0-recv`
  * for the rescuer (wq_worker_comm(), since Linux 4.18).

@@ -14,10 +14,10 @@ const ENDLESS = 2 ** 40;
 /** What is tested outlives its memory's owner nowhere: all of them are kept. */
 const owners: ClusterCaches[] = [];
 
-function memoryOf(slots: number, slotBytes = SLOT, clusters = ENDLESS): SharedClusters {
+function memoryOf(slots: number, slotBytes = SLOT, pieces = ENDLESS): SharedClusters {
   const caches = new ClusterCaches();
   owners.push(caches);
-  const limits = { slotBytes, cacheBytes: slots * slotBytes, clusters };
+  const limits = { slotBytes, cacheBytes: slots * slotBytes, pieces };
   return caches.add(limits, ClusterCache.stateIntegers).reserve();
 }
 
@@ -123,8 +123,8 @@ Deno.test("ClusterCache.clear() gives the memory back when the last user does", 
 });
 
 Deno.test("ClusterCaches bounds memory by bytes and by clusters, but there are four slots at least", () => {
-  const slots = (cacheBytes: number, clusters: number): number => {
-    const limits = { slotBytes: 64, cacheBytes, clusters };
+  const slots = (cacheBytes: number, pieces: number): number => {
+    const limits = { slotBytes: 64, cacheBytes, pieces };
     return new ClusterCaches().add(limits, ClusterCache.stateIntegers).reserve().slots;
   };
   assertEquals([slots(1024, ENDLESS), slots(1000, ENDLESS), slots(10, ENDLESS)], [16, 8, 4]);
@@ -132,7 +132,7 @@ Deno.test("ClusterCaches bounds memory by bytes and by clusters, but there are f
 });
 
 Deno.test("ClusterCaches hands the same memory to another thread, image by image", () => {
-  const limits = [512, 1024].map((slotBytes) => ({ slotBytes, cacheBytes: 8192, clusters: 100 }));
+  const limits = [512, 1024].map((slotBytes) => ({ slotBytes, cacheBytes: 8192, pieces: 100 }));
   const first = new ClusterCaches();
   for (const each of limits) first.add(each, ClusterCache.stateIntegers);
   const again = new ClusterCaches(first.shared);
@@ -141,7 +141,7 @@ Deno.test("ClusterCaches hands the same memory to another thread, image by image
   const changed = new ClusterCaches(first.shared);
   assertThrows(
     () =>
-      changed.add({ slotBytes: 1024, cacheBytes: 8192, clusters: 100 }, ClusterCache.stateIntegers),
+      changed.add({ slotBytes: 1024, cacheBytes: 8192, pieces: 100 }, ClusterCache.stateIntegers),
     Error,
     "changed",
   );

@@ -1,8 +1,8 @@
 # Several connections, while the kernel is slow to make the threads that listen on them: kthreadd only
 # gets what processor time a loop leaves. Comes first in its guest: threads of earlier devices would do.
 
-# connections: how many the device was given, one number for each try
-connections() { grep -c 'nbd connect: 0$' /run/stderr; }
+# tries: how often a device was connected
+tries() { grep -c 'nbd connect: 0$' /run/stderr; }
 
 chrt --idle --pid 0 2
 while :; do :; done &
@@ -11,7 +11,7 @@ TSLOSETUP_DEBUG=kernel run timeout 120 "$program" -r --threads 8 -t QCOW /dev/nb
 kill $spinner
 chrt --other --pid 0 2
 same "--threads 8 without threads in the kernel, exit code" 0 "$code"
-check "--threads 8 without threads in the kernel, tries again" test "$(connections)" -gt 1
+check "--threads 8 without threads in the kernel, tries again" test "$(tries)" -gt 1
 check "--threads 8 without threads in the kernel, content" cmp /dev/nbd0 $images/ext4.raw
 detached "-d of it" -d /dev/nbd0
 
@@ -21,7 +21,7 @@ same "--threads 8, threads of the kernel that listen" 8 "$(grep -lE '\+nbd0-recv
 same "--threads 8, content" "" "$(cmp /dev/nbd0 $images/ext4.raw 2>&1)"
 detached "-d of 8 connections" -d /dev/nbd0
 
-# Interrupted while it waits for them: the device is set up all the same, or it is not connected.
+# Interrupted while it waits for them: the device is set up all the same.
 chrt --idle --pid 0 2
 while :; do :; done &
 spinner=$!
