@@ -57,8 +57,8 @@ export class CompressedClusters implements Disposable {
   }
 
   /**
-   * Address of the bytes of guest cluster number `cluster`, good until the next call of anything, {@link CompressedClusters.release} included; or
-   * -1 where they are not cached.
+   * Address of the bytes of guest cluster number `cluster`, good until the next call of anything,
+   * {@link CompressedClusters.release} included; or -1 where they are not cached.
    */
   find(cluster: number): number {
     const cache = this.#cache ?? this.#cacheOfOthers();
@@ -80,8 +80,8 @@ export class CompressedClusters implements Disposable {
    * Reads and decompresses guest cluster number `cluster` from where `mapping` (Special) says, or
    * has another thread do so, if it may.
    *
-   * @returns the address of its bytes, as {@link CompressedClusters.find}, or -1 where `mapping` now says
-   *   Blocked
+   * @returns the address of its bytes, as {@link CompressedClusters.find}, or -1 where `mapping` now
+   *   says Blocked
    * @throws {ImageFormatError} if what is stored there is not a cluster
    */
   load(cluster: number, mapping: Mapping): number {
