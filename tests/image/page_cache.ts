@@ -4,6 +4,7 @@
  * @module
  */
 import type { ImageFile } from "../../src/image/image_file.ts";
+import { fileStatus } from "../../src/sys/files.ts";
 import { libc } from "../../src/sys/libc.ts";
 
 // linux/fadvise.h
@@ -18,4 +19,21 @@ export function dropFromCache({ fd }: Pick<ImageFile, "fd">): void {
   for (const advice of [POSIX_FADV_RANDOM, POSIX_FADV_DONTNEED]) {
     libc().syscall(FADVISE64, fd, 0, 0, advice, 0, 0);
   }
+}
+
+/**
+ * Makes a file cold, again and again, until `isCold` says that it is. A read that may not wait still
+ * starts the disk; where that is faster than the kernel's next look, as on a machine whose
+ * processors are shared, the data is simply there, many times in a row.
+ *
+ * @returns whether it ever was; a file system in memory never is, and passes as well
+ */
+export async function becomesCold(file: ImageFile, isCold: () => boolean): Promise<boolean> {
+  if (fileStatus(file.path).deviceMajor === 0) return true;
+  for (let pauseMs = 1; pauseMs < 10_000; pauseMs *= 1.3) {
+    dropFromCache(file);
+    if (isCold()) return true;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  return false;
 }

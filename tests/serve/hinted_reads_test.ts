@@ -5,7 +5,7 @@ import { HintedReads } from "../../src/serve/hinted_reads.ts";
 import { ParkedRequest } from "../../src/serve/parked_request.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { dropFromCache } from "../image/page_cache.ts";
+import { becomesCold } from "../image/page_cache.ts";
 import { seededBytes } from "../nbd/served_image.ts";
 import { TempDirectory } from "../support/tools.ts";
 
@@ -85,13 +85,12 @@ Deno.test("HintedReads gives back who waits too long, and everybody before a sle
   assertEquals([hinted.busy, done], [false, []]);
 });
 
-Deno.test("ImageFile.hint() brings a range into the page cache", () => {
+Deno.test("ImageFile.hint() brings a range into the page cache", async () => {
   using folder = new TempDirectory();
   const path = folder.file("disk");
   Deno.writeFileSync(path, seededBytes(4 * MIB, 1));
   using file = new ImageFile(openFile(path, O_RDONLY), path);
-  dropFromCache(file);
-  assertFalse(file.isCached(2 * MIB, 65536));
+  assert(await becomesCold(file, () => !file.isCached(2 * MIB, 65536)));
   assert(file.hint(2 * MIB, 65536));
   const deadline = performance.now() + 10_000;
   while (!file.isCached(2 * MIB, 65536) && performance.now() < deadline);
