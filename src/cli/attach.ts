@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Daemons } from "../daemon/launch.ts";
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../image/open.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
@@ -43,7 +44,11 @@ const SERVED = {
  *
  * @throws {CommandError} if that fails; nothing is left behind then
  */
-export function attach(command: AttachCommand, runtimeDirectory: string | undefined): number {
+export function attach(
+  command: AttachCommand,
+  runtimeDirectory: string | undefined,
+  daemons: Daemons,
+): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const choice = chooseTransport(command);
   const { transport, why } = choice;
@@ -55,23 +60,23 @@ export function attach(command: AttachCommand, runtimeDirectory: string | undefi
   const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
     (transport === "loop"
       ? attachPlainLoop(command, states)
-      : attachServed(command, transport, states));
+      : attachServed(transport, { command, states, daemons }));
   if (command.show) show(attached, runtimeDirectory);
   for (const warning of attached.warnings) complain(`${command.file}: ${warning}`);
   return 0;
 }
 
 function attachServed(
-  command: AttachCommand,
   transport: keyof typeof SERVED,
-  states: StateStore,
+  means: Omit<AttachRequest, "imagePath">,
 ): Attached {
+  const { command } = means;
   const what = transport === "socket" ? "socket" : "loop device";
   try {
     checkServedSectors(command);
     const imagePath = readableImage(command.file);
-    prepare(states);
-    return attachUnlocked(transport, { command, imagePath, states });
+    prepare(means.states);
+    return attachUnlocked(transport, { ...means, imagePath });
   } catch (error) {
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);

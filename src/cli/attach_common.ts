@@ -4,7 +4,7 @@
  * @module
  */
 import type { Job, Ready } from "../daemon/job.ts";
-import type { Launched } from "../daemon/launch.ts";
+import type { Daemons, Launched } from "../daemon/launch.ts";
 import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import type { ImageRequest } from "../image/open.ts";
@@ -18,7 +18,7 @@ import { checkSectorSize } from "./values.ts";
 
 export const DEFAULT_SECTOR_BYTES = 512;
 /** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
-export const QUEUE = { scheduler: "none", maxSectorsKb: 1024, readAheadKb: 1024 } as const;
+export const QUEUE = { scheduler: "none", readAheadKb: 1024 } as const;
 /** How long an abandoned daemon may take to end; it has nothing to write back. */
 export const ABANDON_MS = 5000;
 
@@ -40,6 +40,8 @@ export interface AttachRequest {
   /** Absolute path of the image. */
   readonly imagePath: string;
   readonly states: StateStore;
+  /** What starts the daemon. */
+  readonly daemons: Daemons;
   /** What unlocks the image, as far as that is known. */
   readonly passphrase?: Uint8Array;
   /** Whether it has been tried before: then all warnings have been given. */

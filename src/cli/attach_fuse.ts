@@ -10,7 +10,7 @@
  * @module
  */
 import type { Ready } from "../daemon/job.ts";
-import { launchDaemon, type Launched } from "../daemon/launch.ts";
+import type { Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import { diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
 import {
@@ -54,7 +54,7 @@ export function attachFuse(request: AttachRequest): Attached {
   const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
   const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
   // From here on only the daemon has the device: if it dies, the file system does.
-  const launched = launchDaemon(job, [fuse, ...clones], slowNotice(request));
+  const launched = request.daemons.launch(job, [fuse, ...clones], slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     using file = openInMount(root, request.imagePath.slice(1), ready);

@@ -6,7 +6,8 @@
  * @module
  */
 import type { Ready } from "../daemon/job.ts";
-import { launchDaemon, type Launched, startWatcher } from "../daemon/launch.ts";
+import { startWatcher } from "../daemon/helpers.ts";
+import type { Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
@@ -33,6 +34,9 @@ import {
 import { backendOf } from "./backend.ts";
 import type { AttachCommand } from "./command.ts";
 import { type DeviceName, namedDevice } from "./device_names.ts";
+
+/** Several of the largest requests fit into a connection's buffer. (FUSE bounds them itself.) */
+const MAX_SECTORS_KB = 1024;
 
 /** @throws {Error} if it fails; nothing is left behind then */
 export function attachNbd(request: AttachRequest): Attached {
@@ -68,7 +72,7 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
-  const launched = launchDaemon(
+  const launched = request.daemons.launch(
     job,
     [...pairs.map(([, end]) => end), duplicate(means.control.fd)],
     slowNotice(request),
@@ -155,7 +159,8 @@ function makeUsable({ request, ready, control, device }: Setup, connected: Conne
   const { index, sizeBytes, sectorBytes, backend } = connected;
   const { readOnly } = ready;
   const { partScan } = request.command;
-  const node = waitUntilUsable(index, { sizeBytes, readOnly, queue: QUEUE });
+  const queue = { ...QUEUE, maxSectorsKb: MAX_SECTORS_KB };
+  const node = waitUntilUsable(index, { sizeBytes, readOnly, queue });
   if (device?.kind !== "loop") {
     if (partScan) showPartitions(node);
     else hidePartitions(node);

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { launchDaemon } from "../daemon/launch.ts";
 import { EADDRINUSE, SystemError } from "../sys/errno.ts";
 import { linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
 import { type Fd } from "../sys/files.ts";
@@ -46,7 +45,7 @@ function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attac
     threads: threadCount(request.command),
     socket,
   });
-  const launched = launchDaemon(job, [listener], slowNotice(request));
+  const launched = request.daemons.launch(job, [listener], slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;

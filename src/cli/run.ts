@@ -48,8 +48,10 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "version":
       print(versionText(VERSION));
       return 0;
-    case "attach":
-      return (await import("./attach.ts")).attach(command, runtimeDirectory);
+    case "attach": {
+      using daemons = (await import("./head_start.ts")).headStart(command);
+      return (await import("./attach.ts")).attach(command, runtimeDirectory, daemons);
+    }
     case "detach":
       return (await import("./detach.ts")).detach(command.devices, runtimeDirectory, command);
     case "detachAll":

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { startLazyDetach } from "../daemon/launch.ts";
+import { startLazyDetach } from "../daemon/helpers.ts";
 import {
   type Hindrance,
   hindranceOf,

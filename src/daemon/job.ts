@@ -2,7 +2,7 @@
  * What the command hands to the daemon it starts, and what it hears back.
  *
  *     command                                daemon
- *        │ ── job (stdin, until its end) ──────> │ opens and locks the image
+ *        │ ── descriptors, job (stdin) ────────> │ opens and locks the image
  *        │ <─────────── ready, or why not ──── │ serves
  *        │ configures the device                 │
  *        │ ── "go" over the lifeline ──────────> │ (its end without "go": the command failed)
@@ -20,7 +20,7 @@ export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
 
 /**
  * Descriptors of the daemon. Deno duplicates the standard ones at its start, so that the answer
- * could not be ended by closing one of those. Further ones are the sockets to serve.
+ * could not be ended by closing one of those. What it is to serve comes with its job.
  */
 export const DaemonFd = {
   Job: 0,
@@ -28,7 +28,6 @@ export const DaemonFd = {
   Ready: 3,
   Lifeline: 4,
   Watch: 5,
-  FirstSocket: 6,
 } as const;
 
 /** The hidden first argument that disconnects the device of a daemon that was killed. */
@@ -41,8 +40,8 @@ export interface Job {
   readonly image: ImageRequest;
   readonly transport: "nbd" | "fuse" | "socket";
   /**
-   * How many descriptors from {@link DaemonFd.FirstSocket} on are to be served: the sockets of an
-   * nbd device, /dev/fuse, or a listening socket. Any after them only have to stay open.
+   * How many of the descriptors that come with the job are to be served: the sockets of an nbd
+   * device, /dev/fuse, or a listening socket. Any after them only have to stay open.
    */
   readonly sockets: number;
   /** Most threads to use. */

@@ -20,6 +20,7 @@ import { findDriver } from "../image/registry.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files.ts";
+import { receiveDescriptors } from "../sys/descriptor_passing.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
@@ -28,7 +29,7 @@ import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
-import { startLazyDetach } from "./launch.ts";
+import { startLazyDetach } from "./helpers.ts";
 import { Log } from "./log.ts";
 import { forgetStartupPages, keepBuffersApart } from "./startup_memory.ts";
 import { stateDirectory, StateStore } from "./state.ts";
@@ -59,6 +60,7 @@ interface Opened {
 export function runDaemon(runtimeDirectory: string | undefined): number {
   openHotCalls();
   const states = new StateStore(stateDirectory(runtimeDirectory));
+  const served = receiveDescriptors(DaemonFd.Job);
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
   leaveSurroundings(job);
   const opened = tryToOpen(job);
@@ -66,7 +68,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     tryToRemoveSocket(job);
     return 1;
   }
-  const server = createServer(job, opened);
+  const server = createServer(job, opened, served.slice(0, job.sockets));
   watchLifeline(server);
   watchSignals(server, job, states);
   const { sizeBytes, flags } = server.description;
@@ -152,7 +154,7 @@ function tryToRecognise(file: ImageFile): string | undefined {
   }
 }
 
-function createServer(job: Job, opened: Opened): Server {
+function createServer(job: Job, opened: Opened, served: readonly number[]): Server {
   const server = new Server({
     access: opened.access,
     decoding: opened.decoding,
@@ -167,8 +169,7 @@ function createServer(job: Job, opened: Opened): Server {
     cleanIntervalMs: job.cleanIntervalSeconds * 1000,
     maySpin: navigator.hardwareConcurrency > 1,
   });
-  const sockets = Array.from({ length: job.sockets }, (_, n) => DaemonFd.FirstSocket + n);
-  serve(server, job.transport, sockets);
+  serve(server, job.transport, served);
   return server;
 }
 

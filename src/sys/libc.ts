@@ -156,6 +156,14 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  sendmsg: {
+    parameters: ["i32", /* fd */ "usize", /* const struct msghdr * */ "i32" /* flags */],
+    result: "i32",
+  },
+  recvmsg: {
+    parameters: ["i32", /* fd */ "usize", /* struct msghdr * */ "i32" /* flags */],
+    result: "i32",
+  },
   setsockopt: {
     parameters: ["i32", /* fd */ "i32", /* level */ "i32", /* name */ "buffer", "u32" /* len */],
     result: "i32",

@@ -1,8 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeJob, type Job } from "../../src/daemon/job.ts";
-import { programCommand, statesIn } from "../support/program.ts";
-import { TempDirectory } from "../support/tools.ts";
+import { eventually, programCommand, statesIn } from "../support/program.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 /** What a daemon has of its command: of one that was killed, a pipe nobody reads. */
 const SURROUNDINGS = 'exec "$@" 3>/dev/full 4</dev/null 5>/dev/full 6</dev/null';
@@ -75,3 +75,75 @@ for (const text of ["", "{", "null", "{}", "\0"]) {
     assertMatch(stderr, /^tslosetup: --internal-daemon is for tslosetup itself: .*\n$/);
   });
 }
+
+/** Processes that `pid` has started and that have not ended. */
+function childrenOf(pid: number): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((child) => {
+    const [state, parent] = statusOf(child);
+    return Number(parent) === pid && state !== "Z";
+  });
+}
+
+/** What follows the name in /proc/PID/stat, which may have spaces and parentheses itself. */
+function statusOf(pid: number): string[] {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
+  } catch {
+    return [];
+  }
+}
+
+/** A command that waits for its key, with the daemon it has started ahead. */
+async function waitingCommand(folder: TempDirectory): Promise<[Deno.ChildProcess, number]> {
+  const image = folder.file("disk");
+  Deno.writeFileSync(image, new Uint8Array(65_536));
+  const [program = "", ...first] = programCommand();
+  const words = ["-r", "--socket", folder.file("socket"), "--key-file", "-", image];
+  const command = new Deno.Command(program, {
+    args: [...first, ...words],
+    stdin: "piped",
+    stderr: "piped",
+  }).spawn();
+  await eventually(() => childrenOf(command.pid).length === 1, "the daemon runs");
+  return [command, childrenOf(command.pid)[0] ?? -1];
+}
+
+Deno.test("a daemon that was started ahead ends when its command is killed", async () => {
+  using folder = new TempDirectory();
+  const [command, daemon] = await waitingCommand(folder);
+  command.kill("SIGKILL");
+  await command.stdin.close();
+  await command.output();
+  await eventually(() => !["R", "S", "D"].includes(statusOf(daemon)[0] ?? ""), "the daemon ends");
+});
+
+Deno.test("a command whose waiting daemon was killed says so, and leaves nothing", async () => {
+  using folder = new TempDirectory();
+  const [command, daemon] = await waitingCommand(folder);
+  Deno.kill(daemon, "SIGKILL");
+  await command.stdin.close();
+  const { code, stderr } = await command.output();
+  assertEquals(code, 1);
+  assertMatch(
+    new TextDecoder().decode(stderr),
+    /^tslosetup: .*: failed to set up socket: the daemon did not start: exit code 137\n$/,
+  );
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["disk"]);
+});
+
+oracleTest("a command that fails before its daemon has a job ends it", ["strace"], async () => {
+  using folder = new TempDirectory();
+  const missing = folder.file("missing");
+  const [program = "", ...first] = programCommand();
+  const { code } = await new Deno.Command("strace", {
+    args: ["-f", "-qq", "--seccomp-bpf", "-e", "trace=execve,kill", "-o", folder.file("trace")]
+      .concat(program, first, "-r", "--socket", folder.file("socket"), missing),
+    stderr: "null",
+  }).output();
+  assertEquals(code, 1);
+  const calls = Deno.readTextFileSync(folder.file("trace"));
+  const [, daemon] = /^(\d+) .*execve\(.*"--internal-daemon"/m.exec(calls) ?? [];
+  assert(daemon !== undefined, calls);
+  assertMatch(calls, new RegExp(`kill\\(${daemon}, SIGKILL\\)`));
+  assertMatch(calls, new RegExp(`^${daemon} +\\+\\+\\+ killed by SIGKILL`, "m"));
+});

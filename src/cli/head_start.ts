@@ -1,0 +1,24 @@
+/**
+ * Starting the daemon of an attach while its command is still being loaded.
+ *
+ * @module
+ */
+import { Daemons } from "../daemon/launch.ts";
+import type { AttachCommand } from "./command.ts";
+import { AUTO_FORMAT, RAW_FORMAT } from "./values.ts";
+
+/** The daemons of an attach; the first one starts at once where the words tell that it is needed. */
+export function headStart(command: AttachCommand): Daemons {
+  const daemons = new Daemons();
+  if (needsDaemon(command)) {
+    daemons.startAhead(command.transport === "socket" ? "socket" : "device");
+  }
+  return daemons;
+}
+
+/** RAW images may go to the loop driver alone, and a device that is there already may be shown. */
+function needsDaemon({ transport, format, noOverlap }: AttachCommand): boolean {
+  if (noOverlap || transport === "loop") return false;
+  if (transport !== "auto") return true;
+  return format !== undefined && format !== RAW_FORMAT && format !== AUTO_FORMAT;
+}
