@@ -31,7 +31,7 @@ import { openNull } from "../sys/spawn.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
 import { startLazyDetach } from "./helpers.ts";
 import { Log } from "./log.ts";
-import { forgetStartupPages, keepBuffersApart } from "./startup_memory.ts";
+import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
 import { stateDirectory, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;

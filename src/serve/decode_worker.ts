@@ -8,6 +8,7 @@ import { createDecompressor, type Decompressor } from "../format/decompressor.ts
 import type { CompressionMethod } from "../image/decoding.ts";
 import { libc } from "../sys/libc.ts";
 import { bytesAt, IoBuffer } from "../sys/memory.ts";
+import { forgetStartupPages } from "../sys/startup_memory.ts";
 import {
   type DecodeStart,
   DecodeTable,
@@ -113,6 +114,8 @@ const scope = globalThis as unknown as {
   close(): void;
 };
 scope.onmessage = (event) => {
-  new DecodeWorker(event.data).run();
+  const worker = new DecodeWorker(event.data);
+  forgetStartupPages();
+  worker.run();
   scope.close();
 };

@@ -8,6 +8,7 @@ import { openSharedImage } from "../image/open.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { forgetStartupPages } from "../sys/startup_memory.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { SharedState } from "./shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
@@ -18,6 +19,7 @@ function serve(start: WorkerStart): void {
   let loop: ServeLoop | undefined;
   try {
     loop = createLoop(start, control);
+    forgetStartupPages();
     loop.run();
   } catch (error) {
     const reason = reasonOf(error);

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertLess } from "@std/assert";
-import { forgetStartupPages } from "../../src/daemon/startup_memory.ts";
+import { forgetStartupPages } from "../../src/sys/startup_memory.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 
 // Opened once, outside of all tests.

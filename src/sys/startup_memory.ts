@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { readTextIfAny } from "../sys/files.ts";
-import { libc } from "../sys/libc.ts";
-import { MADV_DONTNEED } from "../sys/memory.ts";
+import { readTextIfAny } from "./files.ts";
+import { libc } from "./libc.ts";
+import { MADV_DONTNEED } from "./memory.ts";
 
 /** Start of an entry of /proc/PID/smaps (proc(5)), for a private mapping of a file that is not written. */
 const READ_ONLY_FILE = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* /;
@@ -13,8 +13,9 @@ const READ_ONLY_FILE = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* /;
 const UNCHANGED = /^Anonymous:\s+0 kB$/m;
 
 /**
- * Takes the pages of program files out of this process's memory. Half of what the runtime's start
- * touched is never needed again; the rest comes back from the page cache as it is used.
+ * Takes the pages of program files out of this process's memory. Half of what the start of the
+ * runtime, or of another thread of it, touched is never needed again; the rest comes back from the
+ * page cache as it is used.
  */
 export function forgetStartupPages(): void {
   const entries = (readTextIfAny("/proc/self/smaps") ?? "").split(/^(?=[0-9a-f]+-)/m);
