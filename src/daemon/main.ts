@@ -75,7 +75,6 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const { readOnly, format } = opened.request;
   const warnings = opened.warnings;
   if (tryToAnswer({ ok: true, format, sizeBytes, readOnly, flags, warnings })) {
-    forgetStartupPages();
     keepBuffersApart();
     server.run();
   }
@@ -202,14 +201,18 @@ function answer(message: Answer): void {
   libc().dup2(nothing.number, DaemonFd.Errors);
 }
 
-/** A command that ends without having said "go" has failed to set up the device. */
+/**
+ * A command that ends without having said "go" has failed to set up the device. Only after it, nobody
+ * waits for what takes some milliseconds.
+ */
 function watchLifeline(server: Server): void {
   const { Lifeline } = DaemonFd;
   server.watch(Lifeline, () => {
     const word = readText(Lifeline);
     server.unwatch(Lifeline);
     libc().close(Lifeline);
-    if (word !== GO) server.finish();
+    if (word === GO) forgetStartupPages();
+    else server.finish();
   });
 }
 
