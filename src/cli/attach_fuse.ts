@@ -24,7 +24,6 @@ import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
-import { EINVAL, SystemError } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
 import {
   ABANDON_MS,
@@ -39,6 +38,7 @@ import {
   threadCount,
   wholeSectors,
 } from "./attach_common.ts";
+import { CommandError } from "./command_error.ts";
 import { baseName, namedDevice } from "./device_names.ts";
 
 const FILE_SYSTEM_TYPE = "tslosetup";
@@ -46,7 +46,9 @@ const FILE_SYSTEM_TYPE = "tslosetup";
 /** @throws {Error} if it fails; nothing is left behind then */
 export function attachFuse(request: AttachRequest): Attached {
   const device = namedDevice(request.command);
-  if (device?.kind === "nbd") throw new SystemError("open", EINVAL, device.path);
+  if (device?.kind === "nbd") {
+    throw new CommandError(`${device.path}: transport 'fuse' makes loop devices`);
+  }
   requireLoop();
   const fuse = openFuseDevice();
   using root = mountDetached(fuse, FILE_SYSTEM_TYPE);

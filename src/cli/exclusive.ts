@@ -39,5 +39,9 @@ export function checkExclusive(name: OptionName, seen: ReadonlySet<OptionName>):
   );
   if (row === undefined) return;
   const names = row.map((other) => `--${other}`).join(" ");
-  throw new UsageError(`mutually exclusive arguments: ${names}`);
+  // `-f FORMAT FILE` is a device's way to tell the format.
+  const hint = row.includes("socket") && row.includes("find")
+    ? "; the format of an image is --file-fmt-type"
+    : "";
+  throw new UsageError(`mutually exclusive arguments: ${names}${hint}`);
 }

@@ -6,25 +6,32 @@
 import { readTextIfAny } from "./files.ts";
 import { libc } from "./libc.ts";
 import { MADV_DONTNEED } from "./memory.ts";
+import { readLink } from "./paths.ts";
 
-/** Start of an entry of /proc/PID/smaps (proc(5)), for a private mapping of a file that is not written. */
-const READ_ONLY_FILE = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* /;
+/** Start of an entry of /proc/PID/smaps (proc(5)): range, access, offset, device, inode, file. */
+const MAPPED_FILE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ [1-9]\d* +(.*)$/m;
 /** Not a page of the mapping has been changed: all are still as they are in the file. */
 const UNCHANGED = /^Anonymous:\s+0 kB$/m;
 
 /**
- * Takes the pages of program files out of this process's memory. Half of what the start of the
- * runtime, or of another thread of it, touched is never needed again; the rest comes back from the
- * page cache as it is used.
+ * Takes the pages of the program's constants and code out of this process's memory. Half of what the
+ * start of the runtime, or of another thread of it, touched is never needed again; the rest comes
+ * back from the page cache as it is used.
+ *
+ * Only what was mapped when the program was started: other threads may load libraries meanwhile, and
+ * what is no more than a mapping of their file in one moment has their relocations in the next.
  */
 export function forgetStartupPages(): void {
+  const program = readLink("/proc/self/exe");
   const entries = (readTextIfAny("/proc/self/smaps") ?? "").split(/^(?=[0-9a-f]+-)/m);
   for (const entry of entries) {
-    const [, start, end] = READ_ONLY_FILE.exec(entry) ?? [];
-    // A linker's relocations are changes, too: dropping such pages would undo them.
-    if (start === undefined || end === undefined || !UNCHANGED.test(entry)) continue;
+    const [, start, end, access = "", path] = MAPPED_FILE.exec(entry) ?? [];
+    if (start === undefined || end === undefined || path !== program) continue;
     const address = parseInt(start, 16);
-    libc().madvise(address, parseInt(end, 16) - address, MADV_DONTNEED);
+    const mayForget = !access.includes("w") && UNCHANGED.test(entry);
+    if (mayForget) libc().madvise(address, parseInt(end, 16) - address, MADV_DONTNEED);
+    // What follows the code has relocations: dropping those pages would undo them.
+    if (access.includes("x")) return;
   }
 }
 

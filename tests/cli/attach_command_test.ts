@@ -159,7 +159,10 @@ Deno.test("attachCommand() serves a file on a socket", () => {
 Deno.test("attachCommand() refuses what a socket cannot have", () => {
   assertEquals(fault("--socket /s"), "no file specified");
   assertEquals(fault("--socket /s /dev/nbd0 img"), "unexpected arguments");
-  assertEquals(fault("--socket /s -f img"), "mutually exclusive arguments: --socket --find");
+  assertEquals(
+    fault("--socket /s -f img"),
+    "mutually exclusive arguments: --socket --find; the format of an image is --file-fmt-type",
+  );
   assertEquals(fault("-P --socket /s img"), "mutually exclusive arguments: --socket --partscan");
   assertEquals(
     fault("-b 512 --socket /s img"),

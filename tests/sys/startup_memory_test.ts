@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertLess } from "@std/assert";
+import { assertGreaterOrEqual, assertLess } from "@std/assert";
 import { forgetStartupPages } from "../../src/sys/startup_memory.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 
@@ -18,3 +18,16 @@ Deno.test("forgetStartupPages() gives most program pages back, and the program g
   assertLess(new Intl.NumberFormat("en").format(1234567).length, 10);
   forgetStartupPages();
 });
+
+Deno.test("forgetStartupPages() leaves libraries alone: other threads may be loading them", () => {
+  const before = libraryPagesKib();
+  forgetStartupPages();
+  assertGreaterOrEqual(libraryPagesKib(), before);
+});
+
+/** Resident memory of the C library's file. */
+function libraryPagesKib(): number {
+  const entries = Deno.readTextFileSync("/proc/self/smaps").split(/^(?=[0-9a-f]+-)/m)
+    .filter((entry) => /libc\.so/.test(entry));
+  return entries.reduce((sum, entry) => sum + Number(/^Rss: +(\d+) kB$/m.exec(entry)?.[1]), 0);
+}
