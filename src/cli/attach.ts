@@ -8,6 +8,7 @@ import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../image/open.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
+import { fileStatusIfAny } from "../sys/files.ts";
 import { realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { trace } from "../sys/trace.ts";
@@ -74,6 +75,7 @@ function attachServed(
   const what = transport === "socket" ? "socket" : "loop device";
   try {
     checkServedSectors(command);
+    checkOrder(command);
     const imagePath = readableImage(command.file);
     prepare(means.states);
     return attachUnlocked(transport, { ...means, imagePath });
@@ -81,6 +83,15 @@ function attachServed(
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
   }
+}
+
+const DEVICE_NODE = /^\/dev\/(loop|nbd)\d+$/;
+
+/** @throws {CommandError} if device and image are plainly swapped */
+function checkOrder({ device, file }: AttachCommand): void {
+  if (device === undefined || !DEVICE_NODE.test(file)) return;
+  if (fileStatusIfAny(device)?.kind !== "file") return;
+  throw new CommandError(`the device comes first, then the image ${device}`);
 }
 
 /** The passphrase is asked for when the image turns out to need one: most do not. */

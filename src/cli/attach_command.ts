@@ -140,8 +140,8 @@ interface NamedFormat {
   readonly format: string;
 }
 
-/** What nobody writes for a file where a format can be: worth saying that it is unknown. */
-const FORMAT_LIKE = /^[A-Z][A-Z0-9]+$/;
+/** What hardly anybody writes for a file where a format can be: worth saying that it is unknown. */
+const FORMAT_LIKE = /^[A-Za-z][A-Za-z0-9]+$/;
 
 /** The format in `-f FORMAT ...`: the word right behind `-f`, unless it is the only operand. */
 function formatBehindFind(settings: Settings, formats: FormatNames): NamedFormat | undefined {

@@ -47,7 +47,9 @@ const FILE_SYSTEM_TYPE = "tslosetup";
 export function attachFuse(request: AttachRequest): Attached {
   const device = namedDevice(request.command);
   if (device?.kind === "nbd") {
-    throw new CommandError(`${device.path}: transport 'fuse' makes loop devices`);
+    throw new CommandError(
+      `${device.path}: transport 'fuse' makes loop devices: name one, or --find`,
+    );
   }
   requireLoop();
   const fuse = openFuseDevice();

@@ -122,8 +122,6 @@ function refuseSetupOptions(command: Command, settings: Settings): void {
   const { seen, sizeLimitBytes, openDirect } = settings;
   const given = (name: OptionName): boolean =>
     seen.has(name) && !(name === "sizelimit" && sizeLimitBytes === 0);
-  const misplaced = openDirect && command.kind !== "directIo";
-  if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
   if (OWN_SETUP_OPTIONS.some(given)) throw ownSetupOnly(OWN_SETUP_OPTIONS, command);
   const isForcedDetach = (name: OptionName): boolean =>
     name === "force" && command.kind === "detach";
@@ -131,6 +129,8 @@ function refuseSetupOptions(command: Command, settings: Settings): void {
     throw ownSetupOnly(IMAGE_OPTIONS, command);
   }
   if (CACHE_OPTIONS.some(given)) throw ownSetupOnly(CACHE_OPTIONS, command);
+  const misplaced = openDirect && command.kind !== "directIo";
+  if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
   const filtersByOffset = command.kind === "list" && command.file !== undefined;
   if (given("offset") && !filtersByOffset) {
     throw new UsageError("the option --offset is not allowed in this context");

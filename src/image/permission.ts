@@ -95,8 +95,8 @@ function reasonForDistrust({ by, folder }: Naming): string | undefined {
   const { kind, uid, mode } = by.status;
   // who owns its node says nothing of what it holds
   if (kind !== "file") return "the image is on a device";
-  const isOwn = uid === libc().geteuid() && (mode & WRITABLE_BY_OTHERS) === 0;
-  if (!isOwn) return "the image is not your own";
+  if (uid !== libc().geteuid()) return "the image is not your own";
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) return "others may write to the image";
   if (folder === undefined || isSafeFolder(folder)) return undefined;
   return "the image's folder is not your own";
 }

@@ -206,10 +206,12 @@ Deno.test("findCommand() refuses too many operands as losetup does", () => {
 });
 
 Deno.test("findCommand() says that what looks like a format is none", () => {
-  assertEquals(
-    fault("-f QCOV img"),
-    "unknown file format type 'QCOV'; known: RAW, QCOW (or 'auto' to detect it)",
-  );
+  for (const word of ["QCOV", "vmdk", "qcow4"]) {
+    assertEquals(
+      fault(`-f ${word} img`),
+      `unknown file format type '${word}'; known: RAW, QCOW (or 'auto' to detect it)`,
+    );
+  }
 });
 
 Deno.test("findCommand() refuses two different formats", () => {

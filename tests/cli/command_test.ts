@@ -159,7 +159,7 @@ Deno.test("parseCommand() refuses our set-up options where nothing is set up", (
     assertEquals(fault(line), message);
   }
   const hint = ", which takes --find, a device or --socket beside the file";
-  assertEquals(fault("x -t RAW"), message + hint);
+  for (const line of ["x -t RAW", "-r --show -t RAW x"]) assertEquals(fault(line), message + hint);
   assertEquals(fault("x --snapshot s").endsWith(hint), true);
 });
 

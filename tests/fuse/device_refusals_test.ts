@@ -123,3 +123,22 @@ deviceTest("a damaged QCOW image is refused and leaves nothing", [], async () =>
   assertEquals(program.processes(), []);
   assertEquals(await surroundings(image), "[[],[]]");
 });
+
+for (
+  const [what, device, file, reason] of [
+    ["an nbd device", "/dev/nbd3", "IMAGE", "/dev/nbd3: transport 'fuse' makes loop devices"],
+    ["image and device swapped", "IMAGE", "/dev/loop0", "the device comes first, then the image"],
+  ] as const
+) {
+  Deno.test(`${what}: refused with what would be right, before anything is made`, async () => {
+    using folder = new TempDirectory();
+    const image = makeSparse(folder.file("disk"), 64 * KIB);
+    const words = [device, file].map((word) => word === "IMAGE" ? image : word);
+    const program = asRoot();
+    const result = await program.run("-r", "--transport", "fuse", ...words);
+    assertEquals([result.code, result.stdout], [1, ""]);
+    assertMatch(result.stderr, /^tslosetup: .*: failed to set up loop device: .*\n$/);
+    assertStringIncludes(result.stderr, reason);
+    assertEquals(program.processes(), []);
+  });
+}

@@ -79,7 +79,7 @@ Deno.test("openNamedFile() takes an image that others may write to for another's
     using scene = new Scene().chmod(mode);
     assertEquals(
       scene.refusal(`${scene.elsewhere}/disk`),
-      `not allowed: the image is not your own, and ${scene.elsewhere}/disk is not below its ` +
+      `not allowed: others may write to the image, and ${scene.elsewhere}/disk is not below its ` +
         `folder (--allow-backing ${scene.elsewhere}/disk allows it)`,
     );
     assertEquals(scene.open(`${scene.images}/disk`) > 0, true);
