@@ -35,6 +35,11 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: LATER_GRAMMAR,
     instead: { code: 1, stdout: "", stderr: SETUP_ONLY },
   },
+  ...rows(["-r disk", "--show disk", "-P disk"]).map((row) => ({
+    ...row,
+    reason: "that nothing is set up is noticed before the device is looked at",
+    instead: { code: 1, stdout: "", stderr: SETUP_ONLY },
+  })),
   ...rows(["-d {name}", "-c {name}", "-b 512 {name}", "--direct-io=off {name}"], {
     before: ["losetup {dev} disk"],
   }).map((row) => ({ ...row, reason: LATER_GRAMMAR, instead: SUCCESS })),
