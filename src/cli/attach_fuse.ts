@@ -38,6 +38,7 @@ import {
   threadCount,
   wholeSectors,
 } from "./attach_common.ts";
+import { ignoreInterruptions } from "../sys/signals.ts";
 import { CommandError } from "./command_error.ts";
 import { baseName, namedDevice } from "./device_names.ts";
 
@@ -58,7 +59,7 @@ export function attachFuse(request: AttachRequest): Attached {
   const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
   const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
   // From here on only the daemon has the device: if it dies, the file system does.
-  const launched = request.daemons.launch(job, [fuse, ...clones], slowNotice(request));
+  const launched = request.daemons.launch(job, [fuse, ...clones]).answer(slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     using file = openInMount(root, request.imagePath.slice(1), ready);
@@ -103,6 +104,7 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
     sizeBytes: diskSizeBytes(name),
     ...(diskSequence === undefined ? {} : { diskSequence }),
   });
+  ignoreInterruptions();
   request.states.write(state);
   launched.confirm();
   loop.keep();

@@ -16,7 +16,7 @@ import { waitUntilDisconnected, waitUntilUsable } from "../kernel/nbd_devices.ts
 import { areReceiversVisible, waitForReceivers } from "../kernel/nbd_receivers.ts";
 import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
 import type { Fd } from "../sys/files.ts";
-import { uninterrupted } from "../sys/signals.ts";
+import { ignoreInterruptions, uninterrupted } from "../sys/signals.ts";
 import { duplicate, streamPair } from "../sys/sockets.ts";
 import {
   ABANDON_MS,
@@ -72,11 +72,8 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
-  const launched = request.daemons.launch(
-    job,
-    [...pairs.map(([, end]) => end), duplicate(means.control.fd)],
-    slowNotice(request),
-  );
+  const daemonEnds = [...pairs.map(([, end]) => end), duplicate(means.control.fd)];
+  const launched = request.daemons.launch(job, daemonEnds).answer(slowNotice(request));
   let attached: Attached | undefined;
   try {
     const ready = readyAnswer(launched, request);
@@ -126,6 +123,7 @@ function configure(setup: Setup): Attached | undefined {
       nbdIndex: index,
       sizeBytes,
     });
+    ignoreInterruptions();
     request.states.write(state);
     startWatcher(state, launched.watch);
     launched.confirm();

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import type { Launched, Launching } from "../daemon/launch.ts";
 import { EADDRINUSE, SystemError } from "../sys/errno.ts";
 import { linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
 import { type Fd } from "../sys/files.ts";
+import { ignoreInterruptions, uninterrupted } from "../sys/signals.ts";
 import {
   type BoundSocket,
   boundSocket,
@@ -27,29 +29,41 @@ import { absolutePath } from "./device_names.ts";
 /** @throws {Error} if it fails; the socket is gone then */
 export function attachSocket(request: AttachRequest): Attached {
   const path = absolutePath(request.command.socketPath ?? "");
-  const listener = listenAt(path);
-  const socket = boundSocket(path);
+  // The daemon removes the socket if this command ends early, but not before it knows of it.
+  const { socket, launching } = uninterrupted(() => listen(request, path));
   try {
-    return serve(request, socket, listener);
+    return serve(request, socket, launching.answer(slowNotice(request)));
   } catch (error) {
     removeSocket(socket);
     throw error;
   }
 }
 
-function serve(request: AttachRequest, socket: BoundSocket, listener: Fd): Attached {
+interface Listening {
+  readonly socket: BoundSocket;
+  readonly launching: Launching;
+}
+
+function listen(request: AttachRequest, path: string): Listening {
+  const listener = listenAt(path);
+  const socket = boundSocket(path);
+  try {
+    const threads = threadCount(request.command);
+    const job = jobFor(request, { transport: "socket", sockets: 1, threads, socket });
+    return { socket, launching: request.daemons.launch(job, [listener]) };
+  } catch (error) {
+    removeSocket(socket);
+    throw error;
+  }
+}
+
+function serve(request: AttachRequest, socket: BoundSocket, launched: Launched): Attached {
   const { path, inode: socketInode } = socket;
-  const job = jobFor(request, {
-    transport: "socket",
-    sockets: 1,
-    threads: threadCount(request.command),
-    socket,
-  });
-  const launched = request.daemons.launch(job, [listener], slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;
     const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
+    ignoreInterruptions();
     request.states.write(stateFor(request, launched, ready, device));
     launched.confirm();
   } catch (error) {

@@ -22,7 +22,14 @@ import { complain } from "./console.ts";
 import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
 import { detachWhenAwake, giveUp, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
-import { baseName, isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
+import {
+  baseName,
+  loopDevice,
+  noDevice,
+  resolveDevice,
+  shownName,
+  stateOn,
+} from "./device_names.ts";
 
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
 const LOOK_MS = 5000;
@@ -78,7 +85,7 @@ function worstOf(devices: readonly string[], action: (device: string) => void): 
 
 function detachNamed(name: string, states: StateStore, options: DetachOptions): void {
   const device = resolveDevice(name);
-  const state = states.find((candidate) => isOn(candidate, device));
+  const state = stateOn(states.all(), device);
   if (state !== undefined && (!isStale(state) || isLeftOver(state))) {
     return detachState(state, states, options);
   }

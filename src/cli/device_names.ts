@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { AttachState } from "../daemon/state.ts";
+import { type AttachState, isStale } from "../daemon/state.ts";
 import { isLoopDevice } from "../kernel/loop_control.ts";
 import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
+import { isSameSocket } from "../sys/sockets.ts";
 import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
 import { reasonOf } from "../sys/reason.ts";
 import type { AttachCommand } from "./command.ts";
@@ -99,8 +100,24 @@ export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** Whether a state is about this device, or about one on top of it. */
-export function isOn(state: AttachState, device: DeviceName): boolean {
+/**
+ * The state of a device, or of one on top of it. Of several sockets that had one path after the other,
+ * it is that of the one which has it now.
+ */
+export function stateOn(
+  states: readonly AttachState[],
+  device: DeviceName,
+): AttachState | undefined {
+  const candidates = states.filter((state) => isOn(state, device));
+  const alive = candidates.filter((state) => !isStale(state));
+  return alive.find(hasItsPath) ?? alive[0] ?? candidates[0];
+}
+
+function hasItsPath({ device, socketInode }: AttachState): boolean {
+  return socketInode === undefined || isSameSocket({ path: device, inode: socketInode });
+}
+
+function isOn(state: AttachState, device: DeviceName): boolean {
   return state.device === device.path || state.device === device.asFile ||
     (device.kind === "nbd" && state.nbdIndex === device.index);
 }

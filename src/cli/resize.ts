@@ -16,7 +16,7 @@ import { reasonOf } from "../sys/reason.ts";
 import { SIGHUP } from "../sys/signals.ts";
 import { backendOf } from "./backend.ts";
 import { CommandError } from "./command_error.ts";
-import { isOn, loopDevice, noDevice, resolveDevice, shownName } from "./device_names.ts";
+import { loopDevice, noDevice, resolveDevice, shownName, stateOn } from "./device_names.ts";
 import { lastingHindrance } from "./stuck_daemon.ts";
 
 /** How long a daemon may take to look at its image. */
@@ -28,7 +28,7 @@ export function resize(name: string, runtimeDirectory: string | undefined): numb
   const device = resolveDevice(name);
   try {
     const states = new StateStore(stateDirectory(runtimeDirectory));
-    const state = states.find((candidate) => isOn(candidate, device));
+    const state = stateOn(states.all(), device);
     if (state !== undefined) resizeOurs(state, states);
     else if (device.kind === "nbd") refuseForeignNbd(device.index, name);
     else setLoopCapacity(loopDevice(name));

@@ -51,16 +51,16 @@ export class Daemons implements Disposable {
   }
 
   /**
-   * Starts a daemon, if none is waiting, hands it its job, and waits for its answer.
+   * Hands a daemon its job; starts one if none is waiting.
    *
    * @param sockets what it is to serve, in order, then what it is to keep open; closed here
-   * @param onSlow called once if the answer takes some seconds
-   * @throws {Error} if it cannot be started, or ends without an answer
+   * @throws {SystemError} if it cannot be started
    */
-  launch(job: Job, sockets: readonly Fd[], onSlow: () => void = () => {}): Launched {
+  launch(job: Job, sockets: readonly Fd[]): Launching {
     const daemon = this.#waiting ?? new WaitingDaemon(job.transport !== "socket");
     this.#waiting = undefined;
-    return daemon.launch(job, sockets, onSlow);
+    daemon.handOver(job, sockets);
+    return daemon;
   }
 
   [Symbol.dispose](): void {
@@ -69,8 +69,19 @@ export class Daemons implements Disposable {
   }
 }
 
+/** A daemon that has its job. */
+export interface Launching {
+  /**
+   * Waits for what it says.
+   *
+   * @param onSlow called once if that takes some seconds
+   * @throws {Error} if it ends without an answer
+   */
+  answer(onSlow?: () => void): Launched;
+}
+
 /** A daemon that waits for its job. */
-class WaitingDaemon implements Disposable {
+class WaitingDaemon implements Launching, Disposable {
   readonly #process: ProcessIdentity;
   readonly #job: Fd;
   readonly #ready: Fd;
@@ -98,14 +109,12 @@ class WaitingDaemon implements Disposable {
     this.#errors = errors;
   }
 
-  /** As {@link Daemons.launch}. */
-  launch(job: Job, sockets: readonly Fd[], onSlow: () => void): Launched {
+  answer(onSlow: () => void = () => {}): Launched {
     const { pid } = this.#process;
-    this.#handOver(job, sockets);
     if (!isReadable(this.#ready.number, SLOW_MS)) onSlow();
     const text = readText(this.#ready.number);
     this.#ready.close();
-    trace("daemon", () => `pid ${pid} for transport ${job.transport} answers ${text || "nothing"}`);
+    trace("daemon", () => `pid ${pid} answers ${text || "nothing"}`);
     if (text === "") throw new Error(`the daemon did not start: ${this.#lastWords()}`);
     this.#errors.close();
     const lifeline = this.#lifeline;
@@ -125,8 +134,8 @@ class WaitingDaemon implements Disposable {
     };
   }
 
-  /** Leaves nothing of a passphrase in the encoded job behind. */
-  #handOver(job: Job, sockets: readonly Fd[]): void {
+  /** Gives it its job, and leaves nothing of a passphrase in that behind. */
+  handOver(job: Job, sockets: readonly Fd[]): void {
     const bytes = encodeJob(job);
     try {
       sendDescriptors(this.#job.number, sockets.map(({ number }) => number));

@@ -171,6 +171,14 @@ const SYMBOLS = {
 
   poll: { parameters: ["usize", /* pollfd * */ "u32", /* nfds */ "i32" /* ms */], result: "i32" },
   signal: { parameters: ["i32", /* int signum */ "usize" /* handler */], result: "usize" },
+  sigaction: {
+    parameters: [
+      "i32",
+      /* int signum */ "usize",
+      /* const struct sigaction * */ "buffer", /* old */
+    ],
+    result: "i32",
+  },
   signalfd: {
     parameters: ["i32", /* fd or -1 */ "buffer", /* const sigset_t * */ "i32" /* flags */],
     result: "i32",

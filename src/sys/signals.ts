@@ -14,12 +14,15 @@ export const SIGHUP = 1;
 export const SIGINT = 2;
 export const SIGKILL = 9;
 export const SIGTERM = 15;
+const SIGCHLD = 17;
 export const SIGXFSZ = 25;
 /** First real-time signal that glibc leaves to programs, and the last one. */
 const SIGRT_FIRST = 34;
 const SIGRT_LAST = 64;
 
 const SIGSET_BYTES = 128;
+/** struct sigaction (bits/sigaction.h of glibc); the handler comes first. */
+const SIGACTION_BYTES = 152;
 const SIGNALFD_SIGINFO_BYTES = 128;
 const SFD_NONBLOCK = 0o4000;
 const SFD_CLOEXEC = 0o2000000;
@@ -56,18 +59,40 @@ export function signalSet(signals: readonly number[]): Uint8Array<ArrayBuffer> {
   return set;
 }
 
+const SIG_DFL = 0;
 const SIG_IGN = 1;
 /** What a terminal, or whoever stops programs, sends. */
 export const INTERRUPTIONS = [SIGHUP, SIGINT, SIGTERM] as const;
 
+/**
+ * Has interruptions ignored from now on: what is left to do takes a moment, and must not be left half
+ * done.
+ *
+ * @returns what was to happen at each of {@link INTERRUPTIONS}
+ */
+export function ignoreInterruptions(): readonly (number | bigint)[] {
+  return INTERRUPTIONS.map((signal) => libc().signal(signal, SIG_IGN));
+}
+
 /** Does what must not be left half done: interruptions that come meanwhile are ignored. */
 export function uninterrupted<T>(act: () => T): T {
-  const before = INTERRUPTIONS.map((signal) => libc().signal(signal, SIG_IGN));
+  const before = ignoreInterruptions();
   try {
     return act();
   } finally {
     INTERRUPTIONS.forEach((signal, place) => libc().signal(signal, Number(before[place] ?? 0)));
   }
+}
+
+/**
+ * Makes sure that children can be waited for. Whoever has started this program may ignore SIGCHLD, and
+ * has it do so as well: then the kernel forgets children as soon as they end.
+ */
+export function expectChildren(): void {
+  const action = new Uint8Array(SIGACTION_BYTES);
+  libc().sigaction(SIGCHLD, 0, action);
+  const [handler, ...rest] = new Uint32Array(action.buffer, 0, 2);
+  if (handler === SIG_IGN && rest[0] === 0) libc().signal(SIGCHLD, SIG_DFL);
 }
 
 /** Reads blocked signals without waiting. */

@@ -7,7 +7,7 @@ import { checked, SystemError } from "./errno.ts";
 import { Fd, listDirectory, readTextFile } from "./files.ts";
 import { libc } from "./libc.ts";
 import { addressOf, cString } from "./memory.ts";
-import { INTERRUPTIONS, signalSet } from "./signals.ts";
+import { expectChildren, INTERRUPTIONS, signalSet } from "./signals.ts";
 
 // spawn.h
 const POSIX_SPAWN_SETSIGDEF = 0x04;
@@ -44,6 +44,7 @@ export function spawn(program: string, options: SpawnOptions): number {
   const argv = stringVector(options.argv);
   const environment = stringVector(currentEnvironment());
   closeOthersOnExec();
+  expectChildren();
   // Out of the way of the numbers they are to get.
   const sources = options.fds.map((fd) => new Fd(duplicateAbove(fd, options.fds.length + 16)));
   libc().posix_spawn_file_actions_init(actions);

@@ -22,7 +22,7 @@ const UNCHANGED = /^Anonymous:\s+0 kB$/m;
  * what is no more than a mapping of their file in one moment has their relocations in the next.
  */
 export function forgetStartupPages(): void {
-  const program = readLink("/proc/self/exe");
+  const program = ownProgram();
   const entries = (readTextIfAny("/proc/self/smaps") ?? "").split(/^(?=[0-9a-f]+-)/m);
   for (const entry of entries) {
     const [, start, end, access = "", path] = MAPPED_FILE.exec(entry) ?? [];
@@ -32,6 +32,15 @@ export function forgetStartupPages(): void {
     if (mayForget) libc().madvise(address, parseInt(end, 16) - address, MADV_DONTNEED);
     // What follows the code has relocations: dropping those pages would undo them.
     if (access.includes("x")) return;
+  }
+}
+
+/** Its path, unless somebody has given it one that is no text meanwhile. */
+function ownProgram(): string | undefined {
+  try {
+    return readLink("/proc/self/exe");
+  } catch {
+    return undefined;
   }
 }
 

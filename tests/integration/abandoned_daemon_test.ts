@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeJob, type Job } from "../../src/daemon/job.ts";
-import { eventually, programCommand, statesIn } from "../support/program.ts";
+import { eventually, exists, programCommand, statesIn } from "../support/program.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 /** What a daemon has of its command: of one that was killed, a pipe nobody reads. */
@@ -146,4 +146,38 @@ oracleTest("a command that fails before its daemon has a job ends it", ["strace"
   assert(daemon !== undefined, calls);
   assertMatch(calls, new RegExp(`kill\\(${daemon}, SIGKILL\\)`));
   assertMatch(calls, new RegExp(`^${daemon} +\\+\\+\\+ killed by SIGKILL`, "m"));
+});
+
+oracleTest("a command whose children are not to be waited for says what is wrong", [
+  "env",
+], async () => {
+  using folder = new TempDirectory();
+  const missing = folder.file("missing");
+  const command = [...programCommand(), "-r", "--socket", folder.file("socket"), missing];
+  const { code, stderr } = await new Deno.Command("env", {
+    args: ["--ignore-signal=CHLD", ...command],
+  }).output();
+  assertEquals(code, 1);
+  assertEquals(
+    new TextDecoder().decode(stderr),
+    `tslosetup: ${missing}: failed to set up socket: No such file or directory\n`,
+  );
+});
+
+Deno.test("a command that is told to end while it attaches leaves no socket, or all of it", async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("disk");
+  Deno.writeFileSync(image, new Uint8Array(65_536));
+  const socket = folder.file("socket");
+  const [program = "", ...first] = programCommand();
+  for (let round = 0; round < 8; round++) {
+    const args = [...first, "-r", "--socket", socket, "--show", image];
+    const command = new Deno.Command(program, { args, stdout: "piped", stderr: "null" }).spawn();
+    await eventually(() => exists(socket), "the socket is there");
+    command.kill("SIGTERM");
+    const { success, stdout } = await command.output();
+    assertEquals(success, stdout.length > 0);
+    if (success) await new Deno.Command(program, { args: [...first, "-d", socket] }).output();
+    await eventually(() => !exists(socket), "the socket is gone");
+  }
 });

@@ -9,7 +9,14 @@ import {
 } from "@std/assert";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
-import { asRoot, eventually, exists, ExportedImage, statesIn } from "../support/program.ts";
+import {
+  asRoot,
+  eventually,
+  exists,
+  ExportedImage,
+  isRunning,
+  statesIn,
+} from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { NbdClient } from "./nbd_client.ts";
 
@@ -68,6 +75,23 @@ Deno.test("tslosetup --detach takes everything down, and says so the second time
   assertEquals(code, 1);
   assertEquals(stderr.split("\n").length, 2);
   assertStringIncludes(stderr, `tslosetup: ${exported.socket}: `);
+});
+
+Deno.test("tslosetup --detach takes the socket that is there, not one that was removed", async () => {
+  using folder = new TempDirectory();
+  const { image } = rawImage(folder);
+  const options = ["-r"];
+  await using lost = await ExportedImage.attach({ folder, image, options });
+  Deno.removeSync(lost.socket);
+  await using found = await ExportedImage.attach({ folder, image, options });
+  const pid = statesIn(found.program.stateDirectory)
+    .find((state) => state.device === found.socket && state.pid !== lost.pid)?.pid ?? -1;
+  await found.detach();
+  await eventually(() => !isRunning(pid), "its daemon to end");
+  assert(!exists(found.socket));
+  assert(isRunning(lost.pid));
+  await lost.detach();
+  await lost.ended();
 });
 
 Deno.test("tslosetup --detach ends the connections of clients that have nothing left to ask", async () => {

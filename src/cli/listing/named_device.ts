@@ -9,7 +9,7 @@ import { loopNumber } from "../../kernel/loop_status.ts";
 import { nbdIndex } from "../../kernel/nbd_devices.ts";
 import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
 import { CommandError } from "../command_error.ts";
-import { deviceNode, isOn, resolveDevice } from "../device_names.ts";
+import { deviceNode, resolveDevice, stateOn } from "../device_names.ts";
 import { type AnyDevice, isConnected, loopDevice, nbdDevice, ownImage } from "./devices.ts";
 import { Disk } from "./disk.ts";
 import { OwnDevice } from "./own_device.ts";
@@ -24,7 +24,7 @@ export function namedDevice(name: string, states: readonly AttachState[]): AnyDe
   const diskName = blockDeviceName(name.includes("/") ? name : nodePath(name));
   const disk = diskName === undefined ? undefined : new Disk(diskName, deviceNode(name));
   if (disk !== undefined && loopNumber(disk.name) !== undefined) return loopDevice(disk, states);
-  const state = states.find((candidate) => isOn(candidate, device));
+  const state = stateOn(states, device);
   if (state?.transport === "socket") return new OwnDevice(ownImage(state), undefined);
   if (disk === undefined || nbdIndex(disk.name) === undefined) {
     throw new CommandError(`${name}: failed to use device: ${errorText(ENODEV)}`);
