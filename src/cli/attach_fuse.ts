@@ -24,7 +24,8 @@ import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
-import { type Fd } from "../sys/files.ts";
+import type { Fd } from "../sys/files.ts";
+import { ignoreInterruptions } from "../sys/signals.ts";
 import {
   ABANDON_MS,
   type Attached,
@@ -38,7 +39,6 @@ import {
   threadCount,
   wholeSectors,
 } from "./attach_common.ts";
-import { ignoreInterruptions } from "../sys/signals.ts";
 import { CommandError } from "./command_error.ts";
 import { baseName, namedDevice } from "./device_names.ts";
 

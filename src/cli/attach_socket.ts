@@ -5,8 +5,7 @@
  */
 import type { Launched, Launching } from "../daemon/launch.ts";
 import { EADDRINUSE, SystemError } from "../sys/errno.ts";
-import { linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
-import { type Fd } from "../sys/files.ts";
+import { type Fd, linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
 import { ignoreInterruptions, uninterrupted } from "../sys/signals.ts";
 import {
   type BoundSocket,

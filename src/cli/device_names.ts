@@ -117,6 +117,7 @@ function hasItsPath({ device, socketInode }: AttachState): boolean {
   return socketInode === undefined || isSameSocket({ path: device, inode: socketInode });
 }
 
+/** Whether a state is about this device, or about one on top of it. */
 function isOn(state: AttachState, device: DeviceName): boolean {
   return state.device === device.path || state.device === device.asFile ||
     (device.kind === "nbd" && state.nbdIndex === device.index);

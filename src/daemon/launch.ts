@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { EPIPE, SystemError } from "../sys/errno.ts";
 import { sendDescriptors } from "../sys/descriptor_passing.ts";
-import { Fd, readText, writeBytes, writeText } from "../sys/files.ts";
+import { EPIPE, SystemError } from "../sys/errno.ts";
+import { type Fd, readText, writeBytes, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe, streamPair } from "../sys/sockets.ts";

@@ -28,10 +28,10 @@ import { reasonOf } from "../sys/reason.ts";
 import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
-import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
-import { startLazyDetach } from "./helpers.ts";
-import { Log } from "./log.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
+import { startLazyDetach } from "./helpers.ts";
+import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
+import { Log } from "./log.ts";
 import { stateDirectory, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;
