@@ -27,6 +27,7 @@ import type { AttachCommand } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { complain, print } from "./console.ts";
 import { detach } from "./detach.ts";
+import { resolveDevice } from "./device_names.ts";
 import { reusableDevice } from "./overlap.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
@@ -85,12 +86,11 @@ function attachServed(
   }
 }
 
-const DEVICE_NODE = /^\/dev\/(loop|nbd)\d+$/;
-
 /** @throws {CommandError} if device and image are plainly swapped */
 function checkOrder({ device, file }: AttachCommand): void {
-  if (device === undefined || !DEVICE_NODE.test(file)) return;
-  if (fileStatusIfAny(device)?.kind !== "file") return;
+  if (device === undefined || fileStatusIfAny(device)?.kind !== "file") return;
+  const { kind } = resolveDevice(file);
+  if (kind === "other" || kind === "socket") return;
   throw new CommandError(`the device comes first, then the image ${device}`);
 }
 

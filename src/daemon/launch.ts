@@ -57,9 +57,9 @@ export class Daemons implements Disposable {
    * @throws {SystemError} if it cannot be started
    */
   launch(job: Job, sockets: readonly Fd[]): Launching {
-    const daemon = this.#waiting ?? new WaitingDaemon(job.transport !== "socket");
-    this.#waiting = undefined;
+    const daemon = this.#waiting ??= new WaitingDaemon(job.transport !== "socket");
     daemon.handOver(job, sockets);
+    this.#waiting = undefined;
     return daemon;
   }
 

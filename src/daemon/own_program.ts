@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { daemonSignals, SIGXFSZ } from "../sys/signals.ts";
 import { libc } from "../sys/libc.ts";
 import { readLink } from "../sys/paths.ts";
+import { daemonSignals, SIGXFSZ } from "../sys/signals.ts";
 import { spawn } from "../sys/spawn.ts";
 
 /** Starts it in a session of its own, with `fds` as its only descriptors; returns its process id. */

@@ -27,13 +27,14 @@ const CONTROL = 80;
 /** Descriptors have to travel with data: one byte, which means nothing. */
 function message(descriptors: number): IoBuffer {
   const controlBytes = CMSGHDR.size + descriptors * FD_BYTES;
-  const buffer = new IoBuffer(CONTROL + controlBytes + FD_BYTES);
+  // CMSG_SPACE(): whole words
+  const controlSpace = Math.ceil(controlBytes / 8) * 8;
+  const buffer = new IoBuffer(CONTROL + controlSpace);
   const { view, address } = buffer;
   setUint64(view, MSGHDR.vector, address + VECTOR);
   setUint64(view, MSGHDR.vectorLength, 1);
   setUint64(view, MSGHDR.control, address + CONTROL);
-  // CMSG_SPACE(): whole words
-  setUint64(view, MSGHDR.controlLength, Math.ceil(controlBytes / 8) * 8);
+  setUint64(view, MSGHDR.controlLength, controlSpace);
   setUint64(view, VECTOR, address + BYTE);
   setUint64(view, VECTOR + 8, 1);
   setUint64(view, CONTROL + CMSGHDR.length, controlBytes);

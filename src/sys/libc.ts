@@ -173,9 +173,9 @@ const SYMBOLS = {
   signal: { parameters: ["i32", /* int signum */ "usize" /* handler */], result: "usize" },
   sigaction: {
     parameters: [
-      "i32",
-      /* int signum */ "usize",
-      /* const struct sigaction * */ "buffer", /* old */
+      "i32", /* int signum */
+      "usize", /* const struct sigaction *act */
+      "buffer", /* struct sigaction *oldact */
     ],
     result: "i32",
   },

@@ -91,8 +91,8 @@ export function uninterrupted<T>(act: () => T): T {
 export function expectChildren(): void {
   const action = new Uint8Array(SIGACTION_BYTES);
   libc().sigaction(SIGCHLD, 0, action);
-  const [handler, ...rest] = new Uint32Array(action.buffer, 0, 2);
-  if (handler === SIG_IGN && rest[0] === 0) libc().signal(SIGCHLD, SIG_DFL);
+  const [low, high] = new Uint32Array(action.buffer, 0, 2);
+  if (low === SIG_IGN && high === 0) libc().signal(SIGCHLD, SIG_DFL);
 }
 
 /** Reads blocked signals without waiting. */

@@ -1,7 +1,14 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeJob, type Job } from "../../src/daemon/job.ts";
-import { eventually, exists, programCommand, statesIn } from "../support/program.ts";
+import {
+  eventually,
+  exists,
+  isRunning,
+  processIds,
+  programCommand,
+  statesIn,
+} from "../support/program.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 /** What a daemon has of its command: of one that was killed, a pipe nobody reads. */
@@ -76,20 +83,16 @@ for (const text of ["", "{", "null", "{}", "\0"]) {
   });
 }
 
-/** Processes that `pid` has started and that have not ended. */
+/** The running processes that `pid` has started. */
 function childrenOf(pid: number): number[] {
-  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((child) => {
-    const [state, parent] = statusOf(child);
-    return Number(parent) === pid && state !== "Z";
-  });
+  return processIds().filter((child) => parentOf(child) === pid && isRunning(child));
 }
 
-/** What follows the name in /proc/PID/stat, which may have spaces and parentheses itself. */
-function statusOf(pid: number): string[] {
+function parentOf(pid: number): number | undefined {
   try {
-    return Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
+    return Number(/^PPid:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]);
   } catch {
-    return [];
+    return undefined;
   }
 }
 
@@ -114,7 +117,7 @@ Deno.test("a daemon that was started ahead ends when its command is killed", asy
   command.kill("SIGKILL");
   await command.stdin.close();
   await command.output();
-  await eventually(() => !["R", "S", "D"].includes(statusOf(daemon)[0] ?? ""), "the daemon ends");
+  await eventually(() => !isRunning(daemon), "the daemon ends");
 });
 
 Deno.test("a command whose waiting daemon was killed says so, and leaves nothing", async () => {

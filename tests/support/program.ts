@@ -302,7 +302,8 @@ function isZombie(pid: number): boolean {
   return stat === undefined || stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
 }
 
-function processIds(): number[] {
+/** All processes there are, zombies included. */
+export function processIds(): number[] {
   return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger);
 }
 
