@@ -21,7 +21,7 @@ async function main(args: readonly string[]): Promise<number> {
     return reporting(() => detachLazily(second, runtimeDirectory));
   }
   if (first === REAP_ARGUMENT && second !== undefined) {
-    const { reap } = await import("./cli/reap.ts");
+    const { reap } = await import("./device/reap.ts");
     return reporting(() => reap(second, runtimeDirectory));
   }
   if (first === GENERATE_ARGUMENT && second !== undefined) {
@@ -37,7 +37,7 @@ async function reporting(run: () => number): Promise<number> {
   try {
     return run();
   } catch (error) {
-    const { complain } = await import("./cli/console.ts");
+    const { complain } = await import("./sys/console.ts");
     complain(reasonOf(error));
     return 1;
   }

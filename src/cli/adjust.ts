@@ -5,9 +5,9 @@
  */
 import { setLoopBlockSize, setLoopDirectIo } from "../kernel/loop.ts";
 import { reasonOf } from "../sys/reason.ts";
-import type { AdjustCommand } from "./command.ts";
-import { CommandError } from "./command_error.ts";
-import { loopDevice } from "./device_names.ts";
+import type { AdjustCommand } from "./words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { loopDevice } from "../device/device_names.ts";
 
 /** @throws {CommandError} if the kernel refuses, in losetup's words */
 export function adjust(command: AdjustCommand): number {

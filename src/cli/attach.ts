@@ -5,7 +5,7 @@
  */
 import type { Daemons } from "../daemon/launch.ts";
 import { stateDirectory, StateStore } from "../daemon/state.ts";
-import { openImageFile } from "../image/open.ts";
+import { openImageFile } from "../disk/open.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
@@ -17,18 +17,18 @@ import {
   type AttachRequest,
   checkServedSectors,
   PassphraseNeededError,
-} from "./attach_common.ts";
-import { attachFuse } from "./attach_fuse.ts";
-import { attachPlainLoop } from "./attach_loop.ts";
-import { attachNbd } from "./attach_nbd.ts";
-import { attachSocket } from "./attach_socket.ts";
-import { chooseTransport, type UsedTransport } from "./choose_transport.ts";
-import type { AttachCommand } from "./command.ts";
-import { CommandError } from "./command_error.ts";
-import { complain, print } from "./console.ts";
+} from "../device/attach_common.ts";
+import { attachFuse } from "../device/fuse.ts";
+import { attachPlainLoop } from "../device/loop.ts";
+import { attachNbd } from "../device/nbd.ts";
+import { attachSocket } from "../device/socket.ts";
+import { chooseTransport, type UsedTransport } from "../device/choose_transport.ts";
+import type { AttachCommand } from "./words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { complain, print } from "../sys/console.ts";
 import { detach } from "./detach.ts";
-import { resolveDevice } from "./device_names.ts";
-import { reusableDevice } from "./overlap.ts";
+import { resolveDevice } from "../device/device_names.ts";
+import { reusableDevice } from "../device/overlap.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
 /** How the transports that a daemon of ours serves make a device. */

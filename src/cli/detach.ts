@@ -16,12 +16,12 @@ import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { SIGINT } from "../sys/signals.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { backendOf } from "./backend.ts";
-import { CommandError } from "./command_error.ts";
-import { complain } from "./console.ts";
-import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
-import { detachWhenAwake, giveUp, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
-import { detachForeignNbd } from "./detach_foreign.ts";
+import { backendOf } from "../device/backend.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { complain } from "../sys/console.ts";
+import { clearLeftOver, isLeftOver } from "../device/dead_devices.ts";
+import { detachWhenAwake, giveUp, lastingHindrance, waitForDaemon } from "../device/stuck_daemon.ts";
+import { detachForeignNbd } from "../device/detach_foreign.ts";
 import {
   baseName,
   loopDevice,
@@ -29,7 +29,7 @@ import {
   resolveDevice,
   shownName,
   stateOn,
-} from "./device_names.ts";
+} from "../device/device_names.ts";
 
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
 const LOOK_MS = 5000;

@@ -6,8 +6,8 @@
 import { requireLoop } from "../kernel/modules.ts";
 import { freeLoopDevice } from "../kernel/loop_control.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { CommandError } from "./command_error.ts";
-import { print } from "./console.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { print } from "../sys/console.ts";
 
 /** Prints the first loop device that is not attached. */
 export function find(): number {

@@ -4,8 +4,8 @@
  * @module
  */
 import { Daemons } from "../daemon/launch.ts";
-import type { AttachCommand } from "./command.ts";
-import { AUTO_FORMAT, RAW_FORMAT } from "./values.ts";
+import type { AttachCommand } from "./words/command.ts";
+import { AUTO_FORMAT, RAW_FORMAT } from "./words/values.ts";
 
 /** The daemons of an attach; the first one starts at once where the words tell that it is needed. */
 export function headStart(command: AttachCommand): Daemons {

@@ -4,8 +4,8 @@
  * @module
  */
 import { LIST_COLUMNS, type ListColumn } from "./listing/columns.ts";
-import { type OptionRow, OPTIONS } from "./option_table.ts";
-import { AUTO_FORMAT } from "./values.ts";
+import { type OptionRow, OPTIONS } from "./words/option_table.ts";
+import { AUTO_FORMAT } from "./words/values.ts";
 
 /** What the help says of a file format; a format driver is one. */
 export interface FormatSummary {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { ImageInUseError } from "../image/lock.ts";
-import { inspect, type Inspection } from "../image/inspect.ts";
+import { ImageInUseError } from "../disk/lock.ts";
+import { inspect, type Inspection } from "../disk/inspect.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { CommandError } from "./command_error.ts";
-import { complain, print } from "./console.ts";
-import { absolutePath } from "./device_names.ts";
-import { type ImageCommand, imageRequest } from "./image_command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { complain, print } from "../sys/console.ts";
+import { absolutePath } from "../device/device_names.ts";
+import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 import { infoJson } from "./info_json.ts";
 import { infoText } from "./info_text.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BackingInfo, ImageInfo, InfoValue, SnapshotInfo } from "../image/info.ts";
-import type { InspectedImage } from "../image/inspect.ts";
+import type { InspectedImage } from "../disk/inspect.ts";
 
 const INDENT = 3;
 

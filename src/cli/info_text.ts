@@ -4,7 +4,7 @@
  * @module
  */
 import type { ImageInfo, InfoValue, SnapshotInfo } from "../image/info.ts";
-import type { InspectedImage } from "../image/inspect.ts";
+import type { InspectedImage } from "../disk/inspect.ts";
 import { fullName } from "./info_json.ts";
 import { safeText } from "./listing/safe_text.ts";
 import { formatTable } from "./listing/table.ts";

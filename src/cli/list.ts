@@ -8,9 +8,9 @@ import { ENOENT, errorText, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
 import { realPath } from "../sys/paths.ts";
 import { isUtf8Locale, terminalColumns } from "../sys/terminal.ts";
-import type { ListCommand } from "./command.ts";
-import { CommandError } from "./command_error.ts";
-import { print } from "./console.ts";
+import type { ListCommand } from "./words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { print } from "../sys/console.ts";
 import { chooseColumns } from "./listing/column_list.ts";
 import {
   chosenColumns,

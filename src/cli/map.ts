@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { DiskMap, type MapEntry } from "../image/disk_map.ts";
-import { openToInspect } from "../image/inspect.ts";
-import { openImage } from "../image/open.ts";
-import type { ImageAccess } from "../image/image_access.ts";
-import { print } from "./console.ts";
-import { absolutePath } from "./device_names.ts";
-import { type ImageCommand, imageRequest } from "./image_command.ts";
+import { DiskMap, type MapEntry } from "../disk/disk_map.ts";
+import { openToInspect } from "../disk/inspect.ts";
+import { openImage } from "../disk/open.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
+import { print } from "../sys/console.ts";
+import { absolutePath } from "../device/device_names.ts";
+import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 import { lookInto } from "./info.ts";
 import { safeText } from "./listing/safe_text.ts";
 

@@ -6,7 +6,7 @@
 import { SystemError } from "../sys/errno.ts";
 import { O_RDONLY, openFile, readBytes } from "../sys/files.ts";
 import { askSecretly } from "../sys/secret_prompt.ts";
-import { CommandError } from "./command_error.ts";
+import { CommandError } from "../sys/command_error.ts";
 
 const STANDARD_INPUT = 0;
 /** Of `--key-file`: standard input. */

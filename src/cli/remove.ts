@@ -5,8 +5,8 @@
  */
 import { removeLoop } from "../kernel/loop_control.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { complain } from "./console.ts";
-import { deviceNode } from "./device_names.ts";
+import { complain } from "../sys/console.ts";
+import { deviceNode } from "../device/device_names.ts";
 
 /** Removes each of `devices`; goes on after failures. */
 export function remove(devices: readonly string[]): number {

@@ -14,10 +14,10 @@ import { EIO, ENXIO, SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { SIGHUP } from "../sys/signals.ts";
-import { backendOf } from "./backend.ts";
-import { CommandError } from "./command_error.ts";
-import { loopDevice, noDevice, resolveDevice, shownName, stateOn } from "./device_names.ts";
-import { lastingHindrance } from "./stuck_daemon.ts";
+import { backendOf } from "../device/backend.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { loopDevice, noDevice, resolveDevice, shownName, stateOn } from "../device/device_names.ts";
+import { lastingHindrance } from "../device/stuck_daemon.ts";
 
 /** How long a daemon may take to look at its image. */
 const PATIENCE_MS = 10_000;

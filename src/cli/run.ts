@@ -5,11 +5,11 @@
  */
 import { FORMAT_NAMES, FORMATS } from "../image/formats.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { type Command, parseCommand } from "./command.ts";
-import { CommandError } from "./command_error.ts";
-import { complain, print, printError } from "./console.ts";
+import { type Command, parseCommand } from "./words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { complain, print, printError } from "../sys/console.ts";
 import { helpText, versionText } from "./help.ts";
-import { UsageError, usageErrorText } from "./usage_error.ts";
+import { UsageError, usageErrorText } from "./words/usage_error.ts";
 import { VERSION } from "./version.ts";
 
 /**

@@ -7,16 +7,16 @@
  *
  * @module
  */
-import { type ImageFile } from "../image/image_file.ts";
-import { ClusterCaches } from "../image/cluster_caches.ts";
-import type { ImageAccess } from "../image/image_access.ts";
+import { type ImageFile } from "../storage/image_file.ts";
+import { ClusterCaches } from "../disk/cluster_caches.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
 import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
-import { lockImage } from "../image/lock.ts";
-import { type ImageRequest, openImage, openImageFile } from "../image/open.ts";
-import { foreignMagic, probeFormat } from "../image/probe.ts";
-import { findDriver } from "../image/registry.ts";
+import { lockImage } from "../disk/lock.ts";
+import { type ImageRequest, openImage, openImageFile } from "../disk/open.ts";
+import { foreignMagic, probeFormat } from "../disk/probe.ts";
+import { findDriver } from "../disk/registry.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files.ts";
@@ -31,7 +31,7 @@ import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
 import { startLazyDetach } from "./helpers.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
-import { Log } from "./log.ts";
+import { Log } from "../sys/log.ts";
 import { stateDirectory, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;

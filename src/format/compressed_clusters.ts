@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { ClusterCaches, type ClusterMemory } from "../image/cluster_caches.ts";
+import { ClusterCaches, type ClusterMemory } from "../disk/cluster_caches.ts";
 import type { CompressionMethod, DecodeJob, DecodeLane } from "../image/decoding.ts";
 import { ImageFormatError } from "../image/errors.ts";
-import type { ImageFile } from "../image/image_file.ts";
+import type { ImageFile } from "../storage/image_file.ts";
 import type { Mapping } from "../image/mapping.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { ClusterCache } from "./cluster_cache.ts";
-import { createDecompressor, type Decompressor } from "./decompressor.ts";
+import { ClusterCache } from "../disk/cluster_cache.ts";
+import { createDecompressor, type Decompressor } from "../codec/decompressor.ts";
 
 /** A cache has to hold so many clusters for other threads to fill it. */
 const CLUSTERS_TO_DEFER = 32;

@@ -4,7 +4,7 @@
  * @module
  */
 import { SECTOR_BYTES, type SectorCipher } from "../crypt/sector_cipher.ts";
-import type { ImageFile } from "../image/image_file.ts";
+import type { ImageFile } from "../storage/image_file.ts";
 import type { Mapping } from "../image/mapping.ts";
 import { IoBuffer } from "../sys/memory.ts";
 

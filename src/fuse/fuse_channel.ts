@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Channel } from "../serve/channel.ts";
-import type { Executor } from "../serve/executor.ts";
-import { ParkedRequest, type RequestOwner } from "../serve/parked_request.ts";
+import type { Channel } from "../loop/channel.ts";
+import type { Executor } from "../loop/executor.ts";
+import { ParkedRequest, type RequestOwner } from "../loop/parked_request.ts";
 import {
   EAGAIN,
   EFBIG,

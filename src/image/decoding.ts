@@ -4,7 +4,7 @@
  * @module
  */
 import type { IoBuffer } from "../sys/memory.ts";
-import type { SlowTask } from "../sys/slow_lane.ts";
+import type { SlowTask } from "../storage/slow_lane.ts";
 
 /** How bytes are compressed. */
 export const CompressionMethod = { Deflate: 0, Zstd: 1 } as const;

@@ -9,9 +9,9 @@
  */
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Format } from "./formats.ts";
-import type { ClusterCaches } from "./cluster_caches.ts";
+import type { ClusterCaches } from "../disk/cluster_caches.ts";
 import type { DecodeLane } from "./decoding.ts";
-import type { ImageFile } from "./image_file.ts";
+import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { Mapping } from "./mapping.ts";

@@ -5,7 +5,7 @@
  */
 import type { DecodeJob } from "./decoding.ts";
 import type { Image } from "./driver.ts";
-import type { ImageFile } from "./image_file.ts";
+import type { ImageFile } from "../storage/image_file.ts";
 
 /** What a run of guest bytes is made of. */
 export const Extent = {

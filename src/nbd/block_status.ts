@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { Run } from "../image/extents.ts";
-import type { ImageAccess } from "../image/image_access.ts";
+import { Run } from "../disk/extents.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
 import {
   BASE_ALLOCATION,
   BlockState,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImageAccess } from "../image/image_access.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
 import { TransmissionFlag } from "./protocol.ts";
 
 /** Size and abilities of an export, as told in the handshake or to the kernel. */

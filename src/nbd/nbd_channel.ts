@@ -5,10 +5,10 @@
  */
 import { POLLIN, POLLOUT } from "../sys/poll.ts";
 import { setSendBuffer } from "../sys/sockets.ts";
-import type { Channel } from "../serve/channel.ts";
+import type { Channel } from "../loop/channel.ts";
 import type { BufferBudget } from "./buffer_budget.ts";
 import { Connection } from "./connection.ts";
-import type { Executor } from "../serve/executor.ts";
+import type { Executor } from "../loop/executor.ts";
 import type { ExportDescription } from "./export.ts";
 import { Handshake } from "./handshake.ts";
 import { Transmission } from "./transmission.ts";

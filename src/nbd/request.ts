@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ParkedRequest, type RequestOwner } from "../serve/parked_request.ts";
+import { ParkedRequest, type RequestOwner } from "../loop/parked_request.ts";
 import { Command, MAX_PAYLOAD_BYTES, REQUEST, REQUEST_MAGIC } from "./protocol.ts";
 
 export class Request {

@@ -9,8 +9,8 @@
  */
 import { EDQUOT, EFBIG, ENOMEM, ENOSPC, EPERM, EROFS } from "../sys/errno.ts";
 import type { Connection } from "./connection.ts";
-import type { Executor } from "../serve/executor.ts";
-import type { ParkedRequest, RequestOwner } from "../serve/parked_request.ts";
+import type { Executor } from "../loop/executor.ts";
+import type { ParkedRequest, RequestOwner } from "../loop/parked_request.ts";
 import { BLOCK_STATUS_BYTES, BlockStatus } from "./block_status.ts";
 import { Command, CommandFlag, MAX_PAYLOAD_BYTES, NbdError, REQUEST } from "./protocol.ts";
 import { type Replies, SIMPLE_REPLIES, STRUCTURED_REPLIES } from "./replies.ts";

@@ -12,7 +12,7 @@ import type { Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { pipe } from "../sys/sockets.ts";
-import type { SlowTask } from "../sys/slow_lane.ts";
+import type { SlowTask } from "../storage/slow_lane.ts";
 import { startThread } from "./start_thread.ts";
 import {
   type DecodeStart,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createDecompressor, type Decompressor } from "../format/decompressor.ts";
+import { createDecompressor, type Decompressor } from "../codec/decompressor.ts";
 import type { CompressionMethod } from "../image/decoding.ts";
 import { libc } from "../sys/libc.ts";
 import { bytesAt, IoBuffer } from "../sys/memory.ts";

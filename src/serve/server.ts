@@ -7,10 +7,10 @@
  * @module
  */
 import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
-import type { ClusterCaches } from "../image/cluster_caches.ts";
-import type { ImageAccess } from "../image/image_access.ts";
+import type { ClusterCaches } from "../disk/cluster_caches.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
-import type { ImageRequest } from "../image/open.ts";
+import type { ImageRequest } from "../disk/open.ts";
 import { RAW } from "../image/formats.ts";
 import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
@@ -19,10 +19,10 @@ import { IoBuffer } from "../sys/memory.ts";
 import { acceptClient, MSG_DONTWAIT, pipe } from "../sys/sockets.ts";
 import { Command, REQUEST } from "../nbd/protocol.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
-import { ServeLoop } from "./serve_loop.ts";
-import { MAX_THREADS, SharedState } from "./shared_state.ts";
+import { ServeLoop } from "../loop/serve_loop.ts";
+import { MAX_THREADS, SharedState } from "../loop/shared_state.ts";
 import { startThread } from "./start_thread.ts";
-import type { ErrorLog } from "./executor.ts";
+import type { ErrorLog } from "../loop/executor.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 const MSG_PEEK = 0x2;

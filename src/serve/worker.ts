@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { Log } from "../daemon/log.ts";
-import { openSharedImage } from "../image/open.ts";
+import { Log } from "../sys/log.ts";
+import { openSharedImage } from "../disk/open.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { forgetStartupPages } from "../sys/startup_memory.ts";
-import { ServeLoop } from "./serve_loop.ts";
-import { SharedState } from "./shared_state.ts";
+import { ServeLoop } from "../loop/serve_loop.ts";
+import { SharedState } from "../loop/shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 function serve(start: WorkerStart): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SharedImage } from "../image/open.ts";
+import type { SharedImage } from "../disk/open.ts";
 
 /** The one message a worker gets; after it, it only watches its control pipe. */
 export interface WorkerStart extends SharedImage {

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LIST_COLUMNS } from "../../src/cli/listing/columns.ts";
 import { helpText, versionText } from "../../src/cli/help.ts";
-import { OPTIONS } from "../../src/cli/option_table.ts";
+import { OPTIONS } from "../../src/cli/words/option_table.ts";
 import { must, oracleTest } from "../support/tools.ts";
 
 const HELP = helpText([

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { fullName, infoJson } from "../../src/cli/info_json.ts";
 import { humanSize, infoText } from "../../src/cli/info_text.ts";
-import type { InspectedImage } from "../../src/image/inspect.ts";
+import type { InspectedImage } from "../../src/disk/inspect.ts";
 
 const TOP: InspectedImage = {
   path: "dir/top.qcow2",

@@ -6,7 +6,7 @@
  */
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { deviceTest } from "../fuse/device.ts";
+import { deviceTest } from "../device/fuse/device.ts";
 import { isCompiled, programCommand } from "../support/program.ts";
 import { run } from "../support/tools.ts";
 import { DIFFERENCES } from "./differences.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { detachIfAttached } from "../loop/loop_folder.ts";
+import { detachIfAttached } from "../device/loop/loop_folder.ts";
 import { loopStatus } from "../../src/kernel/loop_status.ts";
 import { removeLoop } from "../../src/kernel/loop_control.ts";
 import { ENODEV, SystemError } from "../../src/sys/errno.ts";
-import { type AttachedLoop, LoopFolder } from "../loop/loop_folder.ts";
+import { type AttachedLoop, LoopFolder } from "../device/loop/loop_folder.ts";
 import { eventually, exists } from "../support/program.ts";
 import { must } from "../support/tools.ts";
 import { FILES, type Row, THINGS } from "./row.ts";

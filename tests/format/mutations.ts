@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FieldType } from "../../src/format/record.ts";
+import type { FieldType } from "../../src/format/kit/record.ts";
 
 /** Numbers from 0 up to 1. */
 export type Random = () => number;

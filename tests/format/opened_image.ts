@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import type { FormatDriver, Image, OpenOptions } from "../../src/image/driver.ts";
-import { ImageAccess } from "../../src/image/image_access.ts";
-import { ImageFile } from "../../src/image/image_file.ts";
+import { ImageAccess } from "../../src/disk/image_access.ts";
+import { ImageFile } from "../../src/storage/image_file.ts";
 import { Extent, Mapping } from "../../src/image/mapping.ts";
 import { O_RDONLY, O_RDWR, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";

@@ -7,17 +7,17 @@
  *
  * @module
  */
-import { DiskMap } from "../../src/image/disk_map.ts";
+import { DiskMap } from "../../src/disk/disk_map.ts";
 import {
   ImageFormatError,
   RelatedFileError,
   SecretError,
   UnsupportedFeatureError,
 } from "../../src/image/errors.ts";
-import type { ImageAccess } from "../../src/image/image_access.ts";
-import { inspect } from "../../src/image/inspect.ts";
+import type { ImageAccess } from "../../src/disk/image_access.ts";
+import { inspect } from "../../src/disk/inspect.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
-import { type ImageRequest, openImage, openImageFile } from "../../src/image/open.ts";
+import { type ImageRequest, openImage, openImageFile } from "../../src/disk/open.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { randomNumbers } from "../support/images.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { findDriver } from "../../src/image/registry.ts";
+import { findDriver } from "../../src/disk/registry.ts";
 import { must, mustDeriveKey } from "../support/tools.ts";
 
 /** The passphrase of encrypted images. */

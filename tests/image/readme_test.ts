@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import type { FormatDriver } from "../../src/image/driver.ts";
-import { DRIVERS } from "../../src/image/registry.ts";
+import { DRIVERS } from "../../src/disk/registry.ts";
 
 function rowOf({ name, aliases, writable, summary }: FormatDriver): string[] {
   const others = aliases.filter((alias) => alias !== name).join(", ");

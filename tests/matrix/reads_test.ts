@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { Device, deviceTest } from "../fuse/device.ts";
+import { Device, deviceTest } from "../device/fuse/device.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { NbdClient } from "../integration/nbd_client.ts";
 import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";

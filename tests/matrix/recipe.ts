@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { OPTIONS } from "../../src/cli/option_table.ts";
-import { findDriver } from "../../src/image/registry.ts";
+import { OPTIONS } from "../../src/cli/words/option_table.ts";
+import { findDriver } from "../../src/disk/registry.ts";
 import { randomNumbers } from "../support/images.ts";
 
 const KIB = 1024;

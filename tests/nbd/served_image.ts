@@ -4,16 +4,16 @@
  * @module
  */
 import type { Image } from "../../src/image/driver.ts";
-import { ImageAccess } from "../../src/image/image_access.ts";
-import { ImageFile } from "../../src/image/image_file.ts";
+import { ImageAccess } from "../../src/disk/image_access.ts";
+import { ImageFile } from "../../src/storage/image_file.ts";
 import type { Mapping } from "../../src/image/mapping.ts";
 import { Connection } from "../../src/nbd/connection.ts";
 import { type Negotiated, Transmission } from "../../src/nbd/transmission.ts";
-import { Executor } from "../../src/serve/executor.ts";
-import { SharedState } from "../../src/serve/shared_state.ts";
+import { Executor } from "../../src/loop/executor.ts";
+import { SharedState } from "../../src/loop/shared_state.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
-import { SlowLane } from "../../src/sys/slow_lane.ts";
+import { SlowLane } from "../../src/storage/slow_lane.ts";
 import { streamPair } from "../../src/sys/sockets.ts";
 import { randomNumbers } from "../support/images.ts";
 import { TempDirectory } from "../support/tools.ts";

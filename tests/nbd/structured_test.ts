@@ -14,7 +14,7 @@ import {
   STRUCTURED_REPLY_MAGIC,
 } from "../../src/nbd/protocol.ts";
 import { sameBytes } from "../format/opened_image.ts";
-import { dropFromCache } from "../image/page_cache.ts";
+import { dropFromCache } from "../support/page_cache.ts";
 import { type Served, ServedImage } from "./served_image.ts";
 import type { Reply, RequestFields } from "./wire.ts";
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { ImageFormatError } from "../../src/image/errors.ts";
-import type { ImageFile } from "../../src/image/image_file.ts";
+import type { ImageFile } from "../../src/storage/image_file.ts";
 import {
   Command,
   CommandFlag,
@@ -13,7 +13,7 @@ import {
 import { EFBIG, EIO, ENOSPC, EPERM, SystemError } from "../../src/sys/errno.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { sameBytes } from "../format/opened_image.ts";
-import { dropFromCache } from "../image/page_cache.ts";
+import { dropFromCache } from "../support/page_cache.ts";
 import { FakeImage, seededBytes, ServedImage } from "./served_image.ts";
 import { encodeRequest, joined, type RequestFields } from "./wire.ts";
 

@@ -2,7 +2,7 @@
  * Types of the parts of @std/assert that the tests use: the npm package behind the import map carries
  * the real modules without their types. Goes away once the map points at `jsr:@std/assert`.
  *
- *     // @ts-types="../support/std_assert.d.ts"
+ *     // @ts-types="./std_assert.d.ts"
  *     import { assertEquals } from "@std/assert";
  */
 

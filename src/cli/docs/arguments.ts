@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { AUTO_FORMAT, TRANSPORTS } from "../values.ts";
+import { AUTO_FORMAT, TRANSPORTS } from "../words/values.ts";
 import { FORMATS } from "../../image/formats.ts";
 import { LIST_COLUMNS } from "../listing/columns.ts";
-import { type OptionRow, OPTIONS } from "../option_table.ts";
+import { type OptionRow, OPTIONS } from "../words/option_table.ts";
 
 /** A word that can be completed, and what it means. */
 export interface Word {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { print } from "../console.ts";
-import { UsageError } from "../usage_error.ts";
+import { print } from "../../sys/console.ts";
+import { UsageError } from "../words/usage_error.ts";
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
 import { manPage } from "./man_page.ts";

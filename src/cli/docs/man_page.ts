@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { AUTO_FORMAT, TRANSPORTS } from "../values.ts";
+import { AUTO_FORMAT, TRANSPORTS } from "../words/values.ts";
 import { FORMATS } from "../../image/formats.ts";
 import { LIST_COLUMNS } from "../listing/columns.ts";
-import type { OptionGroup, OptionRow } from "../option_table.ts";
+import type { OptionGroup, OptionRow } from "../words/option_table.ts";
 import { RELEASE_DATE, VERSION } from "../version.ts";
 import { DOCUMENTED_OPTIONS } from "./arguments.ts";
 import * as texts from "./man_texts.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { OptionGroup } from "../option_table.ts";
-import type { Transport } from "../values.ts";
+import type { OptionGroup } from "../words/option_table.ts";
+import type { Transport } from "../words/values.ts";
 
 export const SYNOPSIS: readonly string[] = [
   "`tslosetup` [<device>]",

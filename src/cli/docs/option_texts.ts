@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { OptionName } from "../option_table.ts";
+import type { OptionName } from "../words/option_table.ts";
 
 /** Paragraphs in the markup of roff.ts. */
 export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OptionRow } from "../option_table.ts";
+import type { OptionRow } from "../words/option_table.ts";
 import { argumentOf } from "./arguments.ts";
 
 /** Prints the devices there are, one on each line. */

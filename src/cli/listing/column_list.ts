@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "../usage_error.ts";
+import { UsageError } from "../words/usage_error.ts";
 import { type ColumnChoice, type ColumnName, LIST_COLUMNS } from "./columns.ts";
 
 export interface ColumnOptions {

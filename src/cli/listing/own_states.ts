@@ -5,7 +5,7 @@
  */
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../daemon/state.ts";
 import { ifPossible } from "../../sys/errno.ts";
-import { complain } from "../console.ts";
+import { complain } from "../../sys/console.ts";
 
 /**
  * What a killed daemon has left behind is listed with a warning, once in the case of a socket, which
@@ -21,7 +21,7 @@ export async function currentStates(runtimeDirectory: string | undefined): Promi
 
 /** What can clear away is not loaded before there is anything to clear away. */
 async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => boolean> {
-  const { clearLeftOver, isLeftOver } = await import("../dead_devices.ts");
+  const { clearLeftOver, isLeftOver } = await import("../../device/dead_devices.ts");
   return (state) => {
     const { device, pid } = state;
     if (state.transport !== "socket" && isLeftOver(state)) {

@@ -5,7 +5,7 @@
  */
 import { digest } from "../../crypt/node_crypto.ts";
 import { type CipherSpec, parseCipher } from "../../crypt/sector_cipher.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
 import { damaged, unsupported } from "./errors.ts";
 import {

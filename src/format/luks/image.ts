@@ -4,7 +4,7 @@
  * @module
  */
 import type { Image, OpenOptions } from "../../image/driver.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
 import { EncryptedSectors } from "../encrypted_sectors.ts";

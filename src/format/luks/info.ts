@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo, InfoValue } from "../../image/info.ts";
 import { type KeySlot, type LuksHeader, readHeader } from "./header.ts";
 import { diskSize } from "./image.ts";

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { RecordLayout } from "../record.ts";
+import { RecordLayout } from "../kit/record.ts";
 
 /** "LUKS\xba\xbe" */
 export const MAGIC_BYTES: Uint8Array = Uint8Array.of(0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe);

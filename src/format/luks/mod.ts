@@ -5,7 +5,7 @@
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { LUKS } from "../../image/formats.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { LuksImage } from "./image.ts";
 import { describe } from "./info.ts";
 

@@ -7,7 +7,7 @@
 import { type CipherSpec, SectorCipher } from "../../crypt/sector_cipher.ts";
 import type { OpenOptions } from "../../image/driver.ts";
 import { SecretError } from "../../image/errors.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { KeyRing } from "../../image/key_ring.ts";
 import { EncryptedSectors } from "../encrypted_sectors.ts";
 import { type HeaderArea, readHeader as readLuksHeader } from "../luks/header.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import { damaged, hex, unsupported } from "./errors.ts";
 import { type Extension, type ExtensionArea, extensions } from "./extensions.ts";

@@ -5,7 +5,7 @@
  */
 import type { Image } from "../../image/driver.ts";
 import { ImageFormatError } from "../../image/errors.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { Extent, Mapping } from "../../image/mapping.ts";
 import { SystemError } from "../../sys/errno.ts";
 import { libc } from "../../sys/libc.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo, SpecificInfo } from "../../image/info.ts";
 import { readHeader } from "../luks/header.ts";
 import { luksInfo } from "../luks/info.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
-import { SlotCache } from "../slot_cache.ts";
+import { SlotCache } from "../kit/slot_cache.ts";
 import { damaged, hex } from "./errors.ts";
 import type { Header } from "./header.ts";
 import {

@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { RecordLayout } from "../record.ts";
+import { RecordLayout } from "../kit/record.ts";
 
 /** "QFI\xfb" */
 export const MAGIC = 0x514649fb;

@@ -6,7 +6,7 @@
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { QCOW } from "../../image/formats.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import { describeQcow1 } from "../qcow1/info.ts";
 import { isVersion1, openQcow1 } from "../qcow1/open.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Image, OpenOptions } from "../../image/driver.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { BackingInfo } from "../../image/info.ts";
 import { textOf } from "../../sys/memory.ts";
 import { damaged, unsupported } from "./errors.ts";

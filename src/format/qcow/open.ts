@@ -5,7 +5,7 @@
  */
 import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import type { OpenOptions } from "../../image/driver.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { CompressedClusters } from "../compressed_clusters.ts";
 import { compressedLayout } from "./compression.ts";
 import { openEncryption } from "./encryption.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Image } from "../../image/driver.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import { damaged, hex } from "./errors.ts";
 import { SECTOR_BYTES } from "./layout.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { openFileStatus } from "../../sys/files.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import { type Fields, parseAllFields, readSource } from "./header.ts";

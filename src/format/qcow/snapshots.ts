@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { SnapshotInfo } from "../../image/info.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
 import { damaged, hex, printable } from "./errors.ts";

@@ -5,7 +5,7 @@
  */
 import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
 import {
   HEADER,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import { CryptMethod } from "../qcow/layout.ts";
 import { readHeader } from "./header.ts";

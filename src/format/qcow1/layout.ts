@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { RecordLayout } from "../record.ts";
+import { RecordLayout } from "../kit/record.ts";
 
 /** "QFI\xfb", then the version. */
 export const MAGIC = 0x514649fb;

@@ -5,7 +5,7 @@
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { QCOW1 } from "../../image/formats.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { describeQcow1 } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 import { openQcow1 } from "./open.ts";

@@ -9,7 +9,7 @@ import { CompressionMethod } from "../../image/decoding.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
 import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import { CompressedClusters } from "../compressed_clusters.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";

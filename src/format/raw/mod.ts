@@ -5,7 +5,7 @@
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { RAW } from "../../image/formats.ts";
-import type { ImageFile } from "../../image/image_file.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import { EINVAL, SystemError } from "../../sys/errno.ts";

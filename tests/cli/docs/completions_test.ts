@@ -1,7 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { generated } from "../../../src/cli/docs/generate.ts";
-import { OPTIONS } from "../../../src/cli/option_table.ts";
+import { OPTIONS } from "../../../src/cli/words/option_table.ts";
 import { FORMATS } from "../../../src/image/formats.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
 

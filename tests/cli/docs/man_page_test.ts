@@ -3,9 +3,9 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { generated } from "../../../src/cli/docs/generate.ts";
 import { roff } from "../../../src/cli/docs/roff.ts";
 import { LIST_COLUMNS } from "../../../src/cli/listing/columns.ts";
-import { OPTIONS } from "../../../src/cli/option_table.ts";
-import { UsageError } from "../../../src/cli/usage_error.ts";
-import { TRANSPORTS } from "../../../src/cli/values.ts";
+import { OPTIONS } from "../../../src/cli/words/option_table.ts";
+import { UsageError } from "../../../src/cli/words/usage_error.ts";
+import { TRANSPORTS } from "../../../src/cli/words/values.ts";
 import { FORMATS } from "../../../src/image/formats.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
 

@@ -1,7 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
 import { chooseColumns } from "../../../src/cli/listing/column_list.ts";
-import { UsageError } from "../../../src/cli/usage_error.ts";
+import { UsageError } from "../../../src/cli/words/usage_error.ts";
 import { oracleTest, run } from "../../support/tools.ts";
 
 function fault(list: string): string {

@@ -2,9 +2,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { qcow } from "../../../src/format/qcow/mod.ts";
 import { SecretError } from "../../../src/image/errors.ts";
-import type { ImageAccess } from "../../../src/image/image_access.ts";
+import type { ImageAccess } from "../../../src/disk/image_access.ts";
 import { type KeyRing, keyRing } from "../../../src/image/key_ring.ts";
-import { type ImageRequest, openImage } from "../../../src/image/open.ts";
+import { type ImageRequest, openImage } from "../../../src/disk/open.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
 import {

@@ -15,7 +15,7 @@ import {
   MAGIC,
   TABLE_ENTRY_BYTES,
 } from "../../../src/format/qcow/layout.ts";
-import type { FieldType, RecordLayout } from "../../../src/format/record.ts";
+import type { FieldType, RecordLayout } from "../../../src/format/kit/record.ts";
 
 type Values<L> = L extends RecordLayout<infer F> ? Partial<Record<keyof F, number | bigint>>
   : never;

@@ -20,7 +20,7 @@ import {
   SNAPSHOT_EXTRA,
 } from "../../../src/format/qcow/layout.ts";
 import { HEADER as HEADER_V1 } from "../../../src/format/qcow1/layout.ts";
-import type { RecordLayout } from "../../../src/format/record.ts";
+import type { RecordLayout } from "../../../src/format/kit/record.ts";
 import type { Original, Structure } from "../mutations.ts";
 import { buildVolume } from "../luks/volume_builder.ts";
 import { buildVersion1 } from "../qcow1/image_builder.ts";

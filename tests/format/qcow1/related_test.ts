@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { qcow1 } from "../../../src/format/qcow1/mod.ts";
 import { ImageFormatError, RelatedFileError, SecretError } from "../../../src/image/errors.ts";
-import { openImage } from "../../../src/image/open.ts";
+import { openImage } from "../../../src/disk/open.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
 import { PASSPHRASE, rightKeys, SECRET_OBJECT } from "../../support/encrypted.ts";
 import { IMAGE_TOOLS } from "../../support/images.ts";

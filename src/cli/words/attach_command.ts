@@ -1,0 +1,175 @@
+/**
+ * The command that sets a device up, and the words it is asked for with:
+ *
+ *     tslosetup DEVICE FILE                  losetup's
+ *     tslosetup -f FILE                      losetup's
+ *     tslosetup -f FORMAT [DEVICE] FILE      ours
+ *     tslosetup --socket PATH FILE           ours
+ *
+ * @module
+ */
+import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "./cache_values.ts";
+import { agreeing, type Settings } from "./settings.ts";
+import type { CacheSizes } from "../../image/cache_sizes.ts";
+import { UsageError } from "./usage_error.ts";
+import {
+  AUTO_FORMAT,
+  findFormat,
+  type FormatNames,
+  RAW_FORMAT,
+  type Transport,
+  unknownFormat,
+} from "./values.ts";
+
+export interface AttachCommand {
+  readonly kind: "attach";
+  readonly file: string;
+  /** As given, so not yet a path if it has no slash. Undefined if one is found, or none is made. */
+  readonly device: string | undefined;
+  /** Whether to take any free device. */
+  readonly find: boolean;
+  /** Whether to print the device's name, or the socket's URI. */
+  readonly show: boolean;
+  readonly readOnly: boolean;
+  readonly partScan: boolean;
+  /** Where the device begins in the virtual disk. */
+  readonly offsetBytes: number;
+  /** 0 is no limit. */
+  readonly sizeLimitBytes: number;
+  /** Whatever was given, for what is possible depends on the transport; undefined is the default. */
+  readonly sectorSizeBytes: number | undefined;
+  /** Whether a loop device is to go around the page cache of its file. */
+  readonly directIo: "on" | "off" | undefined;
+  /** What the kernel shall keep as the device's name for its file; undefined is the file's path. */
+  readonly loopReference: string | undefined;
+  /** Whether to take a device of the same part of the image that is there, and to refuse overlaps. */
+  readonly noOverlap: boolean;
+  /** Canonical name, or `auto`; undefined is RAW, by default. */
+  readonly format: string | undefined;
+  /** Format of backing files that have none recorded: canonical name, or `auto`. */
+  readonly backingFormat: string | undefined;
+  /** Identifier or name of the internal snapshot to show. */
+  readonly snapshot: string | undefined;
+  /** Whether to attach even an image that is marked as corrupt. */
+  readonly force: boolean;
+  /** Sizes of the caches, as far as they were given. */
+  readonly cacheSizes: Partial<CacheSizes>;
+  /** Seconds without traffic after which they are emptied; 0 for never. */
+  readonly cleanIntervalSeconds: number;
+  /** Whether to leave backing files alone. */
+  readonly noBacking: boolean;
+  /** Files and folders that the image may name, as given. */
+  readonly allowBacking: readonly string[];
+  /** File with the passphrase of an encrypted image; `-` is standard input. */
+  readonly keyFile: string | undefined;
+  /** Whether to say which transport was taken, and why. */
+  readonly verbose: boolean;
+  /** How many threads are to serve; undefined leaves it to the load. */
+  readonly threads: number | undefined;
+  /** `socket` exactly if there is a {@link socketPath}. */
+  readonly transport: Transport;
+  readonly socketPath: string | undefined;
+}
+
+export interface AttachOperands {
+  readonly file: string;
+  readonly device?: string;
+}
+
+/** @throws {UsageError} if the options do not fit each other */
+export function attachCommand(settings: Settings, operands: AttachOperands): AttachCommand {
+  const { seen, socketPath } = settings;
+  return {
+    kind: "attach",
+    file: operands.file,
+    device: operands.device,
+    find: operands.device === undefined && socketPath === undefined,
+    show: seen.has("show"),
+    readOnly: seen.has("read-only"),
+    verbose: seen.has("verbose"),
+    partScan: seen.has("partscan"),
+    offsetBytes: settings.offsetBytes,
+    sizeLimitBytes: settings.sizeLimitBytes,
+    sectorSizeBytes: settings.sectorSizeBytes === 0 ? undefined : settings.sectorSizeBytes,
+    directIo: settings.openDirect ? "on" : settings.directIo,
+    loopReference: settings.loopReference,
+    noOverlap: seen.has("nooverlap"),
+    format: settings.format,
+    backingFormat: settings.backingFormat,
+    snapshot: settings.snapshot,
+    force: seen.has("force"),
+    cacheSizes: settings.cacheSizes,
+    cleanIntervalSeconds: settings.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
+    noBacking: seen.has("no-backing"),
+    allowBacking: settings.allowBacking,
+    keyFile: settings.keyFile,
+    threads: settings.threads,
+    transport: chooseTransport(settings),
+    socketPath,
+  };
+}
+
+/** `-f` with operands: a format's name may come first. */
+export function findCommand(settings: Settings, formats: FormatNames): AttachCommand {
+  const named = formatBehindFind(settings, formats);
+  const words = settings.operands.filter((token) => token !== named?.token)
+    .map(({ word }) => word);
+  if (named === undefined) return attachCommand(settings, { file: onlyFile(words) });
+  const format = agreeing("file-fmt-type", settings.format, named.format);
+  const [device, ...rest] = words;
+  return device === undefined || rest.length === 0
+    ? attachCommand({ ...settings, format }, { file: onlyFile(words) })
+    : attachCommand({ ...settings, format }, { device, file: onlyFile(rest) });
+}
+
+/** The one operand there is. */
+export function onlyFile(operands: readonly string[]): string {
+  const [file, ...excess] = operands;
+  if (file === undefined) throw new UsageError("no file specified");
+  refuseOperands(excess);
+  return file;
+}
+
+/** @throws {UsageError} if there are any */
+export function refuseOperands(operands: readonly string[]): void {
+  if (operands.length > 0) throw new UsageError("unexpected arguments");
+}
+
+interface NamedFormat {
+  readonly token: Settings["operands"][number];
+  readonly format: string;
+}
+
+/** What hardly anybody writes for a file where a format can be: worth saying that it is unknown. */
+const FORMAT_LIKE = /^[A-Za-z][A-Za-z0-9]+$/;
+
+/** The format in `-f FORMAT ...`: the word right behind `-f`, unless it is the only operand. */
+function formatBehindFind(settings: Settings, formats: FormatNames): NamedFormat | undefined {
+  const { operands, wordsAfterFind } = settings;
+  const token = operands.find(({ wordIndex }) => wordsAfterFind.has(wordIndex));
+  if (token === undefined || operands.length === 1) return undefined;
+  const format = findFormat(token.word, formats);
+  if (format !== undefined) return { token, format };
+  if (FORMAT_LIKE.test(token.word)) throw unknownFormat(token.word, formats);
+  return undefined;
+}
+
+function chooseTransport({ transport = "auto", socketPath, format }: Settings): Transport {
+  if (socketPath === undefined && transport === "socket") {
+    throw new UsageError("--transport socket requires --socket <path>");
+  }
+  if (transport === "loop" && isContainer(format)) {
+    throw new UsageError(
+      `transport 'loop' is for RAW images; for ${format} there are nbd and fuse`,
+    );
+  }
+  if (socketPath !== undefined && transport !== "auto" && transport !== "socket") {
+    throw new UsageError(`mutually exclusive arguments: --transport ${transport} --socket`);
+  }
+  return socketPath === undefined ? transport : "socket";
+}
+
+/** Whether a format is known to be other than RAW. */
+function isContainer(format: string | undefined): boolean {
+  return format !== undefined && format !== AUTO_FORMAT && format !== RAW_FORMAT;
+}

@@ -1,0 +1,152 @@
+/**
+ * Decides what a command line asks for. The rules for operands and for options that do not fit an
+ * action are those of losetup 2.38.1 (sys-utils/losetup.c: `main`), and so are their errors.
+ *
+ * Operands that losetup overlooks are overlooked here, too, with one deliberate exception: whoever
+ * types `losetup -D /dev/loop3` does not expect it to detach all devices.
+ *
+ * @module
+ */
+import {
+  type AttachCommand,
+  attachCommand,
+  findCommand,
+  onlyFile,
+  refuseOperands,
+} from "./attach_command.ts";
+import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_command.ts";
+import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
+import { chooseColumns } from "../listing/column_list.ts";
+import type { OptionName } from "./option_table.ts";
+import { readSettings, type Settings } from "./settings.ts";
+import { UsageError } from "./usage_error.ts";
+import type { FormatNames } from "./values.ts";
+
+export type { AttachCommand } from "./attach_command.ts";
+export type { ImageCommand } from "./image_command.ts";
+export type { ListCommand } from "./list_command.ts";
+export type { FormatNames, Transport } from "./values.ts";
+
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  | AttachCommand
+  | { readonly kind: "detach"; readonly devices: readonly string[]; readonly force: boolean }
+  | { readonly kind: "detachAll" }
+  /** Make a device as large as its image is by now. */
+  | { readonly kind: "resize"; readonly device: string }
+  | AdjustCommand
+  /** Have the kernel forget devices. */
+  | { readonly kind: "remove"; readonly devices: readonly string[] }
+  | ListCommand
+  | ImageCommand
+  /** Print the first free device. */
+  | { readonly kind: "find" }
+  /** Print what one device is, on one line. */
+  | { readonly kind: "status"; readonly device: string };
+
+/** Changes a device that is set up. */
+export type AdjustCommand =
+  | { readonly kind: "directIo"; readonly device: string; readonly wanted: "on" | "off" }
+  | { readonly kind: "sectorSize"; readonly device: string; readonly sizeBytes: number };
+
+/**
+ * Understands the arguments behind the program's name. `-f` takes no argument, as in losetup, but in
+ * `-f FORMAT [DEVICE] FILE` the word right behind it is a format, if it names one and is not the only
+ * operand.
+ *
+ * @throws {UsageError} if they are no use of this program
+ */
+export function parseCommand(args: readonly string[], formats: FormatNames): Command {
+  const settings = readSettings(args, formats);
+  if (settings === "help" || settings === "version") return { kind: settings };
+  if (isBareListing(args, settings)) return listCommand(settings);
+  const look = wantedImageCommand(settings);
+  if (look !== undefined) return imageCommand(look, settings);
+  const command = chooseCommand(settings, formats);
+  if (command.kind !== "attach") refuseSetupOptions(command, settings);
+  // Columns that do not exist are refused also where nothing is listed.
+  if (command.kind !== "list") chooseColumns({ list: settings.columnList, all: false });
+  return command;
+}
+
+function chooseCommand(settings: Settings, formats: FormatNames): Command {
+  const { seen } = settings;
+  const operands = settings.operands.map(({ word }) => word);
+  const devices = [...settings.actionDevices, ...operands];
+  if (seen.has("detach")) return { kind: "detach", devices, force: seen.has("force") };
+  if (seen.has("set-capacity")) return { kind: "resize", device: devices[0] ?? "" };
+  if (seen.has("remove")) return { kind: "remove", devices: oneOrMore(operands) };
+  if (seen.has("find")) {
+    return operands.length === 0 ? { kind: "find" } : findCommand(settings, formats);
+  }
+  if (seen.has("detach-all")) {
+    refuseOperands(operands);
+    return { kind: "detachAll" };
+  }
+  if (seen.has("all") || seen.has("associated")) return listCommand(settings);
+  if (wantsTable(settings) && operands.length === 0) return listCommand(settings);
+  if (seen.has("socket")) return attachCommand(settings, { file: onlyFile(operands) });
+  return deviceCommand(settings, operands);
+}
+
+/** `DEVICE FILE`, or `DEVICE` to change or show it. */
+function deviceCommand(settings: Settings, operands: readonly string[]): Command {
+  const [device, file] = oneOrMore(operands);
+  if (file !== undefined) return attachCommand(settings, { device, file });
+  const { seen, directIo, sectorSizeBytes } = settings;
+  if (directIo !== undefined) return { kind: "directIo", device, wanted: directIo };
+  if (seen.has("sector-size")) return { kind: "sectorSize", device, sizeBytes: sectorSizeBytes };
+  return wantsTable(settings) ? listCommand(settings, device) : { kind: "status", device };
+}
+
+function oneOrMore([device, ...others]: readonly string[]): [string, ...string[]] {
+  if (device === undefined) throw new UsageError("no loop device specified");
+  return [device, ...others];
+}
+
+const LOSETUP_SETUP_OPTIONS = ["sizelimit", "partscan", "read-only", "show"] as const;
+const OWN_SETUP_OPTIONS = ["file-fmt-type", "transport", "socket", "threads"] as const;
+const IMAGE_OPTIONS = [
+  "backing-fmt",
+  "no-backing",
+  "allow-backing",
+  "key-file",
+  "snapshot",
+  "force",
+] as const;
+const CACHE_OPTIONS = ["cache-size", "data-cache-size", "cache-clean-interval"] as const;
+
+/** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
+function refuseSetupOptions(command: Command, settings: Settings): void {
+  const { seen, sizeLimitBytes, openDirect } = settings;
+  const given = (name: OptionName): boolean =>
+    seen.has(name) && !(name === "sizelimit" && sizeLimitBytes === 0);
+  if (OWN_SETUP_OPTIONS.some(given)) throw ownSetupOnly(OWN_SETUP_OPTIONS, command);
+  const isForcedDetach = (name: OptionName): boolean =>
+    name === "force" && command.kind === "detach";
+  if (IMAGE_OPTIONS.some((name) => given(name) && !isForcedDetach(name))) {
+    throw ownSetupOnly(IMAGE_OPTIONS, command);
+  }
+  if (CACHE_OPTIONS.some(given)) throw ownSetupOnly(CACHE_OPTIONS, command);
+  const misplaced = openDirect && command.kind !== "directIo";
+  if (misplaced || LOSETUP_SETUP_OPTIONS.some(given)) throw setupOnly(LOSETUP_SETUP_OPTIONS);
+  const filtersByOffset = command.kind === "list" && command.file !== undefined;
+  if (given("offset") && !filtersByOffset) {
+    throw new UsageError("the option --offset is not allowed in this context");
+  }
+}
+
+/** An image alone, without a word about where it is to go, is the likeliest slip. */
+function ownSetupOnly(names: readonly OptionName[], { kind }: Command): UsageError {
+  const { message } = setupOnly(names);
+  return kind === "status"
+    ? new UsageError(`${message}, which takes --find, a device or --socket beside the file`)
+    : new UsageError(message);
+}
+
+function setupOnly(names: readonly OptionName[]): UsageError {
+  return new UsageError(
+    `the options --{${names.join(",")}} are allowed during loop device setup only`,
+  );
+}

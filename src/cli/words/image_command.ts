@@ -1,0 +1,79 @@
+/**
+ * The commands that look into an image without attaching it:
+ *
+ *     tslosetup --info [--json] FILE
+ *     tslosetup --map [--json] FILE
+ *
+ * @module
+ */
+import type { ImageRequest } from "../../disk/open.ts";
+import { onlyFile } from "./attach_command.ts";
+import type { OptionName } from "./option_table.ts";
+import type { Settings } from "./settings.ts";
+import { UsageError } from "./usage_error.ts";
+import { AUTO_FORMAT } from "./values.ts";
+
+export interface ImageCommand {
+  /** Print what the image says of itself, or which parts of its disk are stored where. */
+  readonly kind: "info" | "map";
+  /** As given. */
+  readonly file: string;
+  readonly json: boolean;
+  /** Canonical name, or `auto`, which is the default here: nothing of the disk is shown. */
+  readonly format: string;
+  /** As in an attach. */
+  readonly backingFormat: string | undefined;
+  readonly noBacking: boolean;
+  readonly allowBacking: readonly string[];
+  readonly snapshot: string | undefined;
+  /** Whether to look even at an image that is marked as corrupt or is being written. */
+  readonly force: boolean;
+}
+
+/** Options that mean something here. */
+const ALLOWED: Readonly<Record<ImageCommand["kind"], readonly OptionName[]>> = {
+  info: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force"],
+  map: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force", "snapshot"],
+};
+
+/** Which of these commands is asked for, if any. */
+export function wantedImageCommand({ seen }: Settings): ImageCommand["kind"] | undefined {
+  if (seen.has("info")) return "info";
+  return seen.has("map") ? "map" : undefined;
+}
+
+/** @throws {UsageError} unless there is one file, and no option for something else */
+export function imageCommand(kind: ImageCommand["kind"], settings: Settings): ImageCommand {
+  const { seen } = settings;
+  const senseless = [...seen].find((name) => name !== kind && !ALLOWED[kind].includes(name));
+  if (senseless !== undefined) {
+    throw new UsageError(`mutually exclusive arguments: --${kind} --${senseless}`);
+  }
+  return {
+    kind,
+    file: onlyFile(settings.operands.map(({ word }) => word)),
+    json: seen.has("json"),
+    format: settings.format ?? AUTO_FORMAT,
+    backingFormat: settings.backingFormat,
+    noBacking: seen.has("no-backing"),
+    allowBacking: settings.allowBacking,
+    snapshot: settings.snapshot,
+    force: seen.has("force"),
+  };
+}
+
+/** How the image is to be opened. */
+export function imageRequest(command: ImageCommand): ImageRequest {
+  const { format, noBacking, allowBacking, force, backingFormat, snapshot } = command;
+  return {
+    format,
+    readOnly: true,
+    offsetBytes: 0,
+    sizeLimitBytes: 0,
+    noBacking,
+    allowBacking,
+    force,
+    ...(backingFormat === undefined ? {} : { backingFormat }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * Arguments of options that are neither sizes nor paths.
+ *
+ * @module
+ */
+import type { FormatNames } from "../../image/formats.ts";
+import { UsageError } from "./usage_error.ts";
+
+export type { FormatNames } from "../../image/formats.ts";
+
+/** The format that stands for "whatever the file begins with". */
+export const AUTO_FORMAT = "auto";
+
+/** The format of files without any, which is the default. */
+export const RAW_FORMAT = "RAW";
+
+/** How an image can become a device; `auto` leaves the choice to the attach action. */
+export type Transport = "auto" | "loop" | "nbd" | "fuse" | "socket";
+
+/** In the order of the documentation. */
+export const TRANSPORTS: readonly Transport[] = ["auto", "loop", "nbd", "fuse", "socket"];
+
+/** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
+const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];
+
+/** The canonical name of a format, or {@link AUTO_FORMAT}, or undefined if there is no such one. */
+export function findFormat(name: string, formats: FormatNames): string | undefined {
+  return name.toLowerCase() === AUTO_FORMAT ? AUTO_FORMAT : formats.canonical(name);
+}
+
+/** As {@link findFormat}, with an error that lists the known formats. */
+export function parseFormat(name: string, formats: FormatNames): string {
+  const format = findFormat(name, formats);
+  if (format === undefined) throw unknownFormat(name, formats);
+  return format;
+}
+
+export function unknownFormat(name: string, formats: FormatNames): UsageError {
+  const known = formats.names.join(", ");
+  return new UsageError(
+    `unknown file format type '${name}'; known: ${known} (or '${AUTO_FORMAT}' to detect it)`,
+  );
+}
+
+/** @throws {UsageError} if there is no such transport */
+export function parseTransport(name: string): Transport {
+  const transport = TRANSPORTS.find((candidate) => candidate === name);
+  if (transport !== undefined) return transport;
+  throw new UsageError(`unknown transport '${name}'; known: ${TRANSPORTS.join(", ")}`);
+}
+
+/** An argument that is `on` or `off`; none at all is `on`. Worded as losetup's `parse_switch`. */
+export function parseSwitch(value: string | undefined): "on" | "off" {
+  if (value === undefined || value === "on") return "on";
+  if (value === "off") return "off";
+  throw new UsageError(`argument error: '${value}'`);
+}
+
+/** Most threads that can be asked for: as many as share one image (serve/shared_state.ts). */
+const MAX_THREADS = 16;
+
+/** @throws {UsageError} if `text` is no number of threads from 1 to {@link MAX_THREADS} */
+export function parseThreads(text: string): number {
+  const threads = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new UsageError(`invalid number of threads: '${text}'; possible: 1 to ${MAX_THREADS}`);
+}
+
+/** @throws {UsageError} if no device of ours can have sectors of `sizeBytes` */
+export function checkSectorSize(sizeBytes: number): number {
+  if (SECTOR_SIZES_BYTES.includes(sizeBytes)) return sizeBytes;
+  throw new UsageError(
+    `invalid logical block size: '${sizeBytes}'; known: ${SECTOR_SIZES_BYTES.join(", ")}`,
+  );
+}

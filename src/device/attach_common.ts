@@ -1,0 +1,201 @@
+/**
+ * The parts of setting up a device that all transports share.
+ *
+ * @module
+ */
+import type { Job, Ready } from "../daemon/job.ts";
+import type { Daemons, Launched } from "../daemon/launch.ts";
+import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
+import { RAW } from "../image/formats.ts";
+import type { ImageRequest } from "../disk/open.ts";
+import { fileStatus } from "../sys/files.ts";
+import { folderOf, realPath } from "../sys/paths.ts";
+import type { AttachCommand } from "../cli/words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { complain } from "../sys/console.ts";
+import { absolutePath } from "./device_names.ts";
+import { checkSectorSize } from "../cli/words/values.ts";
+
+export const DEFAULT_SECTOR_BYTES = 512;
+/** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
+export const QUEUE = { scheduler: "none", readAheadKb: 1024 } as const;
+/** How long an abandoned daemon may take to end; it has nothing to write back. */
+export const ABANDON_MS = 5000;
+
+/** A device that is ready for use. */
+export interface Attached {
+  /** What `--show` prints. */
+  readonly shown: string;
+  /** What detaches it. */
+  readonly device: string;
+  /** False if it was there before. */
+  readonly isNew: boolean;
+  /** For standard error, after the device is shown. */
+  readonly warnings: readonly string[];
+}
+
+/** What a transport needs to attach an image. */
+export interface AttachRequest {
+  readonly command: AttachCommand;
+  /** Absolute path of the image. */
+  readonly imagePath: string;
+  readonly states: StateStore;
+  /** What starts the daemon. */
+  readonly daemons: Daemons;
+  /** What unlocks the image, as far as that is known. */
+  readonly passphrase?: Uint8Array;
+  /** Whether it has been tried before: then all warnings have been given. */
+  readonly isRepeated?: boolean;
+}
+
+/** The image is encrypted, and nobody has said yet what unlocks it. */
+export class PassphraseNeededError extends CommandError {
+  readonly needsPassphrase = true;
+}
+
+/**
+ * Whether a device of ours can have the sectors that were asked for.
+ *
+ * @throws {UsageError} if not
+ */
+export function checkServedSectors({ sectorSizeBytes }: AttachCommand): void {
+  if (sectorSizeBytes !== undefined) checkSectorSize(sectorSizeBytes);
+}
+
+/** Logical block size of the device. */
+export function sectorBytes({ sectorSizeBytes }: AttachCommand): number {
+  return sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
+}
+
+/** The daemon's part of a request. */
+export function jobFor(
+  { command, imagePath, passphrase }: AttachRequest,
+  transport: Pick<Job, "transport" | "sockets" | "threads" | "socket">,
+): Job {
+  return {
+    imagePath,
+    image: imageRequest(command),
+    cleanIntervalSeconds: command.cleanIntervalSeconds,
+    sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
+    startAllThreads: command.threads !== undefined,
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...transport,
+  };
+}
+
+/** Most threads that are used unless a number is asked for; each costs some 20 MB once it is needed. */
+const MAX_THREADS = 4;
+
+/** How many threads are to serve at most. */
+export function threadCount({ threads }: AttachCommand): number {
+  return threads ?? Math.min(MAX_THREADS, navigator.hardwareConcurrency);
+}
+
+/** What the words of the command ask of the image. */
+function imageRequest(command: AttachCommand): ImageRequest {
+  const { backingFormat, force, noBacking, snapshot } = command;
+  return {
+    format: command.format ?? RAW.name,
+    readOnly: command.readOnly,
+    offsetBytes: command.offsetBytes,
+    sizeLimitBytes: command.sizeLimitBytes,
+    namesFolder: folderOf(absolutePath(command.file)),
+    noBacking,
+    allowBacking: command.allowBacking.map(realPath),
+    force,
+    ...(backingFormat === undefined ? {} : { backingFormat }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...command.cacheSizes,
+  };
+}
+
+/** What to do when opening the image takes some seconds: deriving a key is meant to take long. */
+export function slowNotice({ command, passphrase, isRepeated }: AttachRequest): () => void {
+  if (isRepeated) return () => {};
+  const why = passphrase === undefined ? "opening the image" : "trying the passphrase";
+  return () => complain(`${command.file}: ${why} takes its time ...`);
+}
+
+/**
+ * The daemon's good answer; its warnings go to standard error.
+ *
+ * @throws {CommandError} with its reason, if it has refused
+ */
+export function readyAnswer(launched: Launched, request: AttachRequest): Ready {
+  const { answer } = launched;
+  if (!answer.ok) {
+    const Refused = answer.needsPassphrase ? PassphraseNeededError : CommandError;
+    throw new Refused(answer.message);
+  }
+  if (answer.sizeBytes === 0) throw new CommandError("the virtual disk is empty");
+  for (const warning of answer.warnings) warn(request, warning);
+  return answer;
+}
+
+function warn({ command, isRepeated }: AttachRequest, text: string): void {
+  if (!isRepeated) complain(`${command.file}: warning: ${text}`);
+}
+
+/** The state file's content for a device that has been set up. */
+export function stateFor(
+  { command, imagePath }: AttachRequest,
+  launched: Launched,
+  ready: Ready,
+  device: Pick<
+    AttachState,
+    | "device"
+    | "transport"
+    | "nbdIndex"
+    | "sizeBytes"
+    | "diskSequence"
+    | "fuseConnection"
+    | "socketInode"
+  >,
+): AttachState {
+  const status = fileStatus(imagePath);
+  return {
+    version: 1,
+    ...launched.process,
+    ...device,
+    image: imagePath,
+    imageDevice: [status.deviceMajor, status.deviceMinor],
+    imageInode: status.inode,
+    format: ready.format,
+    readOnly: ready.readOnly,
+    offsetBytes: command.offsetBytes,
+    sizeLimitBytes: command.sizeLimitBytes,
+    view: viewOf(command),
+    partScan: command.partScan,
+  };
+}
+
+/** Which of the disks that an image can show is asked for. */
+export function viewOf({ snapshot, noBacking, backingFormat, force }: AttachCommand): ImageView {
+  return {
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(noBacking ? { noBacking } : {}),
+    ...(backingFormat === undefined ? {} : { backingFormat }),
+    ...(force ? { force } : {}),
+  };
+}
+
+/**
+ * The kernel's size of a device. What does not fill a sector is not accessible, as in losetup.
+ *
+ * @throws {RangeError} if the disk is smaller than a sector
+ */
+export function wholeSectors(
+  request: AttachRequest,
+  ready: Ready,
+  sectorBytes: number,
+): number {
+  const rest = ready.sizeBytes % sectorBytes;
+  if (rest === ready.sizeBytes) {
+    throw new RangeError(`the virtual disk is smaller than a sector of ${sectorBytes} bytes`);
+  }
+  if (rest > 0) {
+    const what = `the disk does not end with a whole ${sectorBytes}-byte sector`;
+    warn(request, `${what}; its last ${rest} bytes are ignored`);
+  }
+  return ready.sizeBytes - rest;
+}

@@ -1,0 +1,140 @@
+/**
+ * Devices as users name them.
+ *
+ * @module
+ */
+import { type AttachState, isStale } from "../daemon/state.ts";
+import { isLoopDevice } from "../kernel/loop_control.ts";
+import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
+import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
+import { fileStatusIfAny } from "../sys/files.ts";
+import { folderOf, realPath } from "../sys/paths.ts";
+import { isSameSocket } from "../sys/sockets.ts";
+import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
+import { reasonOf } from "../sys/reason.ts";
+import type { AttachCommand } from "../cli/words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+
+/** A device that can be set up or detached. */
+export type DeviceName =
+  & {
+    readonly path: string;
+    /** What the name means as a path from the current folder: sockets are named so. */
+    readonly asFile: string;
+  }
+  & (
+    | { readonly kind: "nbd"; readonly index: number }
+    | { readonly kind: "loop" | "socket" | "other" }
+  );
+
+/**
+ * What `name` stands for: a name that is no absolute path is one in /dev, as in losetup, unless it is
+ * the path of something from the current folder; links are followed.
+ */
+export function resolveDevice(name: string): DeviceName {
+  const asFile = pathFromHere(name);
+  if (fileStatusIfAny(name)?.kind === "socket") return { kind: "socket", path: asFile, asFile };
+  const isFromHere = name.includes("/") && fileStatusIfAny(name) !== undefined;
+  const path = followLinks(isFromHere ? name : deviceNode(name));
+  const index = nbdIndex(path);
+  if (index !== undefined) return { kind: "nbd", path, asFile, index };
+  return { kind: loopNumber(path) === undefined ? "other" : "loop", path, asFile };
+}
+
+function pathFromHere(name: string): string {
+  try {
+    return absolutePath(name);
+  } catch (error) {
+    if (error instanceof SystemError) return name;
+    throw error;
+  }
+}
+
+/**
+ * The device that was named, if it is one that can be set up and looks free.
+ *
+ * @throws {SystemError} EBUSY if it is in use, ENODEV if it is no such device
+ */
+export function namedDevice(command: AttachCommand): DeviceName | undefined {
+  if (command.device === undefined) return undefined;
+  const device = resolveDevice(command.device);
+  if (device.kind !== "nbd" && device.kind !== "loop") {
+    throw new SystemError("open", ENODEV, device.path);
+  }
+  const isUsed = device.kind === "nbd"
+    ? nbdDevice(device.index)?.connected === true
+    : loopBackingPath(baseName(device.path)) !== undefined;
+  if (isUsed) throw new SystemError("open", EBUSY, device.path);
+  return device;
+}
+
+/** A device's node as losetup names it: a name that is no absolute path is one in /dev. */
+export function deviceNode(name: string): string {
+  return name.startsWith("/") ? name : `/dev/${name}`;
+}
+
+/** How errors name a device: as losetup does, except for what is a path from the current folder. */
+export function shownName(name: string): string {
+  return name.includes("/") || fileStatusIfAny(name)?.kind === "socket" ? name : deviceNode(name);
+}
+
+/**
+ * The node of a loop device that there is, attached or not, as {@link deviceNode} names it.
+ *
+ * @throws {CommandError} in losetup's words, if it is none
+ */
+export function loopDevice(name: string): string {
+  const node = deviceNode(name);
+  if (isLoopDevice(node)) return node;
+  throw noDevice(name);
+}
+
+/** What losetup says of a name that is no device of its kind. */
+export function noDevice(name: string): CommandError {
+  const reason = reasonOf(new SystemError("open", ENODEV, name));
+  return new CommandError(`${name}: failed to use device: ${reason}`);
+}
+
+/** Last part of a path: a kernel's name for a device in /dev. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/**
+ * The state of a device, or of one on top of it. Of several sockets that had one path after the other,
+ * it is that of the one which has it now.
+ */
+export function stateOn(
+  states: readonly AttachState[],
+  device: DeviceName,
+): AttachState | undefined {
+  const candidates = states.filter((state) => isOn(state, device));
+  const alive = candidates.filter((state) => !isStale(state));
+  return alive.find(hasItsPath) ?? alive[0] ?? candidates[0];
+}
+
+function hasItsPath({ device, socketInode }: AttachState): boolean {
+  return socketInode === undefined || isSameSocket({ path: device, inode: socketInode });
+}
+
+/** Whether a state is about this device, or about one on top of it. */
+function isOn(state: AttachState, device: DeviceName): boolean {
+  return state.device === device.path || state.device === device.asFile ||
+    (device.kind === "nbd" && state.nbdIndex === device.index);
+}
+
+/** Absolute path of a file that need not exist, in a folder that does. */
+export function absolutePath(path: string): string {
+  const parent = realPath(path.includes("/") ? folderOf(path) : ".");
+  return `${parent === "/" ? "" : parent}/${baseName(path)}`;
+}
+
+function followLinks(path: string): string {
+  try {
+    return realPath(path);
+  } catch (error) {
+    // A device that does not exist yet can still be meant.
+    if (error instanceof SystemError) return path;
+    throw error;
+  }
+}

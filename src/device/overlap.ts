@@ -1,0 +1,148 @@
+/**
+ * `--nooverlap`: taking a device of the same part of an image that is there already, and refusing
+ * devices whose parts overlap (losetup's `loopcxt_find_overlap` and `create_loop`).
+ *
+ * @module
+ */
+import { type AttachState, type ImageView, isStale, type StateStore } from "../daemon/state.ts";
+import { findDriver } from "../disk/registry.ts";
+import { diskNames, isDiskReadOnly, nodePath } from "../kernel/block_devices.ts";
+import { keepLoop } from "../kernel/loop.ts";
+import { loopBackingPath, loopNumber, loopStatusIfAny } from "../kernel/loop_status.ts";
+import type { LoopStatus } from "../kernel/loop_layout.ts";
+import { NbdControl } from "../kernel/nbd.ts";
+import { SystemError } from "../sys/errno.ts";
+import { type FileStatus, fileStatusIfAny } from "../sys/files.ts";
+import { type Attached, viewOf } from "./attach_common.ts";
+import { loopWarnings } from "./loop.ts";
+import { backendOf } from "./backend.ts";
+import type { TransportChoice } from "./choose_transport.ts";
+import type { AttachCommand } from "../cli/words/command.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { RAW_FORMAT } from "../cli/words/values.ts";
+
+/** A device that shows a part of the image. */
+interface Rival {
+  readonly path: string;
+  readonly format: string;
+  readonly offsetBytes: number;
+  /** 0: up to the end. */
+  readonly sizeLimitBytes: number;
+  readonly readOnly: boolean;
+  /** Of a device of ours. */
+  readonly state?: AttachState;
+}
+
+/**
+ * The device that already shows the part of the image that is asked for, if there is one and none was
+ * named.
+ *
+ * @throws {CommandError} if a device overlaps with what is asked for
+ */
+export function reusableDevice(
+  command: AttachCommand,
+  choice: TransportChoice,
+  states: StateStore,
+): Attached | undefined {
+  const rivals = [...loopsOf(command.file), ...ownDevicesOf(command.file, states)];
+  const match = rivals.find((rival) => showsTheSame(rival, command, choice));
+  if (match !== undefined && command.device === undefined) return reuse(match, command);
+  if (match === undefined && !rivals.some((rival) => overlaps(rival, command, choice))) {
+    return undefined;
+  }
+  throw new CommandError(`${command.file}: overlapping loop device exists`);
+}
+
+function showsTheSame(rival: Rival, command: AttachCommand, { format }: TransportChoice): boolean {
+  return rival.format === format && rival.offsetBytes === command.offsetBytes &&
+    rival.sizeLimitBytes === command.sizeLimitBytes &&
+    isSameView(rival.state?.view ?? {}, viewOf(command));
+}
+
+/** A snapshot that is named in another way counts as another one. */
+function isSameView(one: ImageView, other: ImageView): boolean {
+  return one.snapshot === other.snapshot && one.noBacking === other.noBacking &&
+    one.backingFormat === other.backingFormat && one.force === other.force;
+}
+
+/** Parts of a container and parts of its virtual disk cannot be compared: they count as overlapping. */
+function overlaps(rival: Rival, command: AttachCommand, { format }: TransportChoice): boolean {
+  if (rival.format !== format) return true;
+  const { offsetBytes, sizeLimitBytes } = command;
+  const liesBehind = rival.sizeLimitBytes !== 0 &&
+    offsetBytes >= rival.offsetBytes + rival.sizeLimitBytes;
+  const liesBefore = sizeLimitBytes !== 0 && offsetBytes + sizeLimitBytes <= rival.offsetBytes;
+  return !liesBehind && !liesBefore;
+}
+
+function reuse(rival: Rival, command: AttachCommand): Attached {
+  const { file } = command;
+  const couldWrite = findDriver(rival.format)?.writable === true;
+  if (rival.readOnly && couldWrite && !command.readOnly) {
+    throw new CommandError(`${file}: overlapping read-only loop device exists`);
+  }
+  try {
+    haveItStay(rival);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new CommandError(`${file}: failed to re-use loop device`);
+  }
+  const warnings = rival.state === undefined ? loopWarnings(command) : [];
+  return { shown: rival.path, device: rival.path, isNew: false, warnings };
+}
+
+/** It may be about to go with its last close. */
+function haveItStay({ path, state }: Rival): void {
+  if (loopNumber(path) !== undefined) return keepLoop(path);
+  if (state?.nbdIndex === undefined) return;
+  using control = new NbdControl();
+  const backend = backendOf(state.format, state.image);
+  control.reconfigure(state.nbdIndex, { backend, clientFlags: 0 });
+}
+
+/** Loop devices right on the file. */
+function loopsOf(file: string): Rival[] {
+  const image = fileStatusIfAny(file);
+  return diskNames("loop")
+    .filter((name) => loopBackingPath(name) !== undefined)
+    .flatMap((name): Rival[] => {
+      const path = nodePath(name);
+      const status = loopStatusIfAny(path);
+      if (status === undefined || !isOnFile(status, { name, file, image })) return [];
+      const { offsetBytes, sizeLimitBytes } = status;
+      const readOnly = isDiskReadOnly(name);
+      return [{ path, format: RAW_FORMAT, offsetBytes, sizeLimitBytes, readOnly }];
+    });
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly file: string;
+  readonly image: FileStatus | undefined;
+}
+
+/** By device and inode; a file that cannot be looked at, by its name. */
+function isOnFile(
+  { backingDevice, backingInode }: LoopStatus,
+  { name, file, image }: Wanted,
+): boolean {
+  if (image === undefined) return loopBackingPath(name) === file;
+  return backingInode === BigInt(image.inode) && backingDevice.major === image.deviceMajor &&
+    backingDevice.minor === image.deviceMinor;
+}
+
+/** Devices of ours, but for sockets, which are none, that show the image. */
+function ownDevicesOf(file: string, states: StateStore): Rival[] {
+  const image = fileStatusIfAny(file);
+  return states.all()
+    .filter((state) => state.transport !== "socket" && !isStale(state))
+    .filter(({ imageDevice: [major, minor], imageInode }) =>
+      image?.inode === imageInode && image.deviceMajor === major && image.deviceMinor === minor
+    )
+    .map((state) => ({ ...ownRival(state), state }));
+}
+
+function ownRival(state: AttachState): Rival {
+  const { device: path, format, offsetBytes, sizeLimitBytes, readOnly } = state;
+  return { path, format, offsetBytes, sizeLimitBytes, readOnly };
+}

@@ -1,0 +1,247 @@
+/**
+ * The images and files below an image: its backing file, that one's backing file, data files.
+ *
+ * @module
+ */
+import { reasonOf } from "../sys/reason.ts";
+import { cachesAtDepth } from "../image/cache_sizes.ts";
+import type { ClusterCaches } from "./cluster_caches.ts";
+import type { DecodeLane } from "../image/decoding.ts";
+import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
+import { RelatedFileError } from "../image/errors.ts";
+import { RAW } from "../image/formats.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import type { KeyRing } from "../image/key_ring.ts";
+import { lockImage } from "./lock.ts";
+import { folderOf } from "../sys/paths.ts";
+import type { ImageRequest } from "./open.ts";
+import { openNamedFile } from "./permission.ts";
+import { probeFormat } from "./probe.ts";
+import { findDriver, findRecordedDriver } from "./registry.ts";
+import { parseRelatedName, type RelatedName } from "./related_name.ts";
+
+/** Images of a chain at most: more are a mistake or an attack. As in libvirt. */
+export const MAX_CHAIN_IMAGES = 200;
+/** Tables that all images of a chain may keep in memory, in bytes: one can have 32 MiB. */
+const MAX_TABLE_BYTES = 128 * 1024 * 1024;
+
+/** What is known of opening the images of a chain. */
+export interface ChainOptions {
+  readonly request: ImageRequest;
+  readonly keys?: KeyRing;
+  /** As {@link OpenOptions.mapOnly}. */
+  readonly mapOnly?: boolean;
+  /** Whether nobody else's use of the files matters. */
+  readonly ignoreLocks?: boolean;
+  /** The files below the top image, open already, in the order in which they are asked for. */
+  readonly replay?: readonly ImageFile[];
+  readonly decoding?: DecodeLane | undefined;
+  readonly clusterCaches?: ClusterCaches | undefined;
+}
+
+/** An image of a chain. */
+export interface Layer {
+  readonly file: ImageFile;
+  readonly driver: FormatDriver;
+}
+
+/** Opens what the images of one chain name, and owns it. */
+export class Chain implements RelatedFiles, Disposable {
+  /** Every open file, that of the top image first, in the order of opening. */
+  readonly files: ImageFile[];
+  /** The images, from the top one down. */
+  readonly layers: Layer[];
+  /** The open images below the top one. */
+  readonly images: Image[] = [];
+  /** What the user had better know of the images below the top one. */
+  readonly warnings: string[] = [];
+  #tableBytes = 0;
+  readonly #options: ChainOptions;
+  readonly #replay: ImageFile[] | undefined;
+
+  /** @param top stays the caller's */
+  constructor(top: Layer, options: ChainOptions) {
+    this.files = [top.file];
+    this.layers = [top];
+    this.#options = options;
+    this.#replay = options.replay?.slice();
+  }
+
+  /** How the images are to be opened; the snapshot is one of the top image. */
+  get openOptions(): OpenOptions {
+    const { request, keys, mapOnly, decoding, clusterCaches } = this.#options;
+    const { force } = request;
+    return {
+      readOnly: true,
+      related: this,
+      decoding,
+      clusterCaches,
+      ...(force === undefined ? {} : { force }),
+      ...cachesAtDepth(this.layers.length - 1, request),
+      ...(keys === undefined ? {} : { keys }),
+      ...(mapOnly === undefined ? {} : { mapOnly }),
+    };
+  }
+
+  openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined {
+    return this.#below(by, name, format, (layer) => this.#openImage(layer));
+  }
+
+  /**
+   * The file below `by` and its driver, without looking into it.
+   *
+   * @throws as {@link Chain.openBacking}
+   */
+  openLayer(by: ImageFile, name: string, format: string | undefined): Layer | undefined {
+    return this.#below(by, name, format, (layer) => {
+      this.layers.push(layer);
+      return layer;
+    });
+  }
+
+  #below<T>(
+    by: ImageFile,
+    name: string,
+    format: string | undefined,
+    take: (layer: Layer) => T,
+  ): T | undefined {
+    if (this.#options.request.noBacking) return undefined;
+    const role = "backing file";
+    const related = explained({ shown: name, role, by }, () => parseRelatedName(name));
+    const path = this.#pathOf(related, by);
+    return explained({ shown: path, role, by }, () => {
+      const driver = this.#recordedDriver(agreed(format, related.format));
+      if (this.layers.length >= MAX_CHAIN_IMAGES) {
+        throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
+      }
+      const file = this.#open(path, related, by);
+      return take({ file, driver: driver ?? driverByContent(file) });
+    });
+  }
+
+  #openImage(layer: Layer): Image {
+    this.layers.push(layer);
+    const image = layer.driver.open(layer.file, this.openOptions);
+    this.images.push(image);
+    this.warnings.push(...(image.warnings ?? []).map((text) => `${layer.file.path}: ${text}`));
+    return image;
+  }
+
+  openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile {
+    const role = "data file";
+    const related = explained({ shown: name, role, by }, () => parseRelatedName(name));
+    const path = this.#pathOf(related, by);
+    return explained({ shown: path, role, by }, () => {
+      if (!wanted.readOnly) throw new RangeError("data files are only read");
+      if (findRecordedDriver(related.format ?? RAW.name)?.name !== RAW.name) {
+        throw new RangeError(`the format '${related.format}' is not possible there`);
+      }
+      return this.#open(path, related, by);
+    });
+  }
+
+  reserveMemory(lengthBytes: number): void {
+    this.#tableBytes += lengthBytes;
+    if (this.#tableBytes > MAX_TABLE_BYTES) {
+      throw new RangeError(`the tables of all images exceed ${MAX_TABLE_BYTES} bytes`);
+    }
+  }
+
+  /** A file that turns up twice is a loop: no image can have any use for that. */
+  #open(path: string, related: RelatedName, by: ImageFile): ImageFile {
+    const file = this.#replay === undefined
+      ? this.#openAnew(path, related, by)
+      : this.#openAgain(path);
+    if (this.files.some((other) => other.isSameAs(file))) {
+      if (this.#replay === undefined) file[Symbol.dispose]();
+      throw new RangeError("the chain of images is a loop");
+    }
+    this.files.push(file);
+    return file;
+  }
+
+  #openAnew(path: string, related: RelatedName, by: ImageFile): ImageFile {
+    const folder = related.path.startsWith("/") ? undefined : this.#folderOf(by);
+    const allowed = this.#options.request.allowBacking ?? [];
+    const file = openNamedFile(path, { by, folder, allowed });
+    try {
+      if (!this.#options.ignoreLocks) lockImage(file, "read");
+      return file;
+    } catch (error) {
+      file[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #openAgain(path: string): ImageFile {
+    const file = this.#replay?.shift();
+    if (file?.path !== path) throw new Error("the chain of images has changed meanwhile");
+    return file;
+  }
+
+  #pathOf(related: RelatedName, by: ImageFile): string {
+    if (related.path.startsWith("/")) return related.path;
+    const folder = this.#folderOf(by);
+    return `${folder === "/" ? "" : folder}/${related.path}`;
+  }
+
+  /** Links are not followed first, as in qemu: a relative name starts where its image was named. */
+  #folderOf(by: ImageFile): string {
+    const { namesFolder } = this.#options.request;
+    if (by === this.files[0] && namesFolder !== undefined) return namesFolder;
+    return folderOf(by.path);
+  }
+
+  /** @returns undefined if the user wants the content to decide */
+  #recordedDriver(recorded: string | undefined): FormatDriver | undefined {
+    if (recorded !== undefined) return known(findRecordedDriver(recorded), recorded);
+    const { backingFormat } = this.#options.request;
+    if (backingFormat === undefined) {
+      throw new Error("its format is not recorded; --backing-fmt <format> says what it is");
+    }
+    return backingFormat === "auto" ? undefined : known(findDriver(backingFormat), backingFormat);
+  }
+
+  /** Closes everything but the top image and its file. */
+  [Symbol.dispose](): void {
+    for (const image of this.images) image[Symbol.dispose]();
+    for (const file of this.files.slice(1)) file[Symbol.dispose]();
+  }
+}
+
+/** The driver for what `file` begins with; RAW, if that is nothing known. */
+export function driverByContent(file: ImageFile): FormatDriver {
+  const name = probeFormat(file) ?? RAW.name;
+  return known(findDriver(name), name);
+}
+
+function known(driver: FormatDriver | undefined, name: string): FormatDriver {
+  if (driver === undefined) throw new RangeError(`${name} images are not supported`);
+  return driver;
+}
+
+/** The format, which can be recorded beside the name and in it. */
+function agreed(recorded: string | undefined, named: string | undefined): string | undefined {
+  const contradicts = recorded !== undefined && named !== undefined &&
+    findRecordedDriver(recorded) !== findRecordedDriver(named);
+  if (!contradicts) return recorded ?? named;
+  throw new RangeError(`its format is recorded as '${recorded}', but its name says '${named}'`);
+}
+
+interface Named {
+  readonly shown: string;
+  readonly role: "backing file" | "data file";
+  readonly by: ImageFile;
+}
+
+/** Errors say which file they are about: the user may never have heard of it. */
+function explained<T>({ shown, role, by }: Named, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof RelatedFileError) throw error;
+    const reason = reasonOf(error);
+    const message = `${shown} (${role} of ${by.path}): ${reason}`;
+    throw new RelatedFileError(shown, message, { cause: error });
+  }
+}

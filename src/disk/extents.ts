@@ -1,0 +1,97 @@
+/**
+ * What a disk consists of, through the whole chain of its images: what is stored, and what merely
+ * reads as zeros. Block status, `--map` and seeking all ask here.
+ *
+ * @module
+ */
+import type { Image } from "../image/driver.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import { Extent, Mapping } from "../image/mapping.ts";
+
+/** Images below images below images: a chain this deep is a mistake or an attack. */
+export const MAX_DEPTH = 200;
+
+/** A run of guest bytes; one record is filled again and again. The words are those of qemu-img(1). */
+export class Run {
+  lengthBytes = 0;
+  /** Whether it is known to read as zeros. */
+  isZero = false;
+  /** Whether it is stored somewhere. */
+  isData = false;
+  /** Whether any image of the chain says something of it. */
+  isPresent = false;
+  isCompressed = false;
+  /** Of the image that says so: 0 for the first one, 1 for the one below. */
+  depth = 0;
+  /** Where it is stored, if it is stored as it is: not compressed, not encrypted. */
+  file: ImageFile | undefined = undefined;
+  hostOffset = 0;
+  /** What the last image asked has said; after a failure, what has to be read first (Blocked). */
+  readonly mapping = new Mapping();
+}
+
+/**
+ * Fills `run` with what the guest bytes from `guestOffset` on are, for as many of `lengthBytes` as
+ * one answer holds for: what follows may be the same once more.
+ *
+ * @returns false if that would wait for a disk
+ * @throws {ImageFormatError} if the metadata of this place is damaged
+ */
+export function findRun(
+  image: Image,
+  guestOffset: number,
+  lengthBytes: number,
+  run: Run,
+): boolean {
+  const { mapping } = run;
+  let asked = image;
+  let offset = guestOffset;
+  let bytes = lengthBytes;
+  for (let depth = 0; depth <= MAX_DEPTH; depth++) {
+    asked.map(offset, bytes, mapping);
+    if (mapping.kind === Extent.Blocked) return false;
+    bytes = mapping.lengthBytes;
+    run.depth = depth;
+    if (mapping.kind !== Extent.Backing) {
+      describe(asked, bytes, run);
+      return true;
+    }
+    const below = mapping.image;
+    const inside = below === undefined ? 0 : below.sizeBytes - mapping.guestOffset;
+    if (below === undefined || inside <= 0) {
+      setZero(run, bytes);
+      run.isPresent = false;
+      return true;
+    }
+    asked = below;
+    offset = mapping.guestOffset;
+    bytes = Math.min(bytes, inside);
+  }
+  throw new Error(`more than ${MAX_DEPTH} backing images`);
+}
+
+/** What `run.mapping`, an answer of `image`, means. */
+function describe(image: Image, lengthBytes: number, run: Run): void {
+  const { kind, file, hostOffset } = run.mapping;
+  if (kind === Extent.Zero) return setZero(run, lengthBytes);
+  run.lengthBytes = lengthBytes;
+  run.isZero = false;
+  run.isData = true;
+  run.isPresent = true;
+  run.isCompressed = kind === Extent.Special && !run.mapping.isEncrypted;
+  run.file = kind === Extent.Data ? file : undefined;
+  run.hostOffset = hostOffset;
+  if (run.file === undefined || image.fileHoles === undefined) return;
+  run.isZero = run.file.isHole(run.hostOffset, lengthBytes);
+  run.isData = !run.isZero || image.fileHoles === "zeros";
+  run.lengthBytes = run.file.runBytes;
+}
+
+function setZero(run: Run, lengthBytes: number): void {
+  run.lengthBytes = lengthBytes;
+  run.isZero = true;
+  run.isData = false;
+  run.isPresent = true;
+  run.isCompressed = false;
+  run.file = undefined;
+}

@@ -1,0 +1,96 @@
+/**
+ * Looking into an image and the images below it, without showing their disks.
+ *
+ * @module
+ */
+import { openFileStatus } from "../sys/files.ts";
+import { Chain, driverByContent, type Layer } from "./chain.ts";
+import type { FormatDriver } from "../image/driver.ts";
+import { RelatedFileError } from "../image/errors.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import type { ImageInfo } from "../image/info.ts";
+import { lockImage } from "./lock.ts";
+import { type ImageRequest, openImageFile } from "./open.ts";
+import { findDriver } from "./registry.ts";
+
+/** One image of a chain. */
+export interface InspectedImage {
+  readonly path: string;
+  readonly info: ImageInfo;
+  /** Space that the file system has given to it (not to its data file), in bytes. */
+  readonly allocatedBytes: number;
+}
+
+/** What could be found out. */
+export interface Inspection {
+  /** The image, the one below it, and so on. */
+  readonly images: readonly InspectedImage[];
+  /** Files that are named but could not be looked into, and why. */
+  readonly problems: readonly string[];
+}
+
+export interface InspectOptions {
+  /** The canonical name of a format, or `auto`. */
+  readonly request: ImageRequest;
+  /** Whether an image is looked into that somebody is writing to. */
+  readonly ignoreLocks: boolean;
+}
+
+/**
+ * Opens an image file to be looked into.
+ *
+ * @throws {SystemError} as {@link openImageFile}
+ * @throws {ImageInUseError} if somebody is writing to it
+ */
+export function openToInspect(
+  path: string,
+  { request, ignoreLocks }: InspectOptions,
+): { readonly file: ImageFile; readonly driver: FormatDriver } {
+  const { file } = openImageFile(path, { readOnly: true });
+  try {
+    if (!ignoreLocks) lockImage(file, "read");
+    const driver = request.format === "auto" ? driverByContent(file) : findDriver(request.format);
+    if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
+    return { file, driver };
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * What the image at `path`, and those below it, say of themselves.
+ *
+ * @throws {ImageFormatError} if the first one is damaged; as {@link openToInspect}
+ */
+export function inspect(path: string, options: InspectOptions): Inspection {
+  const top = openToInspect(path, options);
+  using _file = top.file;
+  using chain = new Chain(top, options);
+  const images: InspectedImage[] = [];
+  const problems: string[] = [];
+  try {
+    for (let layer: Layer | undefined = top; layer !== undefined;) {
+      const info = infoOf(layer);
+      const { allocatedBytes } = openFileStatus(layer.file.fd);
+      images.push({ path: layer.file.path, info, allocatedBytes });
+      layer = info.backing && chain.openLayer(layer.file, info.backing.name, info.backing.format);
+    }
+  } catch (error) {
+    if (images.length === 0 || !(error instanceof Error)) throw error;
+    problems.push(problemBelow(error, chain.layers[images.length]));
+  }
+  return { images, problems };
+}
+
+function infoOf({ file, driver }: Layer): ImageInfo {
+  if (driver.info !== undefined) return driver.info(file);
+  using image = driver.open(file, { readOnly: true });
+  return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };
+}
+
+/** An error of the file itself does not say which file it was. */
+function problemBelow(error: Error, layer: Layer | undefined): string {
+  if (error instanceof RelatedFileError || layer === undefined) return error.message;
+  return `${layer.file.path}: ${error.message}`;
+}

@@ -1,0 +1,150 @@
+/**
+ * Opening images: the file, its format, the part of the disk that is wanted.
+ *
+ * @module
+ */
+import { EACCES, EROFS, SystemError } from "../sys/errno.ts";
+import {
+  Fd,
+  type FileStatus,
+  fileStatus,
+  O_RDONLY,
+  O_RDWR,
+  openFile,
+  readTextIfAny,
+} from "../sys/files.ts";
+import { Chain, type ChainOptions } from "./chain.ts";
+import { ClusterCaches, type SharedClusters } from "./cluster_caches.ts";
+import type { Image } from "../image/driver.ts";
+import { ImageAccess } from "./image_access.ts";
+import { ImageFile } from "../storage/image_file.ts";
+import type { KeyRing } from "../image/key_ring.ts";
+import { refuseKind } from "./permission.ts";
+import { findDriver } from "./registry.ts";
+import type { WindowLimits } from "./window.ts";
+
+/**
+ * What is wanted of an image, and which part of its disk. It travels to the daemon and to its
+ * threads; a secret never is a part of it.
+ */
+export interface ImageRequest extends WindowLimits {
+  /** Canonical name of its format. */
+  readonly format: string;
+  readonly readOnly: boolean;
+  /** Folder that relative names in the image start from, if not that of {@link ImageFile.path}. */
+  readonly namesFolder?: string;
+  /** Format of backing files whose format is not recorded: canonical name, or `auto`. */
+  readonly backingFormat?: string;
+  /** Whether only the image itself is shown, zeros standing for what its backing file has. */
+  readonly noBacking?: boolean;
+  /** Files, and folders with all below them, that any image may name: paths without links. */
+  readonly allowBacking?: readonly string[];
+  /** As {@link OpenOptions.snapshot}. */
+  readonly snapshot?: string;
+  /** As {@link OpenOptions.force}. */
+  readonly force?: boolean;
+  /** As {@link OpenOptions.metadataCacheBytes}. */
+  readonly metadataCacheBytes?: number;
+  /** As {@link OpenOptions.dataCacheBytes}. */
+  readonly dataCacheBytes?: number;
+}
+
+/**
+ * Opens the file or block device an image lies in; for reading only where it is write-protected.
+ *
+ * @throws {SystemError} as open(2); EISDIR for a folder, ENOTBLK for other things without content
+ */
+export function openImageFile(
+  path: string,
+  wanted: { readonly readOnly: boolean },
+): { file: ImageFile; readOnly: boolean } {
+  // Before opening: opening a pipe would wait, and opening a tape would move it.
+  const status = fileStatus(path);
+  refuseKind(status, path);
+  if (!wanted.readOnly && !isReadOnlyDevice(status)) {
+    try {
+      return { file: new ImageFile(openFile(path, O_RDWR), path), readOnly: false };
+    } catch (error) {
+      if (!isWriteProtection(error)) throw error;
+    }
+  }
+  return { file: new ImageFile(openFile(path, O_RDONLY), path), readOnly: true };
+}
+
+/** A block device that is read-only can be opened for writing all the same; the writes then fail. */
+function isReadOnlyDevice({ kind, specialMajor, specialMinor }: FileStatus): boolean {
+  if (kind !== "block") return false;
+  return readTextIfAny(`/sys/dev/block/${specialMajor}:${specialMinor}/ro`) === "1";
+}
+
+function isWriteProtection(error: unknown): boolean {
+  return error instanceof SystemError && (error.errno === EROFS || error.errno === EACCES);
+}
+
+/**
+ * Opens the image in `file`, which from then on belongs to the result, and all that it names.
+ *
+ * @throws {ImageFormatError} if it is not a valid image of the format
+ * @throws {UnsupportedFeatureError} if it needs what the driver does not have
+ * @throws {RelatedFileError} if that is so for a file it names, or it cannot or may not be opened
+ * @throws {RangeError} if the offset lies past the end of the disk, or the format is unknown
+ */
+export function openImage(
+  file: ImageFile,
+  request: ImageRequest,
+  more: Omit<ChainOptions, "request"> = {},
+): ImageAccess {
+  const driver = findDriver(request.format);
+  if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
+  const { readOnly, snapshot } = request;
+  if (snapshot !== undefined && !driver.snapshots) {
+    throw new RangeError(`${driver.name} images have no internal snapshots`);
+  }
+  const chain = new Chain({ file, driver }, { request, ...more });
+  const options = { ...chain.openOptions, readOnly };
+  try {
+    const image = driver.open(file, snapshot === undefined ? options : { ...options, snapshot });
+    return accessTo(image, chain, request);
+  } catch (error) {
+    chain[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function accessTo(image: Image, chain: Chain, limits: WindowLimits): ImageAccess {
+  try {
+    return new ImageAccess(image, chain.files, limits, chain);
+  } catch (error) {
+    image[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A file that another thread has open. */
+export interface SharedFile {
+  readonly fd: number;
+  readonly path: string;
+  /** Size as it was known when the file was opened, or was asked for last. */
+  readonly sizeBytes: number;
+}
+
+/** What another thread has to know to open an image once more. */
+export interface SharedImage {
+  readonly image: ImageRequest;
+  /** {@link ImageAccess.sharedFiles} of the thread that opened it. */
+  readonly files: readonly SharedFile[];
+  /** {@link ClusterCaches.shared} of that thread. */
+  readonly clusters: readonly SharedClusters[];
+  /** What has unlocked it. */
+  readonly keys?: KeyRing;
+}
+
+/** An image opened once more by another thread, over descriptors that stay the first one's. */
+export function openSharedImage({ image, files, clusters, keys }: SharedImage): ImageAccess {
+  const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
+    new ImageFile(new Fd(fd), path, sizeBytes)
+  );
+  if (file === undefined) throw new Error("an image without a file");
+  const clusterCaches = new ClusterCaches(clusters);
+  return openImage(file, image, { replay, clusterCaches, ...(keys === undefined ? {} : { keys }) });
+}

@@ -1,0 +1,32 @@
+/**
+ * The format drivers of this program.
+ *
+ * @module
+ */
+import { luks } from "../format/luks/mod.ts";
+import { qcow } from "../format/qcow/mod.ts";
+import { qcow1 } from "../format/qcow1/mod.ts";
+import { raw } from "../format/raw/mod.ts";
+import type { FormatDriver } from "../image/driver.ts";
+import { formatNamed, RAW } from "../image/formats.ts";
+
+/** All drivers, in the order in which probing asks them: RAW, which takes everything, is last. */
+export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, luks, raw];
+
+/** The driver that has `name` as its name or as one of its aliases, in any case. */
+export function findDriver(name: string): FormatDriver | undefined {
+  return formatNamed(DRIVERS, name);
+}
+
+/** Names of qemu's that are not, in any case, ours. `file` and `host_device` mean plain bytes. */
+const QEMU_NAMES: ReadonlyMap<string, string> = new Map([
+  ["qcow2", "QCOW"],
+  ["qcow", "QCOW1"],
+  ["file", RAW.name],
+  ["host_device", RAW.name],
+]);
+
+/** The driver for a format as images record it: by qemu's name. */
+export function findRecordedDriver(name: string): FormatDriver | undefined {
+  return findDriver(QEMU_NAMES.get(name) ?? name);
+}

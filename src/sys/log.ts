@@ -1,0 +1,83 @@
+/**
+ * The daemon's log: a line to syslog or the journal, or to the kernel's log where neither runs.
+ * It never waits and never floods.
+ *
+ * @module
+ */
+import { SystemError } from "./errno.ts";
+import { type Fd, O_NONBLOCK, O_WRONLY, openFile } from "./files.ts";
+import { libc } from "./libc.ts";
+import { addressOf } from "./memory.ts";
+import { datagramTo, MSG_DONTWAIT, MSG_NOSIGNAL } from "./sockets.ts";
+
+const SYSLOG_SOCKET = "/dev/log";
+const KERNEL_LOG = "/dev/kmsg";
+/** Facility daemon (3), severity error (3): RFC 5424, section 6.2.1. */
+const PRIORITY = 3 * 8 + 3;
+/** So many lines pass in each interval; the rest is counted. */
+const LINES_PER_INTERVAL = 10;
+const INTERVAL_MS = 10_000;
+
+/** Lets a few messages through in each interval, and says how many it has held back. */
+export class RateLimit {
+  #intervalStart = -Infinity;
+  #passed = 0;
+  #heldBack = 0;
+
+  /**
+   * @param nowMs a monotonic clock in milliseconds
+   * @returns how many messages were held back before this one; -1 if this one is, too
+   */
+  admit(nowMs: number): number {
+    if (nowMs - this.#intervalStart >= INTERVAL_MS) {
+      this.#intervalStart = nowMs;
+      this.#passed = 0;
+    }
+    if (this.#passed >= LINES_PER_INTERVAL) {
+      this.#heldBack++;
+      return -1;
+    }
+    this.#passed++;
+    const heldBack = this.#heldBack;
+    this.#heldBack = 0;
+    return heldBack;
+  }
+}
+
+/** Writes lines about one image. */
+export class Log {
+  readonly #subject: string;
+  readonly #limit = new RateLimit();
+
+  /** @param subject what the lines are about: the image's path */
+  constructor(subject: string) {
+    this.#subject = subject;
+  }
+
+  error(message: string): void {
+    const heldBack = this.#limit.admit(performance.now());
+    if (heldBack < 0) return;
+    if (heldBack > 0) writeLine(`${this.#subject}: ${heldBack} more errors were not logged`);
+    writeLine(`${this.#subject}: ${message}`);
+  }
+}
+
+function writeLine(text: string): void {
+  const line = `<${PRIORITY}>tslosetup[${libc().getpid()}]: ${text.replaceAll("\n", " ")}`;
+  const bytes = new TextEncoder().encode(line);
+  try {
+    using target = openTarget();
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const sent = libc().send(target.number, addressOf(bytes), bytes.length, flags);
+    // The kernel's log is a file, not a socket.
+    if (sent < 0) libc().write(target.number, addressOf(bytes), bytes.length);
+  } catch (error) {
+    // With nowhere to log to, serving goes on.
+    if (!(error instanceof SystemError)) throw error;
+  }
+}
+
+/** Opened anew for each of the few lines: a restarted log service listens on a new socket. */
+function openTarget(): Fd {
+  return datagramTo(SYSLOG_SOCKET) ?? openFile(KERNEL_LOG, O_WRONLY | O_NONBLOCK);
+}

@@ -1,0 +1,114 @@
+// @ts-types="../../support/std_assert.d.ts"
+import { assert, assertEquals, assertLess, assertMatch, assertNotEquals } from "@std/assert";
+import { abortFuseConnection } from "../../../src/kernel/fuse_control.ts";
+import { openLibc } from "../../../src/sys/libc.ts";
+import { eventually, statesIn } from "../../support/program.ts";
+import { must, run, TempDirectory } from "../../support/tools.ts";
+import { Device, deviceTest, makeSparse, MIB } from "./device.ts";
+
+// Opened within a test, it would count as a leak of that test.
+openLibc();
+
+/** A device whose daemon is stopped until the end of the scope. */
+async function stoppedDevice(folder: TempDirectory): Promise<Device> {
+  const device = await Device.attach(makeSparse(folder.file("disk"), 16 * MIB));
+  device.kill("SIGSTOP");
+  return device;
+}
+
+/** A read that gets an answer only if the daemon goes on, or the kernel gives up on it. */
+function readBlock(device: Device): ReturnType<typeof run> {
+  const args = [`if=${device.path}`, "of=/dev/null", "bs=4k", "count=1", "iflag=direct"];
+  return run("timeout", "--kill-after=1", "20", "dd", ...args, "status=none");
+}
+
+function inFlight(device: Device): boolean {
+  return !/^\s*0\s+0\s*$/.test(device.attribute("inflight"));
+}
+
+deviceTest(
+  "-d says that the daemon is stopped, and the device goes when that runs again",
+  [],
+  async () => {
+    using folder = new TempDirectory();
+    await using device = await stoppedDevice(folder);
+    const { code, stderr, elapsedMs } = await device.program.run("-d", device.path);
+    assertEquals(code, 1);
+    assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: .*--force.*\n$/);
+    assertLess(elapsedMs, 8000);
+    device.kill("SIGCONT");
+    await device.gone();
+  },
+);
+
+deviceTest("-c says that the daemon is stopped", [], async () => {
+  using folder = new TempDirectory();
+  await using device = await stoppedDevice(folder);
+  const { code, stderr, elapsedMs } = await device.program.run("-c", device.path);
+  device.kill("SIGCONT");
+  assertEquals(code, 1);
+  assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: kill -CONT \d+ .*\n$/);
+  assertLess(elapsedMs, 8000);
+});
+
+deviceTest("-d --force of a stopped daemon fails what waits, and leaves nothing", [], async () => {
+  using folder = new TempDirectory();
+  await using device = await stoppedDevice(folder);
+  const reading = readBlock(device);
+  await eventually(() => inFlight(device), "a request");
+  const { code, stderr, elapsedMs } = await device.program.run("-d", "--force", device.path);
+  assertEquals(code, 0, stderr);
+  assertMatch(stderr, /gave up on its daemon \(pid \d+\)\n$/);
+  assertLess(elapsedMs, 8000);
+  const result = await reading;
+  assertEquals(result.code, 1);
+  assertMatch(result.stderr, /Input\/output error/);
+  await device.gone();
+});
+
+deviceTest("-d --force of a daemon that runs loses nothing", ["dd", "cmp"], async () => {
+  using folder = new TempDirectory();
+  await using device = await Device.attach(makeSparse(folder.file("disk"), 4 * MIB));
+  const random = folder.file("random");
+  await must("dd", "if=/dev/urandom", `of=${random}`, "bs=1M", "count=4", "status=none");
+  await must("dd", `if=${random}`, `of=${device.path}`, "bs=64k", "status=none");
+  const { code, stderr } = await device.program.run("-d", "--force", device.path);
+  assertEquals([code, stderr], [0, ""]);
+  await device.gone();
+  await must("cmp", random, device.image);
+});
+
+deviceTest("-d of a mounted device whose daemon is stopped is lazy", ["mkfs.ext4"], async () => {
+  using folder = new TempDirectory();
+  const image = makeSparse(folder.file("disk"), 16 * MIB);
+  await must("mkfs.ext4", "-q", "-F", image);
+  await using device = await Device.attach(image);
+  await device.mount(folder.file("mnt"));
+  device.kill("SIGSTOP");
+  const { code, elapsedMs } = await device.program.run("-d", device.path);
+  assertEquals(code, 0);
+  assertLess(elapsedMs, 5000);
+  device.kill("SIGCONT");
+  assert(device.isAttached);
+  await device.unmount(folder.file("mnt"));
+  await device.gone();
+});
+
+deviceTest("the connection in the state can be aborted without the daemon", ["dd"], async () => {
+  using folder = new TempDirectory();
+  await using device = await stoppedDevice(folder);
+  const [state] = statesIn(device.program.stateDirectory)
+    .filter(({ pid }) => pid === device.pid) as { fuseConnection?: number }[];
+  assert(state?.fuseConnection !== undefined);
+  const reading = readBlock(device);
+  await eventually(() => inFlight(device), "a request");
+  abortFuseConnection(state.fuseConnection);
+  const { code, stderr } = await reading;
+  assertEquals(code, 1);
+  assertMatch(stderr, /Input\/output error/);
+  assertNotEquals(device.isRunning, false, "it is still stopped");
+  device.kill("SIGCONT");
+  await eventually(() => !device.isRunning, "the daemon to end");
+  await device.program.run("-d", device.path);
+  await device.gone();
+});

@@ -1,0 +1,91 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { type ImageRequest, openImage, openImageFile } from "../../src/disk/open.ts";
+import type { ImageAccess } from "../../src/disk/image_access.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
+import { readRange, sameBytes } from "../format/opened_image.ts";
+import { type ChainRecipe, makeChain, type TestChain } from "../support/chains.ts";
+import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { dropFromCache } from "../support/page_cache.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+openLibc();
+
+/** Pieces that a disk can lie in, and tables of its images, at most. */
+const MAX_ATTEMPTS = 2000;
+
+const RECIPES: readonly ChainRecipe[] = Array.from(
+  { length: 30 },
+  (_, index) => ({ seed: 1000 + index, depth: index % 5 }),
+);
+
+function opened(path: string, more: Partial<ImageRequest> = {}): ImageAccess {
+  const { file } = openImageFile(path, { readOnly: true });
+  const limits = { offsetBytes: 0, sizeLimitBytes: 0 };
+  return openImage(file, { format: "QCOW", readOnly: true, ...limits, ...more });
+}
+
+oracleTest("openImage() reads chains of images as qemu does", IMAGE_TOOLS, async (t) => {
+  for (const recipe of RECIPES) {
+    using folder = new TempDirectory();
+    const chain = await makeChain(folder.path, recipe);
+    await t.step(`seed ${recipe.seed}, ${recipe.depth} below`, () => {
+      using access = opened(chain.path);
+      assertEquals(access.sizeBytes, chain.sizeBytes, chain.description);
+      checkRange(access, chain, 0, chain.sizeBytes);
+      checkSomeRanges(access, chain, recipe.seed);
+      checkCold(access, chain);
+    });
+  }
+});
+
+oracleTest("openImage() shows a snapshot above what is below its image", IMAGE_TOOLS, async () => {
+  for (const seed of [3000, 3001, 3003, 3004]) {
+    using folder = new TempDirectory();
+    const chain = await makeChain(folder.path, { seed, depth: 2, snapshot: "before" });
+    const { path, rawPath } = chain;
+    const snapshot = ["-l", "snapshot.name=before"];
+    await must("qemu-img", "convert", ...snapshot, "-f", "qcow2", "-O", "raw", path, rawPath);
+    using access = opened(path, { snapshot: "before" });
+    checkRange(access, chain, 0, chain.sizeBytes);
+  }
+});
+
+function checkSomeRanges(access: ImageAccess, chain: TestChain, seed: number): void {
+  const random = randomNumbers(seed);
+  for (let count = 0; count < 100; count++) {
+    const offset = Math.floor(random() * chain.sizeBytes);
+    const rest = chain.sizeBytes - offset;
+    checkRange(access, chain, offset, Math.min(1 + Math.floor(random() * 100_000), rest));
+  }
+}
+
+function checkRange(
+  access: ImageAccess,
+  { rawPath, description }: TestChain,
+  offset: number,
+  lengthBytes: number,
+): void {
+  const target = new IoBuffer(lengthBytes);
+  access.read(target, 0, offset, lengthBytes);
+  const where = `${lengthBytes} bytes at ${offset} differ: ${description}`;
+  assert(sameBytes(target.bytes, readRange(rawPath, offset, lengthBytes)), where);
+}
+
+/** Reads the whole disk without ever waiting, fetching what that needs as the slow lane does. */
+function checkCold(access: ImageAccess, { rawPath, sizeBytes, description }: TestChain): void {
+  for (const file of access.sharedFiles) dropFromCache(file);
+  const target = new IoBuffer(sizeBytes);
+  access.setMayBlock(false);
+  for (let attempts = 0; !access.read(target, 0, 0, sizeBytes); attempts++) {
+    assert(attempts < MAX_ATTEMPTS, `${attempts} attempts: ${description}`);
+    const { file, hostOffset, hostBytes } = access.blockedOn;
+    assert(file !== undefined && hostBytes > 0);
+    access.setMayBlock(true);
+    file.read(new IoBuffer(hostBytes), 0, hostOffset, hostBytes);
+    access.setMayBlock(false);
+  }
+  assert(sameBytes(target.bytes, Deno.readFileSync(rawPath)), `cold: ${description}`);
+}

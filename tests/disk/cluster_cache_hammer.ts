@@ -1,0 +1,58 @@
+/** A thread that uses a shared {@link ClusterCache}, and looks whether all of it is right. */
+import { ClusterCache } from "../../src/disk/cluster_cache.ts";
+import type { SharedClusters } from "../../src/disk/cluster_caches.ts";
+import { bytesAt } from "../../src/sys/memory.ts";
+import { randomNumbers } from "../support/images.ts";
+
+export interface HammerTask {
+  readonly memory: SharedClusters;
+  readonly keys: number;
+  readonly rounds: number;
+}
+
+export interface HammerResult {
+  readonly found: number;
+  readonly loaded: number;
+  /** Times that some byte was not the key's. */
+  readonly wrong: number;
+}
+
+function hammer({ memory, keys, rounds, seed }: HammerTask & { seed: number }): HammerResult {
+  const cache = new ClusterCache(memory);
+  const numbers = randomNumbers(seed);
+  const random = (below: number): number => Math.floor(numbers() * below);
+  const all = bytesAt(memory.address, memory.slots * memory.slotBytes);
+  let [found, loaded, wrong] = [0, 0, 0];
+  const isRight = (address: number, key: number): boolean => {
+    const start = address - memory.address;
+    const isInside = start >= 0 && start < all.length; // otherwise it is this thread's spare
+    const bytes = isInside ? all.subarray(start, start + memory.slotBytes) : undefined;
+    return bytes?.every((byte) => byte === key) ?? bytesAt(address, 1)[0] === key;
+  };
+  for (let round = 0; round < rounds; round++) {
+    const key = random(keys);
+    let address = cache.find(key);
+    if (address >= 0) {
+      found++;
+    } else {
+      cache.take(key).fill(key);
+      // some clusters are damaged
+      if (random(16) === 0) {
+        cache.giveUp();
+        continue;
+      }
+      address = cache.keep(key);
+      loaded++;
+    }
+    if (!isRight(address, key)) wrong++;
+    if (random(64) === 0) cache.clear();
+  }
+  cache.clear();
+  return { found, loaded, wrong };
+}
+
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent<HammerTask & { seed: number }>) => void;
+  postMessage(result: HammerResult): void;
+};
+scope.onmessage = ({ data }) => scope.postMessage(hammer(data));

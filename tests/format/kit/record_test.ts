@@ -1,0 +1,29 @@
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals, assertThrows } from "@std/assert";
+import { RecordLayout } from "../../../src/format/kit/record.ts";
+
+const FIELDS = { kind: "u8", flags: "u8", count: "u16", size: "u32", offset: "u64" } as const;
+const BYTES = Uint8Array.of(0xff, 1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5);
+
+Deno.test("RecordLayout finds the offsets of its fields", () => {
+  const layout = new RecordLayout(FIELDS, { sizeBytes: 16, endian: "big" });
+  assertEquals(layout.offsets, { kind: 0, flags: 1, count: 2, size: 4, offset: 8 });
+});
+
+Deno.test("RecordLayout refuses a size that is not that of its fields", () => {
+  assertThrows(() => new RecordLayout(FIELDS, { sizeBytes: 15, endian: "big" }), Error);
+});
+
+Deno.test("RecordLayout.read() reads big-endian and little-endian values", () => {
+  const view = new DataView(BYTES.buffer);
+  const big = new RecordLayout(FIELDS, { sizeBytes: 16, endian: "big" });
+  const little = new RecordLayout(FIELDS, { sizeBytes: 16, endian: "little" });
+  assertEquals(big.read(view, 1), { kind: 1, flags: 2, count: 3, size: 4, offset: 5n });
+  const swapped = { kind: 1, flags: 2, count: 0x300, size: 0x4000000, offset: 5n << 56n };
+  assertEquals(little.read(view, 1), swapped);
+});
+
+Deno.test("RecordLayout.read() does not read beyond the view", () => {
+  const layout = new RecordLayout(FIELDS, { sizeBytes: 16, endian: "big" });
+  assertThrows(() => layout.read(new DataView(BYTES.buffer), 2), RangeError);
+});
