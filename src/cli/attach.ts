@@ -15,7 +15,6 @@ import { trace } from "../sys/trace.ts";
 import {
   type Attached,
   type AttachRequest,
-  checkServedSectors,
   PassphraseNeededError,
 } from "../device/attach_common.ts";
 import { attachFuse } from "../device/fuse.ts";
@@ -23,12 +22,13 @@ import { attachPlainLoop } from "../device/loop.ts";
 import { attachNbd } from "../device/nbd.ts";
 import { attachSocket } from "../device/socket.ts";
 import { chooseTransport, type UsedTransport } from "../device/choose_transport.ts";
-import type { AttachCommand } from "./words/command.ts";
+import type { AttachCommand } from "../device/attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
 import { detach } from "./detach.ts";
 import { resolveDevice } from "../device/device_names.ts";
 import { reusableDevice } from "../device/overlap.ts";
+import { checkSectorSize } from "./words/values.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
 /** How the transports that a daemon of ours serves make a device. */
@@ -84,6 +84,15 @@ function attachServed(
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
   }
+}
+
+/**
+ * Whether a device of ours can have the sectors that were asked for.
+ *
+ * @throws {UsageError} if not
+ */
+function checkServedSectors({ sectorSizeBytes }: AttachCommand): void {
+  if (sectorSizeBytes !== undefined) checkSectorSize(sectorSizeBytes);
 }
 
 /** @throws {CommandError} if device and image are plainly swapped */

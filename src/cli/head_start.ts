@@ -4,8 +4,8 @@
  * @module
  */
 import { Daemons } from "../daemon/launch.ts";
-import type { AttachCommand } from "./words/command.ts";
-import { AUTO_FORMAT, RAW_FORMAT } from "./words/values.ts";
+import type { AttachCommand } from "../device/attach_command.ts";
+import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 
 /** The daemons of an attach; the first one starts at once where the words tell that it is needed. */
 export function headStart(command: AttachCommand): Daemons {
@@ -20,5 +20,5 @@ export function headStart(command: AttachCommand): Daemons {
 function needsDaemon({ transport, format, noOverlap }: AttachCommand): boolean {
   if (noOverlap || transport === "loop") return false;
   if (transport !== "auto") return true;
-  return format !== undefined && format !== RAW_FORMAT && format !== AUTO_FORMAT;
+  return format !== undefined && format !== RAW.name && format !== AUTO_FORMAT;
 }

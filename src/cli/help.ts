@@ -5,7 +5,7 @@
  */
 import { LIST_COLUMNS, type ListColumn } from "./listing/columns.ts";
 import { type OptionRow, OPTIONS } from "./words/option_table.ts";
-import { AUTO_FORMAT } from "./words/values.ts";
+import { AUTO_FORMAT } from "../image/formats.ts";
 
 /** What the help says of a file format; a format driver is one. */
 export interface FormatSummary {

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { ImageRequest } from "../disk/open.ts";
+import type { ImageRequest } from "../disk/request.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 
 /** The hidden first argument that makes the program a daemon. */

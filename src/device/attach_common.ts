@@ -7,14 +7,13 @@ import type { Job, Ready } from "../daemon/job.ts";
 import type { Daemons, Launched } from "../daemon/launch.ts";
 import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
-import type { ImageRequest } from "../disk/open.ts";
+import type { ImageRequest } from "../disk/request.ts";
 import { fileStatus } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
-import type { AttachCommand } from "../cli/words/command.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
 import { absolutePath } from "./device_names.ts";
-import { checkSectorSize } from "../cli/words/values.ts";
 
 export const DEFAULT_SECTOR_BYTES = 512;
 /** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
@@ -51,15 +50,6 @@ export interface AttachRequest {
 /** The image is encrypted, and nobody has said yet what unlocks it. */
 export class PassphraseNeededError extends CommandError {
   readonly needsPassphrase = true;
-}
-
-/**
- * Whether a device of ours can have the sectors that were asked for.
- *
- * @throws {UsageError} if not
- */
-export function checkServedSectors({ sectorSizeBytes }: AttachCommand): void {
-  if (sectorSizeBytes !== undefined) checkSectorSize(sectorSizeBytes);
 }
 
 /** Logical block size of the device. */

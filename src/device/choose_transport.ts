@@ -6,10 +6,11 @@
 import { openImageFile } from "../disk/open.ts";
 import { probeFormat } from "../disk/probe.ts";
 import { canUseNbd } from "../kernel/modules.ts";
-import type { AttachCommand } from "../cli/words/command.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { resolveDevice } from "./device_names.ts";
-import { AUTO_FORMAT, RAW_FORMAT, type Transport } from "../cli/words/values.ts";
+import type { Transport } from "./transports.ts";
+import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 
 /** A transport that makes devices, as opposed to `auto`. */
 export type UsedTransport = Exclude<Transport, "auto">;
@@ -32,7 +33,7 @@ export interface TransportChoice {
 export function chooseTransport(command: AttachCommand): TransportChoice {
   const format = formatOf(command);
   const { transport } = command;
-  if (transport === "loop" && format !== RAW_FORMAT) throw notForLoop(command, format);
+  if (transport === "loop" && format !== RAW.name) throw notForLoop(command, format);
   if (transport !== "auto") return { transport, why: "it was asked for", format };
   return { ...automatic(command, format), format };
 }
@@ -44,7 +45,7 @@ function automatic(
   if (device !== undefined && resolveDevice(device).kind === "nbd") {
     return { transport: "nbd", why: "an nbd device was named" };
   }
-  if (format === RAW_FORMAT) {
+  if (format === RAW.name) {
     return { transport: "loop", why: "the loop driver itself reads RAW images" };
   }
   return canUseNbd()
@@ -52,7 +53,7 @@ function automatic(
     : { transport: "fuse", why: "the kernel has no nbd" };
 }
 
-function formatOf({ format = RAW_FORMAT, file }: AttachCommand): string {
+function formatOf({ format = RAW.name, file }: AttachCommand): string {
   return format === AUTO_FORMAT ? probed(file) : format;
 }
 
@@ -60,9 +61,9 @@ function formatOf({ format = RAW_FORMAT, file }: AttachCommand): string {
 function probed(path: string): string {
   try {
     using file = openImageFile(path, { readOnly: true }).file;
-    return probeFormat(file) ?? RAW_FORMAT;
+    return probeFormat(file) ?? RAW.name;
   } catch (error) {
-    if (error instanceof Error) return RAW_FORMAT;
+    if (error instanceof Error) return RAW.name;
     throw error;
   }
 }

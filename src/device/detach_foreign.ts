@@ -12,7 +12,7 @@ import { readTextIfAny } from "../sys/files.ts";
 import { isOwnBackend } from "./backend.ts";
 import { disconnectDead } from "./dead_devices.ts";
 import { noDevice } from "./device_names.ts";
-import type { DetachOptions } from "../cli/detach.ts";
+import type { DetachOptions } from "./detach_options.ts";
 
 /** @throws {Error} if it is not there or not attached, another program's, or in use */
 export function detachForeignNbd(

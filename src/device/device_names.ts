@@ -12,7 +12,7 @@ import { folderOf, realPath } from "../sys/paths.ts";
 import { isSameSocket } from "../sys/sockets.ts";
 import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
 import { reasonOf } from "../sys/reason.ts";
-import type { AttachCommand } from "../cli/words/command.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 
 /** A device that can be set up or detached. */

@@ -23,7 +23,7 @@ import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile } from "../sys/
 import { realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import type { Attached } from "./attach_common.ts";
-import type { AttachCommand } from "../cli/words/command.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
 import { baseName, deviceNode } from "./device_names.ts";

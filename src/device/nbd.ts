@@ -32,7 +32,7 @@ import {
   wholeSectors,
 } from "./attach_common.ts";
 import { backendOf } from "./backend.ts";
-import type { AttachCommand } from "../cli/words/command.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { type DeviceName, namedDevice } from "./device_names.ts";
 
 /** Several of the largest requests fit into a connection's buffer. (FUSE bounds them itself.) */

@@ -17,9 +17,9 @@ import { type Attached, viewOf } from "./attach_common.ts";
 import { loopWarnings } from "./loop.ts";
 import { backendOf } from "./backend.ts";
 import type { TransportChoice } from "./choose_transport.ts";
-import type { AttachCommand } from "../cli/words/command.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
-import { RAW_FORMAT } from "../cli/words/values.ts";
+import { RAW } from "../image/formats.ts";
 
 /** A device that shows a part of the image. */
 interface Rival {
@@ -111,7 +111,7 @@ function loopsOf(file: string): Rival[] {
       if (status === undefined || !isOnFile(status, { name, file, image })) return [];
       const { offsetBytes, sizeLimitBytes } = status;
       const readOnly = isDiskReadOnly(name);
-      return [{ path, format: RAW_FORMAT, offsetBytes, sizeLimitBytes, readOnly }];
+      return [{ path, format: RAW.name, offsetBytes, sizeLimitBytes, readOnly }];
     });
 }
 

@@ -14,7 +14,7 @@ import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { lockImage } from "./lock.ts";
 import { folderOf } from "../sys/paths.ts";
-import type { ImageRequest } from "./open.ts";
+import type { ImageRequest } from "./request.ts";
 import { openNamedFile } from "./permission.ts";
 import { probeFormat } from "./probe.ts";
 import { findDriver, findRecordedDriver } from "./registry.ts";

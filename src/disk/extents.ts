@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { Image } from "../image/driver.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { Extent, Mapping } from "../image/mapping.ts";
+import { Extent, type MappedDisk, Mapping } from "../image/mapping.ts";
 
 /** Images below images below images: a chain this deep is a mistake or an attack. */
 export const MAX_DEPTH = 200;
@@ -38,7 +37,7 @@ export class Run {
  * @throws {ImageFormatError} if the metadata of this place is damaged
  */
 export function findRun(
-  image: Image,
+  image: MappedDisk,
   guestOffset: number,
   lengthBytes: number,
   run: Run,
@@ -71,7 +70,7 @@ export function findRun(
 }
 
 /** What `run.mapping`, an answer of `image`, means. */
-function describe(image: Image, lengthBytes: number, run: Run): void {
+function describe(image: MappedDisk, lengthBytes: number, run: Run): void {
   const { kind, file, hostOffset } = run.mapping;
   if (kind === Extent.Zero) return setZero(run, lengthBytes);
   run.lengthBytes = lengthBytes;

@@ -11,8 +11,8 @@ import type { DecodeJob } from "../image/decoding.ts";
 import type { Image } from "../image/driver.ts";
 import { findRun, MAX_DEPTH, Run } from "./extents.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { Extent, Mapping } from "../image/mapping.ts";
-import type { SharedFile } from "./open.ts";
+import { Extent, type MappedDisk, Mapping } from "../image/mapping.ts";
+import type { SharedFile } from "../storage/image_file.ts";
 import { type Window, type WindowLimits, windowOf } from "./window.ts";
 
 /** Zeros are written in pieces of this size where the file system cannot do better. */
@@ -155,7 +155,7 @@ export class ImageAccess {
   }
 
   #read(
-    image: Image,
+    image: MappedDisk,
     depth: number,
     target: IoBuffer,
     position: number,
@@ -181,7 +181,7 @@ export class ImageAccess {
 
   /** Reads the run that the mapping of this depth describes. */
   #readExtent(
-    image: Image,
+    image: MappedDisk,
     depth: number,
     target: IoBuffer,
     position: number,

@@ -10,7 +10,8 @@ import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
 import { lockImage } from "./lock.ts";
-import { type ImageRequest, openImageFile } from "./open.ts";
+import { openImageFile } from "./open.ts";
+import type { ImageRequest } from "./request.ts";
 import { findDriver } from "./registry.ts";
 
 /** One image of a chain. */

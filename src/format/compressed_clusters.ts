@@ -10,7 +10,8 @@ import type { ImageFile } from "../storage/image_file.ts";
 import type { Mapping } from "../image/mapping.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { ClusterCache } from "../disk/cluster_cache.ts";
-import { createDecompressor, type Decompressor } from "../codec/decompressor.ts";
+import { createDecompressor } from "../codec/create.ts";
+import type { Decompressor } from "../codec/decompressor.ts";
 
 /** A cache has to hold so many clusters for other threads to fill it. */
 const CLUSTERS_TO_DEFER = 32;

@@ -7,14 +7,13 @@
  *
  * @module
  */
-import type { IoBuffer } from "../sys/memory.ts";
 import type { Format } from "./formats.ts";
 import type { ClusterCaches } from "../disk/cluster_caches.ts";
 import type { DecodeLane } from "./decoding.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
-import type { Mapping } from "./mapping.ts";
+import type { MappedDisk } from "./mapping.ts";
 
 /** Bytes that mark a format, at a fixed offset from the start or (negative) the end of the file. */
 export interface Magic {
@@ -94,38 +93,10 @@ export interface RelatedFiles {
 }
 
 /** An open image: its metadata and the cache of it. */
-export interface Image extends Disposable {
-  /** Size of the virtual disk in bytes. */
-  readonly sizeBytes: number;
+export interface Image extends MappedDisk, Disposable {
   readonly readOnly: boolean;
   /** What the user ought to know of an image that could be opened all the same. */
   readonly warnings?: readonly string[];
-  /**
-   * What holes in its files mean, where it pays to ask for them: parts of the disk that are not
-   * there (RAW), or are there and read as zeros.
-   */
-  readonly fileHoles?: "absent" | "zeros" | undefined;
-  /**
-   * Says where the guest bytes from `guestOffset` on are, for as many as one answer holds for, at
-   * most `lengthBytes`. The range lies within the disk. Fills `mapping`.
-   *
-   * @throws {ImageFormatError} if the metadata of this place is damaged
-   */
-  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void;
-  /**
-   * Reads guest bytes that `map` called special, all within that one answer, to `target` from
-   * `position` on.
-   *
-   * @returns false if that would wait for a disk: `mapping` then says (Blocked) what has to be read
-   * @throws {ImageFormatError} if the stored bytes cannot be decoded
-   */
-  readSpecial?(
-    guestOffset: number,
-    lengthBytes: number,
-    target: IoBuffer,
-    position: number,
-    mapping: Mapping,
-  ): boolean;
   /** Gives the memory back of all that can be read again; called when nothing is going on. */
   dropCaches?(): void;
   /** Files whose writes a flush has to make durable; empty for a read-only image. */

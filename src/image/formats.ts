@@ -38,7 +38,10 @@ export const LUKS: Format = {
   summary: "encrypted volume, version 1 (AES)",
 };
 
-/** Files of no format at all. */
+/** What stands for "whatever the file begins with". */
+export const AUTO_FORMAT = "auto";
+
+/** Files of no format at all, which is the default. */
 export const RAW: Format = {
   name: "RAW",
   aliases: [],

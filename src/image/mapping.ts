@@ -4,7 +4,7 @@
  * @module
  */
 import type { DecodeJob } from "./decoding.ts";
-import type { Image } from "./driver.ts";
+import type { IoBuffer } from "../sys/memory.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 
 /** What a run of guest bytes is made of. */
@@ -26,8 +26,40 @@ export const Extent = {
 
 export type Extent = typeof Extent[keyof typeof Extent];
 
+/** A virtual disk as far as translating offsets goes. */
+export interface MappedDisk {
+  /** Size of the virtual disk in bytes. */
+  readonly sizeBytes: number;
+  /**
+   * What holes in its files mean, where it pays to ask for them: parts of the disk that are not
+   * there (RAW), or are there and read as zeros.
+   */
+  readonly fileHoles?: "absent" | "zeros" | undefined;
+  /**
+   * Says where the guest bytes from `guestOffset` on are, for as many as one answer holds for, at
+   * most `lengthBytes`. The range lies within the disk. Fills `mapping`.
+   *
+   * @throws {ImageFormatError} if the metadata of this place is damaged
+   */
+  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void;
+  /**
+   * Reads guest bytes that `map` called special, all within that one answer, to `target` from
+   * `position` on.
+   *
+   * @returns false if that would wait for a disk: `mapping` then says (Blocked) what has to be read
+   * @throws {ImageFormatError} if the stored bytes cannot be decoded
+   */
+  readSpecial?(
+    guestOffset: number,
+    lengthBytes: number,
+    target: IoBuffer,
+    position: number,
+    mapping: Mapping,
+  ): boolean;
+}
+
 /**
- * One record, filled anew by each {@link Image.map} call: mapping allocates nothing.
+ * One record, filled anew by each {@link MappedDisk.map} call: mapping allocates nothing.
  * Only the fields named for its `kind` mean anything.
  */
 export class Mapping {
@@ -46,7 +78,7 @@ export class Mapping {
   /** Special: whether there is something else to do while another thread decodes; set by who asks. */
   mayDefer = false;
   /** Backing: the image to ask, and the offset in it; undefined if there is none (zeros). */
-  image: Image | undefined = undefined;
+  image: MappedDisk | undefined = undefined;
   guestOffset = 0;
 
   setData(file: ImageFile, hostOffset: number, lengthBytes: number): void {
@@ -61,7 +93,7 @@ export class Mapping {
     this.lengthBytes = lengthBytes;
   }
 
-  setBacking(image: Image | undefined, guestOffset: number, lengthBytes: number): void {
+  setBacking(image: MappedDisk | undefined, guestOffset: number, lengthBytes: number): void {
     this.kind = Extent.Backing;
     this.image = image;
     this.guestOffset = guestOffset;

@@ -6,21 +6,14 @@
  *
  * @module
  */
-import { FuseChannel } from "../fuse/fuse_channel.ts";
-import { FuseTree } from "../fuse/fuse_tree.ts";
 import { CacheCleaner } from "./cache_cleaner.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
-import { setNonBlocking } from "../sys/files.ts";
 import { POLLERR, POLLHUP, POLLIN, PollSet } from "../sys/poll.ts";
 import { completionSignal, SignalReader } from "../sys/signals.ts";
 import { SlowLane } from "../storage/slow_lane.ts";
 import type { Channel } from "./channel.ts";
 import { type ErrorLog, Executor } from "./executor.ts";
-import { describeExport, type ExportDescription } from "../nbd/export.ts";
-import { BufferBudget } from "../nbd/buffer_budget.ts";
-import { NbdChannel } from "../nbd/nbd_channel.ts";
 import { LoadMeter } from "./load_meter.ts";
-import type { ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import type { SharedState } from "./shared_state.ts";
 import { SpinPolicy } from "./spin.ts";
 
@@ -38,6 +31,27 @@ export interface Source {
   onReadable(): void;
 }
 
+/** Threads that do a part of the work of this one, as far as its loop has to know of them. */
+export interface Helpers {
+  /** Whether some of their work is not done, or nobody has been told yet. */
+  readonly busy: boolean;
+  /** Readable when work is done while {@link Helpers.fallAsleep} is in force. */
+  readonly wakeFd: number;
+  /** Empties what {@link Helpers.wakeFd} is. */
+  drain(): void;
+  /** Tells those whose work is done. */
+  reap(): void;
+  /** This thread is about to sleep; false if it had better not: some work is done. */
+  fallAsleep(): boolean;
+  wakeUp(): void;
+}
+
+/** Room that channels may wait for. */
+export interface Room {
+  /** Whether some has been freed since the last call. */
+  takeFreed(): boolean;
+}
+
 export interface LoopContext {
   readonly access: ImageAccess;
   readonly shared: SharedState;
@@ -46,7 +60,9 @@ export interface LoopContext {
   readonly thread: number;
   readonly maySpin: boolean;
   /** Threads that decompress for this one. */
-  readonly decoding?: ThreadedDecodeLane;
+  readonly decoding?: Helpers;
+  /** What channels wait for that need more memory than there is; they are served again then. */
+  readonly room: Room;
   /** After this time or twice as much without traffic, memory is given back; 0 for never. */
   readonly cleanIntervalMs: number;
   /** Called when a connection has ended. */
@@ -58,13 +74,13 @@ export interface LoopContext {
 export class ServeLoop {
   readonly #context: LoopContext;
   readonly #completions: SignalReader;
-  readonly #executor: Executor;
+  /** Executes what the channels take in. */
+  readonly executor: Executor;
   readonly #spin: SpinPolicy;
   readonly #load = new LoadMeter();
   readonly #cleaner: CacheCleaner | undefined;
   readonly #sources: Source[] = [];
   readonly #poll = new PollSet();
-  readonly #buffers = new BufferBudget();
   #channels: Channel[] = [];
   #stopped = false;
   /** When channels that are to finish are closed in any case, by the monotonic clock. */
@@ -74,7 +90,7 @@ export class ServeLoop {
     this.#context = context;
     const signal = completionSignal(context.thread);
     this.#completions = new SignalReader([signal]);
-    this.#executor = new Executor({ ...context, lane: new SlowLane(signal) });
+    this.executor = new Executor({ ...context, lane: new SlowLane(signal) });
     this.#spin = new SpinPolicy(context.maySpin);
     const drain = (): void => {
       while (this.#completions.next() !== 0);
@@ -95,11 +111,6 @@ export class ServeLoop {
     });
     this.addSource({ fd: cleaner.fd, onReadable: () => cleaner.tick() });
     return cleaner;
-  }
-
-  /** What NBD clients are told; the size can change. */
-  get description(): ExportDescription {
-    return describeExport(this.#context.access);
   }
 
   /**
@@ -125,24 +136,9 @@ export class ServeLoop {
     if (at >= 0) this.#sources.splice(at, 1);
   }
 
-  /** Serves a socket that is already in the transmission phase: the kernel's. */
-  addKernelSocket(fd: number): void {
-    this.#channels.push(new NbdChannel(fd, this.#executor, undefined, this.#buffers));
-  }
-
-  /** Serves a client that has just connected, beginning with the handshake. */
-  addClient(fd: number): void {
-    this.#channels.push(new NbdChannel(fd, this.#executor, this.description, this.#buffers));
-  }
-
-  /** Serves a FUSE session, whose file has the image's path. */
-  addFuse(
-    fd: number,
-    { imagePath, sectorBytes }: { readonly imagePath: string; readonly sectorBytes: number },
-  ): void {
-    setNonBlocking(fd);
-    const tree = new FuseTree(imagePath, this.#context.access, sectorBytes);
-    this.#channels.push(new FuseChannel(fd, this.#executor, tree));
+  /** Serves one more channel, until it is over. */
+  addChannel(channel: Channel): void {
+    this.#channels.push(channel);
   }
 
   /** Ends all channels: what has been taken is answered first. */
@@ -202,7 +198,7 @@ export class ServeLoop {
   }
 
   #sleep(): void {
-    this.#executor.fallAsleep();
+    this.executor.fallAsleep();
     this.#context.shared.stopSpinning(this.#context.thread);
     this.#spin.fallsAsleep(performance.now());
     const { decoding } = this.#context;
@@ -229,14 +225,14 @@ export class ServeLoop {
     for (const channel of this.#channels) {
       if (this.#serve(channel)) busy = true;
     }
-    this.#executor.reap();
+    this.executor.reap();
     if (this.#context.decoding?.busy) this.#context.decoding.reap();
-    if (this.#executor.resumeReady()) {
+    if (this.executor.resumeReady()) {
       busy = true;
       for (const channel of this.#channels) channel.send();
     }
     if (this.#channels.some(isOver)) this.#removeEnded();
-    if (this.#buffers.takeFreed()) {
+    if (this.#context.room.takeFreed()) {
       busy = true;
       for (const channel of this.#channels) channel.idleTurns = 0;
     }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { createDecompressor, type Decompressor } from "../codec/decompressor.ts";
+import { createDecompressor } from "../codec/create.ts";
+import type { Decompressor } from "../codec/decompressor.ts";
 import type { CompressionMethod } from "../image/decoding.ts";
 import { libc } from "../sys/libc.ts";
 import { bytesAt, IoBuffer } from "../sys/memory.ts";

@@ -10,7 +10,7 @@ import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
 import type { ClusterCaches } from "../disk/cluster_caches.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
-import type { ImageRequest } from "../disk/open.ts";
+import type { ImageRequest } from "../disk/request.ts";
 import { RAW } from "../image/formats.ts";
 import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
@@ -19,7 +19,9 @@ import { IoBuffer } from "../sys/memory.ts";
 import { acceptClient, MSG_DONTWAIT, pipe } from "../sys/sockets.ts";
 import { Command, REQUEST } from "../nbd/protocol.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
-import { ServeLoop } from "../loop/serve_loop.ts";
+import type { ServeLoop } from "../loop/serve_loop.ts";
+import { Channels } from "./channels.ts";
+import type { ExportDescription } from "../nbd/export.ts";
 import { MAX_THREADS, SharedState } from "../loop/shared_state.ts";
 import { startThread } from "./start_thread.ts";
 import type { ErrorLog } from "../loop/executor.ts";
@@ -60,6 +62,7 @@ interface Worker {
 export class Server {
   readonly #options: ServerOptions;
   readonly #shared = new SharedState();
+  readonly #channels: Channels;
   readonly #loop: ServeLoop;
   readonly #workers: Worker[] = [];
   readonly #wake: readonly [Fd, Fd] = pipe();
@@ -75,7 +78,7 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#loop = new ServeLoop({
+    this.#channels = new Channels({
       access: options.access,
       decoding: options.decoding,
       shared: this.#shared,
@@ -86,12 +89,13 @@ export class Server {
       onConnectionEnd: () => this.#endIfDone(),
       onOverload: () => this.#shareFuse(),
     });
+    this.#loop = this.#channels.loop;
     const wakeFd = this.#wake[0].number;
     this.#loop.addSource({ fd: wakeFd, onReadable: () => this.#wokenByWorker(wakeFd) });
   }
 
-  get description(): ServeLoop["description"] {
-    return this.#loop.description;
+  get description(): ExportDescription {
+    return this.#channels.description;
   }
 
   get flushFailed(): boolean {
@@ -130,7 +134,7 @@ export class Server {
     if (first === undefined) return;
     const { access, image, startAll } = this.#options;
     this.#shared.addConnection(0);
-    this.#loop.addFuse(first, this.#options);
+    this.#channels.addFuse(first, this.#options);
     if (access.readOnly || image.format === RAW.name) this.#spareFuse.push(...others);
     while (startAll && this.#spareFuse.length > 0) this.#shareFuse();
   }
@@ -206,8 +210,8 @@ export class Server {
     const worker = this.#isEnding(fd) ? undefined : this.#chooseWorker();
     this.#shared.addConnection(worker?.thread ?? 0);
     if (worker !== undefined) this.#command(worker, what, fd);
-    else if (what === Control.AddKernelSocket) this.#loop.addKernelSocket(fd);
-    else this.#loop.addClient(fd);
+    else if (what === Control.AddKernelSocket) this.#channels.addKernelSocket(fd);
+    else this.#channels.addClient(fd);
   }
 
   /** Whether the first thing a socket says is that it ends: not worth a thread. */

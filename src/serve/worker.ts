@@ -9,29 +9,29 @@ import { libc, openHotCalls } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { forgetStartupPages } from "../sys/startup_memory.ts";
-import { ServeLoop } from "../loop/serve_loop.ts";
+import { Channels } from "./channels.ts";
 import { SharedState } from "../loop/shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 function serve(start: WorkerStart): void {
   openHotCalls();
   const control = new ControlPipe(start);
-  let loop: ServeLoop | undefined;
+  let channels: Channels | undefined;
   try {
-    loop = createLoop(start, control);
+    channels = createChannels(start, control);
     forgetStartupPages();
-    loop.run();
+    channels.loop.run();
   } catch (error) {
     const reason = reasonOf(error);
     new Log(start.imagePath).error(`thread ${start.thread} has failed: ${reason}`);
     // Whoever waits for an answer from this thread had better see the end of the connection.
-    loop?.closeChannels();
+    channels?.loop.closeChannels();
     control.refuseAll();
   }
 }
 
-function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
-  const loop = new ServeLoop({
+function createChannels(start: WorkerStart, control: ControlPipe): Channels {
+  const channels = new Channels({
     access: openSharedImage(start),
     shared: control.shared,
     log: new Log(start.imagePath),
@@ -41,14 +41,14 @@ function createLoop(start: WorkerStart, control: ControlPipe): ServeLoop {
     onOverload: () => {},
     onConnectionEnd: () => control.wakeMain(),
   });
-  loop.addSource({
+  channels.loop.addSource({
     fd: start.controlFd,
     onReadable: () => {
       const record = control.next();
-      if (record !== undefined) obey(loop, record, { start, control });
+      if (record !== undefined) obey(channels, record, { start, control });
     },
   });
-  return loop;
+  return channels;
 }
 
 /** The pipe by which the main thread commands, and the one by which it is woken. */
@@ -97,23 +97,23 @@ interface Surroundings {
   readonly control: ControlPipe;
 }
 
-function obey(loop: ServeLoop, record: DataView, { start, control }: Surroundings): void {
+function obey(channels: Channels, record: DataView, { start, control }: Surroundings): void {
   const fd = record.getInt32(CONTROL.fd, true);
   switch (record.getInt32(CONTROL.what, true)) {
     case Control.AddKernelSocket:
-      return loop.addKernelSocket(fd);
+      return channels.addKernelSocket(fd);
     case Control.AddClient:
-      return loop.addClient(fd);
+      return channels.addClient(fd);
     case Control.AddFuse:
-      return loop.addFuse(fd, start);
+      return channels.addFuse(fd, start);
     case Control.RefreshSize:
-      return refreshSize(loop, start, control);
+      return refreshSize(channels, start, control);
     case Control.Finish:
-      return loop.finishChannels();
+      return channels.loop.finishChannels();
   }
 }
 
-function refreshSize(loop: ServeLoop, start: WorkerStart, control: ControlPipe): void {
+function refreshSize({ loop }: Channels, start: WorkerStart, control: ControlPipe): void {
   try {
     loop.refreshSize();
   } catch (error) {

@@ -238,3 +238,11 @@ export class ImageFile implements Disposable {
     this.#owned.close();
   }
 }
+
+/** A file that another thread has open. */
+export interface SharedFile {
+  readonly fd: number;
+  readonly path: string;
+  /** Size as it was known when the file was opened, or was asked for last. */
+  readonly sizeBytes: number;
+}

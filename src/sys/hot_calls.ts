@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Calls, Libc } from "./libc.ts";
+import type { Calls, Libc } from "./libc_symbols.ts";
 
 /** Turns a number, negative ones down to -2^53 included, into the 64 bits of a C argument. */
 type ToWord = (value: number) => bigint;

@@ -39,7 +39,7 @@ const FOREIGN = ["node:", "npm:", "jsr:", "https:"];
 
 Deno.test("the command line is understood without the C library and the drivers", async () => {
   const modules = await loadedWith("src/main.ts", "src/cli/run.ts");
-  assert(modules.includes("src/cli/getopt.ts"));
+  assert(modules.includes("src/cli/words/getopt.ts"));
   assertEquals(within(modules, "src/sys/libc.ts", "src/format/", ...FOREIGN), []);
 });
 

@@ -3,7 +3,7 @@
  *
  * Not in the table, for it would detach devices of others: `-D` with operands, which losetup overlooks,
  * is refused, because whoever types `losetup -D /dev/loop3` does not mean all devices. Nor what needs a
- * second program (tests/loop): beside a program that is writing an image under qemu's locks, it is
+ * second program (tests/device/loop): beside a program that is writing an image under qemu's locks, it is
  * attached with `-r` only.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Listing one device, or those of a file. (What lists all devices is in tests/loop/listing_test.ts:
+ * Listing one device, or those of a file. (What lists all devices is in tests/device/loop/listing_test.ts:
  * other people's come and go.)
  *
  * @module

@@ -6,12 +6,8 @@ import { RelatedFileError } from "../../src/image/errors.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
 import { lockImage } from "../../src/disk/lock.ts";
-import {
-  type ImageRequest,
-  openImage,
-  openImageFile,
-  openSharedImage,
-} from "../../src/disk/open.ts";
+import { openImage, openImageFile, openSharedImage } from "../../src/disk/open.ts";
+import type { ImageRequest } from "../../src/disk/request.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";

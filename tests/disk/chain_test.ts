@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { type ImageRequest, openImage, openImageFile } from "../../src/disk/open.ts";
+import { openImage, openImageFile } from "../../src/disk/open.ts";
+import type { ImageRequest } from "../../src/disk/request.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";

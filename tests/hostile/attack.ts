@@ -17,7 +17,8 @@ import {
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { inspect } from "../../src/disk/inspect.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
-import { type ImageRequest, openImage, openImageFile } from "../../src/disk/open.ts";
+import { openImage, openImageFile } from "../../src/disk/open.ts";
+import type { ImageRequest } from "../../src/disk/request.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { randomNumbers } from "../support/images.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { AUTO_FORMAT, TRANSPORTS } from "../words/values.ts";
+import { AUTO_FORMAT } from "../../image/formats.ts";
+import { TRANSPORTS } from "../../device/transports.ts";
 import { FORMATS } from "../../image/formats.ts";
 import { LIST_COLUMNS } from "../listing/columns.ts";
 import type { OptionGroup, OptionRow } from "../words/option_table.ts";

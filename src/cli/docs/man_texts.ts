@@ -4,7 +4,7 @@
  * @module
  */
 import type { OptionGroup } from "../words/option_table.ts";
-import type { Transport } from "../words/values.ts";
+import type { Transport } from "../../device/transports.ts";
 
 export const SYNOPSIS: readonly string[] = [
   "`tslosetup` [<device>]",

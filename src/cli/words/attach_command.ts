@@ -9,67 +9,12 @@
  * @module
  */
 import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "./cache_values.ts";
+import type { AttachCommand } from "../../device/attach_command.ts";
+import type { Transport } from "../../device/transports.ts";
+import { AUTO_FORMAT, RAW } from "../../image/formats.ts";
 import { agreeing, type Settings } from "./settings.ts";
-import type { CacheSizes } from "../../image/cache_sizes.ts";
 import { UsageError } from "./usage_error.ts";
-import {
-  AUTO_FORMAT,
-  findFormat,
-  type FormatNames,
-  RAW_FORMAT,
-  type Transport,
-  unknownFormat,
-} from "./values.ts";
-
-export interface AttachCommand {
-  readonly kind: "attach";
-  readonly file: string;
-  /** As given, so not yet a path if it has no slash. Undefined if one is found, or none is made. */
-  readonly device: string | undefined;
-  /** Whether to take any free device. */
-  readonly find: boolean;
-  /** Whether to print the device's name, or the socket's URI. */
-  readonly show: boolean;
-  readonly readOnly: boolean;
-  readonly partScan: boolean;
-  /** Where the device begins in the virtual disk. */
-  readonly offsetBytes: number;
-  /** 0 is no limit. */
-  readonly sizeLimitBytes: number;
-  /** Whatever was given, for what is possible depends on the transport; undefined is the default. */
-  readonly sectorSizeBytes: number | undefined;
-  /** Whether a loop device is to go around the page cache of its file. */
-  readonly directIo: "on" | "off" | undefined;
-  /** What the kernel shall keep as the device's name for its file; undefined is the file's path. */
-  readonly loopReference: string | undefined;
-  /** Whether to take a device of the same part of the image that is there, and to refuse overlaps. */
-  readonly noOverlap: boolean;
-  /** Canonical name, or `auto`; undefined is RAW, by default. */
-  readonly format: string | undefined;
-  /** Format of backing files that have none recorded: canonical name, or `auto`. */
-  readonly backingFormat: string | undefined;
-  /** Identifier or name of the internal snapshot to show. */
-  readonly snapshot: string | undefined;
-  /** Whether to attach even an image that is marked as corrupt. */
-  readonly force: boolean;
-  /** Sizes of the caches, as far as they were given. */
-  readonly cacheSizes: Partial<CacheSizes>;
-  /** Seconds without traffic after which they are emptied; 0 for never. */
-  readonly cleanIntervalSeconds: number;
-  /** Whether to leave backing files alone. */
-  readonly noBacking: boolean;
-  /** Files and folders that the image may name, as given. */
-  readonly allowBacking: readonly string[];
-  /** File with the passphrase of an encrypted image; `-` is standard input. */
-  readonly keyFile: string | undefined;
-  /** Whether to say which transport was taken, and why. */
-  readonly verbose: boolean;
-  /** How many threads are to serve; undefined leaves it to the load. */
-  readonly threads: number | undefined;
-  /** `socket` exactly if there is a {@link socketPath}. */
-  readonly transport: Transport;
-  readonly socketPath: string | undefined;
-}
+import { findFormat, type FormatNames, unknownFormat } from "./values.ts";
 
 export interface AttachOperands {
   readonly file: string;
@@ -171,5 +116,5 @@ function chooseTransport({ transport = "auto", socketPath, format }: Settings): 
 
 /** Whether a format is known to be other than RAW. */
 function isContainer(format: string | undefined): boolean {
-  return format !== undefined && format !== AUTO_FORMAT && format !== RAW_FORMAT;
+  return format !== undefined && format !== AUTO_FORMAT && format !== RAW.name;
 }

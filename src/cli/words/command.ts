@@ -7,25 +7,19 @@
  *
  * @module
  */
-import {
-  type AttachCommand,
-  attachCommand,
-  findCommand,
-  onlyFile,
-  refuseOperands,
-} from "./attach_command.ts";
+import { attachCommand, findCommand, onlyFile, refuseOperands } from "./attach_command.ts";
 import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_command.ts";
 import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
+import type { AttachCommand } from "../../device/attach_command.ts";
 import { chooseColumns } from "../listing/column_list.ts";
 import type { OptionName } from "./option_table.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import type { FormatNames } from "./values.ts";
 
-export type { AttachCommand } from "./attach_command.ts";
 export type { ImageCommand } from "./image_command.ts";
 export type { ListCommand } from "./list_command.ts";
-export type { FormatNames, Transport } from "./values.ts";
+export type { FormatNames } from "./values.ts";
 
 export type Command =
   | { readonly kind: "help" }

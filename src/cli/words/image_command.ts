@@ -6,12 +6,12 @@
  *
  * @module
  */
-import type { ImageRequest } from "../../disk/open.ts";
+import type { ImageRequest } from "../../disk/request.ts";
 import { onlyFile } from "./attach_command.ts";
 import type { OptionName } from "./option_table.ts";
 import type { Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
-import { AUTO_FORMAT } from "./values.ts";
+import { AUTO_FORMAT } from "../../image/formats.ts";
 
 export interface ImageCommand {
   /** Print what the image says of itself, or which parts of its disk are stored where. */

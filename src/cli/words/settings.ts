@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Transport } from "../../device/transports.ts";
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
@@ -19,7 +20,6 @@ import {
   parseSwitch,
   parseThreads,
   parseTransport,
-  type Transport,
 } from "./values.ts";
 
 export interface Settings {

@@ -4,21 +4,11 @@
  * @module
  */
 import type { FormatNames } from "../../image/formats.ts";
+import { type Transport, TRANSPORTS } from "../../device/transports.ts";
+import { AUTO_FORMAT } from "../../image/formats.ts";
 import { UsageError } from "./usage_error.ts";
 
 export type { FormatNames } from "../../image/formats.ts";
-
-/** The format that stands for "whatever the file begins with". */
-export const AUTO_FORMAT = "auto";
-
-/** The format of files without any, which is the default. */
-export const RAW_FORMAT = "RAW";
-
-/** How an image can become a device; `auto` leaves the choice to the attach action. */
-export type Transport = "auto" | "loop" | "nbd" | "fuse" | "socket";
-
-/** In the order of the documentation. */
-export const TRANSPORTS: readonly Transport[] = ["auto", "loop", "nbd", "fuse", "socket"];
 
 /** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
 const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];

@@ -8,7 +8,7 @@ import { CompressionMethod } from "../../image/decoding.ts";
 import type { OpenOptions } from "../../image/driver.ts";
 import type { CompressedLayout } from "../compressed_clusters.ts";
 import { FORMAT } from "./errors.ts";
-import type { Header } from "./header.ts";
+import type { Header } from "./header_types.ts";
 import { CompressionType } from "./layout.ts";
 
 /** By the header's compression_type. */

@@ -15,7 +15,7 @@ import { HEADER_BYTES as LUKS_HEADER_BYTES } from "../luks/layout.ts";
 import { unlock } from "../luks/unlock.ts";
 import { damaged, hex } from "./errors.ts";
 import type { Extension } from "./extensions.ts";
-import type { Header } from "./header.ts";
+import type { Header } from "./header_types.ts";
 import { CryptMethod, ENCRYPTION_HEADER, ExtensionType } from "./layout.ts";
 
 /** How the clusters of an image are decrypted. */

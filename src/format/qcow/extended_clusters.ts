@@ -5,7 +5,7 @@
  * @module
  */
 import type { Mapping } from "../../image/mapping.ts";
-import type { Header } from "./header.ts";
+import type { Header } from "./header_types.ts";
 import { Cluster, EntryDecoder, type L2Slices } from "./l2.ts";
 import { EXTENDED_ENTRY_BYTES, SUBCLUSTERS } from "./layout.ts";
 import type { Places } from "./places.ts";

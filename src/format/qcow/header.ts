@@ -8,7 +8,7 @@ import { IoBuffer } from "../../sys/memory.ts";
 import { damaged, hex, unsupported } from "./errors.ts";
 import { type Extension, type ExtensionArea, extensions } from "./extensions.ts";
 import { refuseUnsupported } from "./features.ts";
-import type { SnapshotTable } from "./snapshots.ts";
+import type { Fields, FieldsV3, Header, SnapshotTable, Source } from "./header_types.ts";
 import {
   CompressionType,
   EXTENDED_ENTRY_BITS,
@@ -30,44 +30,7 @@ import {
   TABLE_ENTRY_BITS,
   TABLE_ENTRY_BYTES,
 } from "./layout.ts";
-import { type RecordedNames, recordedNames } from "./names.ts";
-
-/** What the driver needs of a valid header. */
-export interface Header extends RecordedNames {
-  readonly version: 2 | 3;
-  readonly clusterBits: number;
-  readonly clusterBytes: number;
-  /** Size of the disk: whole sectors, as qemu counts it. */
-  readonly sizeBytes: number;
-  /** Where the L1 table starts in the file. */
-  readonly l1Offset: number;
-  /** L1 entries that describe the disk; the table may have more (for the state of a machine). */
-  readonly l1Entries: number;
-  /** How compressed clusters are stored: a value of {@link CompressionType}. */
-  readonly compressionType: number;
-  /** One of {@link CryptMethod}. */
-  readonly cryptMethod: number;
-  /** Whether clusters have subclusters. */
-  readonly extendedL2: boolean;
-  /** Size of an L2 entry, as a power of two: 3 or 4. */
-  readonly l2EntryBits: number;
-  readonly snapshots: SnapshotTable;
-  /** Whether whoever wrote it last found damage. */
-  readonly corrupt: boolean;
-  /** All header extensions, for those who read them and for writing the header anew. */
-  readonly extensions: readonly Extension[];
-}
-
-/** The start of the file the header describes, and the file. */
-export interface Source {
-  /** The first cluster; the fixed fields alone where those do not tell a valid cluster size. */
-  readonly head: IoBuffer;
-  readonly path: string;
-  readonly sizeBytes: number;
-}
-
-export type Fields = ReturnType<typeof HEADER.read>;
-export type FieldsV3 = ReturnType<typeof HEADER_V3.read> & { readonly compression_type: number };
+import { recordedNames } from "./names.ts";
 
 /** What version 2, which has no such fields, amounts to (specification, "Header"). */
 const VERSION_2: FieldsV3 = {

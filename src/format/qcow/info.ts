@@ -16,12 +16,11 @@ import {
   checkedSize,
   checkUnusedTables,
   extensionArea,
-  type Fields,
-  type FieldsV3,
   parseAllFields,
   readSource,
   snapshotTable,
 } from "./header.ts";
+import type { Fields, FieldsV3 } from "./header_types.ts";
 import {
   AUTOCLEAR_RAW_EXTERNAL_DATA,
   COMPATIBLE_LAZY_REFCOUNTS,

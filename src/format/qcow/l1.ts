@@ -5,7 +5,7 @@
  */
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
-import type { Header } from "./header.ts";
+import type { Header } from "./header_types.ts";
 import { OFFSET_MASK_HIGH, OFFSET_MASK_LOW, TABLE_ENTRY_BYTES } from "./layout.ts";
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -8,7 +8,7 @@ import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import { SlotCache } from "../kit/slot_cache.ts";
 import { damaged, hex } from "./errors.ts";
-import type { Header } from "./header.ts";
+import type { Header } from "./header_types.ts";
 import {
   compressedSectorsShift,
   L2_COMPRESSED_HIGH,

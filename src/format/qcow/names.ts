@@ -9,15 +9,8 @@ import type { BackingInfo } from "../../image/info.ts";
 import { textOf } from "../../sys/memory.ts";
 import { damaged, unsupported } from "./errors.ts";
 import type { Extension } from "./extensions.ts";
-import type { Fields, FieldsV3, Header, Source } from "./header.ts";
+import type { Fields, FieldsV3, Header, RecordedNames, Source } from "./header_types.ts";
 import { ExtensionType, Incompatible } from "./layout.ts";
-
-/** As recorded. */
-export interface RecordedNames {
-  readonly backing: BackingInfo | undefined;
-  readonly hasDataFile: boolean;
-  readonly dataFileName: string | undefined;
-}
 
 /** @param found the source's header extensions */
 export function recordedNames(

@@ -7,7 +7,8 @@
 import type { ImageFile } from "../../storage/image_file.ts";
 import { openFileStatus } from "../../sys/files.ts";
 import { IoBuffer } from "../../sys/memory.ts";
-import { type Fields, parseAllFields, readSource } from "./header.ts";
+import { parseAllFields, readSource } from "./header.ts";
+import type { Fields } from "./header_types.ts";
 import { offsetInEntry } from "./l1.ts";
 import { TABLE_ENTRY_BYTES } from "./layout.ts";
 

@@ -7,7 +7,7 @@ import type { ImageFile } from "../../storage/image_file.ts";
 import type { SnapshotInfo } from "../../image/info.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
 import { damaged, hex, printable } from "./errors.ts";
-import type { Header } from "./header.ts";
+import type { Header, SnapshotTable } from "./header_types.ts";
 import {
   MAX_L1_BYTES,
   MAX_SNAPSHOT_EXTRA_BYTES,
@@ -27,14 +27,6 @@ export interface Snapshot {
   readonly l1Size: number;
   /** Size of its disk in bytes; undefined where that was not recorded. */
   readonly diskBytes: bigint | undefined;
-}
-
-/** Where the table of snapshots is. */
-export interface SnapshotTable {
-  /** Where it starts in the file. */
-  readonly offset: number;
-  /** Its entries, whose lengths vary. */
-  readonly entries: number;
 }
 
 /** How many snapshots an error names at most. */

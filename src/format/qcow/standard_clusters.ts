@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mapping } from "../../image/mapping.ts";
-import type { Header } from "./header.ts";
+import type { Header } from "./header_types.ts";
 import { Cluster, EntryDecoder, type L2Slices } from "./l2.ts";
 import { TABLE_ENTRY_BYTES } from "./layout.ts";
 import type { Places } from "./places.ts";

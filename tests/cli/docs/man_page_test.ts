@@ -5,7 +5,7 @@ import { roff } from "../../../src/cli/docs/roff.ts";
 import { LIST_COLUMNS } from "../../../src/cli/listing/columns.ts";
 import { OPTIONS } from "../../../src/cli/words/option_table.ts";
 import { UsageError } from "../../../src/cli/words/usage_error.ts";
-import { TRANSPORTS } from "../../../src/cli/words/values.ts";
+import { TRANSPORTS } from "../../../src/device/transports.ts";
 import { FORMATS } from "../../../src/image/formats.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
 

@@ -1,6 +1,6 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import type { AttachCommand } from "../../../src/cli/words/attach_command.ts";
+import type { AttachCommand } from "../../../src/device/attach_command.ts";
 import { parseCommand } from "../../../src/cli/words/command.ts";
 import { UsageError } from "../../../src/cli/words/usage_error.ts";
 import { FORMATS } from "./formats.ts";

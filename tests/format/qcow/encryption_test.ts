@@ -4,7 +4,8 @@ import { qcow } from "../../../src/format/qcow/mod.ts";
 import { SecretError } from "../../../src/image/errors.ts";
 import type { ImageAccess } from "../../../src/disk/image_access.ts";
 import { type KeyRing, keyRing } from "../../../src/image/key_ring.ts";
-import { type ImageRequest, openImage } from "../../../src/disk/open.ts";
+import { openImage } from "../../../src/disk/open.ts";
+import type { ImageRequest } from "../../../src/disk/request.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
 import {

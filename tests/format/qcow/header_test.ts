@@ -1,6 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Header, parseHeader } from "../../../src/format/qcow/header.ts";
+import { parseHeader } from "../../../src/format/qcow/header.ts";
+import type { Header } from "../../../src/format/qcow/header_types.ts";
 import {
   CompressionType,
   ExtensionType,

@@ -1,0 +1,57 @@
+/**
+ * What is asked for when a device is to be set up, whatever words asked for it.
+ *
+ * @module
+ */
+import type { CacheSizes } from "../image/cache_sizes.ts";
+import type { Transport } from "./transports.ts";
+
+export interface AttachCommand {
+  readonly kind: "attach";
+  readonly file: string;
+  /** As given, so not yet a path if it has no slash. Undefined if one is found, or none is made. */
+  readonly device: string | undefined;
+  /** Whether to take any free device. */
+  readonly find: boolean;
+  /** Whether to print the device's name, or the socket's URI. */
+  readonly show: boolean;
+  readonly readOnly: boolean;
+  readonly partScan: boolean;
+  /** Where the device begins in the virtual disk. */
+  readonly offsetBytes: number;
+  /** 0 is no limit. */
+  readonly sizeLimitBytes: number;
+  /** Whatever was given, for what is possible depends on the transport; undefined is the default. */
+  readonly sectorSizeBytes: number | undefined;
+  /** Whether a loop device is to go around the page cache of its file. */
+  readonly directIo: "on" | "off" | undefined;
+  /** What the kernel shall keep as the device's name for its file; undefined is the file's path. */
+  readonly loopReference: string | undefined;
+  /** Whether to take a device of the same part of the image that is there, and to refuse overlaps. */
+  readonly noOverlap: boolean;
+  /** Canonical name, or `auto`; undefined is RAW, by default. */
+  readonly format: string | undefined;
+  /** Format of backing files that have none recorded: canonical name, or `auto`. */
+  readonly backingFormat: string | undefined;
+  /** Identifier or name of the internal snapshot to show. */
+  readonly snapshot: string | undefined;
+  /** Whether to attach even an image that is marked as corrupt. */
+  readonly force: boolean;
+  /** Sizes of the caches, as far as they were given. */
+  readonly cacheSizes: Partial<CacheSizes>;
+  /** Seconds without traffic after which they are emptied; 0 for never. */
+  readonly cleanIntervalSeconds: number;
+  /** Whether to leave backing files alone. */
+  readonly noBacking: boolean;
+  /** Files and folders that the image may name, as given. */
+  readonly allowBacking: readonly string[];
+  /** File with the passphrase of an encrypted image; `-` is standard input. */
+  readonly keyFile: string | undefined;
+  /** Whether to say which transport was taken, and why. */
+  readonly verbose: boolean;
+  /** How many threads are to serve; undefined leaves it to the load. */
+  readonly threads: number | undefined;
+  /** `socket` exactly if there is a {@link socketPath}. */
+  readonly transport: Transport;
+  readonly socketPath: string | undefined;
+}

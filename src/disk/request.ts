@@ -1,0 +1,32 @@
+/**
+ * What is wanted of an image.
+ *
+ * @module
+ */
+import type { WindowLimits } from "./window.ts";
+
+/**
+ * What is wanted of an image, and which part of its disk. It travels to the daemon and to its
+ * threads; a secret never is a part of it.
+ */
+export interface ImageRequest extends WindowLimits {
+  /** Canonical name of its format. */
+  readonly format: string;
+  readonly readOnly: boolean;
+  /** Folder that relative names in the image start from, if not that of {@link ImageFile.path}. */
+  readonly namesFolder?: string;
+  /** Format of backing files whose format is not recorded: canonical name, or `auto`. */
+  readonly backingFormat?: string;
+  /** Whether only the image itself is shown, zeros standing for what its backing file has. */
+  readonly noBacking?: boolean;
+  /** Files, and folders with all below them, that any image may name: paths without links. */
+  readonly allowBacking?: readonly string[];
+  /** As {@link OpenOptions.snapshot}. */
+  readonly snapshot?: string;
+  /** As {@link OpenOptions.force}. */
+  readonly force?: boolean;
+  /** As {@link OpenOptions.metadataCacheBytes}. */
+  readonly metadataCacheBytes?: number;
+  /** As {@link OpenOptions.dataCacheBytes}. */
+  readonly dataCacheBytes?: number;
+}

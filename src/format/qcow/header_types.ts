@@ -1,0 +1,61 @@
+/**
+ * What is known of an image from its header.
+ *
+ * @module
+ */
+import type { BackingInfo } from "../../image/info.ts";
+import type { IoBuffer } from "../../sys/memory.ts";
+import type { Extension } from "./extensions.ts";
+import type { HEADER, HEADER_V3 } from "./layout.ts";
+
+/** The files an image names, as recorded. */
+export interface RecordedNames {
+  readonly backing: BackingInfo | undefined;
+  readonly hasDataFile: boolean;
+  readonly dataFileName: string | undefined;
+}
+
+/** Where the table of snapshots is. */
+export interface SnapshotTable {
+  /** Where it starts in the file. */
+  readonly offset: number;
+  /** Its entries, whose lengths vary. */
+  readonly entries: number;
+}
+
+/** What the driver needs of a valid header. */
+export interface Header extends RecordedNames {
+  readonly version: 2 | 3;
+  readonly clusterBits: number;
+  readonly clusterBytes: number;
+  /** Size of the disk: whole sectors, as qemu counts it. */
+  readonly sizeBytes: number;
+  /** Where the L1 table starts in the file. */
+  readonly l1Offset: number;
+  /** L1 entries that describe the disk; the table may have more (for the state of a machine). */
+  readonly l1Entries: number;
+  /** How compressed clusters are stored: a value of {@link CompressionType}. */
+  readonly compressionType: number;
+  /** One of {@link CryptMethod}. */
+  readonly cryptMethod: number;
+  /** Whether clusters have subclusters. */
+  readonly extendedL2: boolean;
+  /** Size of an L2 entry, as a power of two: 3 or 4. */
+  readonly l2EntryBits: number;
+  readonly snapshots: SnapshotTable;
+  /** Whether whoever wrote it last found damage. */
+  readonly corrupt: boolean;
+  /** All header extensions, for those who read them and for writing the header anew. */
+  readonly extensions: readonly Extension[];
+}
+
+/** The start of the file the header describes, and the file. */
+export interface Source {
+  /** The first cluster; the fixed fields alone where those do not tell a valid cluster size. */
+  readonly head: IoBuffer;
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+export type Fields = ReturnType<typeof HEADER.read>;
+export type FieldsV3 = ReturnType<typeof HEADER_V3.read> & { readonly compression_type: number };

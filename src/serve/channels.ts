@@ -1,0 +1,60 @@
+/**
+ * The channels of one thread: each protocol's way to its loop.
+ *
+ * @module
+ */
+import type { ImageAccess } from "../disk/image_access.ts";
+import { FuseChannel } from "../fuse/fuse_channel.ts";
+import { FuseTree } from "../fuse/fuse_tree.ts";
+import { ServeLoop } from "../loop/serve_loop.ts";
+import type { LoopContext } from "../loop/serve_loop.ts";
+import { BufferBudget } from "../nbd/buffer_budget.ts";
+import { describeExport, type ExportDescription } from "../nbd/export.ts";
+import { NbdChannel } from "../nbd/nbd_channel.ts";
+import { setNonBlocking } from "../sys/files.ts";
+
+/** The file of a FUSE session. */
+export interface FuseFile {
+  /** It has the image's path. */
+  readonly imagePath: string;
+  /** It is as long as whole sectors of this size. */
+  readonly sectorBytes: number;
+}
+
+/** A thread's loop, and what it can serve. */
+export class Channels {
+  readonly loop: ServeLoop;
+  readonly #access: ImageAccess;
+  readonly #buffers = new BufferBudget();
+
+  constructor(context: Omit<LoopContext, "room">) {
+    this.#access = context.access;
+    this.loop = new ServeLoop({ ...context, room: this.#buffers });
+  }
+
+  /** What NBD clients are told; the size can change. */
+  get description(): ExportDescription {
+    return describeExport(this.#access);
+  }
+
+  /** Serves a socket that is already in the transmission phase: the kernel's. */
+  addKernelSocket(fd: number): void {
+    this.#addNbd(fd, undefined);
+  }
+
+  /** Serves a client that has just connected, beginning with the handshake. */
+  addClient(fd: number): void {
+    this.#addNbd(fd, this.description);
+  }
+
+  #addNbd(fd: number, greeted: ExportDescription | undefined): void {
+    this.loop.addChannel(new NbdChannel(fd, this.loop.executor, greeted, this.#buffers));
+  }
+
+  /** Serves a FUSE session. */
+  addFuse(fd: number, { imagePath, sectorBytes }: FuseFile): void {
+    setNonBlocking(fd);
+    const tree = new FuseTree(imagePath, this.#access, sectorBytes);
+    this.loop.addChannel(new FuseChannel(fd, this.loop.executor, tree));
+  }
+}
