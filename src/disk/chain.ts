@@ -153,7 +153,7 @@ export class Chain implements RelatedFiles, Disposable {
       ? this.#openAnew(path, related, by)
       : this.#openAgain(path);
     if (this.files.some((other) => other.isSameAs(file))) {
-      if (this.#replay === undefined) file[Symbol.dispose]();
+      file[Symbol.dispose]();
       throw new RangeError("the chain of images is a loop");
     }
     this.files.push(file);

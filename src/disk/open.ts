@@ -5,9 +5,9 @@
  */
 import { EACCES, EROFS, SystemError } from "../sys/errno.ts";
 import {
-  Fd,
   type FileStatus,
   fileStatus,
+  LentFd,
   O_RDONLY,
   O_RDWR,
   openFile,
@@ -107,10 +107,14 @@ export interface SharedImage {
   readonly keys?: KeyRing;
 }
 
-/** An image opened once more by another thread, over descriptors that stay the first one's. */
+/**
+ * An image opened once more by another thread, over descriptors that stay the first one's.
+ *
+ * @throws as {@link openImage}; {@link Error} if the images name other files than before
+ */
 export function openSharedImage({ image, files, clusters, keys }: SharedImage): ImageAccess {
   const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
-    new ImageFile(new Fd(fd), path, sizeBytes)
+    new ImageFile(new LentFd(fd), path, sizeBytes)
   );
   if (file === undefined) throw new Error("an image without a file");
   const clusterCaches = new ClusterCaches(clusters);

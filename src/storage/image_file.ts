@@ -4,7 +4,13 @@
  * @module
  */
 import { EAGAIN, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
-import { type Fd, type FileStatus, openFileStatus, seekableSize } from "../sys/files.ts";
+import {
+  type Fd,
+  type FileStatus,
+  type LentFd,
+  openFileStatus,
+  seekableSize,
+} from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer, setUint64 } from "../sys/memory.ts";
 
@@ -50,16 +56,19 @@ export class ImageFile implements Disposable {
   #atHandBytes = 0;
   #runBytes = 0;
 
-  readonly #owned: Fd;
+  readonly #descriptor: Fd | LentFd;
   readonly #libc = libc();
   /** A struct iovec, and room for a byte behind it. */
   readonly #vector = new IoBuffer(VECTOR_BYTES + 1);
 
-  /** @param sizeBytes the size to go by, if it is not the one the file has now */
-  constructor(owned: Fd, path: string, sizeBytes?: number) {
-    this.#owned = owned;
+  /**
+   * @param descriptor closed with this, unless it is lent
+   * @param sizeBytes the size to go by, if it is not the one the file has now
+   */
+  constructor(descriptor: Fd | LentFd, path: string, sizeBytes?: number) {
+    this.#descriptor = descriptor;
     this.path = path;
-    this.fd = owned.number;
+    this.fd = descriptor.number;
     this.status = openFileStatus(this.fd);
     this.#sizeBytes = sizeBytes ?? seekableSize(this.fd, path);
     this.cacheKnowledge = this.#findCacheKnowledge();
@@ -235,11 +244,11 @@ export class ImageFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#owned.close();
+    this.#descriptor[Symbol.dispose]();
   }
 }
 
-/** A file that another thread has open. */
+/** A file that another thread has open, for as long as the process lives. */
 export interface SharedFile {
   readonly fd: number;
   readonly path: string;

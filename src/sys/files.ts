@@ -58,6 +58,14 @@ export class Fd implements Disposable {
   }
 }
 
+/** A descriptor that is somebody else's, who outlives this: nothing here can close it. */
+export class LentFd implements Disposable {
+  constructor(readonly number: number) {}
+
+  /** Leaves it open. */
+  [Symbol.dispose](): void {}
+}
+
 /**
  * Opens `path` close-on-exec.
  *

@@ -260,14 +260,33 @@ Deno.test("openSharedImage() opens nothing itself", () => {
   for (const name of ["top", "middle", "base"]) Deno.removeSync(`${scene.path}/${name}`);
   const before = openDescriptors();
   const image = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
-  // not disposed: the descriptors are not its own
   const clusters = scene.clusterCaches.shared;
-  const shared = openSharedImage({ image, files: access.sharedFiles, clusters });
+  using shared = openSharedImage({ image, files: access.sharedFiles, clusters });
   assertEquals(openDescriptors(), before);
   const target = new IoBuffer(1);
   shared.read(target, 0, 0, 1);
   assertEquals(target.bytes[0], 7);
   assertEquals(shared.sharedFiles.map(({ path }) => path).at(-1), base);
+});
+
+Deno.test("openSharedImage() leaves every descriptor open, also where it fails", () => {
+  using scene = new Scene();
+  scene.write("top", buildNamingImage({ backing: "middle", backingFormat: "qcow2" }));
+  scene.over("middle", "base", "qcow2");
+  scene.write("base", buildImage());
+  using access = scene.open();
+  const files = access.sharedFiles;
+  const before = openDescriptors();
+  const image = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
+  const share = (): ImageAccess =>
+    openSharedImage({ image, files, clusters: scene.clusterCaches.shared });
+  share()[Symbol.dispose]();
+  assertEquals(openDescriptors(), before);
+  for (const name of ["base", "middle", "top"]) {
+    Deno.truncateSync(`${scene.path}/${name}`, 10);
+    assertThrows(share);
+    assertEquals(openDescriptors(), before, name);
+  }
 });
 
 /** Entries for an external data file: every cluster is where the guest has it. */

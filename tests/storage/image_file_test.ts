@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { openImageFile } from "../../src/disk/open.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
 import { SystemError } from "../../src/sys/errno.ts";
-import { Fd, O_RDONLY, openFile } from "../../src/sys/files.ts";
+import { LentFd, O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { sameBytes } from "../format/opened_image.ts";
@@ -122,10 +122,12 @@ oracleTest(
   },
 );
 
-Deno.test("ImageFile closes its descriptor", () => {
+Deno.test("ImageFile closes its own descriptor, and leaves a lent one open", () => {
   using folder = new TempDirectory();
   const fd = openFile(write(folder, new Uint8Array(1)), O_RDONLY);
-  const number = fd.number;
-  new ImageFile(new Fd(fd.release()), "disk")[Symbol.dispose]();
+  const { number } = fd;
+  new ImageFile(new LentFd(number), "disk")[Symbol.dispose]();
+  Deno.readLinkSync(`/proc/self/fd/${number}`);
+  new ImageFile(fd, "disk")[Symbol.dispose]();
   assertThrows(() => Deno.readLinkSync(`/proc/self/fd/${number}`));
 });
