@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ServedTransport } from "../daemon/job.ts";
 import type { Daemons } from "../daemon/launch.ts";
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../disk/open.ts";
@@ -17,29 +18,17 @@ import {
   type AttachRequest,
   PassphraseNeededError,
 } from "../device/attach_common.ts";
-import { attachFuse } from "../device/fuse.ts";
-import { attachPlainLoop } from "../device/loop.ts";
-import { attachNbd } from "../device/nbd.ts";
-import { attachSocket } from "../device/socket.ts";
-import { chooseTransport, type UsedTransport } from "../device/choose_transport.ts";
+import { attachPlainLoop } from "../device/loop_attach.ts";
+import { chooseTransport } from "../device/choose_transport.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
 import { detach } from "./detach.ts";
 import { resolveDevice } from "../device/device_names.ts";
 import { reusableDevice } from "../device/overlap.ts";
+import { operationsOf } from "../device/transport_table.ts";
 import { checkSectorSize } from "./words/values.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
-
-/** How the transports that a daemon of ours serves make a device. */
-const SERVED = {
-  nbd: attachNbd,
-  fuse: attachFuse,
-  socket: attachSocket,
-} as const satisfies Record<
-  Exclude<UsedTransport, "loop">,
-  (request: AttachRequest) => Attached
->;
 
 /**
  * Attaches the image and returns when its device is usable.
@@ -69,11 +58,11 @@ export function attach(
 }
 
 function attachServed(
-  transport: keyof typeof SERVED,
+  transport: ServedTransport,
   means: Omit<AttachRequest, "imagePath">,
 ): Attached {
   const { command } = means;
-  const what = transport === "socket" ? "socket" : "loop device";
+  const { called } = operationsOf({ transport });
   try {
     checkServedSectors(command);
     checkOrder(command);
@@ -82,7 +71,7 @@ function attachServed(
     return attachUnlocked(transport, { ...means, imagePath });
   } catch (error) {
     const reason = explain(error, command);
-    throw new CommandError(`${command.file}: failed to set up ${what}: ${reason}`);
+    throw new CommandError(`${command.file}: failed to set up ${called}: ${reason}`);
   }
 }
 
@@ -104,7 +93,7 @@ function checkOrder({ device, file }: AttachCommand): void {
 }
 
 /** The passphrase is asked for when the image turns out to need one: most do not. */
-function attachUnlocked(transport: keyof typeof SERVED, request: AttachRequest): Attached {
+function attachUnlocked(transport: ServedTransport, request: AttachRequest): Attached {
   const { keyFile, file } = request.command;
   const given = keyFile === undefined ? undefined : readKeyFile(keyFile);
   try {
@@ -119,11 +108,12 @@ function attachUnlocked(transport: keyof typeof SERVED, request: AttachRequest):
 
 function attachWith(
   passphrase: Uint8Array | undefined,
-  transport: keyof typeof SERVED,
+  transport: ServedTransport,
   request: AttachRequest,
 ): Attached {
   try {
-    return SERVED[transport](passphrase === undefined ? request : { ...request, passphrase });
+    const { attach } = operationsOf({ transport });
+    return attach(passphrase === undefined ? request : { ...request, passphrase });
   } finally {
     passphrase?.fill(0);
   }

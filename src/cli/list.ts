@@ -56,8 +56,8 @@ export async function status(
 }
 
 async function deviceNamed(name: string, states: readonly AttachState[]): Promise<AnyDevice> {
-  const { namedDevice } = await import("./listing/named_device.ts");
-  return namedDevice(name, states);
+  const { listedDevice } = await import("./listing/named_device.ts");
+  return listedDevice(name, states);
 }
 
 function isWanted(

@@ -33,12 +33,16 @@ export const DaemonFd = {
 /** The hidden first argument that disconnects the device of a daemon that was killed. */
 export const REAP_ARGUMENT = "--internal-reap";
 
+/** What a daemon can serve: an nbd device, a FUSE file, or clients of a socket. */
+export const SERVED_TRANSPORTS = ["nbd", "fuse", "socket"] as const;
+export type ServedTransport = (typeof SERVED_TRANSPORTS)[number];
+
 export interface Job {
   /** Absolute path without symbolic links. */
   readonly imagePath: string;
   /** What is wanted; the format may be `auto` here. */
   readonly image: ImageRequest;
-  readonly transport: "nbd" | "fuse" | "socket";
+  readonly transport: ServedTransport;
   /**
    * How many of the descriptors that come with the job are to be served: the sockets of an nbd
    * device, /dev/fuse, or a listening socket. Any after them only have to stay open.

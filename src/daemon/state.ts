@@ -15,6 +15,7 @@ import {
   temporaryWriter,
 } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import { SERVED_TRANSPORTS, type ServedTransport } from "./job.ts";
 import { identityOf, isRunning, type ProcessIdentity } from "./processes.ts";
 
 const SUFFIX = ".json";
@@ -33,7 +34,7 @@ export interface AttachState extends ProcessIdentity {
   readonly version: 1;
   /** What the user calls the device: /dev/nbd0, /dev/loop0, or the path of a socket. */
   readonly device: string;
-  readonly transport: "nbd" | "fuse" | "socket";
+  readonly transport: ServedTransport;
   /** Index of the nbd device, which is below /dev/loopN where there is one. */
   readonly nbdIndex?: number;
   readonly image: string;
@@ -150,21 +151,16 @@ export class StateStore {
   }
 
   #path(state: AttachState): string {
-    return `${this.directory}/${fileName(state)}${SUFFIX}`;
+    return `${this.directory}/${FILE_NAMES[state.transport](state)}${SUFFIX}`;
   }
 }
 
 /** After the kernel's device that the daemon itself serves; a socket's path would be too long. */
-function fileName({ transport, device, nbdIndex, pid }: AttachState): string {
-  switch (transport) {
-    case "nbd":
-      return `nbd${nbdIndex}`;
-    case "fuse":
-      return device.slice(device.lastIndexOf("/") + 1);
-    case "socket":
-      return `socket-${pid}`;
-  }
-}
+const FILE_NAMES: Readonly<Record<ServedTransport, (state: AttachState) => string>> = {
+  nbd: ({ nbdIndex }) => `nbd${nbdIndex}`,
+  fuse: ({ device }) => device.slice(device.lastIndexOf("/") + 1),
+  socket: ({ pid }) => `socket-${pid}`,
+};
 
 /** Whether the daemon that a state speaks of has gone. */
 export function isStale(state: AttachState): boolean {
@@ -186,7 +182,8 @@ function parseState(text: string): AttachState | undefined {
   try {
     const state = JSON.parse(text) as Partial<AttachState>;
     const isComplete = state.version === 1 && typeof state.pid === "number" &&
-      typeof state.device === "string" && typeof state.image === "string";
+      typeof state.device === "string" && typeof state.image === "string" &&
+      SERVED_TRANSPORTS.some((transport) => transport === state.transport);
     return isComplete ? state as AttachState : undefined;
   } catch {
     return undefined;

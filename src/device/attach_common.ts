@@ -7,6 +7,7 @@ import type { Job, Ready } from "../daemon/job.ts";
 import type { Daemons, Launched } from "../daemon/launch.ts";
 import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
+import { MAX_UNASKED_THREADS } from "../loop/threads.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import { fileStatus } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
@@ -73,12 +74,9 @@ export function jobFor(
   };
 }
 
-/** Most threads that are used unless a number is asked for; each costs some 20 MB once it is needed. */
-const MAX_THREADS = 4;
-
 /** How many threads are to serve at most. */
 export function threadCount({ threads }: AttachCommand): number {
-  return threads ?? Math.min(MAX_THREADS, navigator.hardwareConcurrency);
+  return threads ?? Math.min(MAX_UNASKED_THREADS, navigator.hardwareConcurrency);
 }
 
 /** What the words of the command ask of the image. */

@@ -12,7 +12,7 @@ import { resolveDevice } from "./device_names.ts";
 import type { Transport } from "./transports.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 
-/** A transport that makes devices, as opposed to `auto`. */
+/** A transport that makes devices, as opposed to `auto`: a daemon of ours serves them, or the kernel. */
 export type UsedTransport = Exclude<Transport, "auto">;
 
 /** What came out of it. */

@@ -6,21 +6,18 @@
  *
  * @module
  */
-import { isRunning, signalProcess, waitUntilGone } from "../daemon/processes.ts";
+import { isRunning, waitUntilGone } from "../daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { detachLoop } from "../kernel/loop.ts";
-import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
-import { NbdControl } from "../kernel/nbd.ts";
-import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { complain } from "../sys/console.ts";
-import { SIGINT } from "../sys/signals.ts";
-import { backendOf } from "./backend.ts";
 import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
 import { type DetachOptions } from "./detach_options.ts";
-import { baseName, loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
+import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
+import type { DeviceOperations } from "./operations.ts";
 import { detachWhenAwake, giveUp, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
+import { operationsOf } from "./transport_table.ts";
 
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
 const LOOK_MS = 5000;
@@ -38,7 +35,7 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
   }
   if (state !== undefined) {
     states.remove(state);
-    if (!isAttached(state)) return;
+    if (!operationsOf(state).isAttached(state)) return;
     // Somebody else's device by now: what a dead daemon says of it is of no use.
   }
   switch (device.kind) {
@@ -60,41 +57,23 @@ export function detachState(
 ): void {
   if (isStale(state)) return clearLeftOver(state, states);
   if (force && lastingHindrance(state) !== undefined) return giveUp(state, states);
-  if (state.transport === "socket") endSocket(state);
-  else detachDevice(state);
-}
-
-function endSocket(state: AttachState): void {
-  signalProcess(state, SIGINT);
+  const operations = operationsOf(state);
+  if (operations.isBlockDevice) return detachDevice(state, operations);
+  operations.detach(state);
   waitForDaemon(state);
 }
 
-function detachDevice(state: AttachState): void {
+function detachDevice(state: AttachState, operations: DeviceOperations): void {
   const isUsed = deviceUsers(state.device).length > 0;
   const hindrance = isUsed ? undefined : lastingHindrance(state);
   if (hindrance !== undefined) return detachWhenAwake(state, hindrance);
-  askToGo(state);
+  operations.detach(state);
   if (isUsed || waitUntilGone(state, LOOK_MS)) return;
-  if (isAttached(state)) {
+  if (operations.isAttached(state)) {
     complain(`${state.device}: warning: still open; it is detached when its last user closes it`);
   } else {
     waitForDaemon(state);
   }
-}
-
-/** Whether the device still has its daemon, which otherwise only has to write back. */
-function isAttached({ device, nbdIndex }: AttachState): boolean {
-  if (loopNumber(device) !== undefined) return loopBackingPath(baseName(device)) !== undefined;
-  return nbdIndex !== undefined && nbdDevice(nbdIndex)?.connected === true;
-}
-
-/** Has the device go with its last close, which may be ours, now. */
-function askToGo(state: AttachState): void {
-  const { device, nbdIndex } = state;
-  if (loopNumber(device) !== undefined || nbdIndex === undefined) return detachLoop(device);
-  using control = new NbdControl();
-  const backend = backendOf(state.format, state.image);
-  control.detachLazily(nbdIndex, { backend, node: device });
 }
 
 /**
@@ -106,6 +85,6 @@ export function detachLazily(device: string, runtimeDirectory: string | undefine
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const state = states.find((candidate) => candidate.device === device);
   if (state === undefined || !isRunning(state)) return 1;
-  askToGo(state);
+  operationsOf(state).detach(state);
   return 0;
 }

@@ -10,9 +10,9 @@ import { deviceUsers } from "../kernel/users.ts";
 import { EBUSY, ENXIO, SystemError } from "../sys/errno.ts";
 import { readTextIfAny } from "../sys/files.ts";
 import { isOwnBackend } from "./backend.ts";
-import { disconnectDead } from "./dead_devices.ts";
 import { noDevice } from "./device_names.ts";
 import type { DetachOptions } from "./detach_options.ts";
+import { disconnectDead } from "./own_nbd.ts";
 
 /** @throws {Error} if it is not there or not attached, another program's, or in use */
 export function detachForeignNbd(

@@ -55,7 +55,7 @@ function pathFromHere(name: string): string {
  *
  * @throws {SystemError} EBUSY if it is in use, ENODEV if it is no such device
  */
-export function namedDevice(command: AttachCommand): DeviceName | undefined {
+export function freeDeviceNamed(command: AttachCommand): DeviceName | undefined {
   if (command.device === undefined) return undefined;
   const device = resolveDevice(command.device);
   if (device.kind !== "nbd" && device.kind !== "loop") {

@@ -1,186 +1,72 @@
 /**
- * Attaching an image to an nbd device, and a loop device to that if one was named.
- *
- *     image ── daemon ══ sockets ══ /dev/nbdN [── /dev/loopN, direct I/O]
+ * The transport `nbd`: an nbd device, which may have a loop device on top of it.
  *
  * @module
  */
-import type { Ready } from "../daemon/job.ts";
-import { startWatcher } from "../daemon/helpers.ts";
-import type { Launched } from "../daemon/launch.ts";
-import { waitUntilGone } from "../daemon/processes.ts";
-import { attachLoop, detachLoop } from "../kernel/loop.ts";
-import { requireLoop, requireNbd } from "../kernel/modules.ts";
-import { type NbdConnection, NbdControl } from "../kernel/nbd.ts";
-import { waitUntilDisconnected, waitUntilUsable } from "../kernel/nbd_devices.ts";
-import { areReceiversVisible, waitForReceivers } from "../kernel/nbd_receivers.ts";
-import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
-import type { Fd } from "../sys/files.ts";
-import { ignoreInterruptions, uninterrupted } from "../sys/signals.ts";
-import { duplicate, streamPair } from "../sys/sockets.ts";
-import {
-  ABANDON_MS,
-  type Attached,
-  type AttachRequest,
-  DEFAULT_SECTOR_BYTES,
-  jobFor,
-  QUEUE,
-  readyAnswer,
-  slowNotice,
-  stateFor,
-  threadCount,
-  wholeSectors,
-} from "./attach_common.ts";
+import type { AttachState } from "../daemon/state.ts";
+import { diskAttribute, nodePath } from "../kernel/block_devices.ts";
+import { detachLoop, keepLoop } from "../kernel/loop.ts";
+import { loopNumber } from "../kernel/loop_status.ts";
+import { NbdControl } from "../kernel/nbd.ts";
+import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { backendOf } from "./backend.ts";
-import type { AttachCommand } from "./attach_command.ts";
-import { type DeviceName, namedDevice } from "./device_names.ts";
+import { attachNbd } from "./nbd_attach.ts";
+import type { DeviceOperations } from "./operations.ts";
+import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
+import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
 
-/** Several of the largest requests fit into a connection's buffer. (FUSE bounds them itself.) */
-const MAX_SECTORS_KB = 1024;
+export const NBD: DeviceOperations = {
+  called: "loop device",
+  isBlockDevice: true,
+  attach: attachNbd,
+  isAttached,
+  detach,
+  keep,
+  resize,
+  isLeftOver: (state) => isOwnNbd(indexOf(state)),
+  clear,
+  abort: () => {},
+};
 
-/** @throws {Error} if it fails; nothing is left behind then */
-export function attachNbd(request: AttachRequest): Attached {
-  const device = namedDevice(request.command);
-  requireNbd();
-  if (device?.kind === "loop") requireLoop();
+/** -1, which is no device's, in a state that somebody else has written. */
+function indexOf({ nbdIndex = -1 }: AttachState): number {
+  return nbdIndex;
+}
+
+function hasLoopOnTop({ device }: AttachState): boolean {
+  return loopNumber(device) !== undefined;
+}
+
+function isAttached(state: AttachState): boolean {
+  if (hasLoopOnTop(state)) return isLoopAttached(state.device);
+  return nbdDevice(indexOf(state))?.connected === true;
+}
+
+function detach(state: AttachState): void {
+  if (hasLoopOnTop(state)) return detachLoop(state.device);
   using control = new NbdControl();
-  for (const [tries, connections] of connectionCounts(request.command).entries()) {
-    const isRepeated = tries > 0;
-    const attached = attachOver(connections, { ...request, isRepeated }, { control, device });
-    if (attached !== undefined) return attached;
-  }
-  throw new Error("the kernel does not listen to the connections of its nbd device");
+  const backend = backendOf(state.format, state.image);
+  control.detachLazily(indexOf(state), { backend, node: state.device });
 }
 
-/**
- * How many connections to try, one number after the other: that the kernel listens on several of them
- * is to be seen first. When it has not once, it has made the threads for it in the meantime.
- */
-function connectionCounts(command: AttachCommand): readonly number[] {
-  // Threads come only with traffic on more than one connection.
-  const wanted = command.readOnly && areReceiversVisible() ? threadCount(command) : 1;
-  return wanted === 1 ? [1] : [wanted, wanted, 1];
+function keep(state: AttachState): void {
+  if (hasLoopOnTop(state)) return keepLoop(state.device);
+  using control = new NbdControl();
+  const backend = backendOf(state.format, state.image);
+  control.reconfigure(indexOf(state), { backend, clientFlags: 0 });
 }
 
-interface Means {
-  readonly control: NbdControl;
-  readonly device: DeviceName | undefined;
+function resize(state: AttachState, sizeBytes: number): void {
+  const index = indexOf(state);
+  const backend = nbdDevice(index)?.backend ?? backendOf(state.format, state.image);
+  const blockBytes = Number(diskAttribute(nbdName(index), "queue/logical_block_size"));
+  using control = new NbdControl();
+  control.reconfigure(index, { backend, sizeBytes: sizeBytes - sizeBytes % blockBytes });
+  if (hasLoopOnTop(state)) resizeLoop(state.device);
 }
 
-/** @returns undefined if the kernel does not listen on all the connections; nothing is left then */
-function attachOver(count: number, request: AttachRequest, means: Means): Attached | undefined {
-  const pairs = Array.from({ length: count }, streamPair);
-  const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
-  const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
-  const daemonEnds = [...pairs.map(([, end]) => end), duplicate(means.control.fd)];
-  const launched = request.daemons.launch(job, daemonEnds).answer(slowNotice(request));
-  let attached: Attached | undefined;
-  try {
-    const ready = readyAnswer(launched, request);
-    attached = configure({ request, launched, ready, kernelEnds, ...means });
-    return attached;
-  } finally {
-    if (attached === undefined) {
-      // Without the kernel's ends of its sockets the daemon has nothing to serve.
-      for (const end of kernelEnds) end.close();
-      launched.abandon();
-      waitUntilGone(launched.process, ABANDON_MS);
-    }
-  }
-}
-
-interface Setup extends Means {
-  readonly request: AttachRequest;
-  readonly launched: Launched;
-  readonly ready: Ready;
-  readonly kernelEnds: readonly Fd[];
-}
-
-/** @returns undefined as {@link attachOver} does */
-function configure(setup: Setup): Attached | undefined {
-  const { request, launched, ready, control, device, kernelEnds } = setup;
-  const sectorBytes = request.command.sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
-  const sizeBytes = wholeSectors(request, ready, sectorBytes);
-  const backend = backendOf(ready.format, request.imagePath);
-  // Who gave up here would leave a device behind that is connected to nobody.
-  const index = uninterrupted(() =>
-    connect(control, {
-      ...(device?.kind === "nbd" ? { index: device.index } : {}),
-      sockets: kernelEnds.map((end) => end.number),
-      sizeBytes,
-      blockSizeBytes: sectorBytes,
-      serverFlags: ready.flags,
-      backend,
-    })
-  );
-  for (const end of kernelEnds) end.close();
-  if (index === undefined) return undefined;
-  try {
-    const path = makeUsable(setup, { index, sizeBytes, sectorBytes, backend });
-    const state = stateFor(request, launched, ready, {
-      device: path,
-      transport: "nbd",
-      nbdIndex: index,
-      sizeBytes,
-    });
-    ignoreInterruptions();
-    request.states.write(state);
-    startWatcher(state, launched.watch);
-    launched.confirm();
-    return { shown: path, device: path, isNew: true, warnings: [] };
-  } catch (error) {
-    control.disconnect(index);
-    throw error;
-  }
-}
-
-/** @returns the device's number; undefined if the kernel does not listen on all the connections */
-function connect(control: NbdControl, connection: NbdConnection): number | undefined {
-  const { index } = control.connect(connection);
-  const connections = connection.sockets.length;
-  // Before anybody reads: who reads where nobody listens waits for ever.
-  if (connections === 1 || waitForReceivers(index, connections)) return index;
-  control.disconnect(index);
-  waitUntilDisconnected(index);
-  return undefined;
-}
-
-interface Connected {
-  readonly index: number;
-  readonly sizeBytes: number;
-  readonly sectorBytes: number;
-  readonly backend: string;
-}
-
-/** Completes a device that is connected, and the loop device on top; returns what to call it. */
-function makeUsable({ request, ready, control, device }: Setup, connected: Connected): string {
-  const { index, sizeBytes, sectorBytes, backend } = connected;
-  const { readOnly } = ready;
-  const { partScan } = request.command;
-  const queue = { ...QUEUE, maxSectorsKb: MAX_SECTORS_KB };
-  const node = waitUntilUsable(index, { sizeBytes, readOnly, queue });
-  if (device?.kind !== "loop") {
-    if (partScan) showPartitions(node);
-    else hidePartitions(node);
-    return node;
-  }
-  // The loop device shows the partitions, if asked to: they must not be there twice.
-  hidePartitions(node);
-  const path = attachLoop({
-    device: device.path,
-    backingPath: node,
-    readOnly,
-    directIo: "preferred",
-    partScan,
-    sectorSizeBytes: sectorBytes,
-    label: request.command.loopReference ?? request.imagePath,
-  });
-  try {
-    if (partScan) showPartitions(path);
-    control.disconnectOnLastClose(index, backend);
-  } catch (error) {
-    detachLoop(path);
-    throw error;
-  }
-  return path;
+function clear(state: AttachState): void {
+  const index = indexOf(state);
+  if (hasLoopOnTop(state)) detachLoopOver(nodePath(nbdName(index)), state.device);
+  disconnectDead(index);
 }

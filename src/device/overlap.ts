@@ -8,18 +8,17 @@ import { type AttachState, type ImageView, isStale, type StateStore } from "../d
 import { findDriver } from "../disk/registry.ts";
 import { diskNames, isDiskReadOnly, nodePath } from "../kernel/block_devices.ts";
 import { keepLoop } from "../kernel/loop.ts";
-import { loopBackingPath, loopNumber, loopStatusIfAny } from "../kernel/loop_status.ts";
+import { loopBackingPath, loopStatusIfAny } from "../kernel/loop_status.ts";
 import type { LoopStatus } from "../kernel/loop_layout.ts";
-import { NbdControl } from "../kernel/nbd.ts";
 import { SystemError } from "../sys/errno.ts";
 import { type FileStatus, fileStatusIfAny } from "../sys/files.ts";
 import { type Attached, viewOf } from "./attach_common.ts";
-import { loopWarnings } from "./loop.ts";
-import { backendOf } from "./backend.ts";
+import { loopWarnings } from "./loop_attach.ts";
 import type { TransportChoice } from "./choose_transport.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { RAW } from "../image/formats.ts";
+import { operationsOf } from "./transport_table.ts";
 
 /** A device that shows a part of the image. */
 interface Rival {
@@ -93,11 +92,8 @@ function reuse(rival: Rival, command: AttachCommand): Attached {
 
 /** It may be about to go with its last close. */
 function haveItStay({ path, state }: Rival): void {
-  if (loopNumber(path) !== undefined) return keepLoop(path);
-  if (state?.nbdIndex === undefined) return;
-  using control = new NbdControl();
-  const backend = backendOf(state.format, state.image);
-  control.reconfigure(state.nbdIndex, { backend, clientFlags: 0 });
+  if (state === undefined) keepLoop(path);
+  else operationsOf(state).keep(state);
 }
 
 /** Loop devices right on the file. */
@@ -135,7 +131,7 @@ function isOnFile(
 function ownDevicesOf(file: string, states: StateStore): Rival[] {
   const image = fileStatusIfAny(file);
   return states.all()
-    .filter((state) => state.transport !== "socket" && !isStale(state))
+    .filter((state) => operationsOf(state).isBlockDevice && !isStale(state))
     .filter(({ imageDevice: [major, minor], imageInode }) =>
       image?.inode === imageInode && image.deviceMajor === major && image.deviceMinor === minor
     )

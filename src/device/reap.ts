@@ -6,7 +6,7 @@
 import { Log } from "../sys/log.ts";
 import { isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { deviceUsers } from "../kernel/users.ts";
-import { disconnectDead } from "./dead_devices.ts";
+import { disconnectDead } from "./own_nbd.ts";
 
 /**
  * What the watcher does: requests that were under way fail at once. A device that nobody uses is

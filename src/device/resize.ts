@@ -5,17 +5,14 @@
  */
 import { signalProcess } from "../daemon/processes.ts";
 import { type AttachState, isStale, StateStore } from "../daemon/state.ts";
-import { diskAttribute } from "../kernel/block_devices.ts";
 import { setLoopCapacity } from "../kernel/loop.ts";
-import { loopNumber, loopStatus } from "../kernel/loop_status.ts";
-import { NbdControl } from "../kernel/nbd.ts";
-import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
+import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { EIO, ENXIO, SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { SIGHUP } from "../sys/signals.ts";
-import { backendOf } from "./backend.ts";
 import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
 import { lastingHindrance } from "./stuck_daemon.ts";
+import { operationsOf } from "./transport_table.ts";
 
 /** How long a daemon may take to look at its image. */
 const PATIENCE_MS = 10_000;
@@ -46,18 +43,7 @@ function resizeOurs(state: AttachState, states: StateStore): void {
     );
   }
   const { sizeBytes } = askForSize(state, states);
-  if (state.nbdIndex !== undefined) resizeNbd(state, state.nbdIndex, sizeBytes);
-  if (loopNumber(state.device) === undefined) return;
-  // Kernels before 6.18 take the size they know: asking for the status makes them ask for it anew.
-  loopStatus(state.device);
-  setLoopCapacity(state.device);
-}
-
-function resizeNbd(state: AttachState, index: number, sizeBytes: number): void {
-  const backend = nbdDevice(index)?.backend ?? backendOf(state.format, state.image);
-  const blockBytes = Number(diskAttribute(nbdName(index), "queue/logical_block_size"));
-  using control = new NbdControl();
-  control.reconfigure(index, { backend, sizeBytes: sizeBytes - sizeBytes % blockBytes });
+  operationsOf(state).resize(state, sizeBytes);
 }
 
 /** Has the daemon look at its image, and waits until it has. */

@@ -13,12 +13,11 @@ import {
   waitUntilGone,
 } from "../daemon/processes.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
-import { abortFuseConnection } from "../kernel/fuse_control.ts";
-import { ENOENT, SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { SIGKILL } from "../sys/signals.ts";
 import { complain } from "../sys/console.ts";
 import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
+import { operationsOf } from "./transport_table.ts";
 
 /** How long a daemon may stand still, or be at work, before anything is said about it. */
 const GRACE_MS = 1000;
@@ -84,7 +83,7 @@ function stopped({ pid }: AttachState): Error {
  */
 export function giveUp(state: AttachState, states: StateStore): void {
   signalProcess(state, SIGKILL);
-  if (!waitUntilGone(state, GRACE_MS)) abortConnection(state);
+  if (!waitUntilGone(state, GRACE_MS)) operationsOf(state).abort(state);
   const rest = isRunning(state) ? "; it ends when its disk answers" : "";
   complain(`${state.device}: warning: gave up on its daemon (pid ${state.pid})${rest}`);
   waitUntilClosed(state);
@@ -93,18 +92,7 @@ export function giveUp(state: AttachState, states: StateStore): void {
 
 /** The socket of a killed process is there until the last of its threads has ended. */
 function waitUntilClosed(state: AttachState): void {
-  if (state.transport !== "socket") return;
+  if (operationsOf(state).isBlockDevice) return;
   const deadline = performance.now() + GRACE_MS;
   while (!isLeftOver(state) && performance.now() < deadline) libc().usleep(PAUSE_US);
-}
-
-/** For a daemon that cannot even be killed, for it waits in the kernel. */
-function abortConnection(state: AttachState): void {
-  // Without the device, the connection has gone, and its number may be another's.
-  if (state.fuseConnection === undefined || !isLeftOver(state)) return;
-  try {
-    abortFuseConnection(state.fuseConnection);
-  } catch (error) {
-    if (!(error instanceof SystemError && error.errno === ENOENT)) throw error;
-  }
 }

@@ -3,9 +3,7 @@
  *
  * @module
  */
-
-/** Threads that can serve connections at the same time, the main one included. */
-export const MAX_THREADS = 16;
+import { MAX_THREADS } from "./threads.ts";
 
 const Field = {
   FlushFailed: 0,

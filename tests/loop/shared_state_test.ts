@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { MAX_THREADS, SharedState } from "../../src/loop/shared_state.ts";
+import { SharedState } from "../../src/loop/shared_state.ts";
+import { MAX_THREADS } from "../../src/loop/threads.ts";
 
 Deno.test("SharedState counts the connections of each thread, seen by all", () => {
   const state = new SharedState();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ServedTransport } from "../../daemon/job.ts";
 import type { AttachState } from "../../daemon/state.ts";
 import { nodePath, unsortedDiskNames } from "../../kernel/block_devices.ts";
 import { loopNumber } from "../../kernel/loop_status.ts";
@@ -26,7 +27,7 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
     .filter((name) => loopNumber(name) !== undefined)
     .map((name) => new Disk(name))
     .filter((disk) => disk.attribute("loop/backing_file") !== undefined)
-    .map((disk) => loopDevice(disk, states));
+    .map((disk) => listedLoop(disk, states));
   const below = new Set(loops.map((loop) => loop.isPlainLoop ? undefined : nbdBelow(loop.disk)));
   const nbds = unsortedDiskNames("nbd")
     .map(nbdIndex)
@@ -34,9 +35,8 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
     .sort((a, b) => a - b)
     .map((index) => new Disk(nbdName(index)))
     .filter((disk) => isConnected(disk) && !below.has(disk.name))
-    .map((disk) => nbdDevice(disk, states));
-  const sockets = states.filter(({ transport }) => transport === "socket")
-    .map((state) => new OwnDevice(ownImage(state), undefined));
+    .map((disk) => listedNbd(disk, states));
+  const sockets = states.filter(isSocket).map(listedSocket);
   return [...loops, ...nbds, ...sockets];
 }
 
@@ -46,17 +46,22 @@ export function isConnected(nbd: Disk): boolean {
 }
 
 /** A loop device, attached or not. */
-export function loopDevice(disk: Disk, states: readonly AttachState[]): LoopDevice | OwnDevice {
+export function listedLoop(disk: Disk, states: readonly AttachState[]): LoopDevice | OwnDevice {
   const state = states.find((candidate) => isOnLoop(candidate, disk));
   const own = state === undefined ? imageBelow(disk) : ownImage(state);
   return own === undefined ? new LoopDevice(disk) : new OwnDevice(own, disk);
 }
 
 function isOnLoop(state: AttachState, disk: Disk): boolean {
-  if (state.device !== nodePath(disk.name)) return false;
-  if (state.transport === "fuse") return isSameLoop(state);
-  return state.nbdIndex !== undefined && nbdBelow(disk) === nbdName(state.nbdIndex);
+  return state.device === nodePath(disk.name) && IS_ON_LOOP[state.transport](state, disk);
 }
+
+/** Whether a loop device of that name is still the one that a state is about. */
+const IS_ON_LOOP: Readonly<Record<ServedTransport, (state: AttachState, disk: Disk) => boolean>> = {
+  nbd: ({ nbdIndex }, disk) => nbdIndex !== undefined && nbdBelow(disk) === nbdName(nbdIndex),
+  fuse: isSameLoop,
+  socket: () => false,
+};
 
 /** The image of another user's loop device over nbd. */
 function imageBelow(disk: Disk): OwnImage | undefined {
@@ -71,7 +76,7 @@ function nbdBelow(disk: Disk | undefined): string | undefined {
 }
 
 /** Whose it is, its backend says; kernels before 5.14 do not record that. */
-export function nbdDevice(disk: Disk, states: readonly AttachState[]): OwnDevice | ForeignNbd {
+export function listedNbd(disk: Disk, states: readonly AttachState[]): OwnDevice | ForeignNbd {
   const index = nbdIndex(disk.name);
   const told = imageOfBackend(disk);
   const state = told !== undefined || disk.attribute("backend") === undefined
@@ -86,8 +91,17 @@ function imageOfBackend(nbd: Disk): OwnImage | undefined {
   return backend && { ...backend, transport: "nbd", state: undefined };
 }
 
+/** Whether what has a state is no block device. */
+export function isSocket({ transport }: AttachState): boolean {
+  return transport === "socket";
+}
+
+export function listedSocket(state: AttachState): OwnDevice {
+  return new OwnDevice(ownImage(state), undefined);
+}
+
 /** What a state says of its image. */
-export function ownImage(state: AttachState): OwnImage {
+function ownImage(state: AttachState): OwnImage {
   const { image, format, transport } = state;
   return { image, format, transport, state };
 }

@@ -10,25 +10,31 @@ import { nbdIndex } from "../../kernel/nbd_devices.ts";
 import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
 import { CommandError } from "../../sys/command_error.ts";
 import { deviceNode, resolveDevice, stateOn } from "../../device/device_names.ts";
-import { type AnyDevice, isConnected, loopDevice, nbdDevice, ownImage } from "./devices.ts";
+import {
+  type AnyDevice,
+  isConnected,
+  isSocket,
+  listedLoop,
+  listedNbd,
+  listedSocket,
+} from "./devices.ts";
 import { Disk } from "./disk.ts";
-import { OwnDevice } from "./own_device.ts";
 
 /**
  * The device of that name; a loop device need not be attached.
  *
  * @throws {CommandError} if there is no such device, or nothing on it
  */
-export function namedDevice(name: string, states: readonly AttachState[]): AnyDevice {
+export function listedDevice(name: string, states: readonly AttachState[]): AnyDevice {
   const device = resolveDevice(name);
   const diskName = blockDeviceName(name.includes("/") ? name : nodePath(name));
   const disk = diskName === undefined ? undefined : new Disk(diskName, deviceNode(name));
-  if (disk !== undefined && loopNumber(disk.name) !== undefined) return loopDevice(disk, states);
+  if (disk !== undefined && loopNumber(disk.name) !== undefined) return listedLoop(disk, states);
   const state = stateOn(states, device);
-  if (state?.transport === "socket") return new OwnDevice(ownImage(state), undefined);
+  if (state !== undefined && isSocket(state)) return listedSocket(state);
   if (disk === undefined || nbdIndex(disk.name) === undefined) {
     throw new CommandError(`${name}: failed to use device: ${errorText(ENODEV)}`);
   }
   if (!isConnected(disk)) throw new CommandError(`${disk.path}: ${errorText(ENXIO)}`);
-  return nbdDevice(disk, states);
+  return listedNbd(disk, states);
 }

@@ -22,9 +22,10 @@ export async function currentStates(runtimeDirectory: string | undefined): Promi
 /** What can clear away is not loaded before there is anything to clear away. */
 async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => boolean> {
   const { clearLeftOver, isLeftOver } = await import("../../device/dead_devices.ts");
+  const { operationsOf } = await import("../../device/transport_table.ts");
   return (state) => {
     const { device, pid } = state;
-    if (state.transport !== "socket" && isLeftOver(state)) {
+    if (operationsOf(state).isBlockDevice && isLeftOver(state)) {
       complain(
         `${device}: warning: its daemon (pid ${pid}) is gone and all access fails; ` +
           `detach it with: tslosetup -d ${device}`,

@@ -49,7 +49,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     allowBacking: settings.allowBacking,
     keyFile: settings.keyFile,
     threads: settings.threads,
-    transport: chooseTransport(settings),
+    transport: askedTransport(settings),
     socketPath,
   };
 }
@@ -99,7 +99,7 @@ function formatBehindFind(settings: Settings, formats: FormatNames): NamedFormat
   return undefined;
 }
 
-function chooseTransport({ transport = "auto", socketPath, format }: Settings): Transport {
+function askedTransport({ transport = "auto", socketPath, format }: Settings): Transport {
   if (socketPath === undefined && transport === "socket") {
     throw new UsageError("--transport socket requires --socket <path>");
   }

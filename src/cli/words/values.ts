@@ -6,6 +6,7 @@
 import type { FormatNames } from "../../image/formats.ts";
 import { type Transport, TRANSPORTS } from "../../device/transports.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
+import { MAX_THREADS } from "../../loop/threads.ts";
 import { UsageError } from "./usage_error.ts";
 
 export type { FormatNames } from "../../image/formats.ts";
@@ -45,9 +46,6 @@ export function parseSwitch(value: string | undefined): "on" | "off" {
   if (value === "off") return "off";
   throw new UsageError(`argument error: '${value}'`);
 }
-
-/** Most threads that can be asked for: as many as share one image (serve/shared_state.ts). */
-const MAX_THREADS = 16;
 
 /** @throws {UsageError} if `text` is no number of threads from 1 to {@link MAX_THREADS} */
 export function parseThreads(text: string): number {

@@ -1,0 +1,43 @@
+/**
+ * What can be done with what a daemon of ours serves: each transport does it in a way of its own.
+ *
+ * @module
+ */
+import type { AttachState } from "../daemon/state.ts";
+import type { Attached, AttachRequest } from "./attach_common.ts";
+
+/** The operations of one transport. */
+export interface DeviceOperations {
+  /** What errors call it. */
+  readonly called: "loop device" | "socket";
+  /** Whether others may use it in ways that it must not be torn from under: it goes lazily. */
+  readonly isBlockDevice: boolean;
+
+  /**
+   * Sets one up.
+   *
+   * @throws {Error} if that fails; nothing is left behind then
+   */
+  attach(request: AttachRequest): Attached;
+
+  /** Whether there is anything between its users and its daemon, which otherwise only writes back. */
+  isAttached(state: AttachState): boolean;
+
+  /** Has it go: a block device with its last close, which may be made here, a socket at once. */
+  detach(state: AttachState): void;
+
+  /** Has it stay although it was to go with its last close. */
+  keep(state: AttachState): void;
+
+  /** Has it take the size that its daemon knows. */
+  resize(state: AttachState, sizeBytes: number): void;
+
+  /** Whether what a dead daemon served is still there, and not somebody else's by now. */
+  isLeftOver(state: AttachState): boolean;
+
+  /** Clears away what a dead daemon has left, if {@link isLeftOver}. */
+  clear(state: AttachState): void;
+
+  /** Fails all requests of a daemon that cannot even be killed, for it waits in the kernel. */
+  abort(state: AttachState): void;
+}

@@ -1,0 +1,88 @@
+/**
+ * Exporting an image over a listening Unix socket: no privilege, no kernel driver.
+ *
+ * @module
+ */
+import type { Launched, Launching } from "../daemon/launch.ts";
+import { EADDRINUSE, SystemError } from "../sys/errno.ts";
+import { type Fd, linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
+import { ignoreInterruptions, uninterrupted } from "../sys/signals.ts";
+import {
+  type BoundSocket,
+  boundSocket,
+  isListening,
+  listenUnix,
+  removeSocket,
+} from "../sys/sockets.ts";
+import {
+  type Attached,
+  type AttachRequest,
+  jobFor,
+  readyAnswer,
+  slowNotice,
+  stateFor,
+  threadCount,
+} from "./attach_common.ts";
+import { absolutePath } from "./device_names.ts";
+
+/** @throws {Error} if it fails; the socket is gone then */
+export function attachSocket(request: AttachRequest): Attached {
+  const path = absolutePath(request.command.socketPath ?? "");
+  // The daemon removes the socket if this command ends early, but not before it knows of it.
+  const { socket, launching } = uninterrupted(() => listen(request, path));
+  try {
+    return serve(request, socket, launching.answer(slowNotice(request)));
+  } catch (error) {
+    removeSocket(socket);
+    throw error;
+  }
+}
+
+interface Listening {
+  readonly socket: BoundSocket;
+  readonly launching: Launching;
+}
+
+function listen(request: AttachRequest, path: string): Listening {
+  const listener = listenAt(path);
+  const socket = boundSocket(path);
+  try {
+    const threads = threadCount(request.command);
+    const job = jobFor(request, { transport: "socket", sockets: 1, threads, socket });
+    return { socket, launching: request.daemons.launch(job, [listener]) };
+  } catch (error) {
+    removeSocket(socket);
+    throw error;
+  }
+}
+
+function serve(request: AttachRequest, socket: BoundSocket, launched: Launched): Attached {
+  const { path, inode: socketInode } = socket;
+  try {
+    const ready = readyAnswer(launched, request);
+    const { sizeBytes } = ready;
+    const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
+    ignoreInterruptions();
+    request.states.write(stateFor(request, launched, ready, device));
+    launched.confirm();
+  } catch (error) {
+    launched.abandon();
+    throw error;
+  }
+  return { shown: socketUri(path), device: path, isNew: true, warnings: [] };
+}
+
+/** Listens at `path`, clearing away what a killed server has left there. */
+function listenAt(path: string): Fd {
+  if (linkStatusIfAny(path) === undefined) return listenUnix(path);
+  if (linkStatus(path).kind !== "socket" || isListening(path)) {
+    throw new SystemError("bind", EADDRINUSE, path);
+  }
+  removeFile(path);
+  return listenUnix(path);
+}
+
+/** The URI that NBD clients take (NetworkBlockDevice/nbd, doc/uri.md). */
+function socketUri(path: string): string {
+  return `nbd+unix:///?socket=${encodeURIComponent(path).replaceAll("%2F", "/")}`;
+}

@@ -1,0 +1,24 @@
+/**
+ * The operations of each transport that a daemon of ours serves. What a transport can do is asked
+ * here, not which one it is.
+ *
+ * @module
+ */
+import type { ServedTransport } from "../daemon/job.ts";
+import { FUSE } from "./fuse.ts";
+import { NBD } from "./nbd.ts";
+import type { DeviceOperations } from "./operations.ts";
+import { SOCKET } from "./socket.ts";
+
+const OPERATIONS: Readonly<Record<ServedTransport, DeviceOperations>> = {
+  nbd: NBD,
+  fuse: FUSE,
+  socket: SOCKET,
+};
+
+/** What can be done with what has a state, or with a transport. */
+export function operationsOf(
+  { transport }: { readonly transport: ServedTransport },
+): DeviceOperations {
+  return OPERATIONS[transport];
+}
