@@ -6,7 +6,7 @@
 import type { ImageInfo, InfoValue, SnapshotInfo } from "../image/info.ts";
 import type { InspectedImage } from "../disk/inspect.ts";
 import { fullName } from "./info_json.ts";
-import { safeText } from "./listing/safe_text.ts";
+import { safeText } from "../sys/safe_text.ts";
 import { formatTable } from "./listing/table.ts";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] as const;

@@ -23,7 +23,7 @@ import { allDevices, type AnyDevice } from "./listing/devices.ts";
 import { formatJson } from "./listing/json.ts";
 import { currentStates } from "./listing/own_states.ts";
 import { formatRaw } from "./listing/raw.ts";
-import type { CharacterSet } from "./listing/safe_text.ts";
+import { type CharacterSet, safeText } from "../sys/safe_text.ts";
 import { formatTable } from "./listing/table.ts";
 
 /** Prints all devices, those of an image, or one, in the form that is asked for. */
@@ -51,8 +51,18 @@ export async function status(
   if (line === undefined) {
     throw new CommandError(`${device.cell("NAME")}: ${errorText(ENOENT)}`);
   }
-  print(line);
+  print(forReader(line));
   return 0;
+}
+
+function oldLine(device: AnyDevice): string {
+  const line = device.oldLine();
+  return line === undefined ? "" : forReader(line);
+}
+
+/** losetup's lines hold names as they are, which is what a script wants, and a terminal must not get. */
+function forReader(line: string): string {
+  return Deno.stdout.isTerminal() ? `${safeText(line.slice(0, -1))}\n` : line;
 }
 
 async function deviceNamed(name: string, states: readonly AttachState[]): Promise<AnyDevice> {
@@ -89,7 +99,7 @@ function format(
   choice: ColumnChoice,
   { form, headings }: ListCommand,
 ): string {
-  if (form === "lines") return devices.map((device) => device.oldLine() ?? "").join("");
+  if (form === "lines") return devices.map(oldLine).join("");
   const havePlainLoopsOnly = devices.every(({ isPlainLoop }) => isPlainLoop);
   const columns = chosenColumns(choice, { havePlainLoopsOnly });
   if (form === "json") return formatJson(columns, devices.map((device) => values(device, columns)));

@@ -11,7 +11,7 @@ import { print } from "../sys/console.ts";
 import { absolutePath } from "../device/device_names.ts";
 import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 import { lookInto } from "./info.ts";
-import { safeText } from "./listing/safe_text.ts";
+import { safeText } from "../sys/safe_text.ts";
 
 /** So much is printed at once. */
 const CHUNK_LINES = 4096;

@@ -5,6 +5,7 @@
  */
 import { SystemError } from "../sys/errno.ts";
 import { O_RDONLY, openFile, readBytes } from "../sys/files.ts";
+import { safeText } from "../sys/safe_text.ts";
 import { askSecretly } from "../sys/secret_prompt.ts";
 import { CommandError } from "../sys/command_error.ts";
 
@@ -41,7 +42,7 @@ export function readKeyFile(path: string): Uint8Array {
 export function askForPassphrase(file: string): Uint8Array | undefined {
   if (!Deno.stdin.isTerminal()) return undefined;
   try {
-    const answer = askSecretly(`Passphrase for ${file.replaceAll(/\p{C}/gu, "?")}: `);
+    const answer = askSecretly(`Passphrase for ${safeText(file)}: `);
     if (answer !== undefined) return answer;
   } catch (error) {
     if (error instanceof SystemError) return undefined;

@@ -5,6 +5,7 @@
  */
 
 import { reasonOf } from "./reason.ts";
+import { safeText } from "./safe_text.ts";
 import { encodeText } from "./text.ts";
 import { CommandError } from "./command_error.ts";
 
@@ -23,9 +24,9 @@ export function print(text: string): void {
   }
 }
 
-/** Prints one line about a problem to standard error; control characters in names are escaped. */
+/** Prints one line about a problem to standard error; names in it are made safe. */
 export function complain(message: string): void {
-  printError(`${PROGRAM}: ${message.replace(CONTROL, hexEscape)}\n`);
+  printError(`${PROGRAM}: ${safeText(message)}\n`);
 }
 
 /** Prints `text` to standard error as it is. Nobody could be told that this has failed. */
@@ -35,13 +36,6 @@ export function printError(text: string): void {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
-}
-
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\x00-\x1f\x7f]/g;
-
-function hexEscape(character: string): string {
-  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -8,6 +8,7 @@ import { SystemError } from "./errno.ts";
 import { type Fd, O_NONBLOCK, O_WRONLY, openFile } from "./files.ts";
 import { libc } from "./libc.ts";
 import { addressOf } from "./memory.ts";
+import { safeText } from "./safe_text.ts";
 import { datagramTo, MSG_DONTWAIT, MSG_NOSIGNAL } from "./sockets.ts";
 
 const SYSLOG_SOCKET = "/dev/log";
@@ -63,7 +64,7 @@ export class Log {
 }
 
 function writeLine(text: string): void {
-  const line = `<${PRIORITY}>tslosetup[${libc().getpid()}]: ${text.replaceAll("\n", " ")}`;
+  const line = `<${PRIORITY}>tslosetup[${libc().getpid()}]: ${safeText(text)}`;
   const bytes = new TextEncoder().encode(line);
   try {
     using target = openTarget();

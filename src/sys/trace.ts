@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { safeText } from "./safe_text.ts";
+import { encodeText } from "./text.ts";
 
 const VARIABLE = "TSLOSETUP_DEBUG";
 const EVERYTHING = "all";
@@ -24,7 +26,7 @@ export function trace(topic: TraceTopic, text: () => string): void {
   if (!wanted.has(topic)) return;
   try {
     Deno.stderr.writeSync(
-      new TextEncoder().encode(`${Deno.pid}: tslosetup: ${topic}: ${text()}\n`),
+      encodeText(`${Deno.pid}: tslosetup: ${topic}: ${safeText(text())}\n`),
     );
   } catch (error) {
     // Standard error may be closed; a trace is no reason to fail.

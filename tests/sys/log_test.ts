@@ -25,7 +25,7 @@ logTest("Log.error() writes one line about its subject, whatever is in it", [], 
   new Log(`${subject}\nroot: all is well`).error("read failed:\nno\nidea");
   const lines = log.lines().filter((line) => line.includes(subject));
   assertEquals(lines, [
-    `<27>tslosetup[${Deno.pid}]: ${subject} root: all is well: read failed: no idea`,
+    `<27>tslosetup[${Deno.pid}]: ${subject}\\x0aroot: all is well: read failed:\\x0ano\\x0aidea`,
   ]);
 });
 

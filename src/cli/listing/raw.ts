@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { rawWord } from "./safe_text.ts";
+import { rawWord } from "../../sys/safe_text.ts";
 import type { Column } from "./table.ts";
 
 export interface RawOptions {

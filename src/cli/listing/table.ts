@@ -5,7 +5,7 @@
  * @module
  */
 import { displayWidth } from "./display_width.ts";
-import { type CharacterSet, safeText } from "./safe_text.ts";
+import { type CharacterSet, safeText } from "../../sys/safe_text.ts";
 
 export interface Column {
   readonly heading: string;

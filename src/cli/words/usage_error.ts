@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { safeText } from "../../sys/safe_text.ts";
 
 export interface UsageErrorOptions {
   /** See {@link UsageError.hint}. */
@@ -25,7 +26,7 @@ export class UsageError extends Error {
 }
 
 /**
- * What goes to standard error for `error`, each line ended.
+ * What goes to standard error for `error`, each line ended; words of the command line are made safe.
  *
  * @example
  * ```ts
@@ -35,5 +36,5 @@ export class UsageError extends Error {
  */
 export function usageErrorText(error: UsageError, program: string): string {
   const hint = error.hint ? `Try '${program} --help' for more information.\n` : "";
-  return `${program}: ${error.message}\n${hint}`;
+  return `${program}: ${safeText(error.message)}\n${hint}`;
 }

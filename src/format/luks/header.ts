@@ -95,7 +95,7 @@ export function readHeader(area: HeaderArea): LuksHeader {
     digest: fields.mk_digest,
     digestSalt: fields.mk_digest_salt,
     digestIterations: checkedIterations(fields.mk_digest_iter, path),
-    uuid: printable(fields.uuid),
+    uuid: textOf(fields.uuid),
     slots: readSlots(head.view, cipher, area),
   };
   checkWork(header, path);
@@ -111,15 +111,15 @@ function checkKind(fields: Fields, path: string): void {
 
 function checkedCipher(fields: Fields, path: string): CipherSpec {
   const { key_bytes: keyBytes } = fields;
-  const name = printable(fields.cipher_name);
-  const mode = printable(fields.cipher_mode);
+  const name = textOf(fields.cipher_name);
+  const mode = textOf(fields.cipher_mode);
   const cipher = parseCipher(name, mode, keyBytes);
   if (cipher !== undefined) return cipher;
   throw unsupported(path, `the cipher ${name}-${mode} and a key of ${keyBytes * 8} bits`);
 }
 
 function checkedHash(fields: Fields, path: string): string {
-  const hash = printable(fields.hash_spec);
+  const hash = textOf(fields.hash_spec);
   if (HASHES.includes(hash)) return hash;
   throw unsupported(path, `the hash function ${hash}`);
 }
@@ -163,9 +163,4 @@ function checkWork({ slots, cipher, hash, digestIterations }: LuksHeader, path: 
     .reduce((sum, { iterations }) => sum + iterations * pieces + digestIterations, 0);
   if (rounds <= MAX_ROUNDS) return;
   throw unsupported(path, `key slots that take ${rounds} rounds of ${hash} to try`);
-}
-
-/** The volume chose the text: nothing in it may reach a terminal as a control character. */
-function printable(bytes: Uint8Array): string {
-  return textOf(bytes).replaceAll(/\p{C}|\uFFFD/gu, "?");
 }

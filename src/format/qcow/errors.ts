@@ -23,8 +23,3 @@ export function unsupported(path: string, feature: string): UnsupportedFeatureEr
 export function hex(offset: number | bigint): string {
   return `0x${offset.toString(16)}`;
 }
-
-/** Text that the image chose: nothing in it may reach a terminal as a control character. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{C}/gu, "?");
-}

@@ -4,7 +4,7 @@
  * @module
  */
 import { textOf } from "../../sys/memory.ts";
-import { damaged, printable } from "./errors.ts";
+import { damaged } from "./errors.ts";
 import {
   EXTENSION,
   EXTENSION_ALIGNMENT_BYTES,
@@ -66,6 +66,6 @@ function addFeatureNames(table: Uint8Array<ArrayBuffer>, names: Map<number, stri
   for (let at = 0; at + entryBytes <= table.length; at += entryBytes) {
     const { type, bit } = FEATURE_NAME.read(view, at);
     if (type !== FEATURE_TYPE_INCOMPATIBLE) continue;
-    names.set(bit, printable(textOf(table.subarray(at + FEATURE_NAME.sizeBytes, at + entryBytes))));
+    names.set(bit, textOf(table.subarray(at + FEATURE_NAME.sizeBytes, at + entryBytes)));
   }
 }

@@ -6,7 +6,7 @@
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { SnapshotInfo } from "../../image/info.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
-import { damaged, hex, printable } from "./errors.ts";
+import { damaged, hex } from "./errors.ts";
 import type { Header, SnapshotTable } from "./header_types.ts";
 import {
   MAX_L1_BYTES,
@@ -65,7 +65,7 @@ function listed(snapshots: readonly Snapshot[]): string {
   const names = snapshots.slice(0, MAX_LISTED).map(({ info }) => `${info.id} (${info.name})`);
   const more = snapshots.length - names.length;
   const rest = more > 0 ? `, and ${more} more` : "";
-  return `the image has ${printable(names.join(", "))}${rest}`;
+  return `the image has ${names.join(", ")}${rest}`;
 }
 
 function diskBytes(file: ImageFile, snapshot: Snapshot): number | undefined {

@@ -77,7 +77,7 @@ const UNSUPPORTED: readonly [feature: string, parts: Parts][] = [
   ["encryption method 3", { header: { crypt_method: 3 } }],
   ["compression type 9", { headerV3: { incompatible_features: 8 }, compressionType: 9 }],
   ["unknown incompatible feature bit 5", { headerV3: { incompatible_features: 32 } }],
-  ["unknown incompatible feature bits 6 (tele?port), 63", {
+  ["unknown incompatible feature bits 6 (tele\x1bport), 63", {
     headerV3: { incompatible_features: (1n << 63n) | 64n },
     extensions: [
       { type: 0x12345678, data: new Uint8Array(5) },

@@ -109,7 +109,7 @@ Deno.test("a snapshot is found by its identifier first, then by its name, as in 
 Deno.test("a snapshot that is not there: the error lists those that are", () => {
   using folder = new TempDirectory();
   const bytes = imageWith([{ id: "1", name: "be\x1bfore" }, { id: "2", name: "after" }]);
-  const message = "there is no snapshot 'x'; the image has 1 (be?fore), 2 (after)";
+  const message = "there is no snapshot 'x'; the image has 1 (be\x1bfore), 2 (after)";
   assertThrows(() => opened(folder, bytes, "x"), ImageFormatError, message);
   assertThrows(() => opened(folder, buildImage(), "x"), ImageFormatError, "the image has none");
   const many = imageWith(Array.from({ length: 30 }, (_, n) => ({ id: `${n}`, name: "s" })));
