@@ -75,7 +75,8 @@ if (hasOracle) {
         const { oracle, ours } = await playBoth(stage, difference);
         assertNotEquals(ours, oracle, "no longer a difference");
         const { code, stdout, stderr } = { ...oracle, ...difference.instead };
-        assertEquals({ ...ours, loops: [] }, { code, stdout, stderr, loops: [] });
+        const expected = { code, stdout: stage.word(stdout), stderr, loops: [] };
+        assertEquals({ ...ours, loops: [] }, expected);
         if (difference.attached !== undefined) {
           assertEquals(ours.loops.map(({ path }) => path), difference.attached.map(stage.word));
         }

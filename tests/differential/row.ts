@@ -40,6 +40,7 @@ export const FILES: Readonly<Record<string, number>> = {
   sector: 512,
   block: 2 * MIB,
   "with space": MIB,
+  "turned\u202egmi": MIB,
 };
 
 /** Further things in it, made by these commands. */

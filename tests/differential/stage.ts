@@ -52,6 +52,7 @@ export class Stage implements AsyncDisposable {
     const output = await new Deno.Command(command, {
       args: [...first, ...this.#words(row.line)],
       cwd: this.path,
+      env: { LC_ALL: "C.UTF-8" },
       stdin: "null",
     }).output();
     const text = new TextDecoder();
