@@ -49,8 +49,8 @@ function backingLines(path: string, { backing }: ImageInfo): string {
 }
 
 const SNAPSHOT_COLUMNS = [
-  { heading: "ID", align: "left" },
-  { heading: "NAME", align: "left" },
+  { heading: "ID", align: "left", maxWidth: 40 },
+  { heading: "NAME", align: "left", maxWidth: 80 },
   { heading: "VM-SIZE", align: "right" },
   { heading: "DATE", align: "left" },
   { heading: "VM-CLOCK", align: "right" },

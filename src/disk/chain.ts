@@ -22,8 +22,8 @@ import { parseRelatedName, type RelatedName } from "./related_name.ts";
 
 /** Images of a chain at most: more are a mistake or an attack. As in libvirt. */
 export const MAX_CHAIN_IMAGES = 200;
-/** Tables that all images of a chain may keep in memory, in bytes: one can have 32 MiB. */
-const MAX_TABLE_BYTES = 128 * 1024 * 1024;
+/** Metadata that all images of a chain may keep in memory: the table of one can have 32 MiB. */
+const MAX_METADATA_BYTES = 128 * 1024 * 1024;
 
 /** What is known of opening the images of a chain. */
 export interface ChainOptions {
@@ -55,7 +55,7 @@ export class Chain implements RelatedFiles, Disposable {
   readonly images: Image[] = [];
   /** What the user had better know of the images below the top one. */
   readonly warnings: string[] = [];
-  #tableBytes = 0;
+  #metadataBytes = 0;
   readonly #options: ChainOptions;
   readonly #replay: ImageFile[] | undefined;
 
@@ -141,9 +141,11 @@ export class Chain implements RelatedFiles, Disposable {
   }
 
   reserveMemory(lengthBytes: number): void {
-    this.#tableBytes += lengthBytes;
-    if (this.#tableBytes > MAX_TABLE_BYTES) {
-      throw new RangeError(`the tables of all images exceed ${MAX_TABLE_BYTES} bytes`);
+    this.#metadataBytes += lengthBytes;
+    if (this.#metadataBytes > MAX_METADATA_BYTES) {
+      throw new RangeError(
+        `the metadata of all images would take more than ${MAX_METADATA_BYTES} bytes of memory`,
+      );
     }
   }
 

@@ -5,7 +5,7 @@
  */
 import { openFileStatus } from "../sys/files.ts";
 import { Chain, driverByContent, type Layer } from "./chain.ts";
-import type { FormatDriver } from "../image/driver.ts";
+import type { FormatDriver, MemoryLimit } from "../image/driver.ts";
 import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
@@ -72,7 +72,7 @@ export function inspect(path: string, options: InspectOptions): Inspection {
   const problems: string[] = [];
   try {
     for (let layer: Layer | undefined = top; layer !== undefined;) {
-      const info = infoOf(layer);
+      const info = infoOf(layer, chain);
       const { allocatedBytes } = openFileStatus(layer.file.fd);
       images.push({ path: layer.file.path, info, allocatedBytes });
       layer = info.backing && chain.openLayer(layer.file, info.backing.name, info.backing.format);
@@ -84,8 +84,8 @@ export function inspect(path: string, options: InspectOptions): Inspection {
   return { images, problems };
 }
 
-function infoOf({ file, driver }: Layer): ImageInfo {
-  if (driver.info !== undefined) return driver.info(file);
+function infoOf({ file, driver }: Layer, memory: MemoryLimit): ImageInfo {
+  if (driver.info !== undefined) return driver.info(file, memory);
   using image = driver.open(file, { readOnly: true });
   return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };
 }

@@ -23,6 +23,8 @@ export class RelatedNameError extends Error {
   override readonly name = "RelatedNameError";
 }
 
+/** What the longest path takes (PATH_MAX). Taking a longer name apart could take minutes. */
+const MAX_NAME_LENGTH = 4096;
 /** Drivers of qemu that take a local file or device as it is. */
 const FILE_DRIVERS: readonly string[] = ["file", "host_device"];
 /** Options that change nothing of what is read, on any level. */
@@ -37,6 +39,7 @@ type Scalar = string | number | boolean | null;
  * @throws {RelatedNameError} if it is no name of a local file, or asks for more than reading one
  */
 export function parseRelatedName(name: string): RelatedName {
+  if (name.length > MAX_NAME_LENGTH) throw new RelatedNameError("the name is too long");
   // what stands there instead of bytes that are no text: no file has that name
   if (name.includes("\ufffd")) throw new RelatedNameError("the name is not valid UTF-8");
   const related = name.startsWith("json:") ? parseJson(name.slice(5)) : parsePlain(name);

@@ -39,9 +39,20 @@ export interface FormatDriver extends Format {
    * What the metadata say of the image: needs no key, opens no other file, and takes images that are
    * marked as corrupt. Without it, only format and size are known.
    *
+   * @param memory limits what the answer may take
    * @throws as {@link FormatDriver.open}
    */
-  info?(file: ImageFile): ImageInfo;
+  info?(file: ImageFile, memory?: MemoryLimit): ImageInfo;
+}
+
+/** How much of what images say may stay in memory: one limit for all images of a chain. */
+export interface MemoryLimit {
+  /**
+   * Says that so many bytes are about to be kept for as long as an image is open.
+   *
+   * @throws {RangeError} if that is too much
+   */
+  reserveMemory(lengthBytes: number): void;
 }
 
 /** How an image is to be opened; what is absent was not asked for. */
@@ -71,7 +82,7 @@ export interface OpenOptions {
  * Files that images name: only the opener knows which of them may be opened, and how. What it opens
  * is its own to close; paths are resolved against the folder of the file that names them.
  */
-export interface RelatedFiles {
+export interface RelatedFiles extends MemoryLimit {
   /**
    * Opens the image below `by`.
    *
@@ -83,13 +94,6 @@ export interface RelatedFiles {
   openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined;
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
   openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
-  /**
-   * Says that an image is about to keep `lengthBytes` of metadata in memory for as long as it is
-   * open; there is a limit for all images of a chain.
-   *
-   * @throws {RangeError} if that is too much
-   */
-  reserveMemory(lengthBytes: number): void;
 }
 
 /** An open image: its metadata and the cache of it. */

@@ -189,7 +189,7 @@ Deno.test("openImage() opens long chains, but not endless ones", () => {
   );
 });
 
-Deno.test("openImage() keeps the tables of a chain within bounds", () => {
+Deno.test("openImage() keeps the metadata of a chain within bounds", () => {
   using scene = new Scene();
   const l1_size = 4 * 1024 * 1024;
   const header = { l1_size, size: l1_size * CLUSTER * CLUSTER / 8 };
@@ -200,7 +200,7 @@ Deno.test("openImage() keeps the tables of a chain within bounds", () => {
   }
   assertEquals(
     scene.refusal(),
-    "4 (backing file of 3): the tables of all images exceed 134217728 bytes",
+    "4 (backing file of 3): the metadata of all images would take more than 134217728 bytes of memory",
   );
 });
 

@@ -44,6 +44,9 @@ for (const [text, path, format] of JSON_NAMES) {
 }
 
 const REFUSED: readonly [name: string, message: string][] = [
+  ["x".repeat(4097), "the name is too long"],
+  [`json:{"${'\\"'.repeat(2000)}`, "the name is not a valid JSON object"],
+  [`json:${'{"b":1,"a":'.repeat(340)}1${"}".repeat(340)}`, "is not supported"],
   ["", "the name is empty"],
   ["file:", "the name is empty"],
   ["nbd:localhost:10809", "the protocol 'nbd' is not supported"],
@@ -87,7 +90,7 @@ const REFUSED: readonly [name: string, message: string][] = [
 ];
 
 for (const [name, message] of REFUSED) {
-  Deno.test(`parseRelatedName() refuses ${name}`, () => {
+  Deno.test(`parseRelatedName() refuses ${name.slice(0, 100)}: ${message}`, () => {
     assertThrows(() => parseRelatedName(name), RelatedNameError, message);
   });
 }

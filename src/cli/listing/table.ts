@@ -15,6 +15,8 @@ export interface Column {
    * terminal is too narrow. Left out: neither.
    */
   readonly widthHint?: number;
+  /** What no cell makes it wider than: after one that is longer, the line goes on below. */
+  readonly maxWidth?: number;
 }
 
 export interface TableOptions {
@@ -55,7 +57,8 @@ function layOut(columns: readonly Column[], cells: readonly (readonly string[])[
   return columns.map((column, at) => {
     const minimum = Math.max(1, displayWidth(column.heading));
     const widest = cells.reduce((width, row) => Math.max(width, displayWidth(row[at] ?? "")), 0);
-    return { column, minimum, width: naturalWidth(column, minimum, widest) };
+    const width = Math.min(column.maxWidth ?? Infinity, naturalWidth(column, minimum, widest));
+    return { column, minimum, width };
   });
 }
 

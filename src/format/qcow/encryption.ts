@@ -14,7 +14,7 @@ import { type HeaderArea, readHeader as readLuksHeader } from "../luks/header.ts
 import { HEADER_BYTES as LUKS_HEADER_BYTES } from "../luks/layout.ts";
 import { unlock } from "../luks/unlock.ts";
 import { damaged, hex } from "./errors.ts";
-import type { Extension } from "./extensions.ts";
+import type { HeaderExtensions } from "./extensions.ts";
 import type { Header } from "./header_types.ts";
 import { CryptMethod, ENCRYPTION_HEADER, ExtensionType } from "./layout.ts";
 
@@ -80,15 +80,15 @@ function legacyKey({ path }: ImageFile, keys: KeyRing | undefined): Uint8Array {
  */
 export function luksArea(
   file: ImageFile,
-  image: { readonly extensions: readonly Extension[]; readonly clusterBytes: number },
+  image: { readonly extensions: HeaderExtensions; readonly clusterBytes: number },
 ): HeaderArea {
   const { path } = file;
-  const found = image.extensions.find(({ type }) => type === ExtensionType.encryptionHeader);
+  const found = image.extensions.kept.get(ExtensionType.encryptionHeader);
   if (found === undefined) throw damaged(path, "there is no encryption header");
-  if (found.data.length !== ENCRYPTION_HEADER.sizeBytes) {
+  if (found.length !== ENCRYPTION_HEADER.sizeBytes) {
     throw damaged(path, "the place of the encryption header is not valid");
   }
-  const { offset, length } = ENCRYPTION_HEADER.read(new DataView(found.data.buffer), 0);
+  const { offset, length } = ENCRYPTION_HEADER.read(new DataView(found.buffer), 0);
   if (offset % BigInt(image.clusterBytes) !== 0n) {
     throw damaged(path, `the encryption header at ${hex(offset)} is not aligned`);
   }

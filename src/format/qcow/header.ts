@@ -6,7 +6,7 @@
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import { damaged, hex, unsupported } from "./errors.ts";
-import { type Extension, type ExtensionArea, extensions } from "./extensions.ts";
+import { type ExtensionArea, type HeaderExtensions, readExtensions } from "./extensions.ts";
 import { refuseUnsupported } from "./features.ts";
 import type { Fields, FieldsV3, Header, SnapshotTable, Source } from "./header_types.ts";
 import {
@@ -95,7 +95,7 @@ export function parseHeader(source: Source): Header {
     snapshots: snapshotTable(fields),
     corrupt: (more.incompatible_features & Incompatible.corrupt) !== 0n,
     extensions: found,
-    ...recordedNames(fields, more, { source, found }),
+    ...recordedNames(fields, more, { source, extensions: found }),
   };
 }
 
@@ -138,15 +138,15 @@ function parseFieldsV3(source: Source, clusterBytes: number): FieldsV3 {
   return { ...fields, ...HEADER_ADDITIONAL.read(head.view, HEADER_V3_BYTES) };
 }
 
-/** Returns the header extensions, each of which is checked on the way. */
-function checkFeatures(fields: Fields, more: FieldsV3, area: ExtensionArea): Extension[] {
+/** Returns what the header extensions say, each of which is checked on the way. */
+function checkFeatures(fields: Fields, more: FieldsV3, area: ExtensionArea): HeaderExtensions {
   refuseUnsupported({
     incompatible: more.incompatible_features,
     autoclear: more.autoclear_features,
     compressionType: more.compression_type,
     cryptMethod: fields.crypt_method,
   }, area);
-  return [...extensions(area)];
+  return readExtensions(area);
 }
 
 export function checkBackingName(fields: Fields, path: string): void {

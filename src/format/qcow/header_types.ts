@@ -5,7 +5,7 @@
  */
 import type { BackingInfo } from "../../image/info.ts";
 import type { IoBuffer } from "../../sys/memory.ts";
-import type { Extension } from "./extensions.ts";
+import type { HeaderExtensions } from "./extensions.ts";
 import type { HEADER, HEADER_V3 } from "./layout.ts";
 
 /** The files an image names, as recorded. */
@@ -45,8 +45,7 @@ export interface Header extends RecordedNames {
   readonly snapshots: SnapshotTable;
   /** Whether whoever wrote it last found damage. */
   readonly corrupt: boolean;
-  /** All header extensions, for those who read them and for writing the header anew. */
-  readonly extensions: readonly Extension[];
+  readonly extensions: HeaderExtensions;
 }
 
 /** The start of the file the header describes, and the file. */

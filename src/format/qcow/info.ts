@@ -4,12 +4,13 @@
  *
  * @module
  */
+import type { MemoryLimit } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo, SpecificInfo } from "../../image/info.ts";
 import { readHeader } from "../luks/header.ts";
 import { luksInfo } from "../luks/info.ts";
 import { luksArea } from "./encryption.ts";
-import { type ExtensionArea, extensions } from "./extensions.ts";
+import { extensionText, type HeaderExtensions, readExtensions } from "./extensions.ts";
 import { refuseUnknownBits } from "./features.ts";
 import {
   checkBackingName,
@@ -29,25 +30,26 @@ import {
   ExtensionType,
   Incompatible,
 } from "./layout.ts";
-import { readSnapshots } from "./snapshots.ts";
-import { backingOf, extensionTexts } from "./names.ts";
+import { listSnapshots } from "./snapshots.ts";
+import { backingOf } from "./names.ts";
 
 /**
  * Describes the image in `file`, be it readable here or not.
  *
  * @throws {ImageFormatError} if its header is damaged
  * @throws {UnsupportedFeatureError} if it has incompatible features that are not known
+ * @throws {RangeError} if what it says takes more than `memory` has left
  */
-export function describe(file: ImageFile): ImageInfo {
+export function describe(file: ImageFile, memory?: MemoryLimit): ImageInfo {
   const source = readSource(file);
   const { fields, more } = parseAllFields(source);
   checkBackingName(fields, source.path);
   const area = extensionArea(fields, more, source);
   refuseUnknownBits(more.incompatible_features, area);
-  const texts = extensionTexts(extensions(area));
-  const backing = backingOf(fields, source, texts);
+  const extensions = readExtensions(area);
+  const backing = backingOf(fields, source, extensions);
   checkUnusedTables(fields, more, source.path);
-  const snapshots = readSnapshots(file, snapshotTable(fields)).map(({ info }) => info);
+  const snapshots = listSnapshots(file, snapshotTable(fields), memory);
   return {
     format: "qcow2",
     sizeBytes: checkedSize(fields, source.path),
@@ -56,22 +58,24 @@ export function describe(file: ImageFile): ImageInfo {
     ...(fields.crypt_method === CryptMethod.none ? {} : { encrypted: true }),
     ...(backing === undefined ? {} : { backing }),
     ...(snapshots.length === 0 ? {} : { snapshots }),
-    specific: specificOf(fields, more, { texts, encryption: encryptionOf(file, fields, area) }),
+    specific: specificOf(fields, more, {
+      dataFile: extensionText(extensions, ExtensionType.dataFile),
+      encryption: encryptionOf(file, fields, extensions),
+    }),
   };
 }
 
 interface Found {
-  /** Extensions by type. */
-  readonly texts: ReadonlyMap<number, string>;
+  /** Name of the external data file, if one is recorded. */
+  readonly dataFile: string | undefined;
   readonly encryption: SpecificInfo["data"];
 }
 
 function specificOf(
   fields: Fields,
   more: FieldsV3,
-  { texts, encryption }: Found,
+  { dataFile, encryption }: Found,
 ): SpecificInfo {
-  const dataFile = texts.get(ExtensionType.dataFile);
   const general = {
     "compat": fields.version === 2 ? "0.10" : "1.1",
     "compression-type": compressionName(more.compression_type),
@@ -102,11 +106,11 @@ function compressionName(type: number): string {
 function encryptionOf(
   file: ImageFile,
   { crypt_method: method, cluster_bits }: Fields,
-  area: ExtensionArea,
+  extensions: HeaderExtensions,
 ): SpecificInfo["data"] {
   if (method === CryptMethod.none) return {};
   if (method === CryptMethod.aes) return { encrypt: { format: "aes" } };
   if (method !== CryptMethod.luks) return { encrypt: { format: String(method) } };
-  const image = { extensions: [...extensions(area)], clusterBytes: 2 ** cluster_bits };
+  const image = { extensions, clusterBytes: 2 ** cluster_bits };
   return { encrypt: { format: "luks", ...luksInfo(readHeader(luksArea(file, image))) } };
 }

@@ -139,6 +139,10 @@ export const MIN_CLUSTER_BITS = 9;
 export const MAX_CLUSTER_BITS = 21;
 export const MAX_REFCOUNT_ORDER = 6;
 export const MAX_BACKING_NAME_BYTES = 1023;
+/** qemu's limit for the name of a format. */
+export const MAX_FORMAT_NAME_BYTES = 15;
+/** Ours: what the longest path takes (PATH_MAX). */
+export const MAX_DATA_FILE_NAME_BYTES = 4096;
 
 // qemu's limits, block/qcow2.h
 export const MAX_L1_BYTES: number = 32 * 1024 * 1024;

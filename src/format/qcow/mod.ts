@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver, Image, MemoryLimit, OpenOptions } from "../../image/driver.ts";
 import { QCOW } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { ImageInfo } from "../../image/info.ts";
@@ -21,5 +21,6 @@ export const qcow: FormatDriver = {
   snapshots: true,
   open: (file: ImageFile, options: OpenOptions): Image =>
     isVersion1(file) ? openQcow1(file, options) : openQcow(file, options),
-  info: (file: ImageFile): ImageInfo => isVersion1(file) ? describeQcow1(file) : describe(file),
+  info: (file: ImageFile, memory?: MemoryLimit): ImageInfo =>
+    isVersion1(file) ? describeQcow1(file) : describe(file, memory),
 };

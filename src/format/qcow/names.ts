@@ -8,39 +8,33 @@ import type { ImageFile } from "../../storage/image_file.ts";
 import type { BackingInfo } from "../../image/info.ts";
 import { textOf } from "../../sys/memory.ts";
 import { damaged, unsupported } from "./errors.ts";
-import type { Extension } from "./extensions.ts";
+import { extensionText, type HeaderExtensions } from "./extensions.ts";
 import type { Fields, FieldsV3, Header, RecordedNames, Source } from "./header_types.ts";
 import { ExtensionType, Incompatible } from "./layout.ts";
 
-/** @param found the source's header extensions */
+/** @param described the source, and what its header extensions say */
 export function recordedNames(
   fields: Fields,
   more: FieldsV3,
-  { source, found }: { source: Source; found: readonly Extension[] },
+  { source, extensions }: { source: Source; extensions: HeaderExtensions },
 ): RecordedNames {
-  const texts = extensionTexts(found);
   return {
-    backing: backingOf(fields, source, texts),
+    backing: backingOf(fields, source, extensions),
     hasDataFile: (more.incompatible_features & Incompatible.externalDataFile) !== 0n,
-    dataFileName: texts.get(ExtensionType.dataFile),
+    dataFileName: extensionText(extensions, ExtensionType.dataFile),
   };
-}
-
-/** Extensions by type, taken as text. */
-export function extensionTexts(extensions: Iterable<Extension>): ReadonlyMap<number, string> {
-  return new Map([...extensions].map(({ type, data }) => [type, textOf(data)]));
 }
 
 /** An empty name counts as none, as in qemu; so does an empty format. */
 export function backingOf(
   { backing_file_offset: offset, backing_file_size: lengthBytes }: Fields,
   { head }: Source,
-  texts: ReadonlyMap<number, string>,
+  extensions: HeaderExtensions,
 ): BackingInfo | undefined {
   if (offset === 0n || lengthBytes === 0) return undefined;
   const name = textOf(head.bytes.subarray(Number(offset), Number(offset) + lengthBytes));
   if (name === "") return undefined;
-  return { name, format: texts.get(ExtensionType.backingFormat) || undefined };
+  return { name, format: extensionText(extensions, ExtensionType.backingFormat) || undefined };
 }
 
 /** What is open besides the image itself. */

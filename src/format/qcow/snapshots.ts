@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MemoryLimit } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { SnapshotInfo } from "../../image/info.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
@@ -29,8 +30,12 @@ export interface Snapshot {
   readonly diskBytes: bigint | undefined;
 }
 
-/** How many snapshots an error names at most. */
+/** How many snapshots an error names at most, and how much of a name it shows. */
 const MAX_LISTED = 20;
+const MAX_SHOWN_CHARACTERS = 64;
+/** What is taken by a snapshot that is listed, apart from its texts. */
+const LISTED_BYTES = 1024;
+const CHARACTER_BYTES = 2;
 const NANOSECONDS = 1_000_000_000n;
 /** What qemu stores where it counted no instructions. */
 const NO_ICOUNT = 2n ** 64n - 1n;
@@ -42,11 +47,9 @@ const NO_ICOUNT = 2n ** 64n - 1n;
  * @throws {SystemError} if the file cannot be read
  */
 export function headerOfSnapshot(file: ImageFile, header: Header, wanted: string): Header {
-  const snapshots = readSnapshots(file, header.snapshots);
-  const found = snapshots.find(({ info }) => info.id === wanted) ??
-    snapshots.find(({ info }) => info.name === wanted);
+  const { found, others } = search(readSnapshots(file, header.snapshots), wanted);
   if (found === undefined) {
-    throw damaged(file.path, `there is no snapshot '${wanted}'; ${listed(snapshots)}`);
+    throw damaged(file.path, `there is no snapshot '${wanted}'; ${others}`);
   }
   checkL1(file, found, header.clusterBytes);
   const sizeBytes = diskBytes(file, found) ?? header.sizeBytes;
@@ -60,12 +63,32 @@ export function headerOfSnapshot(file: ImageFile, header: Header, wanted: string
   };
 }
 
-function listed(snapshots: readonly Snapshot[]): string {
-  if (snapshots.length === 0) return "the image has none";
-  const names = snapshots.slice(0, MAX_LISTED).map(({ info }) => `${info.id} (${info.name})`);
-  const more = snapshots.length - names.length;
-  const rest = more > 0 ? `, and ${more} more` : "";
+/** Looks at every one, so that a damaged table is noticed; keeps none but the one that is wanted. */
+function search(
+  snapshots: Iterable<Snapshot>,
+  wanted: string,
+): { readonly found: Snapshot | undefined; readonly others: string } {
+  const names: string[] = [];
+  let count = 0;
+  let identified: Snapshot | undefined;
+  let named: Snapshot | undefined;
+  for (const snapshot of snapshots) {
+    const { id, name } = snapshot.info;
+    if (id === wanted) identified ??= snapshot;
+    if (name === wanted) named ??= snapshot;
+    if (count++ < MAX_LISTED) names.push(`${shortened(id)} (${shortened(name)})`);
+  }
+  return { found: identified ?? named, others: listed(names, count) };
+}
+
+function listed(names: readonly string[], count: number): string {
+  if (count === 0) return "the image has none";
+  const rest = count > names.length ? `, and ${count - names.length} more` : "";
   return `the image has ${names.join(", ")}${rest}`;
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
 }
 
 function diskBytes(file: ImageFile, snapshot: Snapshot): number | undefined {
@@ -90,13 +113,30 @@ function checkL1({ path, sizeBytes }: ImageFile, snapshot: Snapshot, clusterByte
 }
 
 /**
- * All snapshots, in the table's order.
+ * What the snapshots of an image say of themselves.
+ *
+ * @throws as {@link readSnapshots}; {RangeError} if that takes more than `memory` has left
+ */
+export function listSnapshots(
+  file: ImageFile,
+  table: SnapshotTable,
+  memory: MemoryLimit | undefined,
+): SnapshotInfo[] {
+  const list: SnapshotInfo[] = [];
+  for (const { info } of readSnapshots(file, table)) {
+    memory?.reserveMemory(LISTED_BYTES + CHARACTER_BYTES * (info.id.length + info.name.length));
+    list.push(info);
+  }
+  return list;
+}
+
+/**
+ * All snapshots, one after the other, in the table's order.
  *
  * @throws {ImageFormatError} if the table is damaged
  * @throws {SystemError} if the file cannot be read
  */
-export function readSnapshots(file: ImageFile, table: SnapshotTable): Snapshot[] {
-  const snapshots: Snapshot[] = [];
+export function* readSnapshots(file: ImageFile, table: SnapshotTable): Generator<Snapshot> {
   let at = table.offset;
   for (let index = 0; index < table.entries; index++) {
     const fixed = SNAPSHOT.read(readPart(file, table, at, SNAPSHOT.sizeBytes).view, 0);
@@ -106,11 +146,10 @@ export function readSnapshots(file: ImageFile, table: SnapshotTable): Snapshot[]
     }
     const variableBytes = extra_data_size + id_str_size + name_size;
     const variable = readPart(file, table, at + SNAPSHOT.sizeBytes, variableBytes);
-    snapshots.push(snapshotOf(fixed, variable));
+    yield snapshotOf(fixed, variable);
     const end = at + SNAPSHOT.sizeBytes + variableBytes;
     at = Math.ceil(end / SNAPSHOT_ALIGNMENT_BYTES) * SNAPSHOT_ALIGNMENT_BYTES;
   }
-  return snapshots;
 }
 
 function readPart(

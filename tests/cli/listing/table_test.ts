@@ -76,6 +76,14 @@ Deno.test("formatTable() has a hint of places as the least width of a column", (
   assertEquals(formatTable([column, NAME], [["1", "a"]]), "N    NAME\n1    a\n");
 });
 
+Deno.test("formatTable() makes no column wider than it may become", () => {
+  const column: Column = { ...NAME, maxWidth: 6 };
+  assertEquals(
+    formatTable([column, SIZE], [["a", "1"], ["b".repeat(1000), "2"]]),
+    `NAME   SIZELIMIT\na              1\n${"b".repeat(1000)}\n               2\n`,
+  );
+});
+
 oracleTest("formatTable() prints what libsmartcols does", ["column"], async () => {
   using folder = new TempDirectory();
   const rows = [["/dev/loop1", "0", "ä日本.img", "512"], ["/dev/nbd0", "12345678901", "a", "4"]];

@@ -5,6 +5,7 @@ import type { Header } from "../../../src/format/qcow/header_types.ts";
 import {
   CompressionType,
   ExtensionType,
+  HEADER,
   HEADER_V3_BYTES,
 } from "../../../src/format/qcow/layout.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../../src/image/errors.ts";
@@ -36,7 +37,11 @@ Deno.test("parseHeader() reads version 2 and version 3", () => {
       l2EntryBits: 3,
       snapshots: { offset: 0, entries: 0 },
       corrupt: false,
-      extensions: [],
+      extensions: {
+        kept: new Map(),
+        startBytes: version === 2 ? HEADER.sizeBytes : HEADER_V3_BYTES,
+        endBytes: version === 2 ? HEADER.sizeBytes : HEADER_V3_BYTES,
+      },
       backing: undefined,
       hasDataFile: false,
       dataFileName: undefined,
@@ -54,12 +59,27 @@ Deno.test("parseHeader() counts only the L1 entries that the disk needs", () => 
   assertEquals(parse(buildImage({ header })).l1Entries, 1);
 });
 
-Deno.test("parseHeader() keeps every header extension, those of no known type too", () => {
+Deno.test("parseHeader() keeps the last of each extension that matters, and where all are", () => {
+  const { backingFormat, featureNameTable } = ExtensionType;
   const extensions = [
     { type: 0x11223344, data: Uint8Array.of(1, 2, 3) },
-    { type: ExtensionType.featureNameTable, data: featureNames([{ type: 0, bit: 7, name: "x" }]) },
+    { type: backingFormat, data: Uint8Array.of(1) },
+    { type: featureNameTable, data: featureNames([{ type: 0, bit: 7, name: "x" }]) },
+    { type: backingFormat, data: Uint8Array.of(2, 3) },
   ];
-  assertEquals(parse(buildImage({ extensions })).extensions, extensions);
+  assertEquals(parse(buildImage({ extensions })).extensions, {
+    kept: new Map([[backingFormat, Uint8Array.of(2, 3)]]),
+    startBytes: HEADER_V3_BYTES,
+    endBytes: HEADER_V3_BYTES + 16 + 16 + 8 + 48 + 16,
+  });
+});
+
+Deno.test("parseHeader() keeps nothing of extensions it does not know, however many there are", () => {
+  const head = new IoBuffer(CLUSTER);
+  head.bytes.set(buildImage().subarray(0, HEADER_V3_BYTES));
+  for (let at = HEADER_V3_BYTES; at < CLUSTER; at += 8) head.view.setUint32(at, 0x11223344);
+  const { extensions } = parseHeader({ head, path: "disk.qcow2", sizeBytes: 8 * CLUSTER });
+  assertEquals([extensions.kept.size, extensions.endBytes], [0, CLUSTER]);
 });
 
 Deno.test("parseHeader() tells that an image is marked as corrupt", () => {
@@ -142,6 +162,16 @@ const DAMAGED: readonly [message: string, parts: Parts][] = [
   ["a header extension is too long", {
     header: { backing_file_offset: 256 },
     extensions: [{ type: 1, data: new Uint8Array(1000) }],
+  }],
+  ["the name of the backing file's format is too long", {
+    extensions: [{ type: ExtensionType.backingFormat, data: new Uint8Array(16) }],
+  }],
+  ["the name of the external data file is too long", {
+    clusterBits: 16,
+    extensions: [{ type: ExtensionType.dataFile, data: new Uint8Array(4097) }],
+  }],
+  ["the place of the encryption header is too long", {
+    extensions: [{ type: ExtensionType.encryptionHeader, data: new Uint8Array(17) }],
   }],
   ["a header extension is cut off", {
     header: { backing_file_offset: HEADER_V3_BYTES + 12 },

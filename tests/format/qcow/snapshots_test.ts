@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { SNAPSHOT, SNAPSHOT_EXTRA } from "../../../src/format/qcow/layout.ts";
 import { qcow } from "../../../src/format/qcow/mod.ts";
-import { readSnapshots } from "../../../src/format/qcow/snapshots.ts";
+import { listSnapshots, readSnapshots } from "../../../src/format/qcow/snapshots.ts";
 import { ImageFormatError } from "../../../src/image/errors.ts";
 import { IMAGE_TOOLS, makeImage } from "../../support/images.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
@@ -75,7 +75,7 @@ Deno.test("readSnapshots() reads entries of any length, and what they have of th
     { id: "4", name: "more", fields, extra: large, extraBytes: 64 },
   ];
   using file = openImageFile(written(folder, imageWith(entries)));
-  const snapshots = readSnapshots(file, { offset: TABLE, entries: 4 });
+  const snapshots = [...readSnapshots(file, { offset: TABLE, entries: 4 })];
   const times = {
     dateSeconds: 7,
     dateNanoseconds: 8,
@@ -114,6 +114,30 @@ Deno.test("a snapshot that is not there: the error lists those that are", () => 
   assertThrows(() => opened(folder, buildImage(), "x"), ImageFormatError, "the image has none");
   const many = imageWith(Array.from({ length: 30 }, (_, n) => ({ id: `${n}`, name: "s" })));
   assertThrows(() => opened(folder, many, "x"), ImageFormatError, "19 (s), and 10 more");
+});
+
+Deno.test("a snapshot that is not there: the error shows what names begin with", () => {
+  using folder = new TempDirectory();
+  const long = imageWith([{ id: "i".repeat(65), name: "n".repeat(1000) }]);
+  const message = `the image has ${"i".repeat(64)}... (${"n".repeat(64)}...)`;
+  assertThrows(() => opened(folder, long, "x"), ImageFormatError, message);
+});
+
+Deno.test("listSnapshots() takes no more memory than there is left", () => {
+  using folder = new TempDirectory();
+  const entries = Array.from({ length: 4 }, (_, n) => ({ id: `${n}`, name: "x".repeat(100) }));
+  using file = openImageFile(written(folder, imageWith(entries)));
+  let reserved = 0;
+  const memory = {
+    reserveMemory: (lengthBytes: number): void => {
+      reserved += lengthBytes;
+      if (reserved > 4000) throw new RangeError("too much");
+    },
+  };
+  const table = { offset: TABLE, entries: 3 };
+  assertEquals(listSnapshots(file, table, memory).map(({ id }) => id), ["0", "1", "2"]);
+  reserved = 0;
+  assertThrows(() => listSnapshots(file, { ...table, entries: 4 }, memory), RangeError, "too much");
 });
 
 Deno.test("a snapshot without a size of its own is as large as the disk", () => {
