@@ -17,7 +17,7 @@ async function main(args: readonly string[]): Promise<number> {
     return reporting(() => runDaemon(runtimeDirectory));
   }
   if (first === LAZY_DETACH_ARGUMENT && second !== undefined) {
-    const { detachLazily } = await import("./device/detach.ts");
+    const { detachLazily } = await import("./device/let_go.ts");
     return reporting(() => detachLazily(second, runtimeDirectory));
   }
   if (first === REAP_ARGUMENT && second !== undefined) {

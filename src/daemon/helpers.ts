@@ -16,11 +16,10 @@ const LOSETUP_PATHS = ["/sbin/losetup", "/usr/sbin/losetup", "/bin/losetup", "/u
 const WNOHANG = 1;
 
 /** Starts the helper that has a device detached as soon as nobody uses it. */
-export function startLazyDetach(state: AttachState): void {
+export function startLazyDetach({ device }: Pick<AttachState, "device">): void {
   using nothing = openNull();
   const fds = [nothing.number, nothing.number, nothing.number];
   reapChildren();
-  const { device } = state;
   if (fileExists(ownExecutable())) spawnSelf([LAZY_DETACH_ARGUMENT, device], fds);
   else spawn(losetup(device), { argv: ["losetup", "-d", device], fds });
 }

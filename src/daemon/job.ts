@@ -45,7 +45,8 @@ export interface Job {
   readonly transport: ServedTransport;
   /**
    * How many of the descriptors that come with the job are to be served: the sockets of an nbd
-   * device, /dev/fuse, or a listening socket. Any after them only have to stay open.
+   * device, /dev/fuse, or a listening socket. The one after them is the daemon's state file, which it
+   * holds; any others only have to stay open.
    */
   readonly sockets: number;
   /** Most threads to use. */

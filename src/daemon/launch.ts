@@ -21,6 +21,16 @@ const PR_SET_IO_FLUSHER = 57;
 /** After so long a wait the user is told what takes its time. */
 const SLOW_MS = 3000;
 
+/** The descriptors that come with a job. */
+export interface JobDescriptors {
+  /** What is to be served. */
+  readonly served: readonly Fd[];
+  /** The daemon's state file, for it to hold; stays the caller's. */
+  readonly stateFile: number;
+  /** What only has to stay open. */
+  readonly kept?: readonly Fd[];
+}
+
 /** A daemon that has answered. */
 export interface Launched {
   readonly process: ProcessIdentity;
@@ -53,12 +63,12 @@ export class Daemons implements Disposable {
   /**
    * Hands a daemon its job; starts one if none is waiting.
    *
-   * @param sockets what it is to serve, in order, then what it is to keep open; closed here
+   * @param descriptors sent along; but for the state file they are closed here
    * @throws {SystemError} if it cannot be started
    */
-  launch(job: Job, sockets: readonly Fd[]): Launching {
+  launch(job: Job, descriptors: JobDescriptors): Launching {
     const daemon = this.#waiting ??= new WaitingDaemon(job.transport !== "socket");
-    daemon.handOver(job, sockets);
+    daemon.handOver(job, descriptors);
     this.#waiting = undefined;
     return daemon;
   }
@@ -135,10 +145,11 @@ class WaitingDaemon implements Launching, Disposable {
   }
 
   /** Gives it its job, and leaves nothing of a passphrase in that behind. */
-  handOver(job: Job, sockets: readonly Fd[]): void {
+  handOver(job: Job, { served, stateFile, kept = [] }: JobDescriptors): void {
+    const numbers = (fds: readonly Fd[]): number[] => fds.map(({ number }) => number);
     const bytes = encodeJob(job);
     try {
-      sendDescriptors(this.#job.number, sockets.map(({ number }) => number));
+      sendDescriptors(this.#job.number, [...numbers(served), stateFile, ...numbers(kept)]);
       writeBytes(this.#job.number, bytes);
     } catch (error) {
       // It has ended: what it had to say of that is asked for next.
@@ -146,7 +157,7 @@ class WaitingDaemon implements Launching, Disposable {
     } finally {
       bytes.fill(0);
       this.#job.close();
-      for (const socket of sockets) socket.close();
+      for (const fd of [...served, ...kept]) fd.close();
     }
   }
 

@@ -33,6 +33,7 @@ import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
 import { startLazyDetach } from "./helpers.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
 import { Log } from "../sys/log.ts";
+import { OwnState } from "./own_state.ts";
 import { stateDirectory, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;
@@ -63,15 +64,16 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const served = receiveDescriptors(DaemonFd.Job);
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
+  const own = new OwnState(served[job.sockets], states);
   leaveSurroundings(job);
   const opened = tryToOpen(job);
   if (opened === undefined) {
-    tryToRemoveSocket(job);
+    removeTraces(job, own);
     return 1;
   }
   const server = createServer(job, opened, served.slice(0, job.sockets));
   watchLifeline(server);
-  watchSignals(server, job, states);
+  watchSignals(server, job, own);
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = opened.request;
   const warnings = opened.warnings;
@@ -79,7 +81,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     keepBuffersApart();
     server.run();
   }
-  return conclude(job, opened, server, states);
+  return conclude(job, opened, server, own);
 }
 
 function leaveSurroundings(job: Job): void {
@@ -221,7 +223,7 @@ function watchLifeline(server: Server): void {
  * SIGTERM is a lazy detach, for at shutdown it comes before the file system is unmounted. SIGINT
  * ends a socket at once; a device has to be disconnected instead. SIGHUP: look at the image's size.
  */
-function watchSignals(server: Server, job: Job, states: StateStore): void {
+function watchSignals(server: Server, job: Job, own: OwnState): void {
   const signals = new SignalReader(daemonSignals().filter((signal) => signal <= SIGTERM));
   const obey = job.transport === "socket"
     ? (signal: number): void => {
@@ -229,11 +231,11 @@ function watchSignals(server: Server, job: Job, states: StateStore): void {
       if (signal === SIGTERM) endSocket(server, job);
     }
     : (signal: number): void => {
-      if (signal === SIGTERM) detachOwnDevice(states);
+      if (signal === SIGTERM) detachOwnDevice(own);
     };
   server.watch(signals.fd, () => {
     for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
-      attempt(job, () => signal === SIGHUP ? refreshSize(server, states) : obey(signal));
+      attempt(job, () => signal === SIGHUP ? refreshSize(server, own) : obey(signal));
     }
   });
 }
@@ -248,12 +250,10 @@ function attempt(job: Job, act: () => void): void {
 }
 
 /** The state file tells the command that asked for it which size was found. */
-function refreshSize(server: Server, states: StateStore): void {
+function refreshSize(server: Server, own: OwnState): void {
   const report = (): void => {
-    const state = states.ofProcess(libc().getpid());
-    if (state === undefined) return;
     const { sizeBytes } = server.description;
-    states.write({ ...state, sizeBytes, sizeChecks: (state.sizeChecks ?? 0) + 1 });
+    own.change({ sizeBytes, sizeChecks: (own.read()?.sizeChecks ?? 0) + 1 });
   };
   try {
     server.refreshSize(report);
@@ -268,27 +268,25 @@ function endSocket(server: Server, job: Job): void {
   server.stopListening();
 }
 
-function detachOwnDevice(states: StateStore): void {
-  const state = states.ofProcess(libc().getpid());
-  if (state !== undefined) startLazyDetach(state);
+function detachOwnDevice(own: OwnState): void {
+  const { device } = own.read() ?? {};
+  if (device !== undefined) startLazyDetach({ device });
 }
 
 /** Makes everything durable and removes what is left of the attach. */
-function conclude(job: Job, opened: Opened, server: Server, states: StateStore): number {
+function conclude(job: Job, opened: Opened, server: Server, own: OwnState): number {
   const failures = opened.access.filesToSync.filter((file) => libc().fdatasync(file.fd) !== 0);
-  tryToRemoveSocket(job);
-  attempt(job, () => {
-    const state = states.ofProcess(libc().getpid());
-    if (state !== undefined) states.remove(state);
-  });
   const lost = failures.length > 0 || server.flushFailed;
+  attempt(job, () => own.change({ outcome: lost ? "lost" : "saved" }));
+  removeTraces(job, own);
   tryToSayDone();
   if (lost) new Log(job.imagePath).error("the last writes may not have reached the disk");
   return lost ? 1 : 0;
 }
 
-function tryToRemoveSocket(job: Job): void {
+function removeTraces(job: Job, own: OwnState): void {
   attempt(job, () => job.socket !== undefined && removeSocket(job.socket));
+  attempt(job, () => own.remove());
 }
 
 /** Tells the watcher, if there is one, that nothing is left for it to do. */

@@ -1,17 +1,24 @@
 /**
- * Telling processes apart: a process id may be somebody else's by now.
+ * Telling processes apart: a process id may be somebody else's by now, and it means another process in
+ * another PID namespace, a container for example.
  *
  * @module
  */
-import { readTextIfAny } from "../sys/files.ts";
-import { checked } from "../sys/errno.ts";
+import { listDirectory, readTextIfAny } from "../sys/files.ts";
+import { checked, ifPossible } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
+import { readLink } from "../sys/paths.ts";
+import { isFrozen } from "./freezer.ts";
 
 /** A process that ran at some time. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks from boot to its start: field 22 of /proc/PID/stat, proc(5). */
   readonly startTime: number;
+  /** Inode of the PID namespace in which it has that id; left out where that is not known. */
+  readonly pidNamespace?: number;
+  /** Which run of the kernel it was in; left out where that is not known. */
+  readonly boot?: string;
 }
 
 /** Field of /proc/PID/stat, counted from the one after the command name. */
@@ -30,47 +37,109 @@ function isDead(fields: readonly string[]): boolean {
   return fields[STATE_FIELD] === "Z" || fields[STATE_FIELD] === "X";
 }
 
-/** Identity of the process that has `pid` now; undefined if none has, or it is a zombie. */
+/** Identity of the process that has `pid` here now; undefined if none has, or it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const fields = statFields(pid);
   if (fields === undefined || isDead(fields)) return undefined;
   return { pid, startTime: Number(fields[START_TIME_FIELD]) };
 }
 
-/** What keeps a process from going on: a signal or debugger has stopped it, or it waits for a disk. */
-export type Hindrance = "stopped" | "disk";
-
-/** What keeps a process from going on at this moment, if anything. */
-export function hindranceOf({ pid }: ProcessIdentity): Hindrance | undefined {
-  switch (statFields(pid)?.[STATE_FIELD]) {
-    case "T":
-    case "t":
-      return "stopped";
-    case "D":
-      return "disk";
-    default:
-      return undefined;
-  }
+/** What process ids mean here. */
+export function ownSurroundings(): Pick<ProcessIdentity, "pidNamespace" | "boot"> {
+  const pidNamespace = pidNamespaceOf("self");
+  const boot = currentBoot();
+  return {
+    ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    ...(boot === undefined ? {} : { boot }),
+  };
 }
 
-/** Whether that very process still runs. */
+/** By the link `pid:[4026531836]`, namespaces(7). */
+function pidNamespaceOf(pid: number | "self"): number | undefined {
+  const digits = /\d+/.exec(ifPossible(() => readLink(`/proc/${pid}/ns/pid`)) ?? "")?.[0];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function currentBoot(): string | undefined {
+  return readTextIfAny("/proc/sys/kernel/random/boot_id");
+}
+
+function isOfOtherBoot({ boot }: ProcessIdentity): boolean {
+  return boot !== undefined && boot !== (currentBoot() ?? boot);
+}
+
+function isOfThisNamespace({ pidNamespace }: ProcessIdentity): boolean {
+  return pidNamespace === undefined || pidNamespace === pidNamespaceOf("self");
+}
+
+/** The process id that a process has here; undefined if it has ended, or cannot be seen from here. */
+export function idHere(process: ProcessIdentity): number | undefined {
+  if (isOfOtherBoot(process)) return undefined;
+  if (!isOfThisNamespace(process)) return idOfGuest(process);
+  return identityOf(process.pid)?.startTime === process.startTime ? process.pid : undefined;
+}
+
+/** Of a process in a namespace below this one. */
+function idOfGuest({ pid: idThere, pidNamespace }: ProcessIdentity): number | undefined {
+  return listDirectory("/proc").map(Number).find((pid) =>
+    Number.isInteger(pid) && innermostId(pid) === idThere && pidNamespaceOf(pid) === pidNamespace &&
+    identityOf(pid) !== undefined
+  );
+}
+
+/** What a process calls itself: the last of its ids, which begin with that here. */
+function innermostId(pid: number): number | undefined {
+  const ids = /^NSpid:\s+(.*)$/m.exec(readTextIfAny(`/proc/${pid}/status`) ?? "")?.[1];
+  return ids === undefined ? undefined : Number(ids.split(/\s+/).at(-1));
+}
+
+/** Whether it cannot be told from here whether a process still runs: it is not among those of /proc. */
+export function isOutOfSight(process: ProcessIdentity): boolean {
+  return !isOfOtherBoot(process) && !isOfThisNamespace(process) && idHere(process) === undefined;
+}
+
+/**
+ * What keeps a process from going on: a signal or debugger has stopped it, its cgroup is frozen, or it
+ * waits for a disk.
+ */
+export type Hindrance = "stopped" | "frozen" | "disk";
+
+const HINDRANCES: Readonly<Record<string, Hindrance>> = { T: "stopped", t: "stopped", D: "disk" };
+
+/** What keeps a process from going on at this moment, if anything that can be seen from here. */
+export function hindranceOf(process: ProcessIdentity): Hindrance | undefined {
+  const pid = isOfThisNamespace(process) ? process.pid : idHere(process);
+  if (pid === undefined) return undefined;
+  // Of what is frozen, the state may be any.
+  return isFrozen(pid) ? "frozen" : HINDRANCES[statFields(pid)?.[STATE_FIELD] ?? ""];
+}
+
+/** Whether that very process still runs, and can be seen from here. */
 export function isRunning(process: ProcessIdentity): boolean {
-  return identityOf(process.pid)?.startTime === process.startTime;
+  return idHere(process) !== undefined;
 }
 
 /**
  * Sends a signal to a process if it still runs.
  *
+ * @returns false if it may run out of sight
  * @throws {SystemError} EPERM if it is another user's
  */
-export function signalProcess(process: ProcessIdentity, signal: number): void {
-  if (isRunning(process)) checked(libc().kill(process.pid, signal), "kill");
+export function signalProcess(process: ProcessIdentity, signal: number): boolean {
+  const pid = idHere(process);
+  if (pid === undefined) return !isOutOfSight(process);
+  checked(libc().kill(pid, signal), "kill");
+  return true;
 }
 
-/** A process holds its files until its last thread has ended; a zombie is the first one. */
-function hasGone({ pid, startTime }: ProcessIdentity): boolean {
-  const fields = statFields(pid);
-  if (fields === undefined || Number(fields[START_TIME_FIELD]) !== startTime) return true;
+/**
+ * Whether a process has gone with all of its threads, of which the last one holds its files; one out
+ * of sight counts as gone. (A zombie is the first thread.)
+ */
+export function hasGone(process: ProcessIdentity): boolean {
+  if (!isOfThisNamespace(process)) return !isRunning(process);
+  const fields = statFields(process.pid);
+  if (fields === undefined || Number(fields[START_TIME_FIELD]) !== process.startTime) return true;
   return isDead(fields) && Number(fields[THREADS_FIELD]) <= 1;
 }
 
@@ -80,8 +149,17 @@ function hasGone({ pid, startTime }: ProcessIdentity): boolean {
  * @returns false if it has not within `timeoutMs`
  */
 export function waitUntilGone(process: ProcessIdentity, timeoutMs: number): boolean {
+  return waitUntil(() => hasGone(process), timeoutMs);
+}
+
+/**
+ * Waits for what another process does.
+ *
+ * @returns false if `condition` does not hold within `timeoutMs`
+ */
+export function waitUntil(condition: () => boolean, timeoutMs: number): boolean {
   const deadline = performance.now() + timeoutMs;
-  for (let pauseUs = 200; !hasGone(process); pauseUs = Math.min(pauseUs * 2, 20_000)) {
+  for (let pauseUs = 200; !condition(); pauseUs = Math.min(pauseUs * 2, 20_000)) {
     if (performance.now() > deadline) return false;
     libc().usleep(pauseUs);
   }

@@ -1,6 +1,6 @@
 /**
- * State files: what the kernel cannot tell of an attached image. One small JSON file for each
- * daemon; a file whose daemon has gone is stale.
+ * State files: what the kernel cannot tell of an attached image. One small file for each daemon; a file
+ * whose daemon has gone is stale.
  *
  * @module
  */
@@ -9,14 +9,22 @@ import {
   linkStatusIfAny,
   listDirectory,
   makeDirectory,
-  readTextIfAny,
   removeFile,
   replaceFile,
   temporaryWriter,
 } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { SERVED_TRANSPORTS, type ServedTransport } from "./job.ts";
-import { identityOf, isRunning, type ProcessIdentity } from "./processes.ts";
+import { identityOf, isOutOfSight, isRunning, type ProcessIdentity } from "./processes.ts";
+import {
+  appendLine,
+  type FilePlace,
+  isAtItsPlace,
+  isPlaceHeld,
+  openPlace,
+  readLines,
+  UnfinishedFile,
+} from "./state_file.ts";
 
 const SUFFIX = ".json";
 
@@ -28,6 +36,9 @@ export interface ImageView {
   readonly backingFormat?: string;
   readonly force?: true;
 }
+
+/** Whether all that was written is on disk, or some of it may be lost. */
+export type Outcome = "saved" | "lost";
 
 /** One attached image. */
 export interface AttachState extends ProcessIdentity {
@@ -62,6 +73,14 @@ export interface AttachState extends ProcessIdentity {
   readonly socketInode?: number;
   /** How often the daemon was asked to look at the image's size. */
   readonly sizeChecks?: number;
+  /** Whether it was told to go, and does with its last close, or its last client. */
+  readonly isLeaving?: boolean;
+  /** The last word of its daemon. */
+  readonly outcome?: Outcome;
+  /** Whether its daemon holds the file of this state locked: whether it lives, that tells. */
+  readonly isHeld?: boolean;
+  /** Where this was read from; not in the file. */
+  readonly file?: FilePlace;
 }
 
 /** Where this user's state files are. */
@@ -97,57 +116,82 @@ export class StateStore {
 
   /** Everything attached by this user, stale states included, sorted by device. */
   all(): AttachState[] {
-    if (!this.#isTrusted()) return [];
-    return listDirectory(this.directory)
-      .filter((name) => name.endsWith(SUFFIX))
-      .map((name) => `${this.directory}/${name}`)
-      // Of a named pipe, say, the content would be waited for.
-      .filter((path) => linkStatusIfAny(path)?.kind === "file")
-      .map((path) => parseState(readTextIfAny(path) ?? ""))
+    return this.#places()
+      .filter(({ path }) => path.endsWith(SUFFIX))
+      .map(readState)
       .filter((state) => state !== undefined)
       .sort((a, b) => compareDevices(a.device, b.device));
   }
 
+  /** The files in the folder, by name. */
+  #places(): FilePlace[] {
+    if (!this.#isTrusted()) return [];
+    return listDirectory(this.directory).flatMap((name) => {
+      const path = `${this.directory}/${name}`;
+      const status = linkStatusIfAny(path);
+      return status?.kind === "file" ? [{ path, inode: status.inode }] : [];
+    });
+  }
+
   /** Removes what processes that were killed while writing a state have left. */
   clearUnfinished(): void {
-    if (!this.#isTrusted()) return;
-    for (const name of listDirectory(this.directory)) {
-      const writer = temporaryWriter(name);
-      const isLeft = writer !== undefined && identityOf(writer) === undefined;
+    for (const place of this.#places()) {
+      const writer = temporaryWriter(place.path);
+      const isLeft = writer !== undefined && identityOf(writer) === undefined &&
+        !isPlaceHeld(place);
       // Where nothing can be removed, it does no harm.
-      if (isLeft) ifPossible(() => removeFile(`${this.directory}/${name}`));
+      if (isLeft) ifPossible(() => removeFile(place.path));
     }
   }
 
-  write(state: AttachState): void {
-    this.forgetKilled(state.device, state.pid);
-    replaceFile(this.#path(state), JSON.stringify(state) + "\n");
+  /** The file of a state that is not known yet, for its daemon to hold. */
+  begin(): UnfinishedFile {
+    return new UnfinishedFile(this.directory);
   }
 
-  /**
-   * Removes what killed daemons of the same device or socket have left: it is another's now.
-   *
-   * @param pid the daemon of that device, if it has one
-   */
-  forgetKilled(device: string, pid?: number): void {
-    const isKilled = (other: AttachState): boolean =>
-      other.device === device && other.pid !== pid && isStale(other);
-    for (const other of this.all().filter(isKilled)) this.remove(other);
+  /** @param file what its daemon holds; without one, only the process id will tell whether it lives */
+  write(state: AttachState, file?: UnfinishedFile): void {
+    this.forgetKilled(state.device);
+    const { file: _place, ...content } = { ...state, isHeld: file?.isLocked === true };
+    const text = JSON.stringify(content);
+    if (file === undefined) replaceFile(this.#path(state), `${text}\n`);
+    else file.finish(this.#path(state), text);
   }
 
+  /** Adds what has changed to a state that was read. */
+  change({ file }: AttachState, changes: Partial<AttachState>): void {
+    if (file === undefined) return;
+    using fd = openPlace(file, "append");
+    if (fd !== undefined) appendLine(fd.number, changes);
+  }
+
+  /** A state that was read, as it is now; undefined if it has been removed. */
+  reread({ file }: AttachState): AttachState | undefined {
+    return file && readState(file);
+  }
+
+  /** Removes what killed daemons of a device or socket have left: it is another's now. */
+  forgetKilled(device: string): void {
+    const killed = this.all().filter((state) => state.device === device && isStale(state));
+    for (const state of killed) this.remove(state);
+  }
+
+  /** Removes the file of a state, but not another one that has taken its place. */
   remove(state: AttachState): void {
-    removeFile(this.#path(state));
+    const { file } = state;
+    if (file === undefined) removeFile(this.#path(state));
+    else if (isAtItsPlace(file)) removeFile(file.path);
+  }
+
+  /** Removes a file, whatever it is called by now. */
+  removeFile(inode: number): void {
+    for (const place of this.#places()) if (place.inode === inode) removeFile(place.path);
   }
 
   /** The state that `isIt` holds for; of a running daemon, if there are several. */
   find(isIt: (state: AttachState) => boolean): AttachState | undefined {
     const found = this.all().filter(isIt);
     return found.find((state) => !isStale(state)) ?? found[0];
-  }
-
-  /** The state of the daemon with this process id. */
-  ofProcess(pid: number): AttachState | undefined {
-    return this.all().find((state) => state.pid === pid);
   }
 
   #path(state: AttachState): string {
@@ -159,12 +203,13 @@ export class StateStore {
 const FILE_NAMES: Readonly<Record<ServedTransport, (state: AttachState) => string>> = {
   nbd: ({ nbdIndex }) => `nbd${nbdIndex}`,
   fuse: ({ device }) => device.slice(device.lastIndexOf("/") + 1),
-  socket: ({ pid }) => `socket-${pid}`,
+  socket: ({ pid, pidNamespace = 0 }) => `socket-${pid}-${pidNamespace}`,
 };
 
-/** Whether the daemon that a state speaks of has gone. */
+/** Whether the daemon that a state speaks of has gone, as far as that can be told. */
 export function isStale(state: AttachState): boolean {
-  return !isRunning(state);
+  if (state.isHeld === true && state.file !== undefined) return !isPlaceHeld(state.file);
+  return !isRunning(state) && !isOutOfSight(state);
 }
 
 /** By name, numbers in it by value: nbd2 comes before nbd10. */
@@ -178,14 +223,14 @@ function sortKey(device: string): string {
   return device.replace(/\d+/g, (digits) => digits.padStart(16, "0"));
 }
 
-function parseState(text: string): AttachState | undefined {
-  try {
-    const state = JSON.parse(text) as Partial<AttachState>;
-    const isComplete = state.version === 1 && typeof state.pid === "number" &&
-      typeof state.device === "string" && typeof state.image === "string" &&
-      SERVED_TRANSPORTS.some((transport) => transport === state.transport);
-    return isComplete ? state as AttachState : undefined;
-  } catch {
-    return undefined;
-  }
+function readState(file: FilePlace): AttachState | undefined {
+  using fd = openPlace(file, "read");
+  const state: Partial<AttachState> | undefined = fd && readLines(fd.number);
+  return isComplete(state) ? { ...state, file } : undefined;
+}
+
+function isComplete(state: Partial<AttachState> | undefined): state is AttachState {
+  return state?.version === 1 && typeof state.pid === "number" &&
+    typeof state.device === "string" && typeof state.image === "string" &&
+    SERVED_TRANSPORTS.some((transport) => transport === state.transport);
 }

@@ -5,6 +5,7 @@
  */
 import type { Job, Ready } from "../daemon/job.ts";
 import type { Daemons, Launched } from "../daemon/launch.ts";
+import { ownSurroundings } from "../daemon/processes.ts";
 import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import { MAX_UNASKED_THREADS } from "../loop/threads.ts";
@@ -144,6 +145,7 @@ export function stateFor(
   return {
     version: 1,
     ...launched.process,
+    ...ownSurroundings(),
     ...device,
     image: imagePath,
     imageDevice: [status.deviceMajor, status.deviceMinor],

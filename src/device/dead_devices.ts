@@ -4,12 +4,24 @@
  *
  * @module
  */
+import { waitUntil } from "../daemon/processes.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
+import { complain } from "../sys/console.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** Whether what a dead daemon served is still there, and not somebody else's by now. */
 export function isLeftOver(state: AttachState): boolean {
   return operationsOf(state).isLeftOver(state);
+}
+
+/** How long udev may look at a device that goes. */
+const LOOK_MS = 1000;
+
+/** Clears away what a dead daemon has left behind, and says so if somebody still has it open. */
+export function takeAwayDead(state: AttachState, states: StateStore): void {
+  clearLeftOver(state, states);
+  if (waitUntil(() => !isLeftOver(state), LOOK_MS)) return;
+  complain(`${state.device}: warning: still open; it goes when its last user closes it`);
 }
 
 /** Clears away what a dead daemon has left behind, and its state. */

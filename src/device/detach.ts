@@ -6,17 +6,19 @@
  *
  * @module
  */
-import { isRunning, waitUntilGone } from "../daemon/processes.ts";
-import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
+import { DaemonEnd } from "../daemon/daemon_end.ts";
+import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
 import { detachLoop } from "../kernel/loop.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { complain } from "../sys/console.ts";
-import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
+import { isLeftOver, takeAwayDead } from "./dead_devices.ts";
+import { detachByForce } from "./detach_by_force.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
 import { type DetachOptions } from "./detach_options.ts";
 import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
-import type { DeviceOperations } from "./operations.ts";
-import { detachWhenAwake, giveUp, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
+import { letGo } from "./let_go.ts";
+import { checkOutcome } from "./outcome.ts";
+import { detachWhenAwake, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
@@ -25,7 +27,7 @@ const LOOK_MS = 5000;
 /**
  * Detaches the device that `name` stands for.
  *
- * @throws {Error} if it is none, or cannot be detached
+ * @throws {Error} if it is none, or cannot be detached, or what was written may be lost
  */
 export function detachNamed(name: string, states: StateStore, options: DetachOptions): void {
   const device = resolveDevice(name);
@@ -49,42 +51,43 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
   }
 }
 
-/** Detaches a device that has a state. */
+/**
+ * Detaches a device that has a state.
+ *
+ * @throws {Error} as {@link detachNamed}
+ */
 export function detachState(
   state: AttachState,
   states: StateStore,
   { force }: DetachOptions,
 ): void {
-  if (isStale(state)) return clearLeftOver(state, states);
-  if (force && lastingHindrance(state) !== undefined) return giveUp(state, states);
-  const operations = operationsOf(state);
-  if (operations.isBlockDevice) return detachDevice(state, operations);
-  operations.detach(state);
-  waitForDaemon(state);
+  if (isStale(state)) return takeAwayDead(state, states);
+  using end = new DaemonEnd(state);
+  if (force) return detachByForce(state, { states, end });
+  if (operationsOf(state).isBlockDevice) detachDevice(state, { states, end });
+  else endSocket(state, { states, end });
+  if (end.hasCome) checkOutcome(state, end);
 }
 
-function detachDevice(state: AttachState, operations: DeviceOperations): void {
+interface Means {
+  readonly states: StateStore;
+  readonly end: DaemonEnd;
+}
+
+function endSocket(state: AttachState, { states, end }: Means): void {
+  letGo(state, states);
+  waitForDaemon(state, end);
+}
+
+function detachDevice(state: AttachState, { states, end }: Means): void {
   const isUsed = deviceUsers(state.device).length > 0;
   const hindrance = isUsed ? undefined : lastingHindrance(state);
-  if (hindrance !== undefined) return detachWhenAwake(state, hindrance);
-  operations.detach(state);
-  if (isUsed || waitUntilGone(state, LOOK_MS)) return;
-  if (operations.isAttached(state)) {
+  if (hindrance !== undefined) return detachWhenAwake(state, { hindrance, end });
+  letGo(state, states);
+  if (isUsed || end.wait(LOOK_MS)) return;
+  if (operationsOf(state).isAttached(state)) {
     complain(`${state.device}: warning: still open; it is detached when its last user closes it`);
   } else {
-    waitForDaemon(state);
+    waitForDaemon(state, end);
   }
-}
-
-/**
- * What the daemon's helper does at SIGTERM: the device goes with its last close.
- *
- * @returns the exit code
- */
-export function detachLazily(device: string, runtimeDirectory: string | undefined): number {
-  const states = new StateStore(stateDirectory(runtimeDirectory));
-  const state = states.find((candidate) => candidate.device === device);
-  if (state === undefined || !isRunning(state)) return 1;
-  operationsOf(state).detach(state);
-  return 0;
 }

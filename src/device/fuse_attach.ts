@@ -12,6 +12,7 @@
 import type { Ready } from "../daemon/job.ts";
 import type { Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
+import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
 import {
   cloneFuseDevice,
@@ -59,11 +60,13 @@ export function attachFuse(request: AttachRequest): Attached {
   const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
   const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
   // From here on only the daemon has the device: if it dies, the file system does.
-  const launched = request.daemons.launch(job, [fuse, ...clones]).answer(slowNotice(request));
+  using stateFile = request.states.begin();
+  const descriptors = { served: [fuse, ...clones], stateFile: stateFile.fd };
+  const launched = request.daemons.launch(job, descriptors).answer(slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
     using file = openInMount(root, request.imagePath.slice(1), ready);
-    return configure(request, { launched, ready, file, device: device?.path });
+    return configure(request, { launched, ready, stateFile, file, device: device?.path });
   } catch (error) {
     root.close();
     launched.abandon();
@@ -75,11 +78,15 @@ export function attachFuse(request: AttachRequest): Attached {
 interface Setup {
   readonly launched: Launched;
   readonly ready: Ready;
+  readonly stateFile: UnfinishedFile;
   readonly file: Fd;
   readonly device: string | undefined;
 }
 
-function configure(request: AttachRequest, { launched, ready, file, device }: Setup): Attached {
+function configure(
+  request: AttachRequest,
+  { launched, ready, stateFile, file, device }: Setup,
+): Attached {
   const { partScan, sectorSizeBytes = DEFAULT_SECTOR_BYTES } = request.command;
   wholeSectors(request, ready, sectorSizeBytes);
   // Detached by the kernel if this process ends before all is done, in whatever way.
@@ -105,7 +112,7 @@ function configure(request: AttachRequest, { launched, ready, file, device }: Se
     ...(diskSequence === undefined ? {} : { diskSequence }),
   });
   ignoreInterruptions();
-  request.states.write(state);
+  request.states.write(state, stateFile);
   launched.confirm();
   loop.keep();
   return { shown: path, device: path, isNew: true, warnings: [] };

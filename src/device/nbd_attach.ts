@@ -9,6 +9,7 @@ import type { Ready } from "../daemon/job.ts";
 import { startWatcher } from "../daemon/helpers.ts";
 import type { Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
+import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
 import { type NbdConnection, NbdControl } from "../kernel/nbd.ts";
@@ -72,12 +73,16 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
-  const daemonEnds = [...pairs.map(([, end]) => end), duplicate(means.control.fd)];
-  const launched = request.daemons.launch(job, daemonEnds).answer(slowNotice(request));
+  using stateFile = request.states.begin();
+  const launched = request.daemons.launch(job, {
+    served: pairs.map(([, end]) => end),
+    stateFile: stateFile.fd,
+    kept: [duplicate(means.control.fd)],
+  }).answer(slowNotice(request));
   let attached: Attached | undefined;
   try {
     const ready = readyAnswer(launched, request);
-    attached = configure({ request, launched, ready, kernelEnds, ...means });
+    attached = configure({ request, launched, ready, stateFile, kernelEnds, ...means });
     return attached;
   } finally {
     if (attached === undefined) {
@@ -93,6 +98,7 @@ interface Setup extends Means {
   readonly request: AttachRequest;
   readonly launched: Launched;
   readonly ready: Ready;
+  readonly stateFile: UnfinishedFile;
   readonly kernelEnds: readonly Fd[];
 }
 
@@ -124,7 +130,7 @@ function configure(setup: Setup): Attached | undefined {
       sizeBytes,
     });
     ignoreInterruptions();
-    request.states.write(state);
+    request.states.write(state, setup.stateFile);
     startWatcher(state, launched.watch);
     launched.confirm();
     return { shown: path, device: path, isNew: true, warnings: [] };

@@ -9,13 +9,14 @@ import { SIGINT } from "../sys/signals.ts";
 import { type BoundSocket, isListening, isSameSocket, removeSocket } from "../sys/sockets.ts";
 import type { DeviceOperations } from "./operations.ts";
 import { attachSocket } from "./socket_attach.ts";
+import { outOfSight } from "./stuck_daemon.ts";
 
 export const SOCKET: DeviceOperations = {
   called: "socket",
   isBlockDevice: false,
   attach: attachSocket,
   isAttached: () => false,
-  detach: (state) => signalProcess(state, SIGINT),
+  detach: endSocket,
   keep: () => {},
   // Clients ask for the size when they connect.
   resize: () => {},
@@ -23,6 +24,10 @@ export const SOCKET: DeviceOperations = {
   clear: (state) => removeSocket(socketOf(state)),
   abort: () => {},
 };
+
+function endSocket(state: AttachState): void {
+  if (!signalProcess(state, SIGINT)) throw outOfSight(state);
+}
 
 function socketOf({ device, socketInode = -1 }: AttachState): BoundSocket {
   return { path: device, inode: socketInode };

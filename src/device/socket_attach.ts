@@ -4,6 +4,7 @@
  * @module
  */
 import type { Launched, Launching } from "../daemon/launch.ts";
+import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { EADDRINUSE, SystemError } from "../sys/errno.ts";
 import { type Fd, linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
 import { ignoreInterruptions, uninterrupted } from "../sys/signals.ts";
@@ -28,10 +29,12 @@ import { absolutePath } from "./device_names.ts";
 /** @throws {Error} if it fails; the socket is gone then */
 export function attachSocket(request: AttachRequest): Attached {
   const path = absolutePath(request.command.socketPath ?? "");
+  using stateFile = request.states.begin();
   // The daemon removes the socket if this command ends early, but not before it knows of it.
-  const { socket, launching } = uninterrupted(() => listen(request, path));
+  const { socket, launching } = uninterrupted(() => listen(request, path, stateFile.fd));
   try {
-    return serve(request, socket, launching.answer(slowNotice(request)));
+    const launched = launching.answer(slowNotice(request));
+    return serve(request, { socket, launched, stateFile });
   } catch (error) {
     removeSocket(socket);
     throw error;
@@ -43,27 +46,33 @@ interface Listening {
   readonly launching: Launching;
 }
 
-function listen(request: AttachRequest, path: string): Listening {
+function listen(request: AttachRequest, path: string, stateFile: number): Listening {
   const listener = listenAt(path);
   const socket = boundSocket(path);
   try {
     const threads = threadCount(request.command);
     const job = jobFor(request, { transport: "socket", sockets: 1, threads, socket });
-    return { socket, launching: request.daemons.launch(job, [listener]) };
+    return { socket, launching: request.daemons.launch(job, { served: [listener], stateFile }) };
   } catch (error) {
     removeSocket(socket);
     throw error;
   }
 }
 
-function serve(request: AttachRequest, socket: BoundSocket, launched: Launched): Attached {
+interface Served {
+  readonly socket: BoundSocket;
+  readonly launched: Launched;
+  readonly stateFile: UnfinishedFile;
+}
+
+function serve(request: AttachRequest, { socket, launched, stateFile }: Served): Attached {
   const { path, inode: socketInode } = socket;
   try {
     const ready = readyAnswer(launched, request);
     const { sizeBytes } = ready;
     const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
     ignoreInterruptions();
-    request.states.write(stateFor(request, launched, ready, device));
+    request.states.write(stateFor(request, launched, ready, device), stateFile);
     launched.confirm();
   } catch (error) {
     launched.abandon();

@@ -1,23 +1,15 @@
 /**
- * Daemons that do not go on: stopped by a signal or a debugger, or waiting for a disk that does not
- * answer. What waits for their device waits for them, in the kernel, where nothing can end it.
+ * Daemons that do not go on: stopped by a signal or a debugger, frozen with their cgroup, or waiting
+ * for a disk that does not answer. What waits for their device waits for them, in the kernel, where nothing can end it.
  *
  * @module
  */
+import type { DaemonEnd } from "../daemon/daemon_end.ts";
 import { startLazyDetach } from "../daemon/helpers.ts";
-import {
-  type Hindrance,
-  hindranceOf,
-  isRunning,
-  signalProcess,
-  waitUntilGone,
-} from "../daemon/processes.ts";
-import type { AttachState, StateStore } from "../daemon/state.ts";
-import { libc } from "../sys/libc.ts";
-import { SIGKILL } from "../sys/signals.ts";
+import { type Hindrance, hindranceOf } from "../daemon/processes.ts";
+import type { AttachState } from "../daemon/state.ts";
 import { complain } from "../sys/console.ts";
-import { clearLeftOver, isLeftOver } from "./dead_devices.ts";
-import { operationsOf } from "./transport_table.ts";
+import { libc } from "../sys/libc.ts";
 
 /** How long a daemon may stand still, or be at work, before anything is said about it. */
 const GRACE_MS = 1000;
@@ -35,18 +27,49 @@ export function lastingHindrance(state: AttachState): Hindrance | undefined {
   }
 }
 
+/** A daemon that stands still until somebody does something about it, in words that say what. */
+const STANDSTILLS: Readonly<Partial<Record<Hindrance, (pid: number) => string>>> = {
+  stopped: (pid) => `is stopped: kill -CONT ${pid} lets it go on`,
+  frozen: () => "is frozen with its cgroup (as by docker pause): it goes on when that is thawed",
+};
+
+/** @throws {Error} if a daemon stands still, and nobody knows for how long */
+export function refuseStandstill(
+  { pid }: AttachState,
+  { hindrance, remedy = "" }: {
+    readonly hindrance: Hindrance | undefined;
+    readonly remedy?: string;
+  },
+): void {
+  const standstill = hindrance && STANDSTILLS[hindrance];
+  if (standstill !== undefined) {
+    throw new Error(`its daemon (pid ${pid}) ${standstill(pid)}${remedy}`);
+  }
+}
+
+const GIVING_UP = ", --force gives up on it";
+
+/** What is said of a daemon that would have to be told something. */
+export function outOfSight({ pid }: AttachState): Error {
+  const where = `runs in another PID namespace, such as a container's, as pid ${pid} there`;
+  return new Error(`its daemon ${where}, and can only be told in that`);
+}
+
 /**
  * Has the device of a daemon that stands still go as soon as that goes on; another process does it,
  * for the call may not return before.
  *
- * @throws {Error} if the daemon is stopped: nobody knows when it will go on
+ * @throws {Error} if nobody knows when the daemon will go on
  */
-export function detachWhenAwake(state: AttachState, hindrance: Hindrance): void {
+export function detachWhenAwake(
+  state: AttachState,
+  { hindrance, end }: { readonly hindrance: Hindrance; readonly end: DaemonEnd },
+): void {
   startLazyDetach(state);
-  if (hindrance === "stopped") throw stopped(state);
+  refuseStandstill(state, { hindrance, remedy: GIVING_UP });
   const { device, pid } = state;
   complain(`${device}: waiting for its daemon (pid ${pid}), which waits for a disk`);
-  waitForDaemon(state);
+  waitForDaemon(state, end);
 }
 
 /**
@@ -54,45 +77,17 @@ export function detachWhenAwake(state: AttachState, hindrance: Hindrance): void 
  *
  * @throws {Error} if it does not end
  */
-export function waitForDaemon(state: AttachState): void {
-  if (waitUntilGone(state, GRACE_MS)) return;
+export function waitForDaemon(state: AttachState, end: DaemonEnd): void {
+  if (end.wait(GRACE_MS)) return;
   const { device, pid } = state;
   let isTold = false;
   for (const deadline = performance.now() + FLUSH_MS; performance.now() < deadline;) {
-    if (lastingHindrance(state) === "stopped") throw stopped(state);
+    refuseStandstill(state, { hindrance: lastingHindrance(state), remedy: GIVING_UP });
     if (!isTold) {
       complain(`${device}: waiting for its daemon (pid ${pid}) to write everything back`);
     }
     isTold = true;
-    if (waitUntilGone(state, GRACE_MS)) return;
+    if (end.wait(GRACE_MS)) return;
   }
-  throw new Error(`its daemon (pid ${pid}) has not ended`);
-}
-
-function stopped({ pid }: AttachState): Error {
-  return new Error(
-    `its daemon (pid ${pid}) is stopped: kill -CONT ${pid} lets it go on, --force gives up on it`,
-  );
-}
-
-/**
- * Ends a daemon that stands still, and clears away what it served. Requests under way fail, as do
- * all later ones where the device is still in use.
- *
- * @throws {SystemError} where the kernel refuses
- */
-export function giveUp(state: AttachState, states: StateStore): void {
-  signalProcess(state, SIGKILL);
-  if (!waitUntilGone(state, GRACE_MS)) operationsOf(state).abort(state);
-  const rest = isRunning(state) ? "; it ends when its disk answers" : "";
-  complain(`${state.device}: warning: gave up on its daemon (pid ${state.pid})${rest}`);
-  waitUntilClosed(state);
-  clearLeftOver(state, states);
-}
-
-/** The socket of a killed process is there until the last of its threads has ended. */
-function waitUntilClosed(state: AttachState): void {
-  if (operationsOf(state).isBlockDevice) return;
-  const deadline = performance.now() + GRACE_MS;
-  while (!isLeftOver(state) && performance.now() < deadline) libc().usleep(PAUSE_US);
+  throw new Error(`its daemon (pid ${pid}) has not ended; --force ends it`);
 }

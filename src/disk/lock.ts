@@ -8,35 +8,13 @@
  *
  * @module
  */
-import {
-  checked,
-  EACCES,
-  EAGAIN,
-  EINVAL,
-  ENOLCK,
-  ENOSYS,
-  EOPNOTSUPP,
-  SystemError,
-} from "../sys/errno.ts";
-import { lastErrno, libc } from "../sys/libc.ts";
-import { IoBuffer } from "../sys/memory.ts";
+import { type ByteLock, isLockedByOthers, isWithoutLocks, tryToLock } from "../sys/file_locks.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { lockHolder } from "./lock_holder.ts";
 
 const PERMISSION_BASE = 100;
 const SHARING_BASE = 200;
 const Use = { ConsistentRead: 0, Write: 1, Resize: 3 } as const;
-
-// bits/fcntl-linux.h
-const F_OFD_GETLK = 36;
-const F_OFD_SETLK = 37;
-const F_RDLCK = 0;
-const F_WRLCK = 1;
-const F_UNLCK = 2;
-const SEEK_SET = 0;
-
-// struct flock, 64-bit: short l_type, l_whence; off_t l_start at 8, l_len at 16; pid_t l_pid at 24
-const FLOCK = { size: 32, type: 0, whence: 2, start: 8, length: 16 } as const;
 
 /** Another program uses the image in a way that forbids what was asked. */
 export class ImageInUseError extends Error {
@@ -64,7 +42,7 @@ export function lockImage(file: ImageFile, mode: "read" | "write"): boolean {
   try {
     takeLocks(file, mode);
   } catch (error) {
-    if (error instanceof SystemError && hasNoLocks(error.errno)) return false;
+    if (isWithoutLocks(error)) return false;
     throw error;
   }
   return true;
@@ -80,7 +58,7 @@ function takeLocks(file: ImageFile, mode: "read" | "write"): void {
     ...uses.map((use) => SHARING_BASE + use),
     ...unshared.map((use) => PERMISSION_BASE + use),
   ];
-  const conflict = conflicts.find((byte) => isLockedByOthers(file, byte));
+  const conflict = conflicts.find((byte) => isLockedByOthers(file.fd, byteOf(file, byte)));
   if (conflict === undefined) return;
   throw new ImageInUseError(file.path, lockHolder(file.status, conflict), writes);
 }
@@ -94,42 +72,21 @@ function takeLocks(file: ImageFile, mode: "read" | "write"): void {
 export function refuseBesideWriter(file: ImageFile): void {
   const claim = [PERMISSION_BASE + Use.Write, SHARING_BASE + Use.Write];
   try {
-    if (!claim.every((byte) => isLockedByOthers(file, byte))) return;
+    if (!claim.every((byte) => isLockedByOthers(file.fd, byteOf(file, byte)))) return;
   } catch (error) {
-    if (error instanceof SystemError && hasNoLocks(error.errno)) return;
+    if (isWithoutLocks(error)) return;
     throw error;
   }
   const holder = lockHolder(file.status, PERMISSION_BASE + Use.Write);
   throw new ImageInUseError(file.path, holder, true);
 }
 
-function hasNoLocks(errno: number): boolean {
-  return [ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL].includes(errno);
-}
-
 /** Locks one byte, shared. Only somebody's exclusive lock can be in the way. */
 function setLock(file: ImageFile, byte: number): void {
-  const lock = lockRecord(F_RDLCK, byte);
-  const result = libc().fcntl(file.fd, F_OFD_SETLK, lock.address);
-  const errno = lastErrno();
-  if (result < 0 && (errno === EAGAIN || errno === EACCES)) {
-    throw new ImageInUseError(file.path, lockHolder(file.status, byte), false);
-  }
-  checked(result, "lock", file.path);
+  if (tryToLock(file.fd, { kind: "shared", ...byteOf(file, byte) })) return;
+  throw new ImageInUseError(file.path, lockHolder(file.status, byte), false);
 }
 
-/** Whether any other open file holds a lock on the byte. */
-function isLockedByOthers(file: ImageFile, byte: number): boolean {
-  const lock = lockRecord(F_WRLCK, byte);
-  checked(libc().fcntl(file.fd, F_OFD_GETLK, lock.address), "lock", file.path);
-  return lock.view.getInt16(FLOCK.type, true) !== F_UNLCK;
-}
-
-function lockRecord(type: number, byte: number): IoBuffer {
-  const record = new IoBuffer(FLOCK.size);
-  record.view.setInt16(FLOCK.type, type, true);
-  record.view.setInt16(FLOCK.whence, SEEK_SET, true);
-  record.view.setBigInt64(FLOCK.start, BigInt(byte), true);
-  record.view.setBigInt64(FLOCK.length, 1n, true);
-  return record;
+function byteOf({ path }: ImageFile, byte: number): Omit<ByteLock, "kind"> {
+  return { byte, path };
 }

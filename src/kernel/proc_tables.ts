@@ -8,20 +8,31 @@
 export interface Mount {
   /** Device number of the files in it, as `major:minor`. */
   readonly number: string;
+  /** The folder of the file system that is seen at the mount point. */
+  readonly root: string;
   readonly mountPoint: string;
   readonly fileSystem: string;
   /** What was mounted: a device node, or a word such as `proc`. */
   readonly source: string;
+  /** Of the file system, not of the mount. */
+  readonly options: readonly string[];
 }
 
 /** The lines of /proc/self/mountinfo (proc(5)); malformed ones are left out. */
 export function parseMounts(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [fields, superBlock] = line.split(" - ", 2).map((half) => half.split(" "));
-    const [, , number, , mountPoint] = fields ?? [];
-    const [fileSystem, source] = superBlock ?? [];
-    if (!number || !mountPoint || !fileSystem || source === undefined) return [];
-    return [{ number, mountPoint: unescaped(mountPoint), fileSystem, source: unescaped(source) }];
+    const [, , number, root, mountPoint] = fields ?? [];
+    const [fileSystem, source, options = ""] = superBlock ?? [];
+    if (!number || !root || !mountPoint || !fileSystem || source === undefined) return [];
+    return [{
+      number,
+      root: unescaped(root),
+      mountPoint: unescaped(mountPoint),
+      fileSystem,
+      source: unescaped(source),
+      options: options.split(","),
+    }];
   });
 }
 

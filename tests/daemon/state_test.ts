@@ -45,6 +45,11 @@ class Fixture implements Disposable {
     return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
   }
 
+  /** All states, without where they lie. */
+  get contents(): AttachState[] {
+    return this.store.all().map(({ file: _place, ...state }) => state);
+  }
+
   get devices(): string[] {
     return this.store.all().map(({ device }) => device);
   }
@@ -60,14 +65,13 @@ Deno.test("StateStore.write() keeps what it is given, one file for each daemon",
   const one = state({ device: "/dev/nbd3", transport: "nbd", nbdIndex: 3, image: '/a "b"\nc' });
   store.write(one);
   store.write({ ...one, sizeBytes: 1024 });
-  assertEquals(store.all(), [{ ...one, sizeBytes: 1024 }]);
+  assertEquals(fixture.contents, [{ ...one, sizeBytes: 1024, isHeld: false }]);
   assertEquals(fixture.files, ["nbd3.json"]);
   assertEquals((Deno.statSync(`${fixture.path}/nbd3.json`).mode ?? 0) & 0o777, 0o600);
   store.write(state({ device: "/tmp/s" }));
-  assertEquals(fixture.files, ["nbd3.json", `socket-${Deno.pid}.json`]);
-  assertEquals(store.ofProcess(1), undefined);
+  assertEquals(fixture.files, ["nbd3.json", `socket-${Deno.pid}-0.json`]);
   store.remove(one);
-  assertEquals(store.ofProcess(Deno.pid)?.device, "/tmp/s");
+  assertEquals(fixture.devices, ["/tmp/s"]);
   store.remove(one);
 });
 
@@ -121,7 +125,7 @@ Deno.test("StateStore.write() replaces the states of killed daemons of the same 
   const other = state({ startTime: 1, pid: Deno.ppid, device: "/tmp/other" });
   fixture.store.write(other);
   Deno.writeTextFileSync(
-    `${fixture.path}/socket-${Deno.ppid}.json`,
+    `${fixture.path}/socket-${Deno.ppid}-0.json`,
     JSON.stringify(other),
   );
   Deno.writeTextFileSync(
@@ -130,7 +134,7 @@ Deno.test("StateStore.write() replaces the states of killed daemons of the same 
   );
   fixture.store.write(state({}));
   assertEquals(fixture.devices, ["/tmp/other", "/tmp/socket"]);
-  assertEquals(fixture.store.ofProcess(Deno.pid)?.device, "/tmp/socket");
+  assertEquals(fixture.store.find(({ pid }) => pid === Deno.pid)?.device, "/tmp/socket");
 });
 
 Deno.test("StateStore.prepare() makes a folder for its owner alone, and takes it again", () => {
@@ -166,6 +170,56 @@ Deno.test("isStale() tells a process that runs from one that has gone, or is ano
   assert(!isStale(state({})));
   assert(isStale(state({ startTime: (OWN?.startTime ?? 0) + 1 })));
   assert(isStale(state({ pid: 2 ** 22 + 1 })));
+});
+
+Deno.test("isStale() believes the lock on a state, not the process id, where there is one", () => {
+  using fixture = new Fixture();
+  const { store } = fixture;
+  const elsewhere = { pid: 2 ** 22 + 1, pidNamespace: 1 };
+  const held = store.begin();
+  store.write(state({ device: "/dev/loop1", transport: "fuse", ...elsewhere }), held);
+  const [found = state({})] = store.all();
+  assertEquals([found.isHeld, isStale(found)], [true, false]);
+  store.forgetKilled(found.device);
+  assertEquals(fixture.files, ["loop1.json"]);
+  held[Symbol.dispose]();
+  assert(isStale(found));
+  store.forgetKilled(found.device);
+  assertEquals(fixture.files, []);
+});
+
+Deno.test("isStale() leaves open whether a process runs that it cannot see", () => {
+  assert(!isStale(state({ pid: 2 ** 22 + 1, pidNamespace: 1 })));
+  assert(isStale(state({ pidNamespace: 1, boot: "another" })));
+  assert(isStale(state({ boot: "another" })));
+});
+
+Deno.test("StateStore.clearUnfinished() leaves a file that somebody holds, wherever that is", () => {
+  using fixture = new Fixture();
+  using held = fixture.store.begin();
+  const [name = ""] = fixture.files;
+  Deno.renameSync(`${fixture.path}/${name}`, `${fixture.path}/a.4194305.new`);
+  fixture.store.clearUnfinished();
+  assertEquals(fixture.files, ["a.4194305.new"]);
+  held[Symbol.dispose]();
+  fixture.store.clearUnfinished();
+  assertEquals(fixture.files, []);
+});
+
+Deno.test("StateStore.change() and reread() work on the file that was read, StateStore.remove() too", () => {
+  using fixture = new Fixture();
+  const { store } = fixture;
+  store.write(state({ device: "/dev/loop1", transport: "fuse" }));
+  const [old = state({})] = store.all();
+  store.change(old, { sizeBytes: 1024 });
+  assertEquals(store.reread(old)?.sizeBytes, 1024);
+  // Kept, so that its inode is not given away again.
+  Deno.linkSync(`${fixture.path}/loop1.json`, `${fixture.path}/kept`);
+  store.write(state({ device: "/dev/loop1", transport: "fuse" }));
+  store.change(old, { sizeBytes: 2048 });
+  store.remove(old);
+  assertEquals(store.reread(old), undefined);
+  assertEquals(store.all().map(({ sizeBytes }) => sizeBytes), [512]);
 });
 
 Deno.test("stateDirectory() is the system's for root, and the user's otherwise", () => {

@@ -95,11 +95,26 @@ let ownStates: string | undefined;
  * test run: what else is attached on this machine is none of the tests' business, nor the reverse.
  */
 export function asRoot(environment: Readonly<Record<string, string>> = {}): Surroundings {
-  ownStates ??= makeOwnStates();
-  const script = `mkdir -p -m 700 ${ROOT_STATES} && mount --bind ${ownStates} ${ROOT_STATES}`;
-  const enter = ["unshare", "--mount", "sh", "-c", `${script} && exec "$@"`, "sh"];
-  const program = programCommand();
-  return new User([...enter, ...program], ownStates, environment);
+  const enter = ["unshare", "--mount", "sh", "-c", `${bindStates()} && exec "$@"`, "sh"];
+  return new User([...enter, ...programCommand()], sharedStates(), environment);
+}
+
+/**
+ * The program as the superuser of another namespace runs it, with the state folder of {@link asRoot}.
+ *
+ * @param enter what runs a command there, where {@link bindStates} has been done
+ */
+export function asRootElsewhere(enter: readonly string[]): Surroundings {
+  return new User([...enter, ...programCommand()], sharedStates());
+}
+
+/** The shell's words for having the state folder of this test run in a mount namespace. */
+export function bindStates(): string {
+  return `mkdir -p -m 700 ${ROOT_STATES} && mount --bind ${sharedStates()} ${ROOT_STATES}`;
+}
+
+function sharedStates(): string {
+  return ownStates ??= makeOwnStates();
 }
 
 /** The program itself, as a command; what the surroundings hold, it finds and leaves there. */
@@ -266,7 +281,8 @@ export function statesIn(folder: string): { readonly device: string; readonly pi
   return [...Deno.readDirSync(folder)]
     .map(({ name }) => textIfAny(`${folder}/${name}`))
     .filter((text) => text !== undefined && text !== "")
-    .map((text) => JSON.parse(text ?? ""));
+    .map((text) => text?.trimEnd().split("\n").map((line) => JSON.parse(line)) ?? [])
+    .map((lines) => Object.assign({}, ...lines));
 }
 
 /** Waits until `condition` holds. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { type AttachState, isStale } from "../../daemon/state.ts";
+import { idHere } from "../../daemon/processes.ts";
 import { type DeviceNumber, encodeDevice } from "../../kernel/block_devices.ts";
 import { fileStatusIfAny } from "../../sys/files.ts";
 import type { ColumnName } from "./columns.ts";
@@ -103,7 +104,8 @@ const ifDisk = (cell: (disk: Disk) => string | undefined) => ({ disk }: OwnDevic
 
 const CELLS: CellTable<OwnDevice> = {
   "NAME": ({ disk, own }) => disk === undefined ? own.state?.device : disk.shownPath,
-  "AUTOCLEAR": (device) => loopOf(device)?.cell("AUTOCLEAR") ?? "0",
+  "AUTOCLEAR": (device) =>
+    loopOf(device)?.cell("AUTOCLEAR") ?? (device.own.state?.isLeaving === true ? "1" : "0"),
   "BACK-FILE": ({ backingFile }) => backingFile,
   "FILE-FORMAT": ({ own }) => own.format,
   "BACK-INO": ({ own: { state } }) => state && String(state.imageInode),
@@ -124,6 +126,6 @@ const CELLS: CellTable<OwnDevice> = {
   "LOG-SEC": ifDisk(DISK_CELLS["LOG-SEC"]),
   "SIZE": ({ disk, own }) => String(disk?.sizeBytes ?? own.state?.sizeBytes ?? 0),
   "PID": ({ own: { state } }) =>
-    state === undefined || isStale(state) ? undefined : String(state.pid),
+    state === undefined || isStale(state) ? undefined : idHere(state)?.toString(),
   "TRANSPORT": ({ own }) => own.transport,
 };

@@ -23,9 +23,30 @@ Deno.test("parseMounts() reads number, mount point, type and source, with their 
     "",
   ].join("\n");
   assertEquals(parseMounts(text), [
-    { number: "0:20", mountPoint: "/proc", fileSystem: "proc", source: "proc" },
-    { number: "43:1", mountPoint: "/mnt/my disk\\x", fileSystem: "ext4", source: "/dev/nbd0p1" },
-    { number: "0:45", mountPoint: "/srv", fileSystem: "btrfs", source: "/dev/nbd 1" },
+    {
+      number: "0:20",
+      root: "/",
+      mountPoint: "/proc",
+      fileSystem: "proc",
+      source: "proc",
+      options: ["rw"],
+    },
+    {
+      number: "43:1",
+      root: "/",
+      mountPoint: "/mnt/my disk\\x",
+      fileSystem: "ext4",
+      source: "/dev/nbd0p1",
+      options: ["ro"],
+    },
+    {
+      number: "0:45",
+      root: "/@",
+      mountPoint: "/srv",
+      fileSystem: "btrfs",
+      source: "/dev/nbd 1",
+      options: ["rw", "subvol=/@"],
+    },
   ]);
 });
 

@@ -1,0 +1,31 @@
+/**
+ * Telling a device to go with its last close.
+ *
+ * @module
+ */
+import { type AttachState, isStale, stateDirectory, StateStore } from "../daemon/state.ts";
+import { operationsOf } from "./transport_table.ts";
+
+/** Has a device go, and notes that it is about to. Of one that nobody uses, this may take its time. */
+export function letGo(state: AttachState, states: StateStore): void {
+  states.change(state, { isLeaving: true });
+  try {
+    operationsOf(state).detach(state);
+  } catch (error) {
+    states.change(state, { isLeaving: false });
+    throw error;
+  }
+}
+
+/**
+ * What the daemon's helper does at SIGTERM: the device goes with its last close.
+ *
+ * @returns the exit code
+ */
+export function detachLazily(device: string, runtimeDirectory: string | undefined): number {
+  const states = new StateStore(stateDirectory(runtimeDirectory));
+  const state = states.find((candidate) => candidate.device === device);
+  if (state === undefined || isStale(state)) return 1;
+  letGo(state, states);
+  return 0;
+}

@@ -1,0 +1,69 @@
+/**
+ * PID namespaces, as containers have them, with the state folder of the test run in each.
+ *
+ * @module
+ */
+import {
+  asRootElsewhere,
+  bindStates,
+  eventually,
+  exists,
+  processIds,
+  type Surroundings,
+} from "./program.ts";
+import { hasTool, TempDirectory } from "./tools.ts";
+
+/** Why there are none to be had, if so. */
+export function missingForPidNamespaces(): string | undefined {
+  if (Deno.uid() !== 0) return "not root";
+  const absent = ["unshare", "nsenter", "setsid"].filter((tool) => !hasTool(tool));
+  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined;
+}
+
+/** A PID namespace, with all its processes, until the end of the scope. */
+export class PidNamespace implements AsyncDisposable {
+  readonly program: Surroundings;
+
+  private constructor(
+    readonly process: Deno.ChildProcess,
+    /** Id here of its first process. */
+    readonly firstPid: number,
+  ) {
+    const enter = ["nsenter", "--mount", "--pid", `--target=${firstPid}`];
+    this.program = asRootElsewhere(enter);
+  }
+
+  static async create(): Promise<PidNamespace> {
+    using folder = new TempDirectory();
+    const ready = folder.file("ready");
+    const script = `${bindStates()} && : >${ready} && exec sleep 1000`;
+    const process = new Deno.Command("unshare", {
+      args: ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
+      stdin: "null",
+    }).spawn();
+    await eventually(() => exists(ready), "a PID namespace", 60_000);
+    const firstPid = processIds().find((pid) => parentOf(pid) === process.pid);
+    if (firstPid === undefined) throw new Error("the PID namespace has no process");
+    return new PidNamespace(process, firstPid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill("SIGKILL");
+    await this.process.status;
+  }
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Registers a test that needs PID namespaces. */
+export function pidNamespaceTest(name: string, body: () => Promise<void>): void {
+  const missing = missingForPidNamespaces();
+  const reason = missing === undefined ? "" : ` [skipped: ${missing}]`;
+  Deno.test({ name: name + reason, ignore: missing !== undefined, fn: body });
+}
