@@ -13,6 +13,7 @@ import { SIGKILL } from "../sys/signals.ts";
 import { openNull, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
 import { type Answer, DAEMON_ARGUMENT, encodeJob, GO, type Job } from "./job.ts";
+import { lastWords } from "./last_words.ts";
 import { spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 
@@ -161,13 +162,9 @@ class WaitingDaemon implements Launching, Disposable {
     }
   }
 
-  /** The line that tells most of what a daemon that has ended had to say. */
   #lastWords(): string {
     const code = waitFor(this.#process.pid);
-    const lines = readText(this.#errors.number).split("\n").map((line) => line.trim());
-    const told = lines.find((line) => line.startsWith("error:")) ??
-      lines.find((line) => line !== "");
-    return told ?? `exit code ${code}`;
+    return lastWords(readText(this.#errors.number)) ?? `exit code ${code}`;
   }
 
   /** Ends it. It has done nothing yet. */
