@@ -7,17 +7,16 @@
  *
  * @module
  */
-import { type ImageFile } from "../storage/image_file.ts";
 import { ClusterCaches } from "../disk/cluster_caches.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
 import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
+import { rawHint } from "../disk/format_hints.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage, openImageFile } from "../disk/open.ts";
 import type { ImageRequest } from "../disk/request.ts";
-import { foreignMagic, probeFormat } from "../disk/probe.ts";
-import { findDriver } from "../disk/registry.ts";
+import { driverFor } from "../disk/probe.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files.ts";
@@ -113,27 +112,23 @@ function tryToOpen(job: Job): Opened | undefined {
 function open(job: Job): Opened {
   const asked = job.image;
   const first = openImageFile(job.imagePath, asked);
-  const format = asked.format === "auto" ? probeFormat(first.file) ?? RAW.name : asked.format;
-  const driver = findDriver(format);
-  if (driver === undefined) throw new RangeError(`${format} images are not supported`);
+  const driver = driverFor(asked.format, first.file);
   const warnings: string[] = [];
   let { file, readOnly } = first;
   if (!readOnly && !driver.writable) {
     // Reopened, so that nothing in this process could write to it.
     file[Symbol.dispose]();
     ({ file, readOnly } = openImageFile(job.imagePath, { readOnly: true }));
-    warnings.push(`the ${format} driver only reads: the device is read-only`);
+    warnings.push(`the ${driver.name} driver only reads: the device is read-only`);
   } else if (readOnly && !asked.readOnly) {
     warnings.push("the file is write-protected: the device is read-only");
   }
   if (!lockImage(file, readOnly ? "read" : "write")) {
     warnings.push("the file system has no locks: nothing keeps others from writing to the image");
   }
-  const foreign = driver.name === RAW.name ? tryToRecognise(file) : undefined;
-  if (foreign !== undefined && asked.format !== "auto") {
-    warnings.push(`it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`);
-  }
-  const request = { ...asked, format, readOnly };
+  const hint = driver.name === RAW.name ? rawHint(file) : undefined;
+  if (hint !== undefined) warnings.push(hint);
+  const request = { ...asked, format: driver.name, readOnly };
   const keys = keyRing(job.passphrase);
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
   const clusterCaches = new ClusterCaches();
@@ -144,16 +139,6 @@ function open(job: Job): Opened {
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
   return { access, keys, decoding, clusterCaches, request, warnings };
-}
-
-/** It is only for a hint: a disk whose first or last sector cannot be read is served all the same. */
-function tryToRecognise(file: ImageFile): string | undefined {
-  try {
-    return foreignMagic(file);
-  } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
-  }
 }
 
 function createServer(job: Job, opened: Opened, served: readonly number[]): Server {

@@ -4,7 +4,8 @@
  * @module
  */
 import { openImageFile } from "../disk/open.ts";
-import { probeFormat } from "../disk/probe.ts";
+import { probeFormat, versionOf } from "../disk/probe.ts";
+import { findDriver } from "../disk/registry.ts";
 import { canUseNbd } from "../kernel/modules.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
@@ -53,17 +54,16 @@ function automatic(
     : { transport: "fuse", why: "the kernel has no nbd" };
 }
 
-function formatOf({ format = RAW.name, file }: AttachCommand): string {
-  return format === AUTO_FORMAT ? probed(file) : format;
-}
-
-/** What cannot be read counts as RAW: attaching it will say what is wrong. */
-function probed(path: string): string {
+/** The file decides which version of a format it has. Where it cannot, attaching will say why not. */
+function formatOf({ format = RAW.name, file: path }: AttachCommand): string {
+  if (format === RAW.name) return format;
   try {
     using file = openImageFile(path, { readOnly: true }).file;
-    return probeFormat(file) ?? RAW.name;
+    const name = format === AUTO_FORMAT ? probeFormat(file) ?? RAW.name : format;
+    const driver = findDriver(name);
+    return driver === undefined ? name : versionOf(driver, file).name;
   } catch (error) {
-    if (error instanceof Error) return RAW.name;
+    if (error instanceof Error) return format === AUTO_FORMAT ? RAW.name : format;
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import type { StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import { refuseBesideWriter } from "../disk/lock.ts";
 import { openImageFile } from "../disk/open.ts";
-import { foreignMagic } from "../disk/probe.ts";
+import { rawHint } from "../disk/format_hints.ts";
 import { formatDeviceNumber, kernelDeviceNumber } from "../kernel/block_devices.ts";
 import { attachLoop } from "../kernel/loop.ts";
 import { loopNode, NoFreeLoopError } from "../kernel/loop_control.ts";
@@ -128,12 +128,11 @@ function sizeWarning({ file, sizeLimitBytes, offsetBytes }: AttachCommand): stri
 
 /** Nobody said that it is RAW, and it does not look so. */
 function formatHint({ file, format }: AttachCommand): string | undefined {
-  if (format !== undefined) return undefined;
+  if (format === RAW.name) return undefined;
   try {
     using image = openImageFile(file, { readOnly: true }).file;
-    const foreign = foreignMagic(image);
-    if (foreign === undefined) return undefined;
-    return `warning: it begins like a ${foreign} image but is attached as RAW (see --file-fmt-type)`;
+    const hint = rawHint(image);
+    return hint && `warning: ${hint}`;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
     throw error;

@@ -9,14 +9,15 @@ import type { ClusterCaches } from "./cluster_caches.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
 import { RelatedFileError } from "../image/errors.ts";
-import { RAW } from "../image/formats.ts";
+import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
+import { lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
 import { openNamedFile } from "./permission.ts";
-import { probeFormat } from "./probe.ts";
+import { driverFor, versionOf } from "./probe.ts";
 import { findDriver, findRecordedDriver } from "./registry.ts";
 import { parseRelatedName, type RelatedName } from "./related_name.ts";
 
@@ -115,13 +116,17 @@ export class Chain implements RelatedFiles, Disposable {
         throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
       }
       const file = this.#open(path, related, by);
-      return take({ file, driver: driver ?? driverByContent(file) });
+      const layerDriver = driver === undefined
+        ? driverFor(AUTO_FORMAT, file)
+        : versionOf(driver, file);
+      return take({ file, driver: layerDriver });
     });
   }
 
   #openImage(layer: Layer): Image {
     this.layers.push(layer);
-    const image = layer.driver.open(layer.file, this.openOptions);
+    const { driver, file } = layer;
+    const image = lookWith(driver, file, () => driver.open(file, this.openOptions));
     this.images.push(image);
     this.warnings.push(...(image.warnings ?? []).map((text) => `${layer.file.path}: ${text}`));
     return image;
@@ -201,7 +206,9 @@ export class Chain implements RelatedFiles, Disposable {
     if (backingFormat === undefined) {
       throw new Error("its format is not recorded; --backing-fmt <format> says what it is");
     }
-    return backingFormat === "auto" ? undefined : known(findDriver(backingFormat), backingFormat);
+    return backingFormat === AUTO_FORMAT
+      ? undefined
+      : known(findDriver(backingFormat), backingFormat);
   }
 
   /** Closes everything but the top image and its file. */
@@ -209,12 +216,6 @@ export class Chain implements RelatedFiles, Disposable {
     for (const image of this.images) image[Symbol.dispose]();
     for (const file of this.files.slice(1)) file[Symbol.dispose]();
   }
-}
-
-/** The driver for what `file` begins with; RAW, if that is nothing known. */
-export function driverByContent(file: ImageFile): FormatDriver {
-  const name = probeFormat(file) ?? RAW.name;
-  return known(findDriver(name), name);
 }
 
 function known(driver: FormatDriver | undefined, name: string): FormatDriver {

@@ -4,15 +4,16 @@
  * @module
  */
 import { openFileStatus } from "../sys/files.ts";
-import { Chain, driverByContent, type Layer } from "./chain.ts";
+import { Chain, type Layer } from "./chain.ts";
 import type { FormatDriver, MemoryLimit } from "../image/driver.ts";
 import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
+import { lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
 import { openImageFile } from "./open.ts";
+import { driverFor } from "./probe.ts";
 import type { ImageRequest } from "./request.ts";
-import { findDriver } from "./registry.ts";
 
 /** One image of a chain. */
 export interface InspectedImage {
@@ -50,9 +51,7 @@ export function openToInspect(
   const { file } = openImageFile(path, { readOnly: true });
   try {
     if (!ignoreLocks) lockImage(file, "read");
-    const driver = request.format === "auto" ? driverByContent(file) : findDriver(request.format);
-    if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
-    return { file, driver };
+    return { file, driver: driverFor(request.format, file) };
   } catch (error) {
     file[Symbol.dispose]();
     throw error;
@@ -85,9 +84,11 @@ export function inspect(path: string, options: InspectOptions): Inspection {
 }
 
 function infoOf({ file, driver }: Layer, memory: MemoryLimit): ImageInfo {
-  if (driver.info !== undefined) return driver.info(file, memory);
-  using image = driver.open(file, { readOnly: true });
-  return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };
+  return lookWith(driver, file, () => {
+    if (driver.info !== undefined) return driver.info(file, memory);
+    using image = driver.open(file, { readOnly: true });
+    return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };
+  });
 }
 
 /** An error of the file itself does not say which file it was. */

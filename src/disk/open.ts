@@ -16,11 +16,12 @@ import {
 import { Chain, type ChainOptions } from "./chain.ts";
 import { ClusterCaches, type SharedClusters } from "./cluster_caches.ts";
 import type { Image } from "../image/driver.ts";
+import { lookWith } from "./format_hints.ts";
 import { ImageAccess } from "./image_access.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { refuseKind } from "./permission.ts";
-import { findDriver } from "./registry.ts";
+import { driverFor } from "./probe.ts";
 import type { ImageRequest } from "./request.ts";
 import type { SharedFile } from "../storage/image_file.ts";
 import type { WindowLimits } from "./window.ts";
@@ -70,8 +71,7 @@ export function openImage(
   request: ImageRequest,
   more: Omit<ChainOptions, "request"> = {},
 ): ImageAccess {
-  const driver = findDriver(request.format);
-  if (driver === undefined) throw new RangeError(`no driver for ${request.format}`);
+  const driver = driverFor(request.format, file);
   const { readOnly, snapshot } = request;
   if (snapshot !== undefined && !driver.snapshots) {
     throw new RangeError(`${driver.name} images have no internal snapshots`);
@@ -79,7 +79,8 @@ export function openImage(
   const chain = new Chain({ file, driver }, { request, ...more });
   const options = { ...chain.openOptions, readOnly };
   try {
-    const image = driver.open(file, snapshot === undefined ? options : { ...options, snapshot });
+    const wanted = snapshot === undefined ? options : { ...options, snapshot };
+    const image = lookWith(driver, file, () => driver.open(file, wanted));
     return accessTo(image, chain, request);
   } catch (error) {
     chain[Symbol.dispose]();

@@ -1,69 +1,77 @@
 /**
- * Finding out what format a file has, from marks at fixed places: data, not code.
+ * Finding out what format a file has, from marks at fixed places.
  *
  * @module
  */
 import { IoBuffer } from "../sys/memory.ts";
-import type { Magic } from "../image/driver.ts";
+import type { FormatDriver, Magic } from "../image/driver.ts";
+import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { DRIVERS } from "./registry.ts";
+import { type KnownFormat, UNSUPPORTED_FORMATS } from "./known_formats.ts";
+import { DRIVERS, findDriver } from "./registry.ts";
 
-/** A format and how its files are recognised. */
-interface Known {
+/** A format whose mark was found. */
+export interface Recognised {
   readonly name: string;
-  readonly magics: readonly Magic[];
+  /** At which end of the file the mark lies. */
+  readonly end: "start" | "end";
 }
 
 /**
- * Formats that no driver reads yet, so that they can be refused by name. LUKS is not among them: a
- * raw image that holds an encrypted volume is an ordinary raw image.
- */
-const UNSUPPORTED: readonly Known[] = [
-  { name: "QED", magics: [magic(0, "QED\0")] },
-  { name: "VDI", magics: [magic(64, "\x7f\x10\xda\xbe")] },
-  { name: "VMDK", magics: [magic(0, "KDMV"), magic(0, "COWD"), magic(0, "# Disk DescriptorFile")] },
-  { name: "VHDX", magics: [magic(0, "vhdxfile")] },
-  // a dynamic VHD has a copy of its footer at the start, a fixed one has only the footer
-  { name: "VHD", magics: [magic(0, "conectix"), magic(-512, "conectix")] },
-  { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
-  { name: "BOCHS", magics: [magic(0, "Bochs Virtual HD Image")] },
-  { name: "CLOOP", magics: [magic(0, "#!/bin/sh\n#V2.0 Format\n")] },
-  { name: "DMG", magics: [magic(-512, "koly")] },
-];
-
-/**
- * Name of the format whose mark `file` carries, be there a driver for it or not; undefined for a
- * file without a known mark. Where several fit, the longest mark decides.
+ * The format whose mark `file` carries, be there a driver for it or not; undefined for a file without
+ * a known mark. A mark at the start counts before one at the end, where any disk's last bytes can be;
+ * of several, the longest.
  *
  * Nobody but the user knows whether a mark can be trusted: the owner of a raw disk can write any.
  *
  * @throws {SystemError} if the file cannot be read
  */
+export function recognise(
+  file: ImageFile,
+  formats: readonly KnownFormat[] = [...UNSUPPORTED_FORMATS, ...DRIVERS],
+): Recognised | undefined {
+  const marks = formats.flatMap(({ name, magics }) => magics.map((magic) => ({ name, ...magic })));
+  const ends = readEnds(file, marks);
+  const [best] = marks.filter((mark) => ends.has(mark)).sort((a, b) => rank(b) - rank(a));
+  return best && { name: best.name, end: best.offset < 0 ? "end" : "start" };
+}
+
+function rank({ offset, bytes }: Magic): number {
+  return offset < 0 ? bytes.length - Number.MAX_SAFE_INTEGER : bytes.length;
+}
+
+/** Name of the format that {@link recognise} finds; throws likewise. */
 export function probeFormat(file: ImageFile): string | undefined {
-  const known: readonly Known[] = [...UNSUPPORTED, ...DRIVERS];
-  const ends = readEnds(file, known.flatMap((format) => format.magics));
-  let best: { name: string; lengthBytes: number } | undefined;
-  for (const { name, magics } of known) {
-    for (const { offset, bytes } of magics) {
-      if (bytes.length <= (best?.lengthBytes ?? 0) || !ends.has(offset, bytes)) continue;
-      best = { name, lengthBytes: bytes.length };
-    }
-  }
-  return best?.name;
+  return recognise(file)?.name;
 }
 
 /**
- * Name of the format a file seems to have that is about to be attached as RAW: worth a hint.
+ * The driver for a file that is said to be of the format `name`, or `auto`: then its mark decides, and
+ * without one it is RAW.
  *
+ * @throws {RangeError} if there is no driver for that format
  * @throws {SystemError} if the file cannot be read
  */
-export function foreignMagic(file: ImageFile): string | undefined {
-  return probeFormat(file);
+export function driverFor(name: string, file: ImageFile): FormatDriver {
+  const format = name === AUTO_FORMAT ? probeFormat(file) ?? RAW.name : name;
+  const driver = findDriver(format);
+  if (driver === undefined) throw new RangeError(`${format} images are not supported`);
+  return versionOf(driver, file);
+}
+
+/** `driver`, or where its name stands for several versions of a format, the one for that of `file`. */
+export function versionOf(driver: FormatDriver, file: ImageFile): FormatDriver {
+  return driver.otherVersions?.find((version) => isMarkedAs(version, file)) ?? driver;
+}
+
+/** Whether `file` carries a mark of this format. */
+export function isMarkedAs(format: KnownFormat, file: ImageFile): boolean {
+  return recognise(file, [format]) !== undefined;
 }
 
 /** The bytes at both ends of a file, where marks can be. */
 interface Ends {
-  has(offset: number, bytes: Uint8Array): boolean;
+  has(mark: Magic): boolean;
 }
 
 function readEnds(file: ImageFile, magics: readonly Magic[]): Ends {
@@ -73,7 +81,7 @@ function readEnds(file: ImageFile, magics: readonly Magic[]): Ends {
   const head = readRange(file, 0, headBytes);
   const tail = readRange(file, Math.max(0, tailOffset), tailOffset < 0 ? 0 : tailBytes);
   return {
-    has: (offset, bytes) =>
+    has: ({ offset, bytes }) =>
       offset < 0 ? contains(tail, tailBytes + offset, bytes) : contains(head, offset, bytes),
   };
 }
@@ -87,9 +95,4 @@ function readRange(file: ImageFile, hostOffset: number, lengthBytes: number): Ui
 function contains(area: Uint8Array, position: number, bytes: Uint8Array): boolean {
   if (position + bytes.length > area.length) return false;
   return bytes.every((byte, index) => area[position + index] === byte);
-}
-
-/** One character of `text` is one byte. */
-function magic(offset: number, text: string): Magic {
-  return { offset, bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)) };
 }

@@ -25,6 +25,8 @@ export interface Magic {
 export interface FormatDriver extends Format {
   /** How files of this format begin; empty for a format without a mark. */
   readonly magics: readonly Magic[];
+  /** Drivers for other versions of the format, whose files are found under this name, too. */
+  readonly otherVersions?: readonly FormatDriver[];
   /** Whether images can have internal snapshots: without it, none can be asked for. */
   readonly snapshots?: boolean;
   /**

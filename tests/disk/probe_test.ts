@@ -1,7 +1,12 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { ImageFile } from "../../src/storage/image_file.ts";
-import { foreignMagic, probeFormat } from "../../src/disk/probe.ts";
+import { COMPRESSED_FILES, UNSUPPORTED_FORMATS } from "../../src/disk/known_formats.ts";
+import { driverFor, isMarkedAs, probeFormat, recognise } from "../../src/disk/probe.ts";
+import { luks } from "../../src/format/luks/mod.ts";
+import { qcow } from "../../src/format/qcow/mod.ts";
+import { qcow1 } from "../../src/format/qcow1/mod.ts";
+import { raw } from "../../src/format/raw/mod.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
@@ -11,18 +16,23 @@ openLibc();
 
 function probe(path: string): string | undefined {
   using file = new ImageFile(openFile(path, O_RDONLY), path);
-  assertEquals(foreignMagic(file), probeFormat(file));
   return probeFormat(file);
 }
 
-function probeBytes(text: string, padTo = 1024): string | undefined {
+/** What `look` finds in a file of these bytes, one for each character, and zeros. */
+function inFile<T>(text: string, look: (file: ImageFile) => T, padTo = 1024): T {
   using folder = new TempDirectory();
   const path = folder.file("image");
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const padded = new Uint8Array(Math.max(padTo, bytes.length));
   padded.set(bytes);
   Deno.writeFileSync(path, padded);
-  return probe(path);
+  using file = new ImageFile(openFile(path, O_RDONLY), path);
+  return look(file);
+}
+
+function probeBytes(text: string, padTo = 1024): string | undefined {
+  return inFile(text, probeFormat, padTo);
 }
 
 Deno.test("probeFormat() names the formats by their first bytes", () => {
@@ -45,6 +55,62 @@ Deno.test("probeFormat() knows nothing of raw, short and empty files", () => {
   assertEquals(probeBytes("QFI", 0), undefined);
   assertEquals(probeBytes("", 0), undefined);
   assertEquals(probeBytes("QFI\xfb", 0), "QCOW");
+});
+
+for (const { name, magics } of [...UNSUPPORTED_FORMATS, qcow, qcow1]) {
+  for (const { offset, bytes } of magics) {
+    const end = offset < 0 ? "end" : "start";
+    Deno.test(`recognise() finds ${name} by its mark at ${offset}`, () => {
+      const mark = String.fromCharCode(...bytes);
+      const text = "\0".repeat(offset < 0 ? 2048 + offset : offset) + mark;
+      assertEquals(inFile(text, recognise, 2048), { name, end });
+    });
+  }
+}
+
+const FOOTER = "\0".repeat(1024 - 512) + "conectix";
+
+Deno.test("recognise() tells a mark at the start before one at the end", () => {
+  assertEquals(inFile(`QFI\xfb\0\0\0\x03${FOOTER.slice(8)}`, recognise), {
+    name: "QCOW",
+    end: "start",
+  });
+  assertEquals(inFile(FOOTER, recognise), { name: "VHD", end: "end" });
+});
+
+Deno.test("recognise() takes the longest of several marks", () => {
+  const both = "QFI\xfb\0\0\0\x01" + "\0".repeat(56) + "\x7f\x10\xda\xbe";
+  assertEquals(inFile(both, recognise), { name: "QCOW1", end: "start" });
+});
+
+Deno.test("recognise() looks for others where those are asked for", () => {
+  assertEquals(inFile("\x1f\x8b\x08", (file) => recognise(file, COMPRESSED_FILES))?.name, "gzip");
+  assertEquals(inFile("\x1f\x8b\x08", recognise), undefined);
+});
+
+Deno.test("driverFor() takes the driver of the version that the file has", () => {
+  for (const name of ["QCOW", "qcow2", "auto"]) {
+    assertStrictEquals(inFile("QFI\xfb\0\0\0\x01", (file) => driverFor(name, file)), qcow1);
+    assertStrictEquals(inFile("QFI\xfb\0\0\0\x03", (file) => driverFor(name, file)), qcow);
+  }
+  assertStrictEquals(inFile("QFI\xfb\0\0\0\x03", (file) => driverFor("QCOW1", file)), qcow1);
+});
+
+Deno.test("driverFor() believes what is said, but for auto, which goes by the mark", () => {
+  assertStrictEquals(inFile("KDMV", (file) => driverFor("RAW", file)), raw);
+  assertStrictEquals(inFile("KDMV", (file) => driverFor("LUKS", file)), luks);
+  assertStrictEquals(inFile("", (file) => driverFor("auto", file)), raw);
+  assertThrows(
+    () => inFile("KDMV", (file) => driverFor("auto", file)),
+    RangeError,
+    "VMDK images are not supported",
+  );
+});
+
+Deno.test("isMarkedAs() looks for the marks of one format", () => {
+  assertEquals(inFile("QFI\xfb\0\0\0\x01", (file) => isMarkedAs(qcow, file)), true);
+  assertEquals(inFile("KDMV", (file) => isMarkedAs(qcow, file)), false);
+  assertEquals(inFile("", (file) => isMarkedAs(raw, file)), false);
 });
 
 const BY_QEMU: readonly [name: string, format: string, options: string][] = [

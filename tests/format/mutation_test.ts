@@ -1,7 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert } from "@std/assert";
 import { qcow } from "../../src/format/qcow/mod.ts";
-import type { OpenOptions } from "../../src/image/driver.ts";
+import { qcow1 } from "../../src/format/qcow1/mod.ts";
+import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
 import { SystemError } from "../../src/sys/errno.ts";
@@ -30,6 +31,8 @@ const READ_BYTES = 32768;
 interface Feature {
   readonly name: string;
   readonly originals: readonly Original[];
+  /** QCOW if left out. */
+  readonly driver?: FormatDriver;
   readonly options?: Partial<OpenOptions>;
 }
 
@@ -56,10 +59,10 @@ const FEATURES: readonly Feature[] = [
     originals: [luksOriginal(9), luksOriginal(12)],
     options: { keys: KEYS },
   },
-  { name: "version 1", originals: [version1Original()] },
+  { name: "version 1", originals: [version1Original()], driver: qcow1 },
 ];
 
-for (const [index, { name, originals, options = {} }] of FEATURES.entries()) {
+for (const [index, { name, originals, driver = qcow, options = {} }] of FEATURES.entries()) {
   Deno.test(`qcow survives damaged images: ${name}`, () => {
     using folder = new TempDirectory();
     const path = folder.file("damaged.qcow2");
@@ -69,7 +72,7 @@ for (const [index, { name, originals, options = {} }] of FEATURES.entries()) {
     for (let i = 0; i < MUTATIONS; i++) {
       const bytes = mutated(pick(originals, random), random);
       const start = performance.now();
-      if (openAndRead(path, bytes, random, options)) read++;
+      if (openAndRead(path, { bytes, driver, options }, random)) read++;
       assert(performance.now() - start < SLOWEST_MILLISECONDS, `mutation ${i} is too slow`);
     }
     const growth = Deno.memoryUsage().rss - before.rss;
@@ -95,21 +98,24 @@ Deno.test("qcow allocates little for a header that asks for much", () => {
   assert(growth < 64 * 1024 * 1024, `${growth} bytes`);
 });
 
+interface Damaged extends Required<Pick<Feature, "driver" | "options">> {
+  readonly bytes: Bytes;
+}
+
 /** Whether the image could be opened. Only the errors a damaged image may cause are caught. */
 function openAndRead(
   path: string,
-  bytes: Bytes,
+  { bytes, driver, options }: Damaged,
   random: Random,
-  options: Partial<OpenOptions>,
 ): boolean {
   Deno.writeFileSync(path, bytes);
   try {
-    using opened = new OpenedImage(path, qcow, { readOnly: true, ...options });
+    using opened = new OpenedImage(path, driver, { readOnly: true, ...options });
     const { sizeBytes } = opened.image;
     readOne(opened, 0);
     readOne(opened, sizeBytes - READ_BYTES);
     for (let i = 0; i < 4; i++) readOne(opened, Math.floor(random() * sizeBytes));
-    qcow.info?.(opened.file);
+    driver.info?.(opened.file);
     return true;
   } catch (error) {
     if (!isExpected(error)) throw error;

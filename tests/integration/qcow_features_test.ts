@@ -34,7 +34,7 @@ oracleTest("an export shows the internal snapshot that was asked for", TOOLS, as
 });
 
 oracleTest(
-  "an export of an image of version 1 is found by auto, QCOW and QCOW1",
+  "an image of version 1 is found by auto, QCOW and QCOW1, and listed as QCOW1",
   TOOLS,
   async () => {
     using folder = new TempDirectory();
@@ -48,6 +48,9 @@ oracleTest(
       const options = ["-t", format, "-r"];
       await using exported = await ExportedImage.attach({ folder, image, options });
       assert(sameBytes(await copyOf(exported, folder), readRange(raw, 0, 8 * MIB)));
+      const { program, socket } = exported;
+      assertEquals(await program.must("-nO", "FILE-FORMAT", socket), "QCOW1\n");
+      assertMatch(await program.must(socket), /, file-format QCOW1\n$/);
     }
   },
 );

@@ -4,12 +4,10 @@
  *
  * @module
  */
-import type { FormatDriver, Image, MemoryLimit, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { QCOW } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import type { ImageInfo } from "../../image/info.ts";
-import { describeQcow1 } from "../qcow1/info.ts";
-import { isVersion1, openQcow1 } from "../qcow1/open.ts";
+import { qcow1 } from "../qcow1/mod.ts";
 import { describe } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 import { openQcow } from "./open.ts";
@@ -18,9 +16,8 @@ import { openQcow } from "./open.ts";
 export const qcow: FormatDriver = {
   ...QCOW,
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
+  otherVersions: [qcow1],
   snapshots: true,
-  open: (file: ImageFile, options: OpenOptions): Image =>
-    isVersion1(file) ? openQcow1(file, options) : openQcow(file, options),
-  info: (file: ImageFile, memory?: MemoryLimit): ImageInfo =>
-    isVersion1(file) ? describeQcow1(file) : describe(file, memory),
+  open: (file: ImageFile, options: OpenOptions): Image => openQcow(file, options),
+  info: describe,
 };

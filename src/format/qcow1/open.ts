@@ -10,7 +10,6 @@ import type { Image, OpenOptions } from "../../image/driver.ts";
 import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { IoBuffer } from "../../sys/memory.ts";
 import { CompressedClusters } from "../compressed_clusters.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";
 import { QcowImage } from "../qcow/image.ts";
@@ -20,14 +19,7 @@ import { CryptMethod } from "../qcow/layout.ts";
 import { Places } from "../qcow/places.ts";
 import { Version1Clusters } from "./clusters.ts";
 import { type Header, readHeader } from "./header.ts";
-import { MAGIC_BYTES, TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
-
-/** Whether the file begins as images of version 1 do. */
-export function isVersion1(file: ImageFile): boolean {
-  const head = new IoBuffer(MAGIC_BYTES.length);
-  file.read(head, 0, 0, head.size);
-  return MAGIC_BYTES.every((byte, index) => head.bytes[index] === byte);
-}
+import { TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
 
 /**
  * @throws {ImageFormatError} if the header is damaged

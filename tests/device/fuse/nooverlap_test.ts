@@ -36,3 +36,21 @@ for (const view of VIEWS) {
     }
   });
 }
+
+deviceTest(
+  "a device of version 1 is re-used by whatever name it is found",
+  ["qemu-img"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("image");
+    await must("qemu-img", "create", "-q", "-f", "qcow", image, "1M");
+    await using device = await Device.attach(image, "-r", "-t", "QCOW");
+    for (const format of ["QCOW", "QCOW1", "auto"]) {
+      const words = [...FUSE, "-L", "-r", "--find", "--show", "-t", format, image];
+      assertEquals(await device.program.must(...words), `${device.path}\n`);
+    }
+    const { code, stderr } = await device.program.run(...FUSE, "-L", "-r", "--find", image);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "overlapping loop device exists");
+  },
+);

@@ -3,7 +3,6 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { deflateRawSync } from "node:zlib";
 import { HEADER } from "../../../src/format/qcow1/layout.ts";
 import { qcow1 } from "../../../src/format/qcow1/mod.ts";
-import { qcow } from "../../../src/format/qcow/mod.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../../src/image/errors.ts";
 import { Extent } from "../../../src/image/mapping.ts";
 import { IMAGE_TOOLS, randomNumbers } from "../../support/images.ts";
@@ -20,10 +19,10 @@ function host(cluster: number): bigint {
   return BigInt(cluster * CLUSTER);
 }
 
-function opened(folder: TempDirectory, parts: Version1Parts, driver = qcow1): OpenedImage {
+function opened(folder: TempDirectory, parts: Version1Parts): OpenedImage {
   const path = folder.file("disk.qcow");
   Deno.writeFileSync(path, buildVersion1(parts));
-  return new OpenedImage(path, driver);
+  return new OpenedImage(path, qcow1);
 }
 
 Deno.test("qcow1 joins what is contiguous, and what is not allocated", () => {
@@ -56,13 +55,6 @@ Deno.test("qcow1 decompresses clusters, whose length is exact", () => {
       "cannot be decompressed",
     );
   }
-});
-
-Deno.test("qcow1 is found under QCOW by its version", () => {
-  using folder = new TempDirectory();
-  using image = opened(folder, { l2: [host(3)] }, qcow);
-  assertEquals(image.read(0, 1), Uint8Array.of(3));
-  assertEquals(qcow.info?.(image.file).format, "qcow");
 });
 
 const DAMAGED: readonly [message: string, parts: Version1Parts][] = [
@@ -104,14 +96,8 @@ Deno.test("qcow1 refuses other versions, snapshots, and backing files where none
   Deno.writeFileSync(path, buildVersion3());
   assertThrows(() => new OpenedImage(path, qcow1), UnsupportedFeatureError, "version 3");
   Deno.writeFileSync(path, buildVersion1({}));
-  for (const driver of [qcow, qcow1]) {
-    const options = { readOnly: true, snapshot: "1" };
-    assertThrows(
-      () => new OpenedImage(path, driver, options),
-      UnsupportedFeatureError,
-      "snapshots",
-    );
-  }
+  const options = { readOnly: true, snapshot: "1" };
+  assertThrows(() => new OpenedImage(path, qcow1, options), UnsupportedFeatureError, "snapshots");
   const header = { backing_file_offset: 64, backing_file_size: 4 };
   Deno.writeFileSync(path, buildVersion1({ header, at: [[64, new TextEncoder().encode("base")]] }));
   assertThrows(() => new OpenedImage(path, qcow1), UnsupportedFeatureError, "a backing file");

@@ -1,0 +1,64 @@
+/**
+ * What to say of a file that is taken for something else than it looks like.
+ *
+ * @module
+ */
+import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
+import type { FormatDriver } from "../image/driver.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import { SystemError } from "../sys/errno.ts";
+import { COMPRESSED_FILES } from "./known_formats.ts";
+import { isMarkedAs, recognise, type Recognised } from "./probe.ts";
+import { findDriver } from "./registry.ts";
+
+/**
+ * A warning for whoever attaches `file` as RAW, undefined if nothing is to be said. It is only a hint:
+ * a disk whose first or last sector cannot be read is attached all the same.
+ */
+export function rawHint(file: ImageFile): string | undefined {
+  try {
+    const found = recognise(file);
+    if (found !== undefined) return imageHint(found);
+    const packed = recognise(file, COMPRESSED_FILES);
+    return packed && `it is compressed with ${packed.name} and attached as it is`;
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Has a driver look into a file. Where that fails because the file is of another format, the error
+ * says of which.
+ *
+ * @throws whatever `look` does; an {@link ImageFormatError} in place of one if more is known
+ */
+export function lookWith<T>(driver: FormatDriver, file: ImageFile, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    const isRefused = error instanceof ImageFormatError || error instanceof UnsupportedFeatureError;
+    if (!isRefused || isMarkedAs(driver, file)) throw error;
+    const found = recognise(file);
+    if (found === undefined) throw error;
+    const advice = isSupported(found) ? " (see --file-fmt-type)" : ", which is not supported";
+    const message = `${error.message}: it ${likeness(found)}${advice}`;
+    throw new ImageFormatError(driver.name, file.path, message);
+  }
+}
+
+function imageHint(found: Recognised): string {
+  return isSupported(found)
+    ? `it ${likeness(found)} but is attached as RAW (see --file-fmt-type)`
+    : `it ${likeness(found)}, which is not supported, and is attached as RAW`;
+}
+
+/** `begins like a QCOW image`. */
+function likeness({ name, end }: Recognised): string {
+  const article = /^[AEIO]/.test(name) ? "an" : "a";
+  return `${end === "start" ? "begins" : "ends"} like ${article} ${name} image`;
+}
+
+function isSupported({ name }: Recognised): boolean {
+  return findDriver(name) !== undefined;
+}

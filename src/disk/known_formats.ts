@@ -1,0 +1,54 @@
+/**
+ * Formats that no driver reads yet, as data: they are known by their marks alone, so that they can be
+ * named where somebody takes them for something else.
+ *
+ * @module
+ */
+import type { Magic } from "../image/driver.ts";
+
+/** A format and how its files are recognised. */
+export interface KnownFormat {
+  readonly name: string;
+  readonly magics: readonly Magic[];
+}
+
+/**
+ * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
+ */
+export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
+  { name: "QED", magics: [magic(0, "QED\0")] },
+  { name: "VDI", magics: [magic(64, "\x7f\x10\xda\xbe")] },
+  {
+    name: "VMDK",
+    magics: [
+      magic(0, "KDMV"),
+      magic(0, "COWD"),
+      magic(0, "\xbe\xba\xfe\xca\0\0\0\0"),
+      magic(0, "# Disk DescriptorFile"),
+    ],
+  },
+  { name: "VHDX", magics: [magic(0, "vhdxfile")] },
+  // a dynamic VHD has a copy of its footer at the start, a fixed one has only the footer
+  { name: "VHD", magics: [magic(0, "conectix"), magic(-512, "conectix")] },
+  { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
+  { name: "BOCHS", magics: [magic(0, "Bochs Virtual HD Image")] },
+  { name: "CLOOP", magics: [magic(0, "#!/bin/sh\n#V2.0 Format\n")] },
+  // the trailer's version and size belong to its mark
+  { name: "DMG", magics: [magic(-512, "koly\0\0\0\x04\0\0\x02\0")] },
+  { name: "SPARSEIMAGE", magics: [magic(0, "sprs\0\0\0\x03")] },
+  { name: "EWF", magics: [magic(0, "EVF\t\r\n\xff\0"), magic(0, "EVF2\r\n\x81\0")] },
+  { name: "ANDROID-SPARSE", magics: [magic(0, "\x3a\xff\x26\xed\x01\0")] },
+];
+
+/** What image files are often packed with. A disk could begin so as well: worth a hint, no more. */
+export const COMPRESSED_FILES: readonly KnownFormat[] = [
+  { name: "xz", magics: [magic(0, "\xfd7zXZ\0")] },
+  { name: "gzip", magics: [magic(0, "\x1f\x8b\x08")] },
+  { name: "zstd", magics: [magic(0, "\x28\xb5\x2f\xfd")] },
+  { name: "bzip2", magics: [magic(0, "BZh91AY&SY")] },
+];
+
+/** One character of `text` is one byte. */
+function magic(offset: number, text: string): Magic {
+  return { offset, bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)) };
+}
