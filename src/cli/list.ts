@@ -40,12 +40,16 @@ export async function list(
   return 0;
 }
 
-/** Prints one device as losetup does. */
+/** Prints one device as losetup does. The name may be that of an image by mistake. */
 export async function status(
   name: string,
   runtimeDirectory: string | undefined,
 ): Promise<number> {
-  const device = await deviceNamed(name, await currentStates(runtimeDirectory));
+  const states = await currentStates(runtimeDirectory);
+  const device = await deviceNamed(name, states).catch(async (error) => {
+    const { hinting } = await import("./image_alone.ts");
+    throw hinting(error, name);
+  });
   const line = device.oldLine();
   // What losetup says of a loop device that is not attached.
   if (line === undefined) {

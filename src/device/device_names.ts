@@ -89,10 +89,13 @@ export function loopDevice(name: string): string {
   throw noDevice(name);
 }
 
-/** What losetup says of a name that is no device of its kind. */
-export function noDevice(name: string): CommandError {
+/** A name that is no device of the kind that is wanted. */
+export class NoDeviceError extends CommandError {}
+
+/** What losetup says of such a name. */
+export function noDevice(name: string): NoDeviceError {
   const reason = reasonOf(new SystemError("open", ENODEV, name));
-  return new CommandError(`${name}: failed to use device: ${reason}`);
+  return new NoDeviceError(`${name}: failed to use device: ${reason}`);
 }
 
 /** Last part of a path: a kernel's name for a device in /dev. */

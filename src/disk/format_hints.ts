@@ -54,11 +54,12 @@ function imageHint(found: Recognised): string {
 }
 
 /** `begins like a QCOW image`. */
-function likeness({ name, end }: Recognised): string {
+export function likeness({ name, end }: Recognised): string {
   const article = /^[AEIO]/.test(name) ? "an" : "a";
   return `${end === "start" ? "begins" : "ends"} like ${article} ${name} image`;
 }
 
-function isSupported({ name }: Recognised): boolean {
+/** Whether there is a driver for it. */
+export function isSupported({ name }: Recognised): boolean {
   return findDriver(name) !== undefined;
 }

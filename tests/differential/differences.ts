@@ -102,6 +102,14 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
+    line: "container",
+    reason: "an image alone is the likeliest slip: what to type is said",
+    instead: {
+      stderr: `PROGRAM: container: ${NO_DEVICE}; ` +
+        "to attach the image: tslosetup -r --find --show -t QCOW container\n",
+    },
+  },
+  {
     line: "{dev} container",
     reason: "what looks like a container, but is attached as RAW by default, deserves a hint",
     instead: {

@@ -7,9 +7,9 @@ import type { AttachState } from "../../daemon/state.ts";
 import { blockDeviceName, nodePath } from "../../kernel/block_devices.ts";
 import { loopNumber } from "../../kernel/loop_status.ts";
 import { nbdIndex } from "../../kernel/nbd_devices.ts";
-import { ENODEV, ENXIO, errorText } from "../../sys/errno.ts";
+import { ENXIO, errorText } from "../../sys/errno.ts";
 import { CommandError } from "../../sys/command_error.ts";
-import { deviceNode, resolveDevice, stateOn } from "../../device/device_names.ts";
+import { deviceNode, noDevice, resolveDevice, stateOn } from "../../device/device_names.ts";
 import {
   type AnyDevice,
   isConnected,
@@ -33,7 +33,7 @@ export function listedDevice(name: string, states: readonly AttachState[]): AnyD
   const state = stateOn(states, device);
   if (state !== undefined && isSocket(state)) return listedSocket(state);
   if (disk === undefined || nbdIndex(disk.name) === undefined) {
-    throw new CommandError(`${name}: failed to use device: ${errorText(ENODEV)}`);
+    throw noDevice(name);
   }
   if (!isConnected(disk)) throw new CommandError(`${disk.path}: ${errorText(ENXIO)}`);
   return listedNbd(disk, states);

@@ -1,0 +1,36 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { asRoot } from "../support/program.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+
+const NO_DEVICE = "failed to use device: No such device";
+const TYPE = "to attach the image: tslosetup -r --find --show -t";
+
+/** What an image alone is answered with, for a format and options of qemu's, and a file name. */
+const ANSWERS: readonly [format: string, name: string, hint: (path: string) => string][] = [
+  ["qcow2", "disk.qcow2", (path) => `; ${TYPE} QCOW ${path}`],
+  ["qcow", "old disk's.qcow", (path) => `; ${TYPE} QCOW1 '${path.replace("'", "'\\''")}'`],
+  ["vdi", "disk.vdi", () => "; it begins like a VDI image, which is not supported"],
+  ["raw", "disk.img", () => ""],
+];
+
+oracleTest("an image alone gets a hint of what to type", ["qemu-img"], async () => {
+  using folder = new TempDirectory();
+  const program = asRoot();
+  for (const [format, name, hint] of ANSWERS) {
+    const path = folder.file(name);
+    await must("qemu-img", "create", "-q", "-f", format, path, "1M");
+    const { code, stdout, stderr } = await program.run(path);
+    assertEquals([code, stdout], [1, ""]);
+    assertEquals(stderr, `tslosetup: ${path}: ${NO_DEVICE}${hint(path)}\n`);
+  }
+});
+
+oracleTest("a name that is no image gets losetup's answer", ["mkfifo"], async () => {
+  using folder = new TempDirectory();
+  await must("mkfifo", folder.file("fifo"));
+  for (const name of [folder.path, folder.file("fifo"), folder.file("nowhere"), "/dev/null"]) {
+    const { code, stderr } = await asRoot().run(name);
+    assertEquals([code, stderr], [1, `tslosetup: ${name}: ${NO_DEVICE}\n`]);
+  }
+});
