@@ -12,19 +12,15 @@ import type { ListCommand } from "./words/command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { print } from "../sys/console.ts";
 import { chooseColumns } from "./listing/column_list.ts";
-import {
-  chosenColumns,
-  type ColumnChoice,
-  type KnownColumn,
-  OWN_COLUMNS,
-} from "./listing/columns.ts";
+import { chosenColumns, type ColumnChoice } from "./listing/chosen_columns.ts";
+import { type KnownColumn, OWN_COLUMNS } from "./listing/columns.ts";
 import type { WantedFile } from "./listing/device.ts";
 import { allDevices, type AnyDevice } from "./listing/devices.ts";
 import { formatJson } from "./listing/json.ts";
 import { currentStates } from "./listing/own_states.ts";
 import { formatRaw } from "./listing/raw.ts";
 import { type CharacterSet, safeText } from "../sys/safe_text.ts";
-import { formatTable } from "./listing/table.ts";
+import { formatTable, type TableOptions } from "./listing/table.ts";
 
 /** Prints all devices, those of an image, or one, in the form that is asked for. */
 export async function list(
@@ -105,15 +101,24 @@ function format(
 ): string {
   if (form === "lines") return devices.map(oldLine).join("");
   const havePlainLoopsOnly = devices.every(({ isPlainLoop }) => isPlainLoop);
-  const columns = chosenColumns(choice, { havePlainLoopsOnly });
+  const columns = chosenColumns(choice, {
+    havePlainLoopsOnly,
+    asTable: form === "table",
+    have: (name) => devices.some((device) => Number(device.cell(name) ?? 0) !== 0),
+  });
   if (form === "json") return formatJson(columns, devices.map((device) => values(device, columns)));
   const rows = devices.map((device) => shownCells(device, columns));
   if (form === "raw") return formatRaw(columns, rows, { headings });
-  return formatTable(columns, rows, {
-    headings,
-    terminalColumns: terminalColumns(),
-    characterSet: characterSetFor(rows),
-  });
+  const isOurs = choice.base === "default" && !havePlainLoopsOnly;
+  const characterSet = characterSetFor(rows);
+  return formatTable(columns, rows, { headings, characterSet, ...onTerminal(isOurs) });
+}
+
+/** Only columns of our own choice are made to fit: what was asked for, losetup prints whole. */
+function onTerminal(isOurs: boolean): Pick<TableOptions, "terminalColumns" | "omission"> {
+  const columns = terminalColumns();
+  if (columns === undefined || !isOurs) return { terminalColumns: columns };
+  return { terminalColumns: columns, omission: isUtf8Locale() ? "…" : "..." };
 }
 
 function values(device: AnyDevice, columns: readonly KnownColumn[]): (string | undefined)[] {

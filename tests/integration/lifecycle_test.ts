@@ -49,7 +49,7 @@ Deno.test("tslosetup --list shows what is attached", async () => {
   const { image } = rawImage(folder);
   const options = ["-o", "512", "--sizelimit", "4096"];
   await using exported = await ExportedImage.attach({ folder, image, options });
-  const lines = (await exported.program.must("-l")).split("\n");
+  const lines = (await exported.program.must("-l", "--raw")).split("\n");
   const [heading, ...rows] = lines.map((line) => line.trim().split(/\s+/));
   assertEquals(
     heading?.join(" "),

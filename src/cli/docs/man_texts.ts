@@ -64,8 +64,11 @@ export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
 };
 
 export const COLUMNS_TEXT =
-  "Headings, in the order of `--output-all`. FILE-FORMAT, SIZE, PID and TRANSPORT are shown by " +
-  "default where a device is listed that losetup could not have made.";
+  "Headings, in the order of `--output-all`. By default losetup's are shown. Where a device is " +
+  "listed that losetup could not have made, `--json` and `--raw` have FILE-FORMAT, SIZE, PID and " +
+  "TRANSPORT besides, and the table has NAME, RO, BACK-FILE, FILE-FORMAT and SIZE, with SIZELIMIT " +
+  "and OFFSET if a device has one. On a terminal, that table leaves out the middle of names that " +
+  "are too long for it. Scripts should name columns with `--output`.";
 
 export const EXIT_STATUS: readonly (readonly [string, string])[] = [
   ["0", "Success."],

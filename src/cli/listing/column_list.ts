@@ -4,7 +4,8 @@
  * @module
  */
 import { UsageError } from "../words/usage_error.ts";
-import { type ColumnChoice, type ColumnName, LIST_COLUMNS } from "./columns.ts";
+import type { ColumnChoice } from "./chosen_columns.ts";
+import { type ColumnName, LIST_COLUMNS } from "./columns.ts";
 
 export interface ColumnOptions {
   /** The argument of `-O`, if there is one. */

@@ -165,59 +165,9 @@ export const OWN_COLUMNS: ReadonlySet<ColumnName> = new Set([
   "TRANSPORT",
 ]);
 
-/** What is shown unless columns are named, where all devices are losetup's. */
-const LOSETUP_DEFAULT: readonly ColumnName[] = [
-  "NAME",
-  "SIZELIMIT",
-  "OFFSET",
-  "AUTOCLEAR",
-  "RO",
-  "BACK-FILE",
-  "DIO",
-  "LOG-SEC",
-];
-
-/** The same where a device among them is more than a plain loop device. */
-const OWN_DEFAULT: readonly ColumnName[] = [
-  ...LOSETUP_DEFAULT.flatMap((name): ColumnName[] =>
-    name === "BACK-FILE" ? [name, "FILE-FORMAT"] : [name]
-  ),
-  "SIZE",
-  "PID",
-  "TRANSPORT",
-];
-
-/** What `-O` and `--output-all` ask for. */
-export interface ColumnChoice {
-  /** What {@link added} comes behind. */
-  readonly base: "default" | "all" | "none";
-  readonly added: readonly ColumnName[];
-}
-
 /** The column of that name. */
 export function columnOf(name: ColumnName): KnownColumn {
   const column = LIST_COLUMNS.find(({ heading }) => heading === name);
   if (column === undefined) throw new RangeError(`no column ${name}`);
   return column;
-}
-
-/**
- * The columns to show. The defaults are losetup's, and our own four appear among them only where they
- * say something: what reads losetup's output shall find it unchanged.
- */
-export function chosenColumns(
-  { base, added }: ColumnChoice,
-  devices: { readonly havePlainLoopsOnly: boolean },
-): KnownColumn[] {
-  switch (base) {
-    case "none":
-      return added.map(columnOf);
-    case "all":
-      return [...LIST_COLUMNS, ...added.map(columnOf)];
-    case "default": {
-      const names = devices.havePlainLoopsOnly ? LOSETUP_DEFAULT : OWN_DEFAULT;
-      const kept = names.filter((name) => !OWN_COLUMNS.has(name) || !added.includes(name));
-      return [...kept, ...added].map(columnOf);
-    }
-  }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { displayWidth } from "./display_width.ts";
+import { shortened } from "./shorten.ts";
 import { type CharacterSet, safeText } from "../../sys/safe_text.ts";
 
 export interface Column {
@@ -26,6 +27,11 @@ export interface TableOptions {
   readonly terminalColumns?: number | undefined;
   /** UTF-8 if left out. */
   readonly characterSet?: CharacterSet;
+  /**
+   * What stands for the part of a cell that a narrow terminal has no room for. Without it, such a cell
+   * is printed whole, and its line goes on below, as with libsmartcols.
+   */
+  readonly omission?: string;
 }
 
 /**
@@ -36,12 +42,17 @@ export interface TableOptions {
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  { headings = true, terminalColumns, characterSet }: TableOptions = {},
+  { headings = true, terminalColumns, characterSet, omission }: TableOptions = {},
 ): string {
   if (rows.length === 0) return "";
-  const cells = rows.map((row) => columns.map((_, at) => safeText(row[at] ?? "", characterSet)));
+  let cells = rows.map((row) => columns.map((_, at) => safeText(row[at] ?? "", characterSet)));
   const layout = layOut(columns, cells);
-  if (terminalColumns !== undefined) narrow(layout, terminalColumns);
+  if (terminalColumns !== undefined && omission !== undefined) {
+    narrowWidest(layout, terminalColumns);
+    cells = cells.map((row) => shortenedRow(layout, row, omission));
+  } else if (terminalColumns !== undefined) {
+    narrow(layout, terminalColumns);
+  }
   const lines = headings ? [columns.map(({ heading }) => heading), ...cells] : cells;
   return lines.map((line) => formatLine(layout, line)).join("");
 }
@@ -67,10 +78,39 @@ function naturalWidth({ widthHint = 0 }: Column, minimum: number, widest: number
   return minimum < widthHint ? Math.max(widest, Math.floor(widthHint)) : widest;
 }
 
+/** The columns that may become narrower than their cells. */
+function flexibleColumns(layout: readonly Placed[]): Placed[] {
+  return layout.filter(({ column: { widthHint = 0 } }) => widthHint > 0 && widthHint < 1);
+}
+
+/** By how many columns a line is too wide. */
+function excessOf(layout: readonly Placed[], terminalColumns: number): number {
+  return layout.reduce((sum, { width }) => sum + width + 1, -1) - terminalColumns;
+}
+
+/** Takes from the flexible column that is the widest at the time, until a line fits. */
+function narrowWidest(layout: readonly Placed[], terminalColumns: number): void {
+  const flexible = flexibleColumns(layout);
+  for (let excess = excessOf(layout, terminalColumns); excess > 0; excess--) {
+    const [widest] = flexible.filter(({ width, minimum }) => width > minimum)
+      .sort((a, b) => b.width - a.width);
+    if (widest === undefined) return;
+    widest.width--;
+  }
+}
+
+function shortenedRow(
+  layout: readonly Placed[],
+  row: readonly string[],
+  mark: string,
+): string[] {
+  return layout.map(({ width }, at) => shortened(row[at] ?? "", { width, mark }));
+}
+
 /** Takes from the columns with a relative width, one place of each in turn, until a line fits. */
 function narrow(layout: readonly Placed[], terminalColumns: number): void {
-  const flexible = layout.filter(({ column: { widthHint = 0 } }) => widthHint > 0 && widthHint < 1);
-  let excess = layout.reduce((sum, { width }) => sum + width + 1, -1) - terminalColumns;
+  const flexible = flexibleColumns(layout);
+  let excess = excessOf(layout, terminalColumns);
   let shrunk = true;
   while (shrunk) {
     shrunk = false;

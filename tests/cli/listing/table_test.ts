@@ -67,6 +67,23 @@ Deno.test("formatTable() makes no column narrower than its heading", () => {
   assertEquals(headings, "NAME SIZELIMIT BACK-FILE DIO");
 });
 
+Deno.test("formatTable() with a mark of omission keeps each row on one line of the terminal", () => {
+  assertEquals(
+    formatTable(NARROW, ROWS, { terminalColumns: 36, omission: "…" }),
+    "NAME       SIZELIMIT BACK-FILE   DIO\n/dev/loop1         0 /tm…ame.img   0\n",
+  );
+  assertEquals(
+    formatTable(NARROW, ROWS, { terminalColumns: 30, omission: "..." }),
+    "NAME   SIZELIMIT BACK-FILE DIO\n/...p1         0 /t....img   0\n",
+  );
+});
+
+Deno.test("formatTable() with a mark of omission changes nothing that fits", () => {
+  const wide = formatTable(NARROW, ROWS);
+  assertEquals(formatTable(NARROW, ROWS, { terminalColumns: 45, omission: "…" }), wide);
+  assertEquals(formatTable(NARROW, ROWS, { omission: "…" }), wide);
+});
+
 Deno.test("formatTable() leaves the headings out, and counts them all the same", () => {
   assertEquals(formatTable([SIZE, NAME], [["1", "a"]], { headings: false }), "        1 a\n");
 });

@@ -257,7 +257,7 @@ deviceTest("an image that was deleted, or replaced, is marked as the kernel does
 });
 
 deviceTest(
-  "our columns are in the table of a system that has more than loop devices",
+  "our columns are in the listings of a system that has more than loop devices",
   [],
   async () => {
     using images = new TempDirectory();
@@ -267,7 +267,7 @@ deviceTest(
     Deno.writeFileSync(image, new Uint8Array(MIB));
     await using exported = await ExportedImage.attach({ folder: images, image });
     const { program, socket, pid } = exported;
-    const rows = (await program.must("-l")).split("\n").map(words).map((cells) => cells.join(" "));
+    const rows = (await program.must("-l", "--raw")).split("\n");
     assertEquals(
       rows[0],
       "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT",
@@ -277,6 +277,12 @@ deviceTest(
       rows.join("\n"),
     );
     assert(rows.includes(`${loop} 0 0 0 0 ${folder.file("disk")} RAW 0 512 ${MIB} - loop`));
+    const table = (await program.must("-l", socket)).split("\n").map(words);
+    assertEquals(table, [
+      ["NAME", "RO", "BACK-FILE", "FILE-FORMAT", "SIZE"],
+      [socket, "0", image, "RAW", String(MIB)],
+      [],
+    ]);
     const [first] = await listed(program, "-j", image);
     assertEquals([first?.["log-sec"], first?.pid, first?.name], [null, pid, socket]);
   },

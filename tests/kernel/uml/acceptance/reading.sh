@@ -11,10 +11,12 @@ same "-r -f QCOW /dev/loop0, read-only, size, sector" "1 $ext4_bytes 512" \
 same "losetup -l, what it shows" "/dev/loop0 0 0 0 1 /dev/nbd0 1 512" \
   "$(echo $(losetup -nl -O NAME,OFFSET,SIZELIMIT,AUTOCLEAR,RO,BACK-FILE,DIO,LOG-SEC))"
 run tslosetup -l
-same "tslosetup -l, columns" \
+same "tslosetup -l, for people" "NAME RO BACK-FILE FILE-FORMAT SIZE" "$(echo $(head -n 1 <<<"$out"))"
+run tslosetup -l --raw
+same "tslosetup -l --raw, columns" \
   "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT" \
   "$(echo $(head -n 1 <<<"$out"))"
-same "tslosetup -l, truth" \
+same "tslosetup -l --raw, truth" \
   "/dev/loop0 0 0 0 1 $images/plain.qcow2 QCOW 0 512 $ext4_bytes $(daemon_of 0) nbd" \
   "$(echo $(tail -n +2 <<<"$out"))"
 same "the daemon of -l runs" "@tslosetup --internal-daemon" "$(echo $(tr '\0' ' ' </proc/$(daemon_of 0)/cmdline))"
