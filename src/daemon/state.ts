@@ -223,7 +223,8 @@ function sortKey(device: string): string {
   return device.replace(/\d+/g, (digits) => digits.padStart(16, "0"));
 }
 
-function readState(file: FilePlace): AttachState | undefined {
+/** The state in a file, if there is one, and it is that very file. */
+export function readState(file: FilePlace): AttachState | undefined {
   using fd = openPlace(file, "read");
   const state: Partial<AttachState> | undefined = fd && readLines(fd.number);
   return isComplete(state) ? { ...state, file } : undefined;

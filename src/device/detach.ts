@@ -17,6 +17,7 @@ import { detachForeignNbd } from "./detach_foreign.ts";
 import { type DetachOptions } from "./detach_options.ts";
 import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
 import { letGo } from "./let_go.ts";
+import { lostState } from "./lost_state.ts";
 import { checkOutcome } from "./outcome.ts";
 import { detachWhenAwake, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
 import { operationsOf } from "./transport_table.ts";
@@ -46,9 +47,14 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
     case "loop":
       return detachLoop(loopDevice(name));
     case "socket":
+      return detachState(lostState(device.path, states) ?? refuse(name), states, options);
     case "other":
       throw noDevice(name);
   }
+}
+
+function refuse(name: string): never {
+  throw noDevice(name);
 }
 
 /**

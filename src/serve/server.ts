@@ -16,7 +16,7 @@ import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { acceptClient, MSG_DONTWAIT, pipe } from "../sys/sockets.ts";
+import { acceptClient, MSG_DONTWAIT, pipe, takeOverListener } from "../sys/sockets.ts";
 import { Command, REQUEST } from "../nbd/protocol.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
@@ -114,6 +114,7 @@ export class Server {
 
   /** Accepts clients on a listening socket from now on. */
   listen(listener: Fd): void {
+    takeOverListener(listener.number);
     this.#listener = listener;
     this.#loop.addSource({ fd: listener.number, onReadable: () => this.#accept(listener.number) });
   }

@@ -159,6 +159,16 @@ export const SYMBOLS = {
     parameters: ["i32", /* fd */ "usize", /* struct msghdr * */ "i32" /* flags */],
     result: "i32",
   },
+  getsockopt: {
+    parameters: [
+      "i32",
+      /* fd */ "i32",
+      /* level */ "i32",
+      /* name */ "buffer",
+      "buffer", /* len * */
+    ],
+    result: "i32",
+  },
   setsockopt: {
     parameters: ["i32", /* fd */ "i32", /* level */ "i32", /* name */ "buffer", "u32" /* len */],
     result: "i32",

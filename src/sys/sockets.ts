@@ -14,9 +14,13 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
+const SO_PEERCRED = 17;
 const SO_SNDBUFFORCE = 32;
 const F_DUPFD_CLOEXEC = 1030;
 const O_CLOEXEC = 0o2000000;
+
+/** Clients that may wait to be accepted. */
+const BACKLOG = 64;
 
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
@@ -79,7 +83,7 @@ export function listenUnix(path: string): Fd {
   const result = libc().bind(socket.number, address, address.length);
   try {
     checked(result, "bind", path);
-    checked(libc().listen(socket.number, 64), "listen", path);
+    checked(libc().listen(socket.number, BACKLOG), "listen", path);
     return socket;
   } catch (error) {
     socket.close();
@@ -121,6 +125,36 @@ export function isListening(path: string): boolean {
   const address = unixAddress(path);
   const result = libc().connect(socket.number, address, address.length);
   return result === 0 || lastErrno() !== ECONNREFUSED;
+}
+
+/** Makes this process the one that clients of a listening socket see ({@link listenerOf}). */
+export function takeOverListener(listener: number): void {
+  checked(libc().listen(listener, BACKLOG), "listen");
+}
+
+/** A process as the kernel names it to who is connected with it. */
+export interface PeerProcess {
+  /** 0 for one that has no process id in this PID namespace. */
+  readonly pid: number;
+  readonly uid: number;
+}
+
+/**
+ * Who listens at a path: whoever called listen(2) last (unix(7), SO_PEERCRED). Undefined if nobody
+ * does, or who cannot be found out.
+ */
+export function listenerOf(path: string): PeerProcess | undefined {
+  const flags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  using socket = new Fd(checked(libc().socket(AF_UNIX, flags, 0), "socket"));
+  const address = unixAddress(path);
+  if (libc().connect(socket.number, address, address.length) !== 0) return undefined;
+  // struct ucred: pid_t pid; uid_t uid; gid_t gid
+  const credentials = new Int32Array(3);
+  const length = new Uint8Array(Int32Array.of(credentials.byteLength).buffer);
+  const bytes = new Uint8Array(credentials.buffer);
+  checked(libc().getsockopt(socket.number, SOL_SOCKET, SO_PEERCRED, bytes, length), "getsockopt");
+  const [pid = 0, uid = -1] = credentials;
+  return { pid, uid: uid >>> 0 };
 }
 
 /** The next waiting client of a listening socket, non-blocking, or -1. */

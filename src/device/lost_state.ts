@@ -1,0 +1,61 @@
+/**
+ * Sockets whose daemon's state file has been removed, with its folder perhaps: the kernel knows who
+ * listens, and that still has its file open.
+ *
+ * @module
+ */
+import { DAEMON_ARGUMENT } from "../daemon/job.ts";
+import { identityOf } from "../daemon/processes.ts";
+import { type AttachState, readState, type StateStore } from "../daemon/state.ts";
+import { RAW } from "../image/formats.ts";
+import { ifPossible } from "../sys/errno.ts";
+import { fileStatusIfAny, linkStatus, listDirectory, readTextIfAny } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { readLink } from "../sys/paths.ts";
+import { listenerOf } from "../sys/sockets.ts";
+
+/** The state of the daemon of this user that listens at `path`, if one does. */
+export function lostState(path: string, states: StateStore): AttachState | undefined {
+  const listener = listenerOf(path);
+  if (listener === undefined || listener.uid !== libc().geteuid()) return undefined;
+  const { pid } = listener;
+  return isDaemon(pid) ? heldState(pid, { path, states }) ?? makeshiftState(pid, path) : undefined;
+}
+
+function isDaemon(pid: number): boolean {
+  const words = (readTextIfAny(`/proc/${pid}/cmdline`) ?? "").split("\0");
+  return words.includes(DAEMON_ARGUMENT);
+}
+
+/** What a daemon holds, read by way of its descriptor. */
+function heldState(
+  pid: number,
+  { path, states }: { readonly path: string; readonly states: StateStore },
+): AttachState | undefined {
+  const folder = `/proc/${pid}/fd`;
+  return listDirectory(folder)
+    .map((name) => `${folder}/${name}`)
+    // Anything else, such as an image, may say whatever it likes.
+    .filter((link) => ifPossible(() => readLink(link))?.startsWith(`${states.directory}/`) === true)
+    .map((link) => readState({ path: link, inode: fileStatusIfAny(link)?.inode ?? -1 }))
+    .find((state) => state?.device === path);
+}
+
+/** All that has to be known of a daemon to end it. */
+function makeshiftState(pid: number, path: string): AttachState {
+  return {
+    version: 1,
+    ...identityOf(pid) ?? { pid, startTime: 0 },
+    device: path,
+    transport: "socket",
+    socketInode: linkStatus(path).inode,
+    image: "",
+    imageDevice: [0, 0],
+    imageInode: 0,
+    format: RAW.name,
+    readOnly: true,
+    sizeBytes: 0,
+    offsetBytes: 0,
+    sizeLimitBytes: 0,
+  };
+}
