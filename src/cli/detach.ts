@@ -6,22 +6,51 @@
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { detachNamed, detachState } from "../device/detach.ts";
 import type { DetachOptions } from "../device/detach_options.ts";
-import { shownName } from "../device/device_names.ts";
+import { resolveDevice, shownName } from "../device/device_names.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop } from "../kernel/loop.ts";
 import { loopBackingPath } from "../kernel/loop_status.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
+import { fileStatusIfAny } from "../sys/files.ts";
 import { reasonOf } from "../sys/reason.ts";
+import type { DetachCommand } from "./words/command.ts";
+
+const PLAIN: DetachOptions = { force: false, verbose: false };
+
+/** Detaches each of the devices that were named, and all devices of images that were. */
+export async function detachAsked(
+  command: DetachCommand,
+  runtimeDirectory: string | undefined,
+): Promise<number> {
+  const states = new StateStore(stateDirectory(runtimeDirectory));
+  const devices: string[] = [];
+  for (const name of command.devices) devices.push(...await devicesMeant(name, states));
+  return detach(devices, runtimeDirectory, command);
+}
+
+/** An image stands for the devices that show it; a name that stands for none is an error later. */
+async function devicesMeant(name: string, states: StateStore): Promise<string[]> {
+  const kind = resolveDevice(name).kind === "other" ? fileStatusIfAny(name)?.kind : undefined;
+  if (kind !== "file" && kind !== "block") return [name];
+  const { allDevices } = await import("./listing/devices.ts");
+  const { wantedFile } = await import("./listing/wanted_file.ts");
+  const wanted = wantedFile(name);
+  const devices = allDevices(states.all()).filter((device) => device.isOf(wanted));
+  return devices.length === 0 ? [name] : devices.map(({ path }) => path);
+}
 
 /** Detaches each of `devices`; goes on after failures. */
 export function detach(
   devices: readonly string[],
   runtimeDirectory: string | undefined,
-  options: DetachOptions = { force: false },
+  options = PLAIN,
 ): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  return worstOf(devices, (name) => detachNamed(name, states, options));
+  return worstOf(devices, (name) => {
+    if (options.verbose) complain(`detaching ${shownName(name)}`);
+    detachNamed(name, states, options);
+  });
 }
 
 /**
@@ -30,13 +59,13 @@ export function detach(
  */
 export function detachAll(runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const own = new Map(states.all().map((state) => [state.device, state]));
-  const code = worstOf([...own.keys()], (device) => {
-    const state = own.get(device);
-    if (state !== undefined) detachState(state, states, { force: false });
-  });
-  const others = attachedLoops().filter((device) => !own.has(device));
-  return Math.max(code, worstOf(others, detachLoop));
+  const own = states.all();
+  const codes = own.map((state) =>
+    worstOf([state.device], () => detachState(state, states, PLAIN))
+  );
+  const ownDevices = new Set(own.map(({ device }) => device));
+  const others = attachedLoops().filter((device) => !ownDevices.has(device));
+  return Math.max(...codes, worstOf(others, detachLoop));
 }
 
 function attachedLoops(): string[] {

@@ -4,9 +4,7 @@
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
-import { ENOENT, errorText, SystemError } from "../sys/errno.ts";
-import { fileStatusIfAny } from "../sys/files.ts";
-import { realPath } from "../sys/paths.ts";
+import { ENOENT, errorText } from "../sys/errno.ts";
 import { isUtf8Locale, terminalColumns } from "../sys/terminal.ts";
 import type { ListCommand } from "./words/command.ts";
 import { CommandError } from "../sys/command_error.ts";
@@ -14,13 +12,13 @@ import { print } from "../sys/console.ts";
 import { chooseColumns } from "./listing/column_list.ts";
 import { chosenColumns, type ColumnChoice } from "./listing/chosen_columns.ts";
 import { type KnownColumn, OWN_COLUMNS } from "./listing/columns.ts";
-import type { WantedFile } from "./listing/device.ts";
 import { allDevices, type AnyDevice } from "./listing/devices.ts";
 import { formatJson } from "./listing/json.ts";
 import { currentStates } from "./listing/own_states.ts";
 import { formatRaw } from "./listing/raw.ts";
 import { type CharacterSet, safeText } from "../sys/safe_text.ts";
 import { formatTable, type TableOptions } from "./listing/table.ts";
+import { wantedFile } from "./listing/wanted_file.ts";
 
 /** Prints all devices, those of an image, or one, in the form that is asked for. */
 export async function list(
@@ -79,19 +77,6 @@ function isWanted(
     device.isOf(wanted) &&
     (offsetBytes === undefined || Number(device.cell("OFFSET")) === offsetBytes) &&
     (!unlimited || Number(device.cell("SIZELIMIT")) === 0);
-}
-
-function wantedFile(path: string): WantedFile {
-  return { status: fileStatusIfAny(path), names: [path, canonical(path)] };
-}
-
-function canonical(path: string): string {
-  try {
-    return realPath(path);
-  } catch (error) {
-    if (error instanceof SystemError) return path;
-    throw error;
-  }
 }
 
 function format(

@@ -53,7 +53,7 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./attach.ts")).attach(command, runtimeDirectory, daemons);
     }
     case "detach":
-      return (await import("./detach.ts")).detach(command.devices, runtimeDirectory, command);
+      return (await import("./detach.ts")).detachAsked(command, runtimeDirectory);
     case "detachAll":
       return (await import("./detach.ts")).detachAll(runtimeDirectory);
     case "resize":

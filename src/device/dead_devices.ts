@@ -21,7 +21,11 @@ const LOOK_MS = 1000;
 export function takeAwayDead(state: AttachState, states: StateStore): void {
   clearLeftOver(state, states);
   if (waitUntil(() => !isLeftOver(state), LOOK_MS)) return;
-  complain(`${state.device}: warning: still open; it goes when its last user closes it`);
+  tellStillOpen(state.device);
+}
+
+export function tellStillOpen(device: string): void {
+  complain(`${device}: warning: still open; it is detached when its last user closes it`);
 }
 
 /** Clears away what a dead daemon has left behind, and its state. */

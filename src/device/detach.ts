@@ -10,8 +10,7 @@ import { DaemonEnd } from "../daemon/daemon_end.ts";
 import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
 import { detachLoop } from "../kernel/loop.ts";
 import { deviceUsers } from "../kernel/users.ts";
-import { complain } from "../sys/console.ts";
-import { isLeftOver, takeAwayDead } from "./dead_devices.ts";
+import { isLeftOver, takeAwayDead, tellStillOpen } from "./dead_devices.ts";
 import { detachByForce } from "./detach_by_force.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
 import { type DetachOptions } from "./detach_options.ts";
@@ -92,7 +91,7 @@ function detachDevice(state: AttachState, { states, end }: Means): void {
   letGo(state, states);
   if (isUsed || end.wait(LOOK_MS)) return;
   if (operationsOf(state).isAttached(state)) {
-    complain(`${state.device}: warning: still open; it is detached when its last user closes it`);
+    tellStillOpen(state.device);
   } else {
     waitForDaemon(state, end);
   }

@@ -12,9 +12,10 @@ import { readTextIfAny } from "../sys/files.ts";
 import { isOwnBackend } from "./backend.ts";
 import { noDevice } from "./device_names.ts";
 import type { DetachOptions } from "./detach_options.ts";
+import { tellStillOpen } from "./dead_devices.ts";
 import { disconnectDead } from "./own_nbd.ts";
 
-/** @throws {Error} if it is not there or not attached, another program's, or in use */
+/** @throws {Error} if it is not there or not attached, or another program's */
 export function detachForeignNbd(
   { index, path }: { readonly index: number; readonly path: string },
   { force }: DetachOptions,
@@ -22,18 +23,22 @@ export function detachForeignNbd(
   const device = nbdDevice(index);
   if (device === undefined) throw noDevice(path);
   if (!device.connected) throw new SystemError("open", ENXIO, path);
-  const isUsed = deviceUsers(path).length > 0;
-  if (isOwnBackend(device.backend)) {
-    if (isUsed) throw new SystemError("open", EBUSY, path);
-    disconnectDead(index);
-    return;
-  }
+  const when = deviceUsers(path).length > 0 ? "with its last close" : "now";
+  if (isOwnBackend(device.backend)) return detachWithoutState(device, when);
   if (!force) {
     throw new Error(
       `it was attached by ${attacher(device)}, not by tslosetup; --force detaches it`,
     );
   }
-  disconnect(device, isUsed ? "with its last close" : "now");
+  disconnect(device, when);
+}
+
+type When = "now" | "with its last close";
+
+/** One of ours whose state was removed, by whoever. */
+function detachWithoutState(device: NbdDevice, when: When): void {
+  if (when === "with its last close") disconnect(device, when);
+  else if (!disconnectDead(device.index)) tellStillOpen(device.path);
 }
 
 /** What the kernel knows of whoever connected a device. */
@@ -45,7 +50,7 @@ function attacher({ backend, connectorThread }: NbdDevice): string {
   return backend === undefined ? who : `${who} as '${backend}'`;
 }
 
-function disconnect(device: NbdDevice, when: "now" | "with its last close"): void {
+function disconnect(device: NbdDevice, when: When): void {
   const { index, backend = "", path: node } = device;
   using control = new NbdControl();
   if (when === "with its last close") return control.detachLazily(index, { backend, node });

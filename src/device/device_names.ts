@@ -10,8 +10,7 @@ import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
 import { isSameSocket } from "../sys/sockets.ts";
-import { EBUSY, ENODEV, SystemError } from "../sys/errno.ts";
-import { reasonOf } from "../sys/reason.ts";
+import { EBUSY, ENODEV, errorText, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 
@@ -94,8 +93,9 @@ export class NoDeviceError extends CommandError {}
 
 /** What losetup says of such a name. */
 export function noDevice(name: string): NoDeviceError {
-  const reason = reasonOf(new SystemError("open", ENODEV, name));
-  return new NoDeviceError(`${name}: failed to use device: ${reason}`);
+  const whole = /^(?:\/dev\/)?(nbd\d+)p\d+$/.exec(name)?.[1];
+  const hint = whole === undefined ? "" : `; it is a partition of ${deviceNode(whole)}`;
+  return new NoDeviceError(`${name}: failed to use device: ${errorText(ENODEV)}${hint}`);
 }
 
 /** Last part of a path: a kernel's name for a device in /dev. */

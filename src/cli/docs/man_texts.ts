@@ -16,7 +16,7 @@ export const SYNOPSIS: readonly string[] = [
   "`tslosetup` [<option>...] `--socket` <path> <file>",
   "`tslosetup --info`|`--map` [`-J`] [`-t` <format>] <file>",
   "`tslosetup -c` <device>",
-  "`tslosetup -d` <device>...",
+  "`tslosetup -d` <device>|<file>...",
   "`tslosetup -D`",
 ];
 

@@ -18,7 +18,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "detach": [
     "Detach the devices that are named, or end the sockets that are. A device that is in use goes " +
     "with its last user; of one that is not, the command returns when its image is closed and " +
-    "everything written is on disk. Sockets of other users, and nbd devices that other programs " +
+    "everything written is on disk, and fails if that is not sure. An image stands for all devices " +
+    "and sockets that show it. Sockets of other users, and nbd devices that other programs " +
     "have set up, are left alone; `--force` detaches the latter. If the serving process stands " +
     "still, the command fails and says why, and the device goes when the process goes on.",
   ],
@@ -90,9 +91,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "force": [
     "Attach an image that is marked as corrupt, read-only. With `--info` and `--map`: look at an " +
-    "image that is being written. With `--detach`: give up on a serving process " +
-    "that stands still, so that what waits for the device fails; disconnect an nbd device that " +
-    "another program has set up.",
+    "image that is being written. With `--detach`: end a serving process that " +
+    "stands still, or does not end within ten seconds, so that what waits for the device fails; " +
+    "disconnect an nbd device that another program has set up.",
   ],
   "key-file": [
     "Read the passphrase of encrypted images from <file>, or with `-` from standard input, all of " +
@@ -128,7 +129,10 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Serve with <num> threads, 1 to 16. By default there is one, and up to three more while there " +
     "is more to do than it can.",
   ],
-  "verbose": ["Say on standard error how the device is made, and why so."],
+  "verbose": [
+    "Say on standard error how the device is made, and why so; with `--detach`, which devices are " +
+    "detached.",
+  ],
   "json": [
     "Print the list as JSON, as an array `loopdevices`. With `--info` and `--map`, with the keys " +
     "of `qemu-img`(1).",

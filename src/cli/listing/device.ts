@@ -12,6 +12,8 @@ export interface ListedDevice {
   readonly isPlainLoop: boolean;
   /** What is in a column; undefined if there is nothing to say, or this user may not know. */
   cell(column: ColumnName): string | undefined;
+  /** What it is detached by. */
+  readonly path: string;
   /** Whether its image is this file. */
   isOf(file: WantedFile): boolean;
 }

@@ -20,6 +20,10 @@ export class ForeignNbd implements ListedDevice {
     return CELLS[column]?.(this.disk);
   }
 
+  get path(): string {
+    return this.disk.path;
+  }
+
   /** Its image, if it has one, may be on another machine. */
   isOf(_file: WantedFile): boolean {
     return false;

@@ -24,6 +24,10 @@ export class LoopDevice implements ListedDevice {
     return CELLS[column](this);
   }
 
+  get path(): string {
+    return this.disk.path;
+  }
+
   /** As the kernel names it; undefined if the device is not attached. */
   get backingFile(): string | undefined {
     return this.disk.attribute("loop/backing_file");

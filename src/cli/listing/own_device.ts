@@ -38,6 +38,10 @@ export class OwnDevice implements ListedDevice {
     return CELLS[column](this);
   }
 
+  get path(): string {
+    return this.disk?.path ?? this.own.state?.device ?? "";
+  }
+
   /** Device number of the file system the image lies on. */
   get imageDevice(): DeviceNumber | undefined {
     const [major, minor] = this.own.state?.imageDevice ?? [];

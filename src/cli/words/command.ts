@@ -11,6 +11,7 @@ import { attachCommand, findCommand, onlyFile, refuseOperands } from "./attach_c
 import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_command.ts";
 import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
 import type { AttachCommand } from "../../device/attach_command.ts";
+import type { DetachOptions } from "../../device/detach_options.ts";
 import { chooseColumns } from "../listing/column_list.ts";
 import type { OptionName } from "./option_table.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -25,7 +26,7 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | AttachCommand
-  | { readonly kind: "detach"; readonly devices: readonly string[]; readonly force: boolean }
+  | DetachCommand
   | { readonly kind: "detachAll" }
   /** Make a device as large as its image is by now. */
   | { readonly kind: "resize"; readonly device: string }
@@ -38,6 +39,12 @@ export type Command =
   | { readonly kind: "find" }
   /** Print what one device is, on one line. */
   | { readonly kind: "status"; readonly device: string };
+
+/** Takes devices down, or all of an image. */
+export interface DetachCommand extends DetachOptions {
+  readonly kind: "detach";
+  readonly devices: readonly string[];
+}
 
 /** Changes a device that is set up. */
 export type AdjustCommand =
@@ -68,7 +75,9 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
   const { seen } = settings;
   const operands = settings.operands.map(({ word }) => word);
   const devices = [...settings.actionDevices, ...operands];
-  if (seen.has("detach")) return { kind: "detach", devices, force: seen.has("force") };
+  if (seen.has("detach")) {
+    return { kind: "detach", devices, force: seen.has("force"), verbose: seen.has("verbose") };
+  }
   if (seen.has("set-capacity")) return { kind: "resize", device: devices[0] ?? "" };
   if (seen.has("remove")) return { kind: "remove", devices: oneOrMore(operands) };
   if (seen.has("find")) {

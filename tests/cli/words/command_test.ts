@@ -75,14 +75,26 @@ Deno.test("parseCommand() finds a device, or shows one", () => {
 });
 
 Deno.test("parseCommand() detaches in the grammars of losetup 2.38 and 2.42", () => {
-  assertEquals(parse("-d a b"), { kind: "detach", devices: ["a", "b"], force: false });
+  assertEquals(parse("-d a b"), {
+    kind: "detach",
+    devices: ["a", "b"],
+    force: false,
+    verbose: false,
+  });
   assertEquals(parse("-da --detach=b c"), {
     kind: "detach",
     devices: ["a", "b", "c"],
     force: false,
+    verbose: false,
   });
-  assertEquals(parse("a -d"), { kind: "detach", devices: ["a"], force: false });
-  assertEquals(parse("--force -d a"), { kind: "detach", devices: ["a"], force: true });
+  assertEquals(parse("a -d"), { kind: "detach", devices: ["a"], force: false, verbose: false });
+  assertEquals(parse("-vd a"), { kind: "detach", devices: ["a"], force: false, verbose: true });
+  assertEquals(parse("--force -d a"), {
+    kind: "detach",
+    devices: ["a"],
+    force: true,
+    verbose: false,
+  });
   assertEquals(parse("-D"), { kind: "detachAll" });
 });
 

@@ -59,7 +59,10 @@ deviceTest("-d says of a dead daemon's device that it is still open", [], async 
   device.kill("SIGKILL");
   const first = await device.program.run("-d", device.path);
   assertEquals(first.code, 0);
-  assertMatch(first.stderr, /: warning: still open; it goes when its last user closes it\n$/);
+  assertMatch(
+    first.stderr,
+    /: warning: still open; it is detached when its last user closes it\n$/,
+  );
   opened.close();
   await device.gone();
 });

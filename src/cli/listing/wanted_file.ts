@@ -1,0 +1,23 @@
+/**
+ * The image that devices are looked for of.
+ *
+ * @module
+ */
+import { SystemError } from "../../sys/errno.ts";
+import { fileStatusIfAny } from "../../sys/files.ts";
+import { realPath } from "../../sys/paths.ts";
+import type { WantedFile } from "./device.ts";
+
+/** What is known of a file, which need not exist, for telling whose devices are its. */
+export function wantedFile(path: string): WantedFile {
+  return { status: fileStatusIfAny(path), names: [path, canonical(path)] };
+}
+
+function canonical(path: string): string {
+  try {
+    return realPath(path);
+  } catch (error) {
+    if (error instanceof SystemError) return path;
+    throw error;
+  }
+}

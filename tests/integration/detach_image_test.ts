@@ -1,0 +1,53 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ExportedImage } from "../support/program.ts";
+import { TempDirectory } from "../support/tools.ts";
+
+function makeImage(path: string): string {
+  Deno.writeFileSync(path, new Uint8Array(65_536));
+  return path;
+}
+
+Deno.test("-d of an image detaches all that shows it, by whatever name, and nothing else", async () => {
+  using folder = new TempDirectory();
+  const [image, another] = [makeImage(folder.file("disk")), makeImage(folder.file("another"))];
+  Deno.linkSync(image, folder.file("link"));
+  const options = ["-r"];
+  await using one = await ExportedImage.attach({ folder, image, options, name: "one" });
+  await using two = await ExportedImage.attach({ folder, image, options, name: "two" });
+  await using other = await ExportedImage.attach({ folder, image: another, name: "other" });
+  const { code, stdout, stderr } = await one.program.run("-v", "-d", folder.file("link"));
+  assertEquals([code, stdout], [0, ""]);
+  assertEquals(
+    stderr.split("\n").sort().join("\n"),
+    `\ntslosetup: detaching ${one.socket}\ntslosetup: detaching ${two.socket}`,
+  );
+  assert(one.isGone && two.isGone && other.isRunning);
+  assertEquals((await other.program.run("-d", another)).stderr, "");
+  assert(other.isGone);
+});
+
+Deno.test("-d of an image that nothing shows fails in losetup's words", async () => {
+  using folder = new TempDirectory();
+  const image = makeImage(folder.file("disk"));
+  await using exported = await ExportedImage.attach({ folder, image });
+  await exported.detach();
+  const { code, stderr } = await exported.program.run("-d", image);
+  assertEquals(code, 1);
+  assertEquals(stderr, `tslosetup: ${image}: failed to use device: No such device\n`);
+});
+
+Deno.test("-d of a partition of an nbd device names the device", async () => {
+  using folder = new TempDirectory();
+  const image = makeImage(folder.file("disk"));
+  await using exported = await ExportedImage.attach({ folder, image });
+  for (const name of ["/dev/nbd15p2", "nbd15p2"]) {
+    const { code, stderr } = await exported.program.run("-d", name);
+    assertEquals(code, 1);
+    assertStringIncludes(
+      stderr,
+      `${name}: failed to use device: No such device; it is a partition `,
+    );
+    assertStringIncludes(stderr, "of /dev/nbd15\n");
+  }
+});
