@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { ClusterCaches } from "../disk/cluster_caches.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
@@ -45,7 +44,6 @@ interface Opened {
   /** What other threads need to open it once more: the keys of its disks, no passphrase. */
   readonly keys: KeyRing;
   readonly decoding: ThreadedDecodeLane;
-  readonly clusterCaches: ClusterCaches;
   /** What was asked for, with the format found out and the access that was possible. */
   readonly request: ImageRequest;
   readonly warnings: readonly string[];
@@ -131,21 +129,19 @@ function open(job: Job): Opened {
   const request = { ...asked, format: driver.name, readOnly };
   const keys = keyRing(job.passphrase);
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
-  const clusterCaches = new ClusterCaches();
-  const access = openImage(file, request, { keys, decoding, clusterCaches });
+  const access = openImage(file, request, { keys, decoding });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
     warnings.push("the image is not encrypted: the passphrase was not needed");
   }
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
-  return { access, keys, decoding, clusterCaches, request, warnings };
+  return { access, keys, decoding, request, warnings };
 }
 
 function createServer(job: Job, opened: Opened, served: readonly number[]): Server {
   const server = new Server({
     access: opened.access,
     decoding: opened.decoding,
-    clusterCaches: opened.clusterCaches,
     image: opened.request,
     keys: opened.keys,
     imagePath: job.imagePath,

@@ -5,8 +5,6 @@
  */
 import { reasonOf } from "../sys/reason.ts";
 import { cachesAtDepth } from "../image/cache_sizes.ts";
-import type { ClusterCaches } from "./cluster_caches.ts";
-import type { DecodeLane } from "../image/decoding.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
 import { RelatedFileError } from "../image/errors.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
@@ -36,8 +34,6 @@ export interface ChainOptions {
   readonly ignoreLocks?: boolean;
   /** The files below the top image, open already, in the order in which they are asked for. */
   readonly replay?: readonly ImageFile[];
-  readonly decoding?: DecodeLane | undefined;
-  readonly clusterCaches?: ClusterCaches | undefined;
 }
 
 /** An image of a chain. */
@@ -70,15 +66,13 @@ export class Chain implements RelatedFiles, Disposable {
 
   /** How the images are to be opened; the snapshot is one of the top image. */
   get openOptions(): OpenOptions {
-    const { request, keys, mapOnly, decoding, clusterCaches } = this.#options;
+    const { request, keys, mapOnly } = this.#options;
     const { force } = request;
     return {
       readOnly: true,
       related: this,
-      decoding,
-      clusterCaches,
       ...(force === undefined ? {} : { force }),
-      ...cachesAtDepth(this.layers.length - 1, request),
+      metadataCacheBytes: cachesAtDepth(this.layers.length - 1, request).metadataCacheBytes,
       ...(keys === undefined ? {} : { keys }),
       ...(mapOnly === undefined ? {} : { mapOnly }),
     };

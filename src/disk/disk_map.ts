@@ -33,7 +33,6 @@ export class DiskMap implements Iterable<MapEntry> {
   /** @throws {ImageFormatError} at a place where the metadata are damaged */
   *[Symbol.iterator](): Iterator<MapEntry> {
     const { sizeBytes } = this.#access;
-    this.#access.setMayBlock(true);
     let last: MapEntry | undefined;
     for (let start = 0; start < sizeBytes;) {
       this.#access.findRun(start, sizeBytes - start, this.#run);

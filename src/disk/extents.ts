@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { Extent, type MappedDisk, Mapping } from "../image/mapping.ts";
 
@@ -25,8 +26,13 @@ export class Run {
   /** Where it is stored, if it is stored as it is: not compressed, not encrypted. */
   file: ImageFile | undefined = undefined;
   hostOffset = 0;
-  /** What the last image asked has said; after a failure, what has to be read first (Blocked). */
+  /** What the last image asked has said; after a failure, its attempt says what has to come first. */
   readonly mapping = new Mapping();
+
+  /** Whether finding it may wait for a disk, and what came in its way. */
+  get attempt(): Attempt {
+    return this.mapping.attempt;
+  }
 }
 
 /**
@@ -77,13 +83,19 @@ function describe(image: MappedDisk, lengthBytes: number, run: Run): void {
   run.isZero = false;
   run.isData = true;
   run.isPresent = true;
-  run.isCompressed = kind === Extent.Special && !run.mapping.isEncrypted;
+  run.isCompressed = kind === Extent.Packed;
   run.file = kind === Extent.Data ? file : undefined;
   run.hostOffset = hostOffset;
-  if (run.file === undefined || image.fileHoles === undefined) return;
-  run.isZero = run.file.isHole(run.hostOffset, lengthBytes);
-  run.isData = !run.isZero || image.fileHoles === "zeros";
-  run.lengthBytes = run.file.runBytes;
+  if (run.file !== undefined && image.fileHoles !== undefined) findHole(image, run.file, run);
+}
+
+/** What is a hole in its file, is one in the disk. Where telling might take long, nothing is. */
+function findHole({ fileHoles }: MappedDisk, file: ImageFile, run: Run): void {
+  if (!run.attempt.mayWait && file.cacheKnowledge === "unknown") return;
+  const stored = file.storedBytes(run.hostOffset, run.lengthBytes);
+  run.lengthBytes = Math.abs(stored);
+  run.isZero = stored < 0;
+  run.isData = !run.isZero || fileHoles === "zeros";
 }
 
 function setZero(run: Run, lengthBytes: number): void {

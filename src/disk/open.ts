@@ -14,17 +14,16 @@ import {
   readTextIfAny,
 } from "../sys/files.ts";
 import { Chain, type ChainOptions } from "./chain.ts";
-import { ClusterCaches, type SharedClusters } from "./cluster_caches.ts";
 import type { Image } from "../image/driver.ts";
+import type { DecodeLane } from "../image/decoding.ts";
 import { lookWith } from "./format_hints.ts";
-import { ImageAccess } from "./image_access.ts";
+import { type AccessParts, ImageAccess } from "./image_access.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { refuseKind } from "./permission.ts";
 import { driverFor } from "./probe.ts";
 import type { ImageRequest } from "./request.ts";
 import type { SharedFile } from "../storage/image_file.ts";
-import type { WindowLimits } from "./window.ts";
 
 /**
  * Opens the file or block device an image lies in; for reading only where it is write-protected.
@@ -69,7 +68,7 @@ function isWriteProtection(error: unknown): boolean {
 export function openImage(
   file: ImageFile,
   request: ImageRequest,
-  more: Omit<ChainOptions, "request"> = {},
+  more: OpenMeans = {},
 ): ImageAccess {
   const driver = driverFor(request.format, file);
   const { readOnly, snapshot } = request;
@@ -81,16 +80,27 @@ export function openImage(
   try {
     const wanted = snapshot === undefined ? options : { ...options, snapshot };
     const image = lookWith(driver, file, () => driver.open(file, wanted));
-    return accessTo(image, chain, request);
+    return accessTo(image, chain, { request, ...more });
   } catch (error) {
     chain[Symbol.dispose]();
     throw error;
   }
 }
 
-function accessTo(image: Image, chain: Chain, limits: WindowLimits): ImageAccess {
+/** What an image is opened with, and what decompresses its pieces. */
+export interface OpenMeans extends Omit<ChainOptions, "request">, Pick<AccessParts, "pieces"> {
+  readonly decoding?: DecodeLane | undefined;
+}
+
+function accessTo(
+  image: Image,
+  { files, images, warnings, layers }: Chain,
+  { request, decoding, pieces }: OpenMeans & Pick<ChainOptions, "request">,
+): ImageAccess {
+  const formats = layers.map(({ driver }) => driver.name);
+  const parts = { images, warnings, formats, decoding, cacheSizes: request };
   try {
-    return new ImageAccess(image, chain.files, limits, chain);
+    return new ImageAccess(image, files, request, pieces ? { ...parts, pieces } : parts);
   } catch (error) {
     image[Symbol.dispose]();
     throw error;
@@ -102,8 +112,8 @@ export interface SharedImage {
   readonly image: ImageRequest;
   /** {@link ImageAccess.sharedFiles} of the thread that opened it. */
   readonly files: readonly SharedFile[];
-  /** {@link ClusterCaches.shared} of that thread. */
-  readonly clusters: readonly SharedClusters[];
+  /** {@link ImageAccess.sharedPieces} of that thread. */
+  readonly pieces: readonly SharedArrayBuffer[];
   /** What has unlocked it. */
   readonly keys?: KeyRing;
 }
@@ -113,11 +123,10 @@ export interface SharedImage {
  *
  * @throws as {@link openImage}; {@link Error} if the images name other files than before
  */
-export function openSharedImage({ image, files, clusters, keys }: SharedImage): ImageAccess {
+export function openSharedImage({ image, files, pieces, keys }: SharedImage): ImageAccess {
   const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
     new ImageFile(new LentFd(fd), path, sizeBytes)
   );
   if (file === undefined) throw new Error("an image without a file");
-  const clusterCaches = new ClusterCaches(clusters);
-  return openImage(file, image, { replay, clusterCaches, ...(keys === undefined ? {} : { keys }) });
+  return openImage(file, image, { replay, pieces, ...(keys === undefined ? {} : { keys }) });
 }

@@ -5,6 +5,10 @@
  *
  * @module
  */
+import { Change, ChangeKind } from "../disk/change.ts";
+import { ReadRequest } from "../disk/reader.ts";
+import { DiskSeek } from "../disk/seek.ts";
+import { ChangeOutcome } from "../loop/changes.ts";
 import type { Channel } from "../loop/channel.ts";
 import type { Executor } from "../loop/executor.ts";
 import { ParkedRequest, type RequestOwner } from "../loop/parked_request.ts";
@@ -59,9 +63,11 @@ export class FuseChannel implements Channel, RequestOwner {
   readonly #deferred = new DeferredWork();
   /** Whether the kernel has got answers that it may not have passed on yet. */
   #hasAnswered = false;
-  /** Requests that wait for a disk. */
+  /** Requests that are not answered yet. */
   #waiting = 0;
   #ended = false;
+  /** Whether the request at hand is a write that there was no room for: it is tried again. */
+  #isHeld = false;
 
   // The request at hand. What it is known by goes back as it came, in two halves.
   #opcode = 0;
@@ -69,6 +75,9 @@ export class FuseChannel implements Channel, RequestOwner {
   #uniqueLow = 0;
   #offset = 0;
   #length = 0;
+  readonly #reading = new ReadRequest();
+  readonly #change = new Change();
+  readonly #seek = new DiskSeek();
 
   /** @param fd a non-blocking descriptor of /dev/fuse */
   constructor(fd: number, executor: Executor, tree: FuseTree) {
@@ -79,51 +88,63 @@ export class FuseChannel implements Channel, RequestOwner {
   }
 
   get events(): number {
-    return this.#ended ? 0 : POLLIN;
+    return this.#ended || this.#isHeld ? 0 : POLLIN;
   }
 
   get isOver(): boolean {
     return this.#ended && this.#waiting === 0;
   }
 
+  get isGone(): boolean {
+    return this.#ended;
+  }
+
   serve(): boolean {
     let taken = 0;
-    while (taken < REQUESTS_PER_TURN && this.#receive()) {
+    while (taken < REQUESTS_PER_TURN && (this.#takeHeld() || this.#receive())) {
       this.#execute();
+      if (this.#isHeld) break;
       taken++;
     }
     this.send();
     return taken > 0;
   }
 
+  /** Whether there is a request at hand that is to be tried again. */
+  #takeHeld(): boolean {
+    const isHeld = this.#isHeld;
+    this.#isHeld = false;
+    return isHeld;
+  }
+
   /** Takes the next request, without waiting. The end of the file system is an error (ENODEV). */
   #receive(): boolean {
     if (this.#ended) return false;
-    const { address, size, view } = this.#input;
+    const { address, size } = this.#input;
     const count = this.#libc.read(this.fd, address, size);
     if (count < IN_HEADER.size) {
       if (count >= 0 || !isPassing(lastErrno())) this.#ended = true;
       return false;
     }
-    this.#opcode = view.getUint32(IN_HEADER.opcode, true);
-    this.#uniqueLow = view.getUint32(IN_HEADER.unique, true);
-    this.#uniqueHigh = view.getUint32(IN_HEADER.unique + 4, true);
     return true;
   }
 
   #execute(): void {
+    const { view } = this.#input;
+    this.#opcode = view.getUint32(IN_HEADER.opcode, true);
+    this.#uniqueLow = view.getUint32(IN_HEADER.unique, true);
+    this.#uniqueHigh = view.getUint32(IN_HEADER.unique + 4, true);
     switch (this.#opcode) {
       case Opcode.Read:
         return this.#read();
       case Opcode.Write:
-        return this.#reply(this.#write());
+        return this.#write();
       case Opcode.Fsync:
-        this.#waiting++;
-        return this.#executor.flush(this.#parked());
+        return this.#executor.flush(this.park());
       case Opcode.Fallocate:
-        return this.#reply(this.#allocate());
+        return this.#allocate();
       case Opcode.Lseek:
-        return this.#reply(this.#seek());
+        return this.#beginSeek();
       case Opcode.Forget:
       case Opcode.BatchForget:
       case Opcode.Interrupt:
@@ -149,18 +170,26 @@ export class FuseChannel implements Channel, RequestOwner {
 
   #read(): void {
     this.#parseRange();
-    const at = OUT_HEADER.size;
+    const { attempt } = this.#reading;
+    this.#executor.prepare(attempt, "among others");
+    if (!this.#readNow()) this.#executor.park(this.park(), attempt);
+  }
+
+  /** Answers a read; false if it has to wait. */
+  #readNow(): boolean {
+    const reading = this.#reading.ask(this.#offset, this.#length);
     try {
-      const done = this.#executor.read(this.#output, at, this.#offset, this.#length, false);
-      if (done) return this.#reply(this.#length);
-      this.#executor.park(this.#parked());
-      this.#waiting++;
+      const done = this.#executor.access.read(reading.into(this.#output, OUT_HEADER.size));
+      if (done) this.#reply(this.#length);
+      return done;
     } catch (error) {
       this.#reply(-this.#failure("read", error));
+      return true;
     }
   }
 
-  #parked(): ParkedRequest {
+  park(): ParkedRequest {
+    this.#waiting++;
     return new ParkedRequest({
       owner: this,
       command: this.#opcode,
@@ -171,62 +200,88 @@ export class FuseChannel implements Channel, RequestOwner {
     });
   }
 
-  /** Length of the reply's body, or a negative error number. */
-  #write(): number {
+  #write(): void {
     const asked = this.#input.view.getUint32(IN_HEADER.size + IO_IN.length, true);
     this.#parseRange();
-    if (this.#executor.access.readOnly) return -EROFS;
-    if (this.#length < asked) return -EFBIG;
-    try {
-      const data = IN_HEADER.size + IO_IN.size;
-      this.#executor.access.write(this.#input, data, this.#offset, this.#length);
-    } catch (error) {
-      return -this.#failure("write", error);
-    }
-    this.#output.view.setUint32(OUT_HEADER.size + WRITE_OUT.length, this.#length, true);
-    this.#output.view.setUint32(OUT_HEADER.size + WRITE_OUT.padding, 0, true);
-    return WRITE_OUT.size;
+    if (this.#executor.access.readOnly) return this.#reply(-EROFS);
+    if (this.#length < asked) return this.#reply(-EFBIG);
+    const change = this.#change.ask(ChangeKind.Write, this.#offset, this.#length);
+    this.#make(change.from(this.#input, IN_HEADER.size + IO_IN.size));
   }
 
   /** Discards and writes of zeros: in a file, both are holes. */
-  #allocate(): number {
+  #allocate(): void {
     const { view } = this.#input;
     const { access } = this.#executor;
     this.#offset = uint64(view, IN_HEADER.size + FALLOCATE_IN.offset);
     this.#length = uint64(view, IN_HEADER.size + FALLOCATE_IN.length);
     const mode = view.getUint32(IN_HEADER.size + FALLOCATE_IN.mode, true);
     const kind = mode & ~FallocateMode.KeepSize;
-    if (access.readOnly) return -EROFS;
-    if (kind !== FallocateMode.PunchHole && kind !== FallocateMode.ZeroRange) return -EOPNOTSUPP;
-    if (this.#offset + this.#length > access.sizeBytes) return -EFBIG;
+    if (access.readOnly) return this.#reply(-EROFS);
+    if (kind !== FallocateMode.PunchHole && kind !== FallocateMode.ZeroRange) {
+      return this.#reply(-EOPNOTSUPP);
+    }
+    if (this.#offset + this.#length > access.sizeBytes) return this.#reply(-EFBIG);
+    const change = this.#change.ask(ChangeKind.WriteZeroes, this.#offset, this.#length);
+    change.source = undefined;
+    change.keepAllocated = kind === FallocateMode.ZeroRange;
+    change.onlyIfFast = true;
+    this.#make(change);
+  }
+
+  #make(change: Change): void {
+    const outcome = this.#executor.change(change, this);
+    if (outcome === ChangeOutcome.NoRoom) this.#isHeld = true;
+    else if (outcome !== ChangeOutcome.Parked) this.#replyToChange(outcome);
+  }
+
+  /** A write is answered with how much has been written, all other changes with success alone. */
+  #replyToChange(errno: number): void {
+    if (errno !== 0) return this.#reply(-errno);
+    if (this.#opcode !== Opcode.Write) return this.#reply(0);
+    this.#output.view.setUint32(OUT_HEADER.size + WRITE_OUT.length, this.#length, true);
+    this.#output.view.setUint32(OUT_HEADER.size + WRITE_OUT.padding, 0, true);
+    this.#reply(WRITE_OUT.size);
+  }
+
+  #beginSeek(): void {
+    const { view } = this.#input;
+    this.#offset = uint64(view, IN_HEADER.size + LSEEK_IN.offset);
+    const whence = view.getUint32(IN_HEADER.size + LSEEK_IN.whence, true);
+    if (whence !== Whence.Data && whence !== Whence.Hole) return this.#reply(-EINVAL);
+    if (this.#offset >= this.#executor.access.sizeBytes) return this.#reply(-ENXIO);
+    this.#length = whence;
+    this.#executor.prepare(this.#seek.attempt, "among others");
+    this.#goOnSeeking(this.#offset, undefined);
+  }
+
+  /** Goes on with a search at `offset`; it is parked, or parked again, until it is over. */
+  #goOnSeeking(offset: number, parked: ParkedRequest | undefined): boolean {
+    const seek = this.#seek;
+    seek.offset = offset;
+    seek.wantsHole = this.#length === Whence.Hole;
     try {
-      const keepAllocated = kind === FallocateMode.ZeroRange;
-      const done = access.writeZeroes(this.#offset, this.#length, keepAllocated, true);
-      return done ? 0 : -EOPNOTSUPP;
+      const outcome = seek.step(this.#executor.access);
+      if (outcome === "found") return this.#replyToSeek(seek.offset);
+      const waiting = parked ?? this.park();
+      waiting.progress = seek.offset;
+      if (outcome === "blocked") this.#executor.park(waiting, seek.attempt);
+      else this.#executor.postpone(waiting);
+      return false;
     } catch (error) {
-      return -this.#failure("fallocate", error);
+      this.#reply(-this.#failure("lseek", error));
+      return true;
     }
   }
 
-  #seek(): number {
-    const { view } = this.#input;
-    const { access } = this.#executor;
-    const from = uint64(view, IN_HEADER.size + LSEEK_IN.offset);
-    const whence = view.getUint32(IN_HEADER.size + LSEEK_IN.whence, true);
-    if (whence !== Whence.Data && whence !== Whence.Hole) return -EINVAL;
-    if (from >= access.sizeBytes) return -ENXIO;
-    try {
-      const found = access.seek(from, { wantHole: whence === Whence.Hole });
-      if (found < 0) return -ENXIO;
-      setUint64(this.#output.view, OUT_HEADER.size + LSEEK_OUT.offset, found);
-      return LSEEK_OUT.size;
-    } catch (error) {
-      return -this.#failure("lseek", error);
-    }
+  #replyToSeek(found: number): true {
+    setUint64(this.#output.view, OUT_HEADER.size + LSEEK_OUT.offset, Math.max(0, found));
+    this.#reply(found < 0 ? -ENXIO : LSEEK_OUT.size);
+    return true;
   }
 
   #failure(what: string, error: unknown): number {
-    return this.#executor.failure(what, this.#offset, this.#length, error);
+    return this.#executor.failure({ what, offset: this.#offset, lengthBytes: this.#length }, error);
   }
 
   /** Sends a reply whose body of `result` bytes is in place, or the error `-result`. */
@@ -248,25 +303,31 @@ export class FuseChannel implements Channel, RequestOwner {
     this.#uniqueLow = parked.tagLow;
     this.#offset = parked.offset;
     this.#length = parked.length;
-    if (parked.command === Opcode.Fsync) this.#reply(parked.error === 0 ? 0 : -EIO);
-    else if (!this.#readAgain(parked)) return true;
-    this.#waiting--;
+    if (this.#resumed(parked)) this.#waiting--;
     return true;
   }
 
-  /** False if the read has to wait once more. */
-  #readAgain(parked: ParkedRequest): boolean {
-    try {
-      if (this.#executor.readAgain(parked, this.#output, OUT_HEADER.size)) {
-        this.#reply(parked.length);
+  /** False if the request has to wait once more. */
+  #resumed(parked: ParkedRequest): boolean {
+    switch (parked.command) {
+      case Opcode.Read:
+        this.#executor.prepareAgain(this.#reading.attempt, parked);
+        return this.#readNow() || this.#parkAgain(parked);
+      case Opcode.Lseek:
+        this.#executor.prepareAgain(this.#seek.attempt, parked);
+        return this.#goOnSeeking(parked.progress, parked);
+      case Opcode.Fsync:
+        this.#reply(parked.error === 0 ? 0 : -EIO);
         return true;
-      }
-      this.#executor.park(parked);
-      return false;
-    } catch (error) {
-      this.#reply(-this.#failure("read", error));
-      return true;
+      default:
+        this.#replyToChange(parked.error);
+        return true;
     }
+  }
+
+  #parkAgain(parked: ParkedRequest): false {
+    this.#executor.park(parked, this.#reading.attempt);
+    return false;
   }
 
   /** Each reply is sent at once, but what it completes in the block layer may have been put off. */

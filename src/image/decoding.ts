@@ -4,7 +4,7 @@
  * @module
  */
 import type { IoBuffer } from "../sys/memory.ts";
-import type { SlowTask } from "../storage/slow_lane.ts";
+import type { Awaited } from "../storage/attempt.ts";
 
 /** How bytes are compressed. */
 export const CompressionMethod = { Deflate: 0, Zstd: 1 } as const;
@@ -22,13 +22,11 @@ export interface DecodeTask {
 }
 
 /** One piece of work for another thread. */
-export interface DecodeJob {
+export interface DecodeJob extends Awaited {
   readonly input: IoBuffer;
   readonly output: IoBuffer;
   /** Hands the job over; false if no thread can take it: it is free again then. */
   start(task: DecodeTask): boolean;
-  /** Has `task` told when the job is done. */
-  addWaiter(task: SlowTask): void;
   /** Gives up a job that was claimed, but not started. */
   release(): void;
 }

@@ -1,19 +1,19 @@
 /**
  * The contract between format drivers and everything above them.
  *
- * A driver translates guest offsets into places; it never does guest I/O itself, except for what
- * only it can decode. A missing optional member of {@link Image} is a missing capability, for which
- * image access has a fallback or a refusal.
+ * A driver translates guest offsets into places: `map` says where bytes are, `place` where they may
+ * go. It never touches a guest's byte, knows no thread, and waits for a disk only as far as it is told
+ * that it may. A missing optional member of {@link Image} is a missing capability, for which image
+ * access has a fallback or a refusal.
  *
  * @module
  */
 import type { Format } from "./formats.ts";
-import type { ClusterCaches } from "../disk/cluster_caches.ts";
-import type { DecodeLane } from "./decoding.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { MappedDisk } from "./mapping.ts";
+import type { Writing } from "./writing.ts";
 
 /** Bytes that mark a format, at a fixed offset from the start or (negative) the end of the file. */
 export interface Magic {
@@ -72,12 +72,6 @@ export interface OpenOptions {
   readonly mapOnly?: boolean;
   /** Upper bound of the metadata cache, in bytes; by default {@link DEFAULT_CACHES}. */
   readonly metadataCacheBytes?: number;
-  /** Upper bound of the cache of decompressed clusters, in bytes; likewise. */
-  readonly dataCacheBytes?: number;
-  /** Threads that decompress for this one. */
-  readonly decoding?: DecodeLane | undefined;
-  /** What other threads share decompressed clusters by. */
-  readonly clusterCaches?: ClusterCaches | undefined;
 }
 
 /**
@@ -100,15 +94,10 @@ export interface RelatedFiles extends MemoryLimit {
 
 /** An open image: its metadata and the cache of it. */
 export interface Image extends MappedDisk, Disposable {
-  readonly readOnly: boolean;
   /** What the user ought to know of an image that could be opened all the same. */
   readonly warnings?: readonly string[];
   /** Gives the memory back of all that can be read again; called when nothing is going on. */
   dropCaches?(): void;
-  /** Files whose writes a flush has to make durable; empty for a read-only image. */
-  readonly filesToSync: readonly ImageFile[];
-  /** Frees a range of the disk: afterwards it reads as zeros, or (a mere hint) as before. */
-  discard?(guestOffset: number, lengthBytes: number): void;
-  /** Makes a range read as zeros without a payload; false where the file system cannot do that. */
-  writeZeroes?(guestOffset: number, lengthBytes: number, keepAllocated: boolean): boolean;
+  /** What changes it; undefined if it was opened read-only, or its driver only reads. */
+  readonly writing?: Writing | undefined;
 }

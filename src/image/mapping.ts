@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { DecodeJob } from "./decoding.ts";
-import type { IoBuffer } from "../sys/memory.ts";
+import type { SectorCipher } from "../crypt/sector_cipher.ts";
+import { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import { CompressionMethod } from "./decoding.ts";
 
 /** What a run of guest bytes is made of. */
 export const Extent = {
@@ -15,13 +16,12 @@ export const Extent = {
   Zero: 1,
   /** Not in this image: whatever its backing image has there. */
   Backing: 2,
-  /** Stored, but only the driver can read it: compressed or encrypted. */
-  Special: 3,
-  /**
-   * Not known yet: a part of a file has to be read first, and reading it now would wait for a disk;
-   * or another thread is decoding it.
-   */
-  Blocked: 4,
+  /** Part of a piece of the disk that is stored compressed, as a whole. */
+  Packed: 3,
+  /** Stored sector by sector, each of them encrypted. */
+  Sealed: 4,
+  /** Not known yet: what has to be there first, the attempt says. */
+  Blocked: 5,
 } as const;
 
 export type Extent = typeof Extent[keyof typeof Extent];
@@ -42,20 +42,6 @@ export interface MappedDisk {
    * @throws {ImageFormatError} if the metadata of this place is damaged
    */
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void;
-  /**
-   * Reads guest bytes that `map` called special, all within that one answer, to `target` from
-   * `position` on.
-   *
-   * @returns false if that would wait for a disk: `mapping` then says (Blocked) what has to be read
-   * @throws {ImageFormatError} if the stored bytes cannot be decoded
-   */
-  readSpecial?(
-    guestOffset: number,
-    lengthBytes: number,
-    target: IoBuffer,
-    position: number,
-    mapping: Mapping,
-  ): boolean;
 }
 
 /**
@@ -63,23 +49,33 @@ export interface MappedDisk {
  * Only the fields named for its `kind` mean anything.
  */
 export class Mapping {
+  /** On whose behalf: tables are read as far as it may wait for them. */
+  attempt: Attempt;
   kind: Extent = Extent.Zero;
   /** Guest bytes the answer holds for, from the asked offset on; 1 up to the asked length. */
   lengthBytes = 0;
-  /** Data, Special: where the stored bytes are. Blocked: what has to be read first. */
+  /** Data, Packed, Sealed: where the stored bytes are. */
   file: ImageFile | undefined = undefined;
+  /** Data, Sealed: of the first guest byte. Packed: of the whole piece. */
   hostOffset = 0;
-  /** Special, Blocked: bytes of `file` from `hostOffset` on. */
+  /** Packed: bytes of `file` from `hostOffset` on that have the piece, and may have more. */
   hostBytes = 0;
-  /** Special: whether the stored bytes are the guest's, encrypted one by one, rather than packed. */
-  isEncrypted = false;
-  /** Blocked: the thread's work that is waited for, if it is not a file. */
-  job: DecodeJob | undefined = undefined;
-  /** Special: whether there is something else to do while another thread decodes; set by who asks. */
-  mayDefer = false;
+  /** Packed: how. */
+  method: CompressionMethod = CompressionMethod.Deflate;
+  /** Packed: where the piece begins in the disk, and how many bytes of it it is. */
+  pieceStart = 0;
+  pieceBytes = 0;
+  /** Sealed: undefined where the image was opened without its key. */
+  cipher: SectorCipher | undefined = undefined;
+  /** Sealed: what the cipher counts the sector as that `hostOffset` lies in. */
+  firstSector = 0;
   /** Backing: the image to ask, and the offset in it; undefined if there is none (zeros). */
   image: MappedDisk | undefined = undefined;
   guestOffset = 0;
+
+  constructor(attempt: Attempt = new Attempt()) {
+    this.attempt = attempt;
+  }
 
   setData(file: ImageFile, hostOffset: number, lengthBytes: number): void {
     this.kind = Extent.Data;
@@ -100,34 +96,37 @@ export class Mapping {
     this.lengthBytes = lengthBytes;
   }
 
-  setSpecial(file: ImageFile, hostOffset: number, hostBytes: number, lengthBytes: number): void {
-    this.kind = Extent.Special;
-    this.isEncrypted = false;
+  /** To be followed by {@link Mapping.setPiece}. */
+  setPacked(file: ImageFile, hostOffset: number, hostBytes: number): void {
+    this.kind = Extent.Packed;
     this.file = file;
     this.hostOffset = hostOffset;
     this.hostBytes = hostBytes;
+  }
+
+  /** Packed: which piece of the disk, `pieceBytes` from `pieceStart` on, is meant. */
+  setPiece(pieceStart: number, pieceBytes: number, lengthBytes: number): void {
+    this.pieceStart = pieceStart;
+    this.pieceBytes = pieceBytes;
     this.lengthBytes = lengthBytes;
   }
 
-  /** Special, in whole sectors: those that hold the guest bytes, which begin within the first. */
-  setEncrypted(file: ImageFile, hostOffset: number, hostBytes: number, lengthBytes: number): void {
-    this.setSpecial(file, hostOffset, hostBytes, lengthBytes);
-    this.isEncrypted = true;
-  }
-
-  setBlocked(file: ImageFile, hostOffset: number, hostBytes: number): void {
-    this.kind = Extent.Blocked;
+  /** To be followed by {@link Mapping.setCipher}. */
+  setSealed(file: ImageFile, hostOffset: number, lengthBytes: number): void {
+    this.kind = Extent.Sealed;
     this.file = file;
     this.hostOffset = hostOffset;
-    this.hostBytes = hostBytes;
-    this.lengthBytes = 0;
-    this.job = undefined;
+    this.lengthBytes = lengthBytes;
   }
 
-  setDecoding(job: DecodeJob): void {
+  /** Sealed: what decrypts it. */
+  setCipher(cipher: SectorCipher | undefined, firstSector: number): void {
+    this.cipher = cipher;
+    this.firstSector = firstSector;
+  }
+
+  setBlocked(): void {
     this.kind = Extent.Blocked;
-    this.file = undefined;
     this.lengthBytes = 0;
-    this.job = job;
   }
 }

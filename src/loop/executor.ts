@@ -2,19 +2,22 @@
  * Executes the requests of one thread on its image, whatever protocol they came by.
  *
  * What can be done without waiting for a disk is done at once. A read that would have to wait is
- * parked, and run again when the slow lane has done its part; so is a flush, until it is done.
+ * parked, and run again when the slow lane has done its part. A flush is parked until it is done, and
+ * so is a change that takes long.
  *
  * @module
  */
 import { ImageFormatError } from "../image/errors.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
-import type { IoBuffer } from "../sys/memory.ts";
+import type { Change } from "../disk/change.ts";
+import type { Attempt } from "../storage/attempt.ts";
 import { EIO, errorText, SystemError } from "../sys/errno.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { SLOW_READ_MAX_BYTES, type SlowLane } from "../storage/slow_lane.ts";
+import { ChangeOutcome, Changes } from "./changes.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { HintedReads } from "./hinted_reads.ts";
-import type { ParkedRequest } from "./parked_request.ts";
+import type { ParkedRequest, RequestOwner } from "./parked_request.ts";
 import type { SharedState } from "./shared_state.ts";
 
 /**
@@ -22,6 +25,19 @@ import type { SharedState } from "./shared_state.ts";
  * asked, and where it cannot.
  */
 const MAX_ATTEMPTS = { informed: 64, blind: 3 } as const;
+
+/** Whether others wait while a request is executed: if not, waiting is no harm, and cheaper. */
+export type Company = "alone" | "among others";
+
+/** What changes are called in the log, by their kind. */
+const CHANGE_NAMES = ["write", "discard", "write of zeros"] as const;
+
+/** A request for the log. */
+export interface FailedRequest {
+  readonly what: string;
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
 
 /** Where errors of requests are reported. */
 export interface ErrorLog {
@@ -41,6 +57,7 @@ export class Executor {
   readonly #log: ErrorLog;
   readonly #flushes: FlushQueue;
   readonly #hinted = new HintedReads();
+  readonly #changes: Changes;
   readonly #maxAttempts: number;
   /** Parked requests whose turn has come. */
   #ready: ParkedRequest[] = [];
@@ -56,53 +73,46 @@ export class Executor {
     const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
     this.#flushes = new FlushQueue(access.filesToSync, { lane, shared, onFailure });
     this.#maxAttempts = access.cannotTellCached ? MAX_ATTEMPTS.blind : MAX_ATTEMPTS.informed;
-    access.setMayBlock(false);
+    this.#changes = new Changes({
+      access,
+      lane,
+      failure: ({ kind, offset, lengthBytes }, error) =>
+        this.failure({ what: CHANGE_NAMES[kind], offset, lengthBytes }, error),
+      onDone: (parked) => this.#changed(parked),
+    });
   }
 
-  /**
-   * Reads a range inside the disk into `target` from `position` on.
-   *
-   * @param alone whether nothing else is to be done: then waiting is no harm, and cheaper than the
-   *   slow lane, where it cannot be told whether a read will wait
-   * @returns false if the request has to be parked
-   * @throws as {@link ImageAccess.read}
-   */
-  read(
-    target: IoBuffer,
-    position: number,
-    offset: number,
-    lengthBytes: number,
-    alone: boolean,
-  ): boolean {
-    this.prepare(alone);
-    return this.access.read(target, position, offset, lengthBytes);
+  /** Says that `attempt` is for a request that has just come, by whomever. */
+  prepare(attempt: Attempt, company: Company): void {
+    attempt.mayDefer = company !== "alone";
+    attempt.mayWait = this.access.cannotTellCached && company === "alone" && !this.#lane.busy;
+    attempt.warm.clear();
   }
 
-  /**
-   * Says that the image is about to be asked for a request that has just come, by whomever.
-   *
-   * @param alone as for {@link Executor.read}
-   */
-  prepare(alone: boolean): void {
-    const { access } = this;
-    access.mayDefer = !alone;
-    if (access.cannotTellCached) access.setMayBlock(alone && !this.#lane.busy);
+  /** Says that `attempt` is for a parked request, for which what it waited for has been done. */
+  prepareAgain(attempt: Attempt, parked: ParkedRequest): void {
+    const { file, hostOffset, hostBytes } = parked.range;
+    attempt.mayDefer = true;
+    attempt.mayWait = parked.isStuck || parked.attempts > this.#maxAttempts;
+    attempt.warm.set(file, hostOffset, Math.min(hostBytes, SLOW_READ_MAX_BYTES));
   }
 
-  /** Parks a read that could not be done: its owner is asked to resume it. */
-  park(parked: ParkedRequest): void {
-    const { waitsFor: job } = this.access;
-    if (job !== undefined) {
-      parked.waitsForThread();
-      parked.onReady = this.#makeReady;
-      job.addWaiter(parked);
+  /** Parks a request whose `attempt` has failed: its owner is asked to resume it. */
+  park(parked: ParkedRequest, { awaited, missing }: Attempt): void {
+    parked.onReady = this.#makeReady;
+    if (awaited !== undefined) {
+      parked.waitsForWork();
+      awaited.addWaiter(parked);
       return;
     }
-    const { file, hostOffset, hostBytes } = this.access.blockedOn;
-    if (file === undefined) throw new Error("blocked on nothing");
-    parked.waitsFor(file, hostOffset, hostBytes);
-    parked.onReady = this.#makeReady;
+    if (missing.file === undefined) throw new Error("blocked on nothing");
+    parked.waitsFor(missing);
     if (!this.#hinted.add(parked)) this.#readSlowly(parked);
+  }
+
+  /** Parks a request that has used up its share of this turn: it goes on in the next one. */
+  postpone(parked: ParkedRequest): void {
+    this.#makeReady(parked);
   }
 
   /** Whether some request waits for a disk. */
@@ -126,29 +136,39 @@ export class Executor {
   }
 
   #readSlowly(parked: ParkedRequest): void {
-    const { file, hostOffset, hostBytes } = parked;
+    const { file, hostOffset, hostBytes } = parked.range;
     if (file !== undefined) this.#lane.read(file, hostOffset, hostBytes, parked);
   }
 
-  /** Runs a parked read again; as {@link Executor.read}. */
-  readAgain(parked: ParkedRequest, target: IoBuffer, position: number): boolean {
-    const { offset, length } = parked;
-    return this.again(parked, () => this.access.read(target, position, offset, length));
+  /**
+   * Makes a change, or parks it for `owner`: the only way by which requests change the disk.
+   *
+   * @returns as {@link Changes.make}
+   */
+  change(change: Change, owner: RequestOwner): number {
+    const outcome = this.#changes.make(change, owner);
+    if (outcome !== 0 || !change.mustBeDurable) return outcome;
+    this.flush(owner.park());
+    return ChangeOutcome.Parked;
   }
 
-  /** Has a parked request try once more what it waited for; what `attempt` gives. */
-  again<T>(parked: ParkedRequest, attempt: () => T): T {
-    const { access } = this;
-    const { file } = parked;
-    access.mayDefer = true;
-    access.setMayBlock(parked.isStuck || parked.attempts > this.#maxAttempts);
-    file?.setWarm(parked.hostOffset, Math.min(parked.hostBytes, SLOW_READ_MAX_BYTES));
-    try {
-      return attempt();
-    } finally {
-      file?.setWarm(0, 0);
-      access.setMayBlock(false);
-    }
+  #changed(parked: ParkedRequest): void {
+    if (parked.error === 0 && parked.change?.mustBeDurable) this.flush(parked);
+    else this.#makeReady(parked);
+  }
+
+  /** Lets the changes go on that take several turns; whether any did. */
+  goOn(): boolean {
+    return this.#changes.goOn();
+  }
+
+  /** Whether channels should try again that found no room for a change's payload. */
+  takeFreed(): boolean {
+    return this.#changes.takeFreed();
+  }
+
+  releaseMemory(): void {
+    this.#changes.releaseMemory();
   }
 
   /** Parks a request until everything written so far is durable; its `error` tells. */
@@ -172,7 +192,7 @@ export class Executor {
   }
 
   /** Logs why a request failed; returns its error number, EIO for a damaged image. */
-  failure(what: string, offset: number, lengthBytes: number, error: unknown): number {
+  failure({ what, offset, lengthBytes }: FailedRequest, error: unknown): number {
     const text = `${this.#otherFile(error)}${reasonOf(error)}`;
     this.#log.error(`${what} of ${lengthBytes} bytes at ${offset} failed: ${text}`);
     return error instanceof SystemError ? error.errno : EIO;

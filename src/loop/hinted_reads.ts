@@ -24,7 +24,7 @@ export class HintedReads {
 
   /** Has the range `parked` waits for read ahead; false if it has to wait in another way. */
   add(parked: ParkedRequest): boolean {
-    const { file, hostOffset, hostBytes, isStuck } = parked;
+    const { range: { file, hostOffset, hostBytes }, isStuck } = parked;
     if (file === undefined || isStuck || this.#waiting.length === MAX_HINTED) return false;
     if (!file.hint(hostOffset, hostBytes)) return false;
     this.#waiting.push(parked);
@@ -38,7 +38,8 @@ export class HintedReads {
     for (let looks = 0; looks < LOOKED_AT; looks++) {
       const parked = this.#waiting[at];
       if (parked === undefined) break;
-      if (parked.file?.isCached(parked.hostOffset, parked.hostBytes) === false) {
+      const { file, hostOffset, hostBytes } = parked.range;
+      if (file?.isCached(hostOffset, hostBytes) === false) {
         at++;
         continue;
       }

@@ -1,9 +1,10 @@
 /**
- * A request that waits for a disk: only what is needed to answer it later, no buffer.
+ * A request that waits: only what is needed to answer it later. A read has no buffer meanwhile.
  *
  * @module
  */
-import type { ImageFile } from "../storage/image_file.ts";
+import type { Change } from "../disk/change.ts";
+import { FileRange } from "../storage/attempt.ts";
 import type { SlowTask } from "../storage/slow_lane.ts";
 
 /** Whoever has to answer a parked request. */
@@ -14,6 +15,10 @@ export interface RequestOwner {
    * @returns false if there is no room for the answer: it is asked again
    */
   resume(parked: ParkedRequest): boolean;
+  /** Parks the request at hand, which it will be asked to go on with or to answer. */
+  park(): ParkedRequest;
+  /** Whether nobody waits for its answers any more. */
+  readonly isGone: boolean;
 }
 
 /** A request as its protocol names it. */
@@ -45,9 +50,11 @@ export class ParkedRequest implements SlowTask {
   /** Whether the wait was for what had just been waited for: the page cache is short of room. */
   isStuck = false;
   /** The file range it waits for. */
-  file: ImageFile | undefined = undefined;
-  hostOffset = -1;
-  hostBytes = 0;
+  readonly range = new FileRange();
+  /** If it is a change: how far it has come. */
+  change: Change | undefined = undefined;
+  /** If it is a search: where it has come to. */
+  progress = 0;
   /** Called when the wait is over. */
   onReady: (parked: ParkedRequest) => void = () => {};
 
@@ -61,20 +68,17 @@ export class ParkedRequest implements SlowTask {
     this.length = fields.length;
   }
 
-  /** It waits for another thread. */
-  waitsForThread(): void {
+  /** It waits for somebody else's work. */
+  waitsForWork(): void {
     this.isStuck = false;
     this.attempts++;
-    this.file = undefined;
-    this.hostOffset = -1;
+    this.range.clear();
   }
 
-  waitsFor(file: ImageFile, hostOffset: number, hostBytes: number): void {
-    this.isStuck = this.file === file && this.hostOffset === hostOffset;
+  waitsFor({ file, hostOffset, hostBytes }: FileRange): void {
+    this.isStuck = this.range.file === file && this.range.hostOffset === hostOffset;
     this.attempts++;
-    this.file = file;
-    this.hostOffset = hostOffset;
-    this.hostBytes = hostBytes;
+    this.range.set(file, hostOffset, hostBytes);
   }
 
   finished(errno: number): void {

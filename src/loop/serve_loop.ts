@@ -107,6 +107,7 @@ export class ServeLoop {
     if (cleanIntervalMs === 0) return undefined;
     const cleaner = new CacheCleaner(cleanIntervalMs, () => {
       access.dropCaches();
+      this.executor.releaseMemory();
       for (const channel of this.#channels) channel.releaseMemory();
     });
     this.addSource({ fd: cleaner.fd, onReadable: () => cleaner.tick() });
@@ -226,13 +227,15 @@ export class ServeLoop {
       if (this.#serve(channel)) busy = true;
     }
     this.executor.reap();
+    if (this.executor.goOn()) busy = true;
     if (this.#context.decoding?.busy) this.#context.decoding.reap();
     if (this.executor.resumeReady()) {
       busy = true;
       for (const channel of this.#channels) channel.send();
     }
     if (this.#channels.some(isOver)) this.#removeEnded();
-    if (this.#context.room.takeFreed()) {
+    const hasRoom = this.executor.takeFreed();
+    if (this.#context.room.takeFreed() || hasRoom) {
       busy = true;
       for (const channel of this.#channels) channel.idleTurns = 0;
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Run } from "../disk/extents.ts";
+import type { Run } from "../disk/extents.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import {
   BASE_ALLOCATION,
@@ -31,10 +31,15 @@ export const BLOCK_STATUS_BYTES: number = CHUNK.size + CHUNK_BLOCK_STATUS.size +
 
 /** Finds out and writes down the states of ranges. */
 export class BlockStatus {
-  readonly #run = new Run();
+  readonly #run: Run;
   #descriptors = 0;
   #lastState = -1;
   #lastBytes = 0;
+
+  /** @param run its attempt says whether finding out may wait, and then what came in its way */
+  constructor(run: Run) {
+    this.#run = run;
+  }
 
   /**
    * Writes the reply to `request`, whose range lies inside the disk and is not empty.

@@ -8,6 +8,7 @@ import { EAGAIN, EINTR } from "../sys/errno.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/sockets.ts";
+import { hasHungUp } from "../sys/poll.ts";
 import { BufferBudget } from "./buffer_budget.ts";
 
 /** Both buffers: only pages that are used cost memory. They grow for one longer message at a time. */
@@ -32,6 +33,8 @@ export class Connection {
   waiting = 0;
   /** The client is gone, or will only read what it has asked for. */
   inputEnded = false;
+  /** The client is gone, and reads no answer any more. */
+  peerGone = false;
   /** No more requests are taken; the connection ends when all have been answered. */
   finishing = false;
   /** The socket is of no use any more. */
@@ -89,9 +92,14 @@ export class Connection {
       this.inputEnd += count;
       return true;
     }
-    if (count === 0) this.inputEnded = true;
+    if (count === 0) this.#endInput();
     else if (!isTransient(lastErrno())) this.broken = true;
     return false;
+  }
+
+  #endInput(): void {
+    this.inputEnded = true;
+    this.peerGone = hasHungUp(this.fd);
   }
 
   /** Marks received bytes as taken. */

@@ -32,6 +32,5 @@ function transmissionFlags(access: ImageAccess): number {
   const { CanMultiConn, SendFastZero } = TransmissionFlag;
   const always = HasFlags | SendFlush | CanMultiConn;
   if (access.readOnly) return always | ReadOnly;
-  const trim = access.canDiscard ? SendTrim : 0;
-  return always | SendFua | SendWriteZeroes | SendFastZero | trim;
+  return always | SendFua | SendWriteZeroes | SendFastZero | SendTrim;
 }

@@ -1,15 +1,20 @@
 /**
- * The transmission phase: takes requests out of a connection's input, has them executed and puts
+ * The transmission phase: takes requests out of a connection's input, has them executed, and puts the
  * replies into its output.
  *
- * What can be answered without waiting for a disk is answered at once. A request that would have to
- * wait is parked, and answered when the slow lane has done its part: replies may come out of order.
+ * A request is answered at once if that needs no disk to be waited for. Otherwise it is parked, and
+ * answered when it has been executed. So replies may come in another order than the requests.
  *
  * @module
  */
-import { EDQUOT, EFBIG, ENOMEM, ENOSPC, EPERM, EROFS } from "../sys/errno.ts";
+import { Change, ChangeKind } from "../disk/change.ts";
+import { Run } from "../disk/extents.ts";
+import { ReadRequest } from "../disk/reader.ts";
+import { ChangeOutcome } from "../loop/changes.ts";
+import type { Attempt } from "../storage/attempt.ts";
+import { EDQUOT, EFBIG, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM, EROFS } from "../sys/errno.ts";
 import type { Connection } from "./connection.ts";
-import type { Executor } from "../loop/executor.ts";
+import type { Company, Executor } from "../loop/executor.ts";
 import type { ParkedRequest, RequestOwner } from "../loop/parked_request.ts";
 import { BLOCK_STATUS_BYTES, BlockStatus } from "./block_status.ts";
 import { Command, CommandFlag, MAX_PAYLOAD_BYTES, NbdError, REQUEST } from "./protocol.ts";
@@ -36,6 +41,14 @@ const NBD_ERRORS: Readonly<Record<number, number>> = {
   [ENOSPC]: NbdError.NoSpc,
   [EDQUOT]: NbdError.NoSpc,
   [EFBIG]: NbdError.NoSpc,
+  [EOPNOTSUPP]: NbdError.NotSup,
+};
+
+/** What commands do to the disk. */
+const CHANGE_KINDS: Readonly<Record<number, ChangeKind>> = {
+  [Command.Write]: ChangeKind.Write,
+  [Command.Trim]: ChangeKind.Discard,
+  [Command.WriteZeroes]: ChangeKind.WriteZeroes,
 };
 
 /** What a client has asked for in the handshake. */
@@ -52,6 +65,9 @@ export class Transmission implements RequestOwner {
   readonly #executor: Executor;
   /** The request at hand. */
   readonly #request = new Request();
+  readonly #reading = new ReadRequest();
+  readonly #change = new Change();
+  readonly #statusRun = new Run();
   #replies: Replies = SIMPLE_REPLIES;
   #readFlags: number = CommandFlag.Fua;
   /** Undefined if the client may not ask. */
@@ -66,7 +82,7 @@ export class Transmission implements RequestOwner {
   negotiated({ structured, blockStatus }: Negotiated): void {
     this.#replies = structured ? STRUCTURED_REPLIES : SIMPLE_REPLIES;
     this.#readFlags = CommandFlag.Fua | (structured ? CommandFlag.DontFragment : 0);
-    this.#blockStatus = structured && blockStatus ? new BlockStatus() : undefined;
+    this.#blockStatus = structured && blockStatus ? new BlockStatus(this.#statusRun) : undefined;
   }
 
   /** Takes every request that has arrived, as far as there is room for replies. */
@@ -122,39 +138,54 @@ export class Transmission implements RequestOwner {
 
   /** Answers a read from `place` on, or parks it. */
   #read(connection: Connection, place: number): void {
-    const alone = connection.pendingInput === REQUEST.size;
-    const { output } = connection;
+    const { attempt } = this.#reading;
+    this.#executor.prepare(attempt, this.#company(connection));
+    if (!this.#readAt(place)) this.#executor.park(this.park(), attempt);
+  }
+
+  #company({ pendingInput }: Connection): Company {
+    return pendingInput === REQUEST.size ? "alone" : "among others";
+  }
+
+  /** Answers a read from `place` on; false if it has to wait. */
+  #readAt(place: number): boolean {
     const { offset, length } = this.#request;
-    const dataAt = place + this.#replies.dataStart;
-    this.#mayOmitZeros(length);
+    const reading = this.#reading.ask(offset, length);
+    reading.mayOmitZeros = this.#replies.hole !== undefined && length >= SHORTEST_HOLE_BYTES;
     try {
-      const done = this.#executor.read(output, dataAt, offset, length, alone);
-      if (done) return this.#replyWithData(place);
-      this.#park(connection);
+      const dataAt = place + this.#replies.dataStart;
+      const done = this.#executor.access.read(reading.into(this.#connection.output, dataAt));
+      if (done) this.#replyWithData(place);
+      return done;
     } catch (error) {
       this.#reply(place, this.#failure("read", error));
+      return true;
     }
   }
 
-  #mayOmitZeros(lengthBytes: number): void {
-    const { access } = this.#executor;
-    access.mayOmitZeros = this.#replies.hole !== undefined && lengthBytes >= SHORTEST_HOLE_BYTES;
+  park(): ParkedRequest {
+    this.#connection.waiting++;
+    return this.#request.parked(this);
   }
 
-  #park(connection: Connection): void {
-    this.#executor.park(this.#request.parked(this));
-    connection.waiting++;
+  get isGone(): boolean {
+    return this.#connection.broken || this.#connection.peerGone;
   }
 
   #takeBlockStatus(connection: Connection): boolean {
     const place = connection.reserve(BLOCK_STATUS_BYTES);
     if (place < 0) return false;
     const refusal = this.#refusalOfBlockStatus();
-    this.#executor.prepare(connection.pendingInput === REQUEST.size);
     if (refusal !== NbdError.None) this.#reply(place, refusal);
-    else if (!this.#replyWithStatus(place)) this.#park(connection);
+    else this.#status(connection, place);
     connection.take(REQUEST.size);
     return true;
+  }
+
+  #status(connection: Connection, place: number): void {
+    const { attempt } = this.#statusRun;
+    this.#executor.prepare(attempt, this.#company(connection));
+    if (!this.#replyWithStatus(place)) this.#executor.park(this.park(), attempt);
   }
 
   #refusalOfBlockStatus(): number {
@@ -190,14 +221,18 @@ export class Transmission implements RequestOwner {
   #takeChange(connection: Connection, bytes: number): boolean {
     const place = connection.reserve(this.#replies.dataStart);
     if (place < 0) return false;
-    const error = this.#refusalOfChange() || this.#change(connection);
-    const { command, flags } = this.#request;
-    const mustBeDurable = command === Command.Flush || (flags & CommandFlag.Fua) !== 0;
-    if (error === NbdError.None && mustBeDurable) {
-      connection.waiting++;
-      this.#executor.flush(this.#request.parked(this));
+    const refusal = this.#refusalOfChange();
+    if (refusal !== NbdError.None) {
+      this.#reply(place, refusal);
+    } else if (this.#request.command === Command.Flush) {
+      this.#executor.flush(this.park());
     } else {
-      this.#reply(place, error);
+      const outcome = this.#executor.change(this.#changeAsked(connection), this);
+      if (outcome === ChangeOutcome.NoRoom) {
+        connection.starved = true;
+        return false;
+      }
+      if (outcome !== ChangeOutcome.Parked) this.#reply(place, nbdError(outcome));
     }
     connection.take(bytes);
     return true;
@@ -213,34 +248,21 @@ export class Transmission implements RequestOwner {
     return command === Command.Trim ? NbdError.Inval : NbdError.NoSpc;
   }
 
-  #change(connection: Connection): number {
-    try {
-      return this.#changeOrThrow(connection);
-    } catch (error) {
-      return this.#failure("write", error);
-    }
-  }
-
-  #changeOrThrow(connection: Connection): number {
+  /** The request at hand as a change of the disk. */
+  #changeAsked(connection: Connection): Change {
     const { command, flags, offset, length } = this.#request;
-    if (command === Command.Write) {
-      const payload = connection.inputStart + REQUEST.size;
-      this.#executor.access.write(connection.input, payload, offset, length);
-    } else if (command === Command.Trim) {
-      this.#executor.access.discard(offset, length);
-    } else if (command === Command.WriteZeroes) {
-      const keepAllocated = (flags & CommandFlag.NoHole) !== 0;
-      const onlyIfFast = (flags & CommandFlag.FastZero) !== 0;
-      const done = this.#executor.access.writeZeroes(offset, length, keepAllocated, onlyIfFast);
-      if (!done) return NbdError.NotSup;
-    }
-    return NbdError.None;
+    const change = this.#change.ask(CHANGE_KINDS[command] ?? ChangeKind.Write, offset, length);
+    change.source = undefined;
+    change.mustBeDurable = (flags & CommandFlag.Fua) !== 0;
+    change.keepAllocated = (flags & CommandFlag.NoHole) !== 0;
+    change.onlyIfFast = (flags & CommandFlag.FastZero) !== 0;
+    if (command !== Command.Write) return change;
+    return change.from(connection.input, connection.inputStart + REQUEST.size);
   }
 
   #failure(what: string, error: unknown): number {
     const { offset, length } = this.#request;
-    const errno = this.#executor.failure(what, offset, length, error);
-    return NBD_ERRORS[errno] ?? NbdError.Io;
+    return nbdError(this.#executor.failure({ what, offset, lengthBytes: length }, error));
   }
 
   /** Adds a reply without data. */
@@ -253,7 +275,7 @@ export class Transmission implements RequestOwner {
   #replyWithData(place: number): void {
     const { view } = this.#connection.output;
     const replies = this.#replies;
-    const isHole = replies.hole !== undefined && this.#executor.access.omittedZeros;
+    const isHole = replies.hole !== undefined && this.#reading.hasOmittedZeros;
     const bytes = isHole
       ? replies.hole(view, place, this.#request)
       : replies.data(view, place, this.#request);
@@ -266,11 +288,7 @@ export class Transmission implements RequestOwner {
     this.#request.recall(parked);
     const place = connection.reserve(this.#longestReply(parked));
     if (place < 0) return false;
-    if (!this.#resumeAt(place, parked)) {
-      this.#executor.park(parked);
-      return true;
-    }
-    connection.waiting--;
+    if (this.#resumeAt(place, parked)) connection.waiting--;
     return true;
   }
 
@@ -281,27 +299,29 @@ export class Transmission implements RequestOwner {
 
   /** False if the request has to wait once more. */
   #resumeAt(place: number, parked: ParkedRequest): boolean {
-    if (parked.command === Command.Read) return this.#readAgain(parked, place);
-    if (parked.command === Command.BlockStatus) {
-      return this.#executor.again(parked, () => this.#replyWithStatus(place));
+    if (parked.command === Command.Read) {
+      const { attempt } = this.#reading;
+      this.#executor.prepareAgain(attempt, parked);
+      return this.#readAt(place) || this.#parkAgain(parked, attempt);
     }
-    this.#reply(place, parked.error === 0 ? NbdError.None : NbdError.Io);
+    if (parked.command === Command.BlockStatus) {
+      const { attempt } = this.#statusRun;
+      this.#executor.prepareAgain(attempt, parked);
+      return this.#replyWithStatus(place) || this.#parkAgain(parked, attempt);
+    }
+    this.#reply(place, nbdError(parked.error));
     return true;
   }
 
-  /** False if the read has to wait once more. */
-  #readAgain(parked: ParkedRequest, place: number): boolean {
-    const { output } = this.#connection;
-    this.#mayOmitZeros(parked.length);
-    try {
-      const dataAt = place + this.#replies.dataStart;
-      if (!this.#executor.readAgain(parked, output, dataAt)) return false;
-      this.#replyWithData(place);
-    } catch (error) {
-      this.#reply(place, this.#failure("read", error));
-    }
-    return true;
+  #parkAgain(parked: ParkedRequest, attempt: Attempt): false {
+    this.#executor.park(parked, attempt);
+    return false;
   }
+}
+
+/** What clients are told of an error number, or of its absence. */
+function nbdError(errno: number): number {
+  return errno === 0 ? NbdError.None : NBD_ERRORS[errno] ?? NbdError.Io;
 }
 
 function endRequests(connection: Connection): boolean {

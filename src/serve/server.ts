@@ -7,7 +7,6 @@
  * @module
  */
 import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
-import type { ClusterCaches } from "../disk/cluster_caches.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageRequest } from "../disk/request.ts";
@@ -36,7 +35,6 @@ export interface ServerOptions {
   readonly access: ImageAccess;
   /** What the image was opened with. */
   readonly decoding: ThreadedDecodeLane;
-  readonly clusterCaches: ClusterCaches;
   /** For other threads to open the image once more. */
   readonly image: ImageRequest;
   /** What opened it, if it is encrypted. */
@@ -245,7 +243,7 @@ export class Server {
       thread,
       image: { ...image, ...cachesOfFurtherThread(image) },
       files: this.#options.access.sharedFiles,
-      clusters: this.#options.clusterCaches.shared,
+      pieces: this.#options.access.sharedPieces,
       ...(keys === undefined ? {} : { keys }),
       imagePath,
       maySpin,

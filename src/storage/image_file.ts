@@ -47,15 +47,6 @@ export class ImageFile implements Disposable {
   readonly status: FileStatus;
   #sizeBytes: number;
   readonly cacheKnowledge: CacheKnowledge;
-  /** Whether {@link ImageFile.read} may wait for a disk; image access sets it for each request. */
-  mayBlock = true;
-
-  /** A range that has just been brought in for the request at hand; for files that cannot say. */
-  #warmFrom = 0;
-  #warmTo = 0;
-  #atHandBytes = 0;
-  #runBytes = 0;
-
   readonly #descriptor: Fd | LentFd;
   readonly #libc = libc();
   /** A struct iovec, and room for a byte behind it. */
@@ -75,24 +66,43 @@ export class ImageFile implements Disposable {
   }
 
   /**
-   * Reads `lengthBytes` from `hostOffset` on into `target` at `position`. What lies past the end of
-   * the file reads as zeros, as in qemu.
+   * Reads `lengthBytes` from `hostOffset` on into `target` at `position`, waiting for the disk if need
+   * be. What lies past the end of the file reads as zeros, as in qemu.
    *
-   * @returns false if that would wait for a disk and {@link ImageFile.mayBlock} is off
    * @throws {SystemError} as pread(2)
    */
-  read(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): boolean {
-    if (!this.mayBlock) {
-      if (this.cacheKnowledge === "unknown" && !this.#isWarm(hostOffset, lengthBytes)) return false;
-      if (this.cacheKnowledge === "asks") {
-        const count = this.#readCached(target.address + position, hostOffset, lengthBytes);
-        if (count === lengthBytes) return true;
-        this.#atHandBytes = Math.max(0, count);
-        if (count < 0 || hostOffset + count < this.sizeBytes) return false;
+  read(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): void {
+    let done = 0;
+    while (done < lengthBytes) {
+      const at = target.address + position + done;
+      const count = this.#libc.pread(this.fd, at, lengthBytes - done, hostOffset + done);
+      if (count < 0) {
+        if (lastErrno() === EINTR) continue;
+        throw new SystemError("read", lastErrno(), this.path);
       }
+      if (count === 0) {
+        target.bytes.fill(0, position + done, position + lengthBytes);
+        return;
+      }
+      done += count;
     }
-    this.#readWaiting(target, position, hostOffset, lengthBytes);
-    return true;
+  }
+
+  /**
+   * As {@link ImageFile.read}, but only what no disk has to be waited for.
+   *
+   * @returns how many bytes that was, from the start of the range on
+   */
+  readAtHand(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): number {
+    if (this.cacheKnowledge === "unknown") return 0;
+    if (this.cacheKnowledge === "asks") {
+      const count = this.#readCached(target.address + position, hostOffset, lengthBytes);
+      if (count === lengthBytes) return count;
+      if (count < 0) return 0;
+      if (hostOffset + count < this.sizeBytes) return count;
+    }
+    this.read(target, position, hostOffset, lengthBytes);
+    return lengthBytes;
   }
 
   /** Size in bytes when it was opened or {@link ImageFile.refreshSize} was called. */
@@ -119,42 +129,10 @@ export class ImageFile implements Disposable {
     this.#sizeBytes = seekableSize(this.fd, this.path);
   }
 
-  /** After a read that would have had to wait: for how many bytes from its start on it would not. */
-  get atHandBytes(): number {
-    return this.#atHandBytes;
-  }
-
-  /** Says that a range was read a moment ago, so that reading it again will not wait. */
-  setWarm(hostOffset: number, lengthBytes: number): void {
-    this.#warmFrom = hostOffset;
-    this.#warmTo = hostOffset + lengthBytes;
-  }
-
-  #isWarm(hostOffset: number, lengthBytes: number): boolean {
-    return hostOffset >= this.#warmFrom && hostOffset + lengthBytes <= this.#warmTo;
-  }
-
   #readCached(address: number, hostOffset: number, lengthBytes: number): number {
     setUint64(this.#vector.view, 0, address);
     this.#vector.view.setUint32(8, lengthBytes, true);
     return this.#libc.preadv2(this.fd, this.#vector.address, 1, hostOffset, RWF_NOWAIT);
-  }
-
-  #readWaiting(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): void {
-    let done = 0;
-    while (done < lengthBytes) {
-      const at = target.address + position + done;
-      const count = this.#libc.pread(this.fd, at, lengthBytes - done, hostOffset + done);
-      if (count < 0) {
-        if (lastErrno() === EINTR) continue;
-        throw new SystemError("read", lastErrno(), this.path);
-      }
-      if (count === 0) {
-        target.bytes.fill(0, position + done, position + lengthBytes);
-        return;
-      }
-      done += count;
-    }
   }
 
   /**
@@ -209,28 +187,19 @@ export class ImageFile implements Disposable {
   }
 
   /**
-   * Whether the bytes from `hostOffset` on are a hole: not stored, and read as zeros. How many of
-   * `lengthBytes` are the same, is in {@link ImageFile.runBytes}. What cannot be told is no hole: on
-   * devices, on file systems without holes, and where telling might take long.
+   * How many of the `lengthBytes` from `hostOffset` on are stored, or, as a negative number, are a
+   * hole: not stored, and read as zeros. What cannot be told counts as stored: on devices, and on file
+   * systems without holes.
    */
-  isHole(hostOffset: number, lengthBytes: number): boolean {
-    this.#runBytes = lengthBytes;
-    if (!this.mayBlock && this.cacheKnowledge === "unknown") return false;
+  storedBytes(hostOffset: number, lengthBytes: number): number {
     const data = Number(this.#libc.lseek(this.fd, hostOffset, SEEK_DATA));
-    // ENXIO: no data up to the end of the file, or the offset lies behind it
-    if (data < 0) return lastErrno() === ENXIO;
-    if (data === hostOffset) {
-      const hole = Number(this.#libc.lseek(this.fd, hostOffset, SEEK_HOLE));
-      if (hole > hostOffset) this.#runBytes = Math.min(lengthBytes, hole - hostOffset);
-      return false;
+    if (data < 0) {
+      // ENXIO: no data up to the end of the file, or the offset lies behind it
+      return lastErrno() === ENXIO ? -lengthBytes : lengthBytes;
     }
-    this.#runBytes = Math.min(lengthBytes, data - hostOffset);
-    return true;
-  }
-
-  /** Bytes that the last answer of {@link ImageFile.isHole} holds for. */
-  get runBytes(): number {
-    return this.#runBytes;
+    if (data > hostOffset) return -Math.min(lengthBytes, data - hostOffset);
+    const hole = Number(this.#libc.lseek(this.fd, hostOffset, SEEK_HOLE));
+    return hole > hostOffset ? Math.min(lengthBytes, hole - hostOffset) : lengthBytes;
   }
 
   #findCacheKnowledge(): CacheKnowledge {

@@ -48,13 +48,16 @@ export interface SlowTask {
   finished(errno: number): void;
 }
 
-/** A call that waits for a free slot. */
-interface Postponed {
+/** What is to be written, and where; the memory is the caller's, and stays as it is until it is done. */
+export interface SlowWrite {
   readonly file: HasFd;
-  readonly task: SlowTask;
-  /** Undefined for a sync. */
-  readonly range?: { readonly hostOffset: number; readonly lengthBytes: number };
+  readonly hostOffset: number;
+  readonly address: number;
+  readonly lengthBytes: number;
 }
+
+/** A call that waits for a free slot. */
+type Postponed = () => void;
 
 /** Where all reads go: their bytes are of no use, so all slots may write over each other. */
 let sink: IoBuffer | undefined;
@@ -63,6 +66,8 @@ class Slot {
   readonly control = new IoBuffer(AIOCB.size);
   readonly #state = new Int32Array(this.control.bytes.buffer);
   task: SlowTask | undefined = undefined;
+  /** If its call is a write. */
+  writing: SlowWrite | undefined = undefined;
   /** What {@link Slot.ownFd} is a duplicate for. */
   file: HasFd | undefined = undefined;
   ownFd = -1;
@@ -93,7 +98,7 @@ export class SlowLane implements Disposable {
   /** Has a range of `file` brought into the page cache. */
   read(file: HasFd, hostOffset: number, lengthBytes: number, task: SlowTask): void {
     if (this.#underWay === SLOTS) {
-      this.#postponed.push({ file, task, range: { hostOffset, lengthBytes } });
+      this.#postponed.push(() => this.read(file, hostOffset, lengthBytes, task));
       return;
     }
     sink ??= new IoBuffer(SLOW_READ_MAX_BYTES);
@@ -105,10 +110,40 @@ export class SlowLane implements Disposable {
     this.#started(slot, this.#libc.aio_read(slot.control.address));
   }
 
+  /** Has all of something written. */
+  write(asked: SlowWrite, task: SlowTask): void {
+    const { file, hostOffset, address, lengthBytes } = asked;
+    if (this.#underWay === SLOTS) {
+      this.#postponed.push(() => this.write(asked, task));
+      return;
+    }
+    const slot = this.#claim(file, task);
+    const { view } = slot.control;
+    slot.writing = asked;
+    setUint64(view, AIOCB.buf, address);
+    setUint64(view, AIOCB.nbytes, lengthBytes);
+    setUint64(view, AIOCB.offset, hostOffset);
+    this.#started(slot, this.#libc.aio_write(slot.control.address));
+  }
+
+  /** What is left of a write that was cut short, as one: undefined if nothing is. */
+  #restOf({ control, writing }: Slot): SlowWrite | undefined {
+    if (writing === undefined) return undefined;
+    const count = this.#libc.aio_return(control.address);
+    const { hostOffset, address, lengthBytes } = writing;
+    if (count >= lengthBytes) return undefined;
+    return {
+      ...writing,
+      hostOffset: hostOffset + count,
+      address: address + count,
+      lengthBytes: lengthBytes - count,
+    };
+  }
+
   /** Has everything written to `file` so far made durable (fdatasync). */
   sync(file: HasFd, task: SlowTask): void {
     if (this.#underWay === SLOTS) {
-      this.#postponed.push({ file, task });
+      this.#postponed.push(() => this.sync(file, task));
       return;
     }
     const slot = this.#claim(file, task);
@@ -125,16 +160,19 @@ export class SlowLane implements Disposable {
     while (this.#underWay < SLOTS) {
       const next = this.#postponed.shift();
       if (next === undefined) return;
-      if (next.range === undefined) this.sync(next.file, next.task);
-      else this.read(next.file, next.range.hostOffset, next.range.lengthBytes, next.task);
+      next();
     }
   }
 
   #finish(slot: Slot, errno: number): void {
     const task = slot.task;
+    const rest = errno === 0 ? this.#restOf(slot) : undefined;
     slot.task = undefined;
+    slot.writing = undefined;
     this.#underWay--;
-    task?.finished(errno);
+    if (task === undefined) return;
+    if (rest === undefined) task.finished(errno);
+    else this.write(rest, task);
   }
 
   #claim(file: HasFd, task: SlowTask): Slot {

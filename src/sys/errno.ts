@@ -30,6 +30,7 @@ export const EILSEQ = 84;
 export const ENOTSOCK = 88;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
+export const ECANCELED = 125;
 export const ECONNREFUSED = 111;
 export const EDQUOT = 122;
 

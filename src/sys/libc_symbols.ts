@@ -237,6 +237,7 @@ export const SYMBOLS = {
 
   aio_init: { parameters: ["buffer" /* const struct aioinit * */], result: "void" },
   aio_read: { parameters: ["usize" /* struct aiocb * */], result: "i32" },
+  aio_write: { parameters: ["usize" /* struct aiocb * */], result: "i32" },
   aio_fsync: { parameters: ["i32", /* op */ "usize" /* struct aiocb * */], result: "i32" },
   aio_return: { parameters: ["usize" /* struct aiocb * */], result: "i32" },
 
@@ -258,6 +259,18 @@ export const SYMBOLS = {
     parameters: ["usize", /* void *addr */ "u32", /* size_t length */ "i32" /* int advice */],
     result: "i32",
   },
+  mmap: {
+    parameters: [
+      "usize", /* void *addr */
+      "usize", /* size_t length */
+      "i32", /* int prot */
+      "i32", /* int flags */
+      "i32", /* int fd */
+      "i64", /* off_t offset */
+    ],
+    result: "usize",
+  },
+  munmap: { parameters: ["usize", /* void *addr */ "usize" /* size_t length */], result: "i32" },
   mallopt: { parameters: ["i32", /* int param */ "i32" /* int value */], result: "i32" },
   memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "u32" /* n */], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -64,3 +64,10 @@ export function isReadable(fd: number, timeoutMs: number): boolean {
   set.add(fd, POLLIN);
   return set.wait(timeoutMs) !== 0;
 }
+
+/** Whether both directions of a Unix socket are shut: its other end has been closed. */
+export function hasHungUp(fd: number): boolean {
+  const set = new PollSet();
+  set.add(fd, 0);
+  return set.wait(0) > 0 && (set.events(0) & POLLHUP) !== 0;
+}

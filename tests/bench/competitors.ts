@@ -33,18 +33,22 @@ export const BASELINE = "qemu-nbd";
 /** The practical ceiling: see reference.c. */
 export const REFERENCE = "c-reference";
 
-/** All known competitors. `binary` is the compiled tslosetup. */
-export function competitors(binary: string): readonly Competitor[] {
-  return [tslosetup(binary), qemuNbd(), nbdkitRaw(), reference()];
+/** An older version of it. */
+export const BEFORE = "tslosetup-before";
+
+/** All known competitors. `binary` is the compiled tslosetup, `before` an older one, if there is one. */
+export function competitors(binary: string, before?: string): readonly Competitor[] {
+  const older = before === undefined ? [] : [tslosetup(before, BEFORE)];
+  return [tslosetup(binary, OURS), ...older, qemuNbd(), nbdkitRaw(), reference()];
 }
 
 function uriOf(socket: string): string {
   return `nbd+unix:///?socket=${socket}`;
 }
 
-function tslosetup(binary: string): Competitor {
+function tslosetup(binary: string, name: string): Competitor {
   return {
-    name: OURS,
+    name,
     missing: () => isFile(binary) ? undefined : `${binary} is missing: run \`deno task compile\``,
     async start(image, socket): Promise<Server> {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";

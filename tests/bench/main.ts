@@ -5,7 +5,7 @@
  */
 import { must } from "../support/tools.ts";
 import { drawChart } from "./chart.ts";
-import { BASELINE, type Competitor, competitors, OURS } from "./competitors.ts";
+import { BASELINE, BEFORE, type Competitor, competitors, OURS } from "./competitors.ts";
 import { FUSE_BASELINE, fuseCompetitors } from "./fuse_competitors.ts";
 import { findKernel, measureInGuest } from "./guest.ts";
 import { KERNEL_BASELINE, KERNEL_DEVICES } from "./guest_plan.ts";
@@ -93,14 +93,18 @@ function imagesOf(jobs: readonly Job[], wanted: readonly string[]): readonly Ima
 }
 
 /** NBD servers, or block devices over FUSE. */
-function suiteOf({ binary, fuse }: Options): {
+function suiteOf({ binary, before, fuse }: Options): {
   readonly known: readonly Competitor[];
   readonly knownJobs: readonly Job[];
   readonly baseline: string;
 } {
   return fuse
     ? { known: fuseCompetitors(binary), knownJobs: DEVICE_JOBS, baseline: FUSE_BASELINE }
-    : { known: competitors(binary), knownJobs: JOBS, baseline: BASELINE };
+    : {
+      known: competitors(binary, before),
+      knownJobs: JOBS,
+      baseline: before === undefined ? BASELINE : BEFORE,
+    };
 }
 
 async function report(

@@ -15,6 +15,8 @@ export interface Options {
   readonly jobs: readonly string[];
   readonly competitors: readonly string[];
   readonly binary: string;
+  /** Another tslosetup to compare it to. */
+  readonly before: string | undefined;
   /** Whether loop devices over FUSE are compared, rather than NBD servers. */
   readonly fuse: boolean;
   /** Whether nbd devices in an emulated guest are compared instead. */
@@ -35,6 +37,7 @@ export const USAGE = `Usage: deno task bench [options]
   --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
   --kernel            nbd devices in an emulated guest (servers: tslosetup-nbd,qemu-nbd,loop-raw)
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
+  --before FILE       an older tslosetup: ratios are to it, tslosetup-before
   --json FILE         write all samples and their summaries to FILE
   --svg FILE          draw the ratios as a bar chart
   --smoke             one short round on a small image: does it run at all?
@@ -51,6 +54,7 @@ const SPEC = {
   fuse: { type: "boolean", default: false },
   kernel: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
+  before: { type: "string" },
   json: { type: "string" },
   svg: { type: "string" },
   smoke: { type: "boolean", default: false },
@@ -85,6 +89,7 @@ export function parseOptions(args: readonly string[]): Options {
     fuse: values.fuse,
     kernel: values.kernel,
     binary: values.binary,
+    before: values.before,
     jsonFile: values.json,
     svgFile: values.svg,
     help: values.help,

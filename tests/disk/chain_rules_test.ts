@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
+import { readDisk } from "../support/disk.ts";
 import { MAX_CHAIN_IMAGES } from "../../src/disk/chain.ts";
-import { ClusterCaches } from "../../src/disk/cluster_caches.ts";
 import { RelatedFileError } from "../../src/image/errors.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
@@ -10,7 +10,6 @@ import { openImage, openImageFile, openSharedImage } from "../../src/disk/open.t
 import type { ImageRequest } from "../../src/disk/request.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { IoBuffer } from "../../src/sys/memory.ts";
 import { buildImage, buildNamingImage, DATA_CLUSTER } from "../format/qcow/image_builder.ts";
 import { TempDirectory } from "../support/tools.ts";
 
@@ -41,15 +40,11 @@ class Scene implements Disposable {
     return this.write(name, buildNamingImage(names));
   }
 
-  /** Of all images that have been opened. */
-  readonly clusterCaches = new ClusterCaches();
-
   open(more: Partial<ImageRequest> = {}, name = "top"): ImageAccess {
     const { file } = openImageFile(`${this.path}/${name}`, { readOnly: true });
     const rest = { readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
     try {
-      const { clusterCaches } = this;
-      return openImage(file, { format: "QCOW", ...rest, ...more }, { clusterCaches });
+      return openImage(file, { format: "QCOW", ...rest, ...more });
     } catch (error) {
       file[Symbol.dispose]();
       throw error;
@@ -59,11 +54,7 @@ class Scene implements Disposable {
   /** First bytes of some clusters. */
   bytes(more: Partial<ImageRequest> = {}, clusters = [0, 3, 4]): number[] {
     using access = this.open(more);
-    return clusters.map((cluster) => {
-      const target = new IoBuffer(1);
-      access.read(target, 0, cluster * CLUSTER, 1);
-      return target.bytes[0] ?? -1;
-    });
+    return clusters.map((cluster) => readDisk(access, cluster * CLUSTER, 1)[0] ?? -1);
   }
 
   /** Why `top` cannot be opened; paths without the folder. */
@@ -260,12 +251,10 @@ Deno.test("openSharedImage() opens nothing itself", () => {
   for (const name of ["top", "middle", "base"]) Deno.removeSync(`${scene.path}/${name}`);
   const before = openDescriptors();
   const image = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
-  const clusters = scene.clusterCaches.shared;
-  using shared = openSharedImage({ image, files: access.sharedFiles, clusters });
+  const pieces = access.sharedPieces;
+  using shared = openSharedImage({ image, files: access.sharedFiles, pieces });
   assertEquals(openDescriptors(), before);
-  const target = new IoBuffer(1);
-  shared.read(target, 0, 0, 1);
-  assertEquals(target.bytes[0], 7);
+  assertEquals(readDisk(shared, 0, 1)[0], 7);
   assertEquals(shared.sharedFiles.map(({ path }) => path).at(-1), base);
 });
 
@@ -278,8 +267,7 @@ Deno.test("openSharedImage() leaves every descriptor open, also where it fails",
   const files = access.sharedFiles;
   const before = openDescriptors();
   const image = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
-  const share = (): ImageAccess =>
-    openSharedImage({ image, files, clusters: scene.clusterCaches.shared });
+  const share = (): ImageAccess => openSharedImage({ image, files, pieces: access.sharedPieces });
   share()[Symbol.dispose]();
   assertEquals(openDescriptors(), before);
   for (const name of ["base", "middle", "top"]) {

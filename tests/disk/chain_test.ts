@@ -1,5 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
+import { ReadRequest } from "../../src/disk/reader.ts";
+import { readDisk } from "../support/disk.ts";
 import { openImage, openImageFile } from "../../src/disk/open.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
@@ -69,24 +71,22 @@ function checkRange(
   offset: number,
   lengthBytes: number,
 ): void {
-  const target = new IoBuffer(lengthBytes);
-  access.read(target, 0, offset, lengthBytes);
+  const bytes = readDisk(access, offset, lengthBytes);
   const where = `${lengthBytes} bytes at ${offset} differ: ${description}`;
-  assert(sameBytes(target.bytes, readRange(rawPath, offset, lengthBytes)), where);
+  assert(sameBytes(bytes, readRange(rawPath, offset, lengthBytes)), where);
 }
 
 /** Reads the whole disk without ever waiting, fetching what that needs as the slow lane does. */
 function checkCold(access: ImageAccess, { rawPath, sizeBytes, description }: TestChain): void {
   for (const file of access.sharedFiles) dropFromCache(file);
   const target = new IoBuffer(sizeBytes);
-  access.setMayBlock(false);
-  for (let attempts = 0; !access.read(target, 0, 0, sizeBytes); attempts++) {
+  const request = new ReadRequest().ask(0, sizeBytes).into(target, 0);
+  request.attempt.mayWait = false;
+  for (let attempts = 0; !access.read(request); attempts++) {
     assert(attempts < MAX_ATTEMPTS, `${attempts} attempts: ${description}`);
-    const { file, hostOffset, hostBytes } = access.blockedOn;
+    const { file, hostOffset, hostBytes } = request.attempt.missing;
     assert(file !== undefined && hostBytes > 0);
-    access.setMayBlock(true);
     file.read(new IoBuffer(hostBytes), 0, hostOffset, hostBytes);
-    access.setMayBlock(false);
   }
   assert(sameBytes(target.bytes, Deno.readFileSync(rawPath)), `cold: ${description}`);
 }

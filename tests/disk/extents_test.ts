@@ -1,5 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { Run } from "../../src/disk/extents.ts";
+import { seekDisk } from "../support/disk.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { raw } from "../../src/format/raw/mod.ts";
 import { DiskMap } from "../../src/disk/disk_map.ts";
@@ -31,24 +33,33 @@ function kinds(opened: OpenedImage): Set<string | undefined> {
   return new Set(mapText(opened).map((text) => text.split(" ")[0]));
 }
 
-Deno.test("ImageFile.isHole() tells holes from data, and how far they reach", () => {
+Deno.test("ImageFile.storedBytes() tells holes from data, and how far they reach", () => {
   using folder = new TempDirectory();
   const path = folder.file("file");
   makeHoles(path);
   using file = openImageFile(path);
-  const ask = (from: number, length: number): [boolean, number] => {
-    const isHole = file.isHole(from * KIB, length * KIB);
-    return [isHole, file.runBytes / KIB];
-  };
-  assertEquals(ask(0, 1024), [true, 128]);
-  assertEquals(ask(64, 32), [true, 32]);
-  assertEquals(ask(130, 1024), [false, 62]);
-  assertEquals(ask(192, 1024), [true, 828]);
-  assertEquals(ask(1020, 4), [false, 4]);
-  assertEquals(ask(1024, 8), [true, 8]);
-  file.mayBlock = false;
-  Object.defineProperty(file, "cacheKnowledge", { value: "unknown" });
-  assertEquals(ask(0, 1024), [false, 1024]);
+  const ask = (from: number, length: number): number =>
+    file.storedBytes(from * KIB, length * KIB) / KIB;
+  assertEquals(ask(0, 1024), -128);
+  assertEquals(ask(64, 32), -32);
+  assertEquals(ask(130, 1024), 62);
+  assertEquals(ask(192, 1024), -828);
+  assertEquals(ask(1020, 4), 4);
+  assertEquals(ask(1024, 8), -8);
+});
+
+Deno.test("findRun() asks for no holes where that might take long, and may not", () => {
+  using folder = new TempDirectory();
+  const path = folder.file("disk");
+  makeHoles(path);
+  using opened = new OpenedImage(path, raw);
+  Object.defineProperty(opened.file, "cacheKnowledge", { value: "unknown" });
+  const run = new Run();
+  for (const mayWait of [true, false]) {
+    run.attempt.mayWait = mayWait;
+    assert(opened.access.findRun(0, 1024 * KIB, run));
+    assertEquals([run.isZero, run.lengthBytes / KIB], mayWait ? [true, 128] : [false, 1024]);
+  }
 });
 
 Deno.test("DiskMap finds the holes of a raw image", () => {
@@ -58,8 +69,8 @@ Deno.test("DiskMap finds the holes of a raw image", () => {
   using opened = new OpenedImage(path, raw);
   const expected = ["hole+zero 0 128", "data 128 64", "hole+zero 192 828", "data 1020 4"];
   assertEquals(mapText(opened), expected);
-  assertEquals(opened.access.seek(0, { wantHole: false }), 128 * KIB);
-  assertEquals(opened.access.seek(130 * KIB, { wantHole: true }), 192 * KIB);
+  assertEquals(seekDisk(opened.access, 0, "data"), 128 * KIB);
+  assertEquals(seekDisk(opened.access, 130 * KIB, "hole"), 192 * KIB);
 });
 
 oracleTest(

@@ -1,18 +1,23 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { Change, ChangeKind } from "../../src/disk/change.ts";
+import { ReadRequest } from "../../src/disk/reader.ts";
+import { DiskSeek } from "../../src/disk/seek.ts";
+import type { Writing } from "../../src/image/writing.ts";
+import { readDisk, seekDisk, writeDisk } from "../support/disk.ts";
 import type { Image } from "../../src/image/driver.ts";
 import { ImageAccess } from "../../src/disk/image_access.ts";
 import type { ImageFile } from "../../src/storage/image_file.ts";
 import type { Mapping } from "../../src/image/mapping.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { openImageFile, sameBytes } from "../format/opened_image.ts";
-import { seededBytes } from "../nbd/served_image.ts";
+import { block, seededBytes } from "../nbd/served_image.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 const NO_LIMITS = { offsetBytes: 0, sizeLimitBytes: 0 };
 
-type Kind = "data" | "zero" | "backing" | "special";
+type Kind = "data" | "zero" | "backing" | "blocked";
 
 /** A run of guest bytes of one kind. */
 interface Piece {
@@ -20,12 +25,10 @@ interface Piece {
   readonly lengthBytes: number;
 }
 
-/** An image made of pieces; its data are at the same place in `file`, special ones inverted. */
+/** An image made of pieces; its data are at the same place in `file`. */
 class PiecedImage implements Image {
   readonly sizeBytes: number;
-  readonly readOnly = true;
-  readonly filesToSync: readonly ImageFile[] = [];
-  /** Answers before the special ones that are "blocked". */
+  /** Times that a blocked piece is: it is data then. */
   blocks = 0;
   readonly #pieces: readonly Piece[];
   readonly #file: ImageFile;
@@ -51,27 +54,10 @@ class PiecedImage implements Image {
         return mapping.setZero(count);
       case "backing":
         return mapping.setBacking(this.#backing, guestOffset, count);
-      case "special":
-        return mapping.setSpecial(this.#file, guestOffset, count, count);
+      case "blocked":
+        if (this.blocks-- > 0) return block(mapping, this.#file, guestOffset, count);
+        return mapping.setData(this.#file, guestOffset, count);
     }
-  }
-
-  readSpecial(
-    guestOffset: number,
-    lengthBytes: number,
-    target: IoBuffer,
-    position: number,
-    mapping: Mapping,
-  ): boolean {
-    if (this.blocks-- > 0) {
-      mapping.setBlocked(this.#file, guestOffset, lengthBytes);
-      return false;
-    }
-    this.#file.read(target, position, guestOffset, lengthBytes);
-    for (let at = position; at < position + lengthBytes; at++) {
-      target.bytes[at] = 255 - (target.bytes[at] ?? 0);
-    }
-    return true;
   }
 
   /** What the guest has to read. */
@@ -80,8 +66,7 @@ class PiecedImage implements Image {
     let at = 0;
     for (const { kind, lengthBytes } of this.#pieces) {
       const end = at + lengthBytes;
-      if (kind === "data") model.set(content.subarray(at, end), at);
-      if (kind === "special") model.set(content.slice(at, end).map((byte) => 255 - byte), at);
+      if (kind === "data" || kind === "blocked") model.set(content.subarray(at, end), at);
       if (kind === "backing" && below !== undefined) model.set(below.subarray(at, end), at);
       at = end;
     }
@@ -93,7 +78,7 @@ class PiecedImage implements Image {
 
 const PIECES = fc.array(
   fc.record({
-    kind: fc.constantFrom<Kind>("data", "zero", "backing", "special"),
+    kind: fc.constantFrom<Kind>("data", "zero", "backing", "blocked"),
     lengthBytes: fc.integer({ min: 1, max: 700 }),
   }),
   { minLength: 1, maxLength: 12 },
@@ -129,7 +114,7 @@ Deno.test("ImageAccess.read() reads chains of mixed images as the model does", (
           const length = Math.min(count, size - offset);
           const target = new IoBuffer(length + 4);
           target.bytes.fill(0xee);
-          assert(access.read(target, 2, offset, length));
+          assert(access.read(new ReadRequest().ask(offset, length).into(target, 2)));
           const expected = model.subarray(start + offset, start + offset + length);
           assert(sameBytes(target.bytes.subarray(2, 2 + length), expected));
           assertEquals([...target.bytes.subarray(0, 2)], [0xee, 0xee]);
@@ -154,16 +139,15 @@ function withImage(
 
 Deno.test("ImageAccess.read() says what a blocked read waits for", () => {
   withImage(
-    [{ kind: "zero", lengthBytes: 100 }, { kind: "special", lengthBytes: 50 }],
+    [{ kind: "zero", lengthBytes: 100 }, { kind: "blocked", lengthBytes: 50 }],
     (image, file) => {
       const access = new ImageAccess(image, [file], NO_LIMITS);
       image.blocks = 1;
-      const target = new IoBuffer(150);
-      assertFalse(access.read(target, 0, 0, 150));
-      const { blockedOn } = access;
-      assert(blockedOn.file === file);
-      assertEquals([blockedOn.hostOffset, blockedOn.hostBytes], [100, 50]);
-      assert(access.read(target, 0, 0, 150));
+      const request = new ReadRequest().ask(0, 150).into(new IoBuffer(150), 0);
+      assertFalse(access.read(request));
+      const { missing } = request.attempt;
+      assertEquals([missing.file, missing.hostOffset, missing.hostBytes], [file, 100, 50]);
+      assert(access.read(request));
     },
   );
 });
@@ -175,70 +159,115 @@ Deno.test("ImageAccess.read() says which data a file does not have at hand", () 
       Object.defineProperty(file, "cacheKnowledge", { value: "unknown" });
       const access = new ImageAccess(image, [file], NO_LIMITS);
       assert(access.cannotTellCached);
-      access.setMayBlock(false);
-      const target = new IoBuffer(150);
-      assertFalse(access.read(target, 0, 0, 150));
-      assertEquals([access.blockedOn.hostOffset, access.blockedOn.hostBytes], [100, 50]);
-      file.setWarm(100, 50);
-      assert(access.read(target, 0, 0, 150));
-      file.setWarm(0, 0);
-      assertFalse(access.read(target, 0, 0, 150));
-      access.setMayBlock(true);
-      assert(access.read(target, 0, 0, 150));
+      const request = new ReadRequest().ask(0, 150).into(new IoBuffer(150), 0);
+      const { attempt } = request;
+      attempt.mayWait = false;
+      assertFalse(access.read(request));
+      assertEquals([attempt.missing.hostOffset, attempt.missing.hostBytes], [100, 50]);
+      attempt.warm.set(file, 100, 50);
+      assert(access.read(request));
+      attempt.warm.clear();
+      assertFalse(access.read(request));
+      attempt.mayWait = true;
+      assert(access.read(request));
     },
   );
+});
+
+Deno.test("ImageAccess.read() omits zeros where that is wanted, and nothing else is read", () => {
+  const pieces: Piece[] = [{ kind: "zero", lengthBytes: 600 }, { kind: "data", lengthBytes: 100 }];
+  withImage(pieces, (image, file) => {
+    const access = new ImageAccess(image, [file], NO_LIMITS);
+    const request = new ReadRequest().into(new IoBuffer(600), 0);
+    const omitted = (offset: number, lengthBytes: number): boolean => {
+      request.ask(offset, lengthBytes).mayOmitZeros = true;
+      assert(access.read(request));
+      return request.hasOmittedZeros;
+    };
+    assertEquals([omitted(0, 600), omitted(10, 5), omitted(500, 150)], [true, true, false]);
+    assert(access.read(request.ask(0, 600)));
+    assertFalse(request.hasOmittedZeros);
+  });
 });
 
 Deno.test("ImageAccess.read() refuses a chain without end", () => {
   withImage([{ kind: "zero", lengthBytes: 1 }], (_image, file) => {
     const endless: Image = {
       sizeBytes: 512,
-      readOnly: true,
-      filesToSync: [],
       map: (offset, length, mapping) => mapping.setBacking(endless, offset, length),
       [Symbol.dispose]: () => {},
     };
     const access = new ImageAccess(endless, [file], NO_LIMITS);
-    assertThrows(() => access.read(new IoBuffer(512), 0, 0, 512), Error, "backing images");
+    assertThrows(() => readDisk(access, 0, 512), Error, "backing images");
   });
 });
 
-Deno.test("ImageAccess.seek() finds data and holes", () => {
+Deno.test("DiskSeek finds data and holes", () => {
   const pieces: Piece[] = [
     { kind: "zero", lengthBytes: 10 },
     { kind: "data", lengthBytes: 20 },
-    { kind: "special", lengthBytes: 30 },
+    { kind: "blocked", lengthBytes: 30 },
     { kind: "zero", lengthBytes: 40 },
   ];
   withImage(pieces, (image, file) => {
     const access = new ImageAccess(image, [file], NO_LIMITS);
-    const data = (offset: number): number => access.seek(offset, { wantHole: false });
-    const hole = (offset: number): number => access.seek(offset, { wantHole: true });
+    const data = (offset: number): number => seekDisk(access, offset, "data");
+    const hole = (offset: number): number => seekDisk(access, offset, "hole");
     assertEquals([data(0), data(10), data(35), data(60)], [10, 10, 35, -1]);
     assertEquals([hole(0), hole(10), hole(35), hole(60), hole(99)], [0, 60, 60, 60, 99]);
   });
 });
 
-/** A disk that is its file, and may not be able to do anything but write. */
+Deno.test("DiskSeek.step() stops where it would wait, and now and then", () => {
+  const blocked: Piece[] = [{ kind: "zero", lengthBytes: 10 }, { kind: "blocked", lengthBytes: 5 }];
+  withImage(blocked, (image, file) => {
+    image.blocks = 1;
+    const access = new ImageAccess(image, [file], NO_LIMITS);
+    const seek = new DiskSeek();
+    assertEquals([seek.step(access), seek.offset], ["blocked", 10]);
+    assertEquals(seek.attempt.missing.hostOffset, 10);
+    assertEquals([seek.step(access), seek.offset], ["found", 10]);
+  });
+  const many = Array.from({ length: 3000 }, (): Piece => ({ kind: "zero", lengthBytes: 1 }));
+  withImage(many, (image, file) => {
+    const access = new ImageAccess(image, [file], NO_LIMITS);
+    const seek = new DiskSeek();
+    let steps = 1;
+    while (seek.step(access) === "more") steps++;
+    assert(steps > 3);
+    assertEquals(seek.offset, -1);
+  });
+});
+
+/** A disk that is its file. */
 class PlainImage implements Image {
-  readonly readOnly = false;
-  readonly filesToSync: readonly ImageFile[];
+  readonly writing: Writing;
 
   constructor(readonly file: ImageFile, readonly sizeBytes: number) {
-    this.filesToSync = [file];
+    this.writing = {
+      files: [file],
+      writers: "any",
+      // In pieces, so that more than one is needed.
+      place: (guestOffset, lengthBytes, placement) =>
+        placement.setDirect(file, guestOffset, Math.min(lengthBytes, 1000)),
+    };
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
-    // In pieces, so that more than one is needed.
-    mapping.setData(this.file, guestOffset, Math.min(lengthBytes, 1000));
+    mapping.setData(this.file, guestOffset, lengthBytes);
   }
 
   [Symbol.dispose](): void {}
 }
 
-Deno.test("ImageAccess.write() and writeZeroes() change the window as the model does", () => {
+Deno.test("ImageAccess.write() and clear() change the window as the model does", () => {
   const sizeBytes = 8192;
-  const action = fc.record({ zero: fc.boolean(), offset: fc.nat(8191), length: fc.nat(8192) });
+  const action = fc.record({
+    kind: fc.constantFrom(ChangeKind.Write, ChangeKind.WriteZeroes, ChangeKind.Discard),
+    offset: fc.nat(8191),
+    length: fc.nat(8192),
+    pieceBits: fc.integer({ min: 8, max: 14 }),
+  });
   fc.assert(
     fc.property(fc.array(action, { maxLength: 10 }), fc.nat(4000), (actions, offsetBytes) => {
       using folder = new TempDirectory();
@@ -248,20 +277,23 @@ Deno.test("ImageAccess.write() and writeZeroes() change the window as the model 
       const file = openImageFile(path, { readOnly: false });
       const limits = { offsetBytes, sizeLimitBytes: 4000 };
       using access = new ImageAccess(new PlainImage(file, sizeBytes), [file], limits);
-      actions.forEach(({ zero, offset, length }, n) => {
+      actions.forEach(({ kind, offset, length, pieceBits }, n) => {
         const from = offset % access.sizeBytes;
         const count = Math.min(length, access.sizeBytes - from);
         const at = offsetBytes + from;
-        if (zero) {
-          assertFalse(access.writeZeroes(from, count, false, true));
-          assert(access.writeZeroes(from, count, false, false));
-          model.fill(0, at, at + count);
-        } else {
-          const source = new IoBuffer(count + 3);
-          source.bytes.set(seededBytes(count, n), 3);
-          access.write(source, 3, from, count);
-          model.set(source.bytes.subarray(3), at);
+        if (kind === ChangeKind.Write) {
+          writeDisk(access, from, seededBytes(count, n));
+          model.set(seededBytes(count, n), at);
+          return;
         }
+        const change = new Change().ask(kind, from, count);
+        while (change.restBytes > 0) {
+          const cleared = access.clear(change, 2 ** pieceBits);
+          if (cleared === 0) break; // the file system cannot
+          assert(cleared <= 2 ** pieceBits);
+          change.doneBytes += cleared;
+        }
+        model.fill(0, at, at + change.doneBytes);
       });
       assert(sameBytes(Deno.readFileSync(path), model));
     }),
@@ -269,18 +301,12 @@ Deno.test("ImageAccess.write() and writeZeroes() change the window as the model 
   );
 });
 
-Deno.test("ImageAccess writes zeros longer than its buffer", () => {
-  using folder = new TempDirectory();
-  const sizeBytes = 3 * 1024 * 1024 + 5;
-  Deno.writeFileSync(folder.file("disk"), new Uint8Array(sizeBytes).fill(1));
-  const file = openImageFile(folder.file("disk"), { readOnly: false });
-  using access = new ImageAccess(new PlainImage(file, sizeBytes), [file], NO_LIMITS);
-  assertFalse(access.canDiscard);
-  access.discard(0, 512);
-  assert(access.writeZeroes(1, sizeBytes - 2, true, false));
-  const now = Deno.readFileSync(folder.file("disk"));
-  assertEquals([now[0], now.at(-1)], [1, 1]);
-  assert(now.subarray(1, -1).every((byte) => byte === 0));
+Deno.test("ImageAccess changes nothing of a disk that is only read", () => {
+  withImage([{ kind: "data", lengthBytes: 512 }], (image, file) => {
+    const access = new ImageAccess(image, [file], NO_LIMITS);
+    assertEquals([access.readOnly, access.writers, access.filesToSync], [true, "any", []]);
+    assertThrows(() => writeDisk(access, 0, new Uint8Array(8)), Error, "read-only");
+  });
 });
 
 Deno.test("ImageAccess.refreshSize() follows a growing file, within the limits", () => {
@@ -292,8 +318,6 @@ Deno.test("ImageAccess.refreshSize() follows a growing file, within the limits",
     get sizeBytes() {
       return file.sizeBytes;
     },
-    readOnly: false,
-    filesToSync: [],
     map: (offset, length, mapping) => mapping.setData(file, offset, length),
     [Symbol.dispose]: () => {},
   };

@@ -10,7 +10,7 @@ import { ImageFile } from "../../src/storage/image_file.ts";
 import { Extent, Mapping } from "../../src/image/mapping.ts";
 import { O_RDONLY, O_RDWR, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { IoBuffer } from "../../src/sys/memory.ts";
+import { readDisk } from "../support/disk.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -35,9 +35,7 @@ export class OpenedImage implements Disposable {
 
   /** Guest bytes, read in one request. */
   read(offset: number, lengthBytes: number): Uint8Array {
-    const target = new IoBuffer(lengthBytes);
-    this.access.read(target, 0, offset, lengthBytes);
-    return target.bytes;
+    return readDisk(this.access, offset, lengthBytes);
   }
 
   /** All answers `map` gives for a range, asked one after the other. */

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { readDisk } from "../support/disk.ts";
 import { DiskMap } from "../../src/disk/disk_map.ts";
 import {
   ImageFormatError,
@@ -20,7 +21,6 @@ import { keyRing } from "../../src/image/key_ring.ts";
 import { openImage, openImageFile } from "../../src/disk/open.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import { SystemError } from "../../src/sys/errno.ts";
-import { IoBuffer } from "../../src/sys/memory.ts";
 import { randomNumbers } from "../support/images.ts";
 import { KeyWork } from "./key_work.ts";
 import { MutableFile, Mutator, type Patch } from "./mutations.ts";
@@ -112,7 +112,6 @@ function openAndRead(path: string, request: ImageRequest, random: () => number):
     const keys = keyRing(new TextEncoder().encode(PASSPHRASE));
     using access = openImage(file, request, { keys });
     checkFiles(path, access);
-    access.setMayBlock(true);
     tolerate(() => lookAtMap(access));
     for (const share of [0, 1, random(), random()]) {
       tolerate(() => readOne(access, Math.floor(share * access.sizeBytes)));
@@ -147,8 +146,7 @@ function lookAtMap(access: ImageAccess): void {
 function readOne(access: ImageAccess, offset: number): void {
   const start = Math.max(0, Math.min(offset, access.sizeBytes - READ_BYTES));
   const lengthBytes = Math.min(READ_BYTES, access.sizeBytes - start);
-  const target = new IoBuffer(lengthBytes);
-  access.read(target, 0, start, lengthBytes);
+  readDisk(access, start, lengthBytes);
 }
 
 const [folder = "", feature = "", count = "", seed = ""] = Deno.args;

@@ -8,7 +8,8 @@ openLibc();
 
 // Nothing has to be made durable on a read-only disk: who waits for a flush is ready at once.
 
-function parkedBy(owner: RequestOwner): ParkedRequest {
+function parkedBy({ resume }: Pick<RequestOwner, "resume">): ParkedRequest {
+  const owner = { resume, isGone: false, park: (): ParkedRequest => parkedBy({ resume }) };
   return new ParkedRequest({
     owner,
     command: 0,

@@ -1,5 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
+import { FileRange } from "../../src/storage/attempt.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
 import { HintedReads } from "../../src/loop/hinted_reads.ts";
 import { ParkedRequest } from "../../src/loop/parked_request.ts";
@@ -28,11 +29,18 @@ class FakeFile {
     return this.cached.has(hostOffset);
   }
 
+  range(hostOffset: number): FileRange {
+    const range = new FileRange();
+    range.set(this as unknown as ImageFile, hostOffset, 4096);
+    return range;
+  }
+
   /** A request that waits for 4 KiB of it. */
   awaited(hostOffset: number, done: number[]): ParkedRequest {
     const fields = { command: 0, tagHigh: 0, tagLow: 0, offset: hostOffset, length: 4096 };
-    const parked = new ParkedRequest({ owner: { resume: () => true }, ...fields });
-    parked.waitsFor(this as unknown as ImageFile, hostOffset, 4096);
+    const owner = { resume: () => true, isGone: false, park: (): ParkedRequest => parked };
+    const parked: ParkedRequest = new ParkedRequest({ owner, ...fields });
+    parked.waitsFor(this.range(hostOffset));
     parked.onReady = () => done.push(hostOffset);
     return parked;
   }
@@ -55,7 +63,7 @@ Deno.test("HintedReads tells who need not wait any longer, in any order", () => 
 Deno.test("HintedReads takes no one whose file takes no hints, and none that waits once more", () => {
   const [file, hinted] = [new FakeFile(), new HintedReads()];
   const again = file.awaited(0, []);
-  again.waitsFor(file as unknown as ImageFile, 0, 4096);
+  again.waitsFor(file.range(0));
   assertFalse(hinted.add(again));
   file.takesHints = false;
   assertFalse(hinted.add(file.awaited(4096, [])));

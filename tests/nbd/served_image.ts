@@ -6,7 +6,8 @@
 import type { Image } from "../../src/image/driver.ts";
 import { ImageAccess } from "../../src/disk/image_access.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
-import type { Mapping } from "../../src/image/mapping.ts";
+import { Mapping } from "../../src/image/mapping.ts";
+import type { Writing } from "../../src/image/writing.ts";
 import { Connection } from "../../src/nbd/connection.ts";
 import { type Negotiated, Transmission } from "../../src/nbd/transmission.ts";
 import { Executor } from "../../src/loop/executor.ts";
@@ -34,26 +35,37 @@ export type Obstacle = (
 /** A disk in a temporary file whose driver can be told to be difficult. */
 export class FakeImage implements Image {
   readonly sizeBytes: number;
-  readonly readOnly: boolean;
   readonly file: ImageFile;
-  filesToSync: ImageFile[];
+  /** What a flush makes durable, if the disk is writable. */
+  readonly filesToSync: ImageFile[] = [];
+  readonly writing: Writing | undefined;
   /** What the disk has to contain. */
   readonly model: Uint8Array;
   /** True if it has filled the mapping itself. */
   obstacle: Obstacle = () => false;
-  /** Calls, as `name offset length ...`. */
+  /** Calls of fallocate(2), as `mode offset length`; all of them succeed, and zero the range. */
   readonly calls: string[] = [];
-  canWriteZeroes = true;
+  canAllocate = true;
   readonly #folder = new TempDirectory();
 
   constructor({ sizeBytes = 1024 * 1024, readOnly = false }: FakeOptions = {}) {
     this.sizeBytes = sizeBytes;
-    this.readOnly = readOnly;
     this.model = seededBytes(sizeBytes, 7);
     const path = this.#folder.file("disk");
     Deno.writeFileSync(path, this.model);
     this.file = new ImageFile(openFile(path, O_RDWR), path);
-    this.filesToSync = readOnly ? [] : [this.file];
+    this.file.allocate = (mode, offset, lengthBytes) => this.#allocate(mode, offset, lengthBytes);
+    const { file, filesToSync } = this;
+    filesToSync.push(...(readOnly ? [] : [file]));
+    if (readOnly) return;
+    this.writing = {
+      files: filesToSync,
+      writers: "any",
+      place: (offset, lengthBytes, placement): void => {
+        if (this.obstacle(offset, lengthBytes, new Mapping())) throw new Error("no place");
+        placement.setDirect(file, offset, lengthBytes);
+      },
+    };
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
@@ -61,16 +73,10 @@ export class FakeImage implements Image {
     mapping.setData(this.file, guestOffset, lengthBytes);
   }
 
-  discard(guestOffset: number, lengthBytes: number): void {
-    this.calls.push(`discard ${guestOffset} ${lengthBytes}`);
-  }
-
-  writeZeroes(guestOffset: number, lengthBytes: number, keepAllocated: boolean): boolean {
-    this.calls.push(`writeZeroes ${guestOffset} ${lengthBytes} ${keepAllocated}`);
-    if (this.canWriteZeroes) {
-      this.file.write(new IoBuffer(lengthBytes), 0, guestOffset, lengthBytes);
-    }
-    return this.canWriteZeroes;
+  #allocate(mode: number, offset: number, lengthBytes: number): boolean {
+    this.calls.push(`${mode} ${offset} ${lengthBytes}`);
+    if (this.canAllocate) this.file.write(new IoBuffer(lengthBytes), 0, offset, lengthBytes);
+    return this.canAllocate;
   }
 
   /** What is in the file now. */
@@ -81,6 +87,18 @@ export class FakeImage implements Image {
   [Symbol.dispose](): void {
     this.#folder[Symbol.dispose]();
   }
+}
+
+/** Fills a mapping with "blocked" on a range of a file, as a driver does that may not wait for it. */
+export function block(
+  mapping: Mapping,
+  file: ImageFile,
+  hostOffset: number,
+  hostBytes: number,
+): void {
+  mapping.attempt.missing.set(file, hostOffset, hostBytes);
+  mapping.attempt.awaited = undefined;
+  mapping.setBlocked();
 }
 
 /** Bytes that are the same for the same seed. */
@@ -146,6 +164,9 @@ export class ServedImage implements Disposable {
       connection.send();
     }
     this.executor.reap();
+    if (this.executor.goOn()) busy = true;
+    if (this.executor.takeFreed()) busy = true;
+    for (const { connection } of this.#served) connection.starved = false;
     if (this.executor.resumeReady()) busy = true;
     for (const { connection } of this.#served) connection.send();
     return busy;

@@ -15,7 +15,7 @@ import {
 } from "../../src/nbd/protocol.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { dropFromCache } from "../support/page_cache.ts";
-import { type Served, ServedImage } from "./served_image.ts";
+import { block, type Served, ServedImage } from "./served_image.ts";
 import type { Reply, RequestFields } from "./wire.ts";
 
 const { Read, Write, Flush, Trim, BlockStatus } = Command;
@@ -205,7 +205,7 @@ function statusOfCold(served: ServedImage, blockedFrom: number): Reply {
   let isAtHand = false;
   served.image.obstacle = (guestOffset, lengthBytes, mapping): boolean => {
     if (guestOffset >= blockedFrom && !isAtHand) {
-      mapping.setBlocked(file, 4096, 512);
+      block(mapping, file, 4096, 512);
       isAtHand = true;
       return true;
     }

@@ -14,9 +14,11 @@ import { EFBIG, EIO, ENOSPC, EPERM, SystemError } from "../../src/sys/errno.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { dropFromCache } from "../support/page_cache.ts";
-import { FakeImage, seededBytes, ServedImage } from "./served_image.ts";
+import { block, FakeImage, seededBytes, ServedImage } from "./served_image.ts";
 import { encodeRequest, joined, type RequestFields } from "./wire.ts";
 
+// linux/falloc.h
+const [KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE] = [0x01, 0x02, 0x10];
 const { Read, Write, Flush, Trim, WriteZeroes, Disconnect } = Command;
 const MIB = 1024 * 1024;
 
@@ -175,8 +177,8 @@ Deno.test("Transmission.serve() serves the last byte of the disk", () => {
   using served = new ServedImage({ sizeBytes: 10_001 });
   const last = { offset: 10_000, length: 1 };
   assertEquals(answerTo(served, { command: Read, ...last }), 0);
-  assertEquals(answerTo(served, { command: Write, ...last, payload: Uint8Array.of(9) }), 0);
   assertEquals(answerTo(served, { command: Trim, ...last }), 0);
+  assertEquals(answerTo(served, { command: Write, ...last, payload: Uint8Array.of(9) }), 0);
   assertEquals(served.image.contents()[10_000], 9);
 });
 
@@ -212,7 +214,7 @@ Deno.test("Transmission.serve() changes nothing on a read-only disk", () => {
   assert(sameBytes(served.image.contents(), served.image.model));
 });
 
-Deno.test("Transmission.serve() hands trims and zeroes to the driver", () => {
+Deno.test("Transmission.serve() hands trims and zeroes to the file system", () => {
   using served = new ServedImage();
   const range = { offset: 4096, length: 8192 };
   assertEquals(answerTo(served, { command: Trim, ...range }), 0);
@@ -220,15 +222,15 @@ Deno.test("Transmission.serve() hands trims and zeroes to the driver", () => {
   const flags = CommandFlag.NoHole;
   assertEquals(answerTo(served, { command: WriteZeroes, ...range, flags }), 0);
   assertEquals(served.image.calls, [
-    "discard 4096 8192",
-    "writeZeroes 4096 8192 false",
-    "writeZeroes 4096 8192 true",
+    `${PUNCH_HOLE | KEEP_SIZE} 4096 8192`,
+    `${PUNCH_HOLE | KEEP_SIZE} 4096 8192`,
+    `${ZERO_RANGE | KEEP_SIZE} 4096 8192`,
   ]);
 });
 
-Deno.test("Transmission.serve() writes zeroes itself where the driver cannot, unless only fast ones are wanted", () => {
+Deno.test("Transmission.serve() writes zeroes itself where the file system cannot, unless only fast ones are wanted", () => {
   using served = new ServedImage({ sizeBytes: 3 * MIB });
-  served.image.canWriteZeroes = false;
+  served.image.canAllocate = false;
   const range = { offset: 1000, length: 2 * MIB };
   const flags = CommandFlag.FastZero;
   assertEquals(answerTo(served, { command: WriteZeroes, ...range, flags }), NbdError.NotSup);
@@ -291,8 +293,8 @@ function blockOnce(image: FakeImage): void {
 function blockTimes(image: FakeImage, times: number, hostOffset: (n: number) => number): void {
   let n = 0;
   image.obstacle = (_offset, _length, mapping) => {
-    if (n >= times || image.file.mayBlock) return false;
-    mapping.setBlocked(image.file, hostOffset(n++), 512);
+    if (n >= times || mapping.attempt.mayWait) return false;
+    block(mapping, image.file, hostOffset(n++), 512);
     return true;
   };
 }
@@ -324,8 +326,6 @@ Deno.test("Transmission.serve() tries a read again for every part it has to wait
   served.settle();
   assertEquals(tries, 20);
   assert(sameBytes(client.take(1n).data, served.image.model.subarray(512, 612)));
-  assertEquals(served.access.image.readOnly, false);
-  assertEquals(served.image.file.mayBlock, false);
 });
 
 Deno.test("Transmission.serve() waits where the same part is missing again", () => {
@@ -337,7 +337,6 @@ Deno.test("Transmission.serve() waits where the same part is missing again", () 
   served.settle();
   assertEquals(tries, 2);
   assert(sameBytes(client.take(1n).data, served.image.model.subarray(512, 612)));
-  assertEquals(served.image.file.mayBlock, false);
 });
 
 Deno.test("Transmission.serve() waits in the end where ever more parts are missing", () => {
@@ -362,8 +361,8 @@ Deno.test("Transmission.serve() brings a long read in by steps, without ever wai
   const { client } = served.connect();
   client.ask({ command: Read, cookie: 1n, length: sizeBytes });
   let waited = false;
-  served.image.obstacle = () => {
-    waited ||= file.mayBlock;
+  served.image.obstacle = (_offset, _length, mapping) => {
+    waited ||= mapping.attempt.mayWait;
     return false;
   };
   served.settle();
@@ -377,7 +376,7 @@ Deno.test("Transmission.serve() gives up on a parked read whose image is damaged
   let asked = 0;
   served.image.obstacle = (_offset, _length, mapping) => {
     if (asked++ > 0) throw new ImageFormatError("QCOW", "/image", "bad table");
-    mapping.setBlocked(served.image.file, 0, 512);
+    block(mapping, served.image.file, 0, 512);
     return true;
   };
   client.ask({ command: Read, cookie: 1n, length: 100 });
@@ -426,7 +425,7 @@ Deno.test("Transmission.serve() takes no more than 1024 requests that wait", () 
   let released = false;
   served.image.obstacle = (offset, _length, mapping) => {
     if (released || !blocked(offset)) return false;
-    mapping.setBlocked(served.image.file, offset, 1);
+    block(mapping, served.image.file, offset, 1);
     return true;
   };
   const requests = Array.from(
@@ -542,8 +541,8 @@ Deno.test("Transmission.serve() does on mixed requests what the model does", () 
       const { client } = served.connect();
       let toBlock = 0;
       served.image.obstacle = (offset, _length, mapping) => {
-        if (toBlock <= 0 || served.image.file.mayBlock) return false;
-        mapping.setBlocked(served.image.file, offset + toBlock--, 1);
+        if (toBlock <= 0 || mapping.attempt.mayWait) return false;
+        block(mapping, served.image.file, offset + toBlock--, 1);
         return true;
       };
       const { model } = served.image;

@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { openImageFile } from "../../src/disk/open.ts";
+import { Attempt } from "../../src/storage/attempt.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { LentFd, O_RDONLY, openFile } from "../../src/sys/files.ts";
@@ -26,17 +27,36 @@ Deno.test("ImageFile.read() reads zeros past the end of the file", () => {
   const content = seededBytes(1000, 1);
   using file = openImageFile(write(folder, content), { readOnly: true }).file;
   assertEquals(file.sizeBytes, 1000);
-  for (const mayBlock of [true, false]) {
-    file.mayBlock = mayBlock;
+  const attempt = new Attempt();
+  for (const mayWait of [true, false]) {
+    attempt.mayWait = mayWait;
     const target = new IoBuffer(600);
     target.bytes.fill(7);
-    assert(file.read(target, 50, 700, 500));
+    assert(attempt.read(file, target, 50, 700, 500));
     assert(sameBytes(target.bytes.subarray(50, 350), content.subarray(700)));
     assert(target.bytes.subarray(350, 550).every((byte) => byte === 0));
     assertEquals([target.bytes[49], target.bytes[550]], [7, 7]);
-    assert(file.read(target, 0, 2 ** 45, 600));
+    assert(attempt.read(file, target, 0, 2 ** 45, 600));
     assert(target.bytes.every((byte) => byte === 0));
   }
+});
+
+Deno.test("Attempt.read() says what is missing, and reads what has been brought in", () => {
+  using folder = new TempDirectory();
+  using file = openImageFile(write(folder, seededBytes(1000, 1)), { readOnly: true }).file;
+  Object.defineProperty(file, "cacheKnowledge", { value: "unknown" });
+  const attempt = new Attempt();
+  attempt.mayWait = false;
+  attempt.awaited = { addWaiter: () => {} };
+  const target = new IoBuffer(100);
+  assertFalse(attempt.read(file, target, 0, 500, 100));
+  const { missing } = attempt;
+  assertEquals([missing.file, missing.hostOffset, missing.hostBytes], [file, 500, 100]);
+  assertEquals(attempt.awaited, undefined);
+  attempt.warm.set(file, 400, 150);
+  assertFalse(attempt.read(file, target, 0, 500, 100));
+  assert(attempt.read(file, target, 0, 450, 100));
+  assert(sameBytes(target.bytes, seededBytes(1000, 1).subarray(450, 550)));
 });
 
 Deno.test("ImageFile.write() and allocate() change just their range", () => {
@@ -71,27 +91,24 @@ Deno.test("ImageFile knows that memory is always at hand", () => {
     Deno.writeFileSync(path, new Uint8Array(4096).fill(3));
     using file = openImageFile(path, { readOnly: true }).file;
     assert(file.cacheKnowledge !== "unknown");
-    file.mayBlock = false;
     const target = new IoBuffer(4096);
-    assert(file.read(target, 0, 0, 4096));
+    assertEquals(file.readAtHand(target, 0, 0, 4096), 4096);
     assertEquals(target.bytes[4095], 3);
   } finally {
     Deno.removeSync(path);
   }
 });
 
-Deno.test("ImageFile.read() does not wait for a disk if it may not", async () => {
+Deno.test("ImageFile.readAtHand() does not wait for a disk", async () => {
   using folder = new TempDirectory();
   const content = seededBytes(8 * 1024 * 1024, 1);
   using file = openImageFile(write(folder, content), { readOnly: true }).file;
   const target = new IoBuffer(content.length);
-  file.mayBlock = false;
-  assert(await becomesCold(file, () => !file.read(target, 0, 0, content.length)));
-  file.mayBlock = true;
-  assert(file.read(target, 0, 0, content.length));
-  file.mayBlock = false;
+  const atHand = (): number => file.readAtHand(target, 0, 0, content.length);
+  assert(await becomesCold(file, () => atHand() < content.length));
+  file.read(target, 0, 0, content.length);
   target.bytes.fill(0);
-  assert(file.read(target, 0, 0, content.length));
+  assertEquals(atHand(), content.length);
   assert(sameBytes(target.bytes, content));
 });
 

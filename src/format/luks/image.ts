@@ -1,13 +1,12 @@
 /**
- * An open LUKS volume, read-only.
+ * An open LUKS volume.
  *
  * @module
  */
 import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
-import type { IoBuffer } from "../../sys/memory.ts";
-import { EncryptedSectors } from "../encrypted_sectors.ts";
+import type { SectorCipher } from "../../crypt/sector_cipher.ts";
 import { damaged } from "./errors.ts";
 import { type LuksHeader, readHeader } from "./header.ts";
 import { HEADER_BYTES, SECTOR_BYTES } from "./layout.ts";
@@ -16,11 +15,10 @@ import { unlock } from "./unlock.ts";
 /** The disk follows the header and the key material; its sectors are counted from its own start. */
 export class LuksImage implements Image {
   readonly sizeBytes: number;
-  readonly readOnly = true;
-  readonly filesToSync: readonly ImageFile[] = [];
   readonly #file: ImageFile;
   readonly #payloadOffset: number;
-  readonly #sectors: EncryptedSectors | undefined;
+  /** Undefined where only the map of the volume is wanted. */
+  readonly #cipher: SectorCipher | undefined;
 
   /** @throws as {@link readHeader} and {@link unlock} */
   constructor(file: ImageFile, { keys, mapOnly }: OpenOptions) {
@@ -29,31 +27,16 @@ export class LuksImage implements Image {
     this.sizeBytes = diskSize(file, header);
     this.#file = file;
     this.#payloadOffset = header.payloadOffsetBytes;
-    if (!mapOnly) this.#sectors = new EncryptedSectors(unlock(header, area, keys));
+    if (!mapOnly) this.#cipher = unlock(header, area, keys);
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
-    const inSector = guestOffset % SECTOR_BYTES;
-    const hostBytes = Math.ceil((inSector + lengthBytes) / SECTOR_BYTES) * SECTOR_BYTES;
-    const hostOffset = this.#payloadOffset + guestOffset - inSector;
-    mapping.setEncrypted(this.#file, hostOffset, hostBytes, lengthBytes);
-  }
-
-  readSpecial(
-    guestOffset: number,
-    lengthBytes: number,
-    target: IoBuffer,
-    position: number,
-    mapping: Mapping,
-  ): boolean {
-    if (this.#sectors === undefined) throw new Error("nothing to decrypt with");
-    const hostOffset = this.#payloadOffset + guestOffset;
-    const run = { file: this.#file, hostOffset, cipherOffset: guestOffset, lengthBytes };
-    return this.#sectors.read(run, target, position, mapping);
+    mapping.setSealed(this.#file, this.#payloadOffset + guestOffset, lengthBytes);
+    mapping.setCipher(this.#cipher, Math.floor(guestOffset / SECTOR_BYTES));
   }
 
   [Symbol.dispose](): void {
-    this.#sectors?.[Symbol.dispose]();
+    this.#cipher?.[Symbol.dispose]();
   }
 }
 

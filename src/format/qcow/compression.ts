@@ -3,12 +3,7 @@
  *
  * @module
  */
-import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import { CompressionMethod } from "../../image/decoding.ts";
-import type { OpenOptions } from "../../image/driver.ts";
-import type { CompressedLayout } from "../compressed_clusters.ts";
-import { FORMAT } from "./errors.ts";
-import type { Header } from "./header_types.ts";
 import { CompressionType } from "./layout.ts";
 
 /** By the header's compression_type. */
@@ -22,21 +17,7 @@ export function isKnownCompression(type: number): boolean {
   return METHODS.has(type);
 }
 
-/** What {@link CompressedClusters} has to know of an image. */
-export function compressedLayout(
-  header: Header,
-  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding, clusterCaches }: OpenOptions,
-): CompressedLayout {
-  const { clusterBytes, sizeBytes, compressionType } = header;
-  return {
-    format: FORMAT,
-    clusterBytes,
-    sizeBytes,
-    // the sector count of a descriptor can reach twice the size of a cluster
-    maxStoredBytes: 2 * clusterBytes,
-    method: METHODS.get(compressionType) ?? CompressionMethod.Deflate,
-    decoding,
-    cacheBytes: dataCacheBytes,
-    caches: clusterCaches,
-  };
+/** How the clusters of an image are compressed; of types this driver knows. */
+export function compressionMethod(type: number): CompressionMethod {
+  return METHODS.get(type) ?? CompressionMethod.Deflate;
 }

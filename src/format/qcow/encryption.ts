@@ -9,7 +9,6 @@ import type { OpenOptions } from "../../image/driver.ts";
 import { SecretError } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { KeyRing } from "../../image/key_ring.ts";
-import { EncryptedSectors } from "../encrypted_sectors.ts";
 import { type HeaderArea, readHeader as readLuksHeader } from "../luks/header.ts";
 import { HEADER_BYTES as LUKS_HEADER_BYTES } from "../luks/layout.ts";
 import { unlock } from "../luks/unlock.ts";
@@ -20,7 +19,8 @@ import { CryptMethod, ENCRYPTION_HEADER, ExtensionType } from "./layout.ts";
 
 /** How the clusters of an image are decrypted. */
 export interface Encryption {
-  readonly sectors: EncryptedSectors;
+  /** Undefined where only the map of the image is wanted. */
+  readonly cipher: SectorCipher | undefined;
   /** Whether the cipher counts from the start of the file rather than of the disk. */
   readonly countsHostOffsets: boolean;
 }
@@ -30,7 +30,8 @@ const LEGACY_CIPHER: CipherSpec = { mode: "cbc", iv: "plain64", ivHash: "", keyB
 const LEGACY_KEY_NAME = "qcow-aes";
 
 /**
- * Unlocks an image, if it is encrypted and more than its map is wanted.
+ * How the clusters of an image are encrypted, if they are. It is unlocked if more than its map is
+ * wanted.
  *
  * @throws {ImageFormatError | UnsupportedFeatureError} if there is no valid LUKS header
  * @throws {SecretError} if there is no passphrase, or one that does not fit
@@ -38,26 +39,29 @@ const LEGACY_KEY_NAME = "qcow-aes";
 export function openEncryption(
   file: ImageFile,
   header: Header,
-  { keys, mapOnly }: OpenOptions,
+  options: OpenOptions,
 ): Encryption | undefined {
-  if (mapOnly) return undefined;
   switch (header.cryptMethod) {
     case CryptMethod.none:
       return undefined;
     case CryptMethod.aes:
-      return openLegacyEncryption(file, keys);
+      return openLegacyEncryption(file, options);
     default: {
+      if (options.mapOnly) return { cipher: undefined, countsHostOffsets: true };
       const area = luksArea(file, header);
-      const cipher = unlock(readLuksHeader(area), area, keys);
-      return { sectors: new EncryptedSectors(cipher), countsHostOffsets: true };
+      const cipher = unlock(readLuksHeader(area), area, options.keys);
+      return { cipher, countsHostOffsets: true };
     }
   }
 }
 
 /** The legacy method: see {@link openEncryption}. */
-export function openLegacyEncryption(file: ImageFile, keys: KeyRing | undefined): Encryption {
-  const cipher = new SectorCipher(LEGACY_CIPHER, legacyKey(file, keys));
-  return { sectors: new EncryptedSectors(cipher), countsHostOffsets: false };
+export function openLegacyEncryption(
+  file: ImageFile,
+  { keys, mapOnly }: Pick<OpenOptions, "keys" | "mapOnly">,
+): Encryption {
+  const cipher = mapOnly ? undefined : new SectorCipher(LEGACY_CIPHER, legacyKey(file, keys));
+  return { cipher, countsHostOffsets: false };
 }
 
 /** The first 16 bytes, up to a NUL, zeros following them: as qemu does. */

@@ -40,8 +40,8 @@ export class ExtendedClusters implements ClusterMap {
     const first = Math.floor(inCluster / this.#subclusterBytes);
     const kind = this.#kindAt(position, first);
     if (kind === Cluster.Compressed) {
-      const runBytes = Math.min(this.#clusterBytes - inCluster, lengthBytes);
-      return this.#mapCompressed(position, runBytes, mapping);
+      this.#setCompressed(position, mapping);
+      return this.#places.setCluster(guestOffset, lengthBytes, mapping);
     }
     const hostOffset = this.#hostOffsetAt(position);
     if (kind === Cluster.Damaged) throw this.#places.damagedEntry(guestOffset, hostOffset);
@@ -55,12 +55,12 @@ export class ExtendedClusters implements ClusterMap {
     else this.#places.setUnallocated(guestOffset, runBytes, mapping);
   }
 
-  #mapCompressed(position: number, runBytes: number, mapping: Mapping): void {
+  #setCompressed(position: number, mapping: Mapping): void {
     const high = this.#slices.view.getUint32(position);
     const low = this.#slices.view.getUint32(position + 4);
     const hostOffset = this.#entries.compressedOffset(high, low);
     const hostBytes = this.#entries.compressedBytes(high, low);
-    this.#places.setCompressed(hostOffset, hostBytes, runBytes, mapping);
+    this.#places.setCompressed(hostOffset, hostBytes, mapping);
   }
 
   /**

@@ -1,19 +1,13 @@
 /**
- * An open QCOW image of any version, read-only.
+ * An open QCOW image of any version.
  *
  * @module
  */
 import type { Image } from "../../image/driver.ts";
-import { ImageFormatError } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { Extent, Mapping } from "../../image/mapping.ts";
-import { SystemError } from "../../sys/errno.ts";
-import { libc } from "../../sys/libc.ts";
-import type { IoBuffer } from "../../sys/memory.ts";
-import type { CompressedClusters } from "../compressed_clusters.ts";
+import type { Mapping } from "../../image/mapping.ts";
 import type { Encryption } from "./encryption.ts";
 import type { L2Slices } from "./l2.ts";
-import { SECTOR_BYTES } from "./layout.ts";
 import type { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
 import type { ClusterMap } from "./standard_clusters.ts";
@@ -30,7 +24,6 @@ export interface ImageParts {
   readonly slices: L2Slices;
   readonly places: Places;
   readonly clusters: ClusterMap;
-  readonly compressed: CompressedClusters;
   readonly encryption: Encryption | undefined;
   /** Whether qemu preallocated it; undefined if that is not known until somebody asks. */
   readonly isPreallocated: boolean | undefined;
@@ -42,26 +35,17 @@ export interface ImageParts {
  */
 export class QcowImage implements Image {
   readonly sizeBytes: number;
-  readonly readOnly = true;
   readonly warnings: readonly string[];
-  readonly filesToSync: readonly ImageFile[] = [];
 
   readonly #file: ImageFile;
-  readonly #libc = libc();
   readonly #l1: Float64Array;
   readonly #slices: L2Slices;
   readonly #places: Places;
   readonly #clusters: ClusterMap;
-  readonly #compressed: CompressedClusters;
   readonly #encryption: Encryption | undefined;
-  readonly #clusterBytes: number;
-  readonly #clustersPerByte: number;
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
   #isPreallocated: boolean | undefined;
-  /** The compressed cluster that was read last. */
-  #lastSpecial = -1;
-  readonly #ahead = new Mapping();
 
   constructor(file: ImageFile, parts: ImageParts) {
     this.sizeBytes = parts.sizeBytes;
@@ -71,12 +55,9 @@ export class QcowImage implements Image {
     this.#slices = parts.slices;
     this.#places = parts.places;
     this.#clusters = parts.clusters;
-    this.#compressed = parts.compressed;
     this.#encryption = parts.encryption;
     this.#isPreallocated = parts.isPreallocated;
-    this.#clusterBytes = parts.clusterBytes;
-    this.#clustersPerByte = 1 / parts.clusterBytes;
-    this.#slicesPerByte = this.#clustersPerByte / this.#slices.entries;
+    this.#slicesPerByte = 1 / parts.clusterBytes / this.#slices.entries;
     this.#tablesPerByte = 1 / parts.tableCoversBytes;
   }
 
@@ -114,78 +95,11 @@ export class QcowImage implements Image {
     this.#places.setUnallocated(guestOffset, runBytes, mapping);
   }
 
-  readSpecial(
-    guestOffset: number,
-    lengthBytes: number,
-    target: IoBuffer,
-    position: number,
-    mapping: Mapping,
-  ): boolean {
-    const cluster = Math.floor(guestOffset * this.#clustersPerByte);
-    let address = this.#compressed.find(cluster);
-    if (address < 0) {
-      this.map(guestOffset, lengthBytes, mapping);
-      if (mapping.kind === Extent.Blocked) return false;
-      if (mapping.isEncrypted) {
-        return this.#readEncrypted(guestOffset, lengthBytes, target, position, mapping);
-      }
-      address = this.#compressed.load(cluster, mapping);
-      if (address < 0) return false;
-    }
-    const inCluster = guestOffset & (this.#clusterBytes - 1);
-    this.#libc.memcpy(target.address + position, address + inCluster, lengthBytes);
-    this.#compressed.release();
-    if (cluster !== this.#lastSpecial) this.#followStream(cluster);
-    return true;
-  }
-
-  /** A stream of reads has come to a compressed cluster: it will want the next one. */
-  #followStream(cluster: number): void {
-    const isStream = cluster === this.#lastSpecial + 1;
-    this.#lastSpecial = cluster;
-    if (isStream) this.#loadAhead(cluster + 1);
-  }
-
-  /** Only if nothing has to be read for it but the cluster itself. */
-  #loadAhead(cluster: number): void {
-    const guestOffset = cluster * this.#clusterBytes;
-    if (guestOffset >= this.sizeBytes) return;
-    const slice = this.#slices.find(Math.floor(guestOffset * this.#slicesPerByte));
-    if (slice < 0) return;
-    const mapping = this.#ahead;
-    try {
-      this.#clusters.map(slice, guestOffset, 1, mapping);
-      if (mapping.kind !== Extent.Special || mapping.isEncrypted) return;
-      mapping.mayDefer = true;
-      this.#compressed.loadAhead(cluster, mapping);
-    } catch (error) {
-      const isTold = error instanceof ImageFormatError || error instanceof SystemError;
-      if (!isTold) throw error; // those are for whoever reads the cluster
-    }
-  }
-
   dropCaches(): void {
     this.#slices.clear();
-    this.#compressed.dropCache();
-  }
-
-  #readEncrypted(
-    guestOffset: number,
-    lengthBytes: number,
-    target: IoBuffer,
-    position: number,
-    mapping: Mapping,
-  ): boolean {
-    const { file } = mapping;
-    if (this.#encryption === undefined || file === undefined) throw new Error("nothing to decrypt");
-    const { sectors, countsHostOffsets } = this.#encryption;
-    const hostOffset = mapping.hostOffset + guestOffset % SECTOR_BYTES;
-    const cipherOffset = countsHostOffsets ? hostOffset : guestOffset;
-    return sectors.read({ file, hostOffset, cipherOffset, lengthBytes }, target, position, mapping);
   }
 
   [Symbol.dispose](): void {
-    this.#encryption?.sectors[Symbol.dispose]();
-    this.#compressed[Symbol.dispose]();
+    this.#encryption?.cipher?.[Symbol.dispose]();
   }
 }

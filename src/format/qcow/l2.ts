@@ -142,8 +142,9 @@ export class L2Slices {
     const hostOffset = tableOffset + slice % this.#slicesPerTable * sliceBytes;
     this.#checkPlace(tableOffset, hostOffset + sliceBytes);
     const position = this.#cache.take(slice);
-    if (!this.#file.read(this.#cache.buffer, position, hostOffset, sliceBytes)) {
-      mapping.setBlocked(this.#file, hostOffset, sliceBytes);
+    const { buffer } = this.#cache;
+    if (!mapping.attempt.read(this.#file, buffer, position, hostOffset, sliceBytes)) {
+      mapping.setBlocked();
       return -1;
     }
     this.#cache.keep(slice, position);

@@ -6,8 +6,7 @@
 import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import type { OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { CompressedClusters } from "../compressed_clusters.ts";
-import { compressedLayout } from "./compression.ts";
+import { compressionMethod } from "./compression.ts";
 import { openEncryption } from "./encryption.ts";
 import { damaged } from "./errors.ts";
 import { ExtendedClusters } from "./extended_clusters.ts";
@@ -16,7 +15,7 @@ import type { Header } from "./header_types.ts";
 import { QcowImage } from "./image.ts";
 import { offsetInEntry, readL1 } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
-import { CryptMethod, TABLE_ENTRY_BYTES } from "./layout.ts";
+import { TABLE_ENTRY_BYTES } from "./layout.ts";
 import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
 import { headerOfSnapshot } from "./snapshots.ts";
@@ -32,8 +31,10 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   const layout = { ...header, tableBytes: clusterBytes, tableAlignmentBytes: clusterBytes };
   const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
   const slices = new L2Slices(file, layout, metadataCacheBytes);
-  const isEncrypted = header.cryptMethod !== CryptMethod.none;
-  const places = new Places(file, openRelated(file, header, options), { isEncrypted });
+  const related = openRelated(file, header, options);
+  const encryption = openEncryption(file, header, options);
+  const compression = compressionMethod(header.compressionType);
+  const places = new Places(file, related, { clusterBytes, compression, encryption });
   const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
   return new QcowImage(file, {
     sizeBytes,
@@ -44,9 +45,8 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
     slices,
     places,
     clusters: new Clusters(header, slices, places),
-    compressed: new CompressedClusters(file, compressedLayout(header, options)),
-    encryption: openEncryption(file, header, options),
-    isPreallocated: isEncrypted ? false : undefined,
+    encryption,
+    isPreallocated: encryption === undefined ? undefined : false,
   });
 }
 

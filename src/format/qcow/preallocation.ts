@@ -31,17 +31,7 @@ interface Refcounts {
  * @throws {SystemError} if the file cannot be read
  */
 export function isPreallocated(file: ImageFile): boolean {
-  const { mayBlock } = file;
   // Some kilobytes are needed once in the life of an open image: too little to be parked for.
-  file.mayBlock = true;
-  try {
-    return hasUngivenClusters(file);
-  } finally {
-    file.mayBlock = mayBlock;
-  }
-}
-
-function hasUngivenClusters(file: ImageFile): boolean {
   const { fields, more } = parseAllFields(readSource(file));
   const clusterBytes = 2 ** fields.cluster_bits;
   const given = Math.floor(openFileStatus(file.fd).allocatedBytes / clusterBytes);

@@ -64,8 +64,8 @@ export class StandardClusters implements ClusterMap {
       case Cluster.Compressed: {
         const hostOffset = this.#entries.compressedOffset(high, low);
         const hostBytes = this.#entries.compressedBytes(high, low);
-        const runBytes = this.#runBytes(1, inCluster, lengthBytes);
-        return this.#places.setCompressed(hostOffset, hostBytes, runBytes, mapping);
+        this.#places.setCompressed(hostOffset, hostBytes, mapping);
+        return this.#places.setCluster(guestOffset, lengthBytes, mapping);
       }
       default:
         throw this.#places.damagedEntry(guestOffset, this.#entries.hostOffset(high, low));

@@ -40,8 +40,8 @@ export class Version1Clusters implements ClusterMap {
     const low = view.getUint32(position + 4);
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     if ((high & L2_COMPRESSED_HIGH) !== 0) {
-      const runBytes = Math.min(this.#clusterBytes - inCluster, lengthBytes);
-      return this.#mapCompressed(high, low, runBytes, mapping);
+      this.#setCompressed(high, low, mapping);
+      return this.#places.setCluster(guestOffset, lengthBytes, mapping);
     }
     const hostOffset = high * 2 ** 32 + low;
     if (high >= MAX_OFFSET_HIGH || low % SECTOR_BYTES !== 0) {
@@ -58,10 +58,10 @@ export class Version1Clusters implements ClusterMap {
     this.#places.setStored(guestOffset, hostOffset + inCluster, runBytes, mapping);
   }
 
-  #mapCompressed(high: number, low: number, runBytes: number, mapping: Mapping): void {
+  #setCompressed(high: number, low: number, mapping: Mapping): void {
     const hostOffset = (high & this.#offsetMask) * 2 ** 32 + low;
     const hostBytes = (high >>> this.#lengthShift) & (this.#clusterBytes - 1);
-    this.#places.setCompressed(hostOffset, hostBytes, runBytes, mapping);
+    this.#places.setCompressed(hostOffset, hostBytes, mapping);
   }
 
   /** How many clusters follow each other in the file, or are not allocated. */

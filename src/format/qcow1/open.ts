@@ -10,7 +10,6 @@ import type { Image, OpenOptions } from "../../image/driver.ts";
 import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { CompressedClusters } from "../compressed_clusters.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";
 import { QcowImage } from "../qcow/image.ts";
 import { readL1 } from "../qcow/l1.ts";
@@ -37,9 +36,13 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
   const layout = { ...header, l2EntryBits: TABLE_ENTRY_BITS, tableAlignmentBytes: 1 };
   const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
   const slices = new L2Slices(file, layout, metadataCacheBytes);
-  const isEncrypted = header.cryptMethod !== CryptMethod.none;
   const backing = openBacking(file, header, options);
-  const places = new Places(file, backing === undefined ? {} : { backing }, { isEncrypted });
+  const encryption = header.cryptMethod === CryptMethod.none
+    ? undefined
+    : openLegacyEncryption(file, options);
+  const compression = CompressionMethod.Deflate;
+  const storage = { clusterBytes, compression, encryption };
+  const places = new Places(file, backing === undefined ? {} : { backing }, storage);
   return new QcowImage(file, {
     sizeBytes,
     clusterBytes,
@@ -49,10 +52,7 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
     slices,
     places,
     clusters: new Version1Clusters(header, slices, places),
-    compressed: compressedClusters(file, header, options),
-    encryption: isEncrypted && !options.mapOnly
-      ? openLegacyEncryption(file, options.keys)
-      : undefined,
+    encryption,
     isPreallocated: false,
   });
 }
@@ -70,21 +70,4 @@ function openBacking(
   if (backingName === undefined) return undefined;
   if (related !== undefined) return related.openBacking(file, backingName, undefined);
   throw new UnsupportedFeatureError(QCOW1.name, file.path, "a backing file");
-}
-
-function compressedClusters(
-  file: ImageFile,
-  { clusterBytes, sizeBytes }: Header,
-  { dataCacheBytes = DEFAULT_CACHES.dataCacheBytes, decoding, clusterCaches }: OpenOptions,
-): CompressedClusters {
-  return new CompressedClusters(file, {
-    format: QCOW1.name,
-    clusterBytes,
-    sizeBytes,
-    maxStoredBytes: clusterBytes,
-    method: CompressionMethod.Deflate,
-    decoding,
-    cacheBytes: dataCacheBytes,
-    caches: clusterCaches,
-  });
 }

@@ -1,5 +1,5 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertLess, assertThrows } from "@std/assert";
 import { HEADER, HEADER_BYTES, KEY_SLOT } from "../../../src/format/luks/layout.ts";
 import { luks } from "../../../src/format/luks/mod.ts";
 import {
@@ -9,7 +9,7 @@ import {
 } from "../../../src/image/errors.ts";
 import { keyRing } from "../../../src/image/key_ring.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
-import { Mapping } from "../../../src/image/mapping.ts";
+import { ReadRequest } from "../../../src/disk/reader.ts";
 import { randomNumbers } from "../../support/images.ts";
 import { TempDirectory } from "../../support/tools.ts";
 import { OpenedImage } from "../opened_image.ts";
@@ -34,16 +34,16 @@ Deno.test("luks says what has to be read where reading would wait", () => {
   using folder = new TempDirectory();
   using image = opened(folder, buildVolume());
   Object.defineProperty(image.file, "cacheKnowledge", { value: "unknown" });
-  const mapping = new Mapping();
-  const target = new IoBuffer(1000);
-  image.access.setMayBlock(false);
-  assert(!image.image.readSpecial?.(0, 1000, target, 0, mapping));
-  assertEquals([mapping.hostOffset, mapping.hostBytes], [4 * 512, 512]);
-  assert(!image.image.readSpecial?.(3, 5, target, 0, mapping));
-  assertEquals([mapping.hostOffset, mapping.hostBytes], [4 * 512, 512]);
-  image.access.setMayBlock(true);
-  assert(image.image.readSpecial?.(100, 1000, target, 0, mapping));
-  assertEquals(target.bytes, new Uint8Array(1000).fill(65));
+  const request = new ReadRequest().into(new IoBuffer(1000), 0);
+  const { attempt } = request;
+  attempt.mayWait = false;
+  assertFalse(image.access.read(request.ask(0, 1000)));
+  assertEquals([attempt.missing.hostOffset, attempt.missing.hostBytes], [4 * 512, 512]);
+  assertFalse(image.access.read(request.ask(3, 5)));
+  assertEquals([attempt.missing.hostOffset, attempt.missing.hostBytes], [4 * 512, 512]);
+  attempt.mayWait = true;
+  assert(image.access.read(request.ask(100, 1000)));
+  assertEquals(request.target?.bytes, new Uint8Array(1000).fill(65));
 });
 
 /** Sets a 32-bit field of the header, or of the slot that is in use. */

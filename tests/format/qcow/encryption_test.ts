@@ -1,5 +1,6 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { readDisk } from "../../support/disk.ts";
 import { qcow } from "../../../src/format/qcow/mod.ts";
 import { SecretError } from "../../../src/image/errors.ts";
 import type { ImageAccess } from "../../../src/disk/image_access.ts";
@@ -7,7 +8,6 @@ import { type KeyRing, keyRing } from "../../../src/image/key_ring.ts";
 import { openImage } from "../../../src/disk/open.ts";
 import type { ImageRequest } from "../../../src/disk/request.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
-import { IoBuffer } from "../../../src/sys/memory.ts";
 import {
   createEncrypted,
   decryptByQemu,
@@ -93,9 +93,7 @@ function open(path: string, keys: KeyRing, more: Partial<ImageRequest> = {}): Im
 }
 
 function read(access: ImageAccess, offset: number, lengthBytes: number): Uint8Array {
-  const target = new IoBuffer(lengthBytes);
-  assert(access.read(target, 0, offset, lengthBytes));
-  return target.bytes;
+  return readDisk(access, offset, lengthBytes);
 }
 
 function checkBytes(access: ImageAccess, rawPath: string): void {

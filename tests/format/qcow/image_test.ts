@@ -1,5 +1,6 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { ReadRequest } from "../../../src/disk/reader.ts";
 import { deflateRawSync } from "node:zlib";
 import { qcow } from "../../../src/format/qcow/mod.ts";
 import { ImageFormatError } from "../../../src/image/errors.ts";
@@ -114,7 +115,7 @@ const STREAM: Uint8Array = deflateRawSync(CONTENT);
 Deno.test("QcowImage decompresses a cluster that lies across two host clusters", () => {
   using folder = new TempDirectory();
   using image = opened(folder, compressedImage(STREAM, 5 * CLUSTER - 77));
-  assertEquals(extents(image, 2), [[Extent.Special, CLUSTER], [Extent.Backing, CLUSTER]]);
+  assertEquals(extents(image, 2), [[Extent.Packed, CLUSTER], [Extent.Backing, CLUSTER]]);
   assertEquals(image.read(0, CLUSTER), CONTENT);
   assertEquals(image.read(1000, 50), CONTENT.slice(1000, 1050));
 });
@@ -134,7 +135,7 @@ const BAD_STREAMS = new Map<string, Uint8Array>([
 ]);
 
 for (const [name, stream] of BAD_STREAMS) {
-  Deno.test(`QcowImage.readSpecial() throws where what is stored ${name}`, () => {
+  Deno.test(`QcowImage throws where what is stored ${name}`, () => {
     using folder = new TempDirectory();
     using image = opened(folder, compressedImage(stream.subarray(0, 3 * CLUSTER), 4 * CLUSTER));
     assertThrows(() => image.read(0, 512), ImageFormatError, "cannot be decompressed");
@@ -160,29 +161,28 @@ Deno.test("QcowImage says what it has to read where reading would wait", () => {
   const start = 4 * CLUSTER + 5;
   using image = opened(folder, compressedImage(STREAM, start));
   Object.defineProperty(image.file, "cacheKnowledge", { value: "unknown" });
+  const request = new ReadRequest().ask(0, CLUSTER).into(new IoBuffer(CLUSTER), 0);
+  const { attempt } = request;
+  const missing = (): number[] => [attempt.missing.hostOffset, attempt.missing.hostBytes];
+
+  attempt.mayWait = false;
+  assertFalse(image.access.read(request));
+  assertEquals(missing(), [2 * CLUSTER, CLUSTER]);
+
   const mapping = new Mapping();
-  const blockedOn = (): unknown[] => [mapping.kind, mapping.hostOffset, mapping.hostBytes];
-
-  image.access.setMayBlock(false);
   image.image.map(0, CLUSTER, mapping);
-  assertEquals(blockedOn(), [Extent.Blocked, 2 * CLUSTER, CLUSTER]);
+  assertEquals(mapping.kind, Extent.Packed);
+  assertEquals([mapping.pieceStart, mapping.pieceBytes], [0, CLUSTER]);
 
-  image.access.setMayBlock(true);
-  image.image.map(0, CLUSTER, mapping);
-  assertEquals(mapping.kind, Extent.Special);
-  const stored = [mapping.hostOffset, mapping.hostBytes];
+  assertFalse(image.access.read(request));
+  assertEquals(missing(), [mapping.hostOffset, mapping.hostBytes]);
 
-  image.access.setMayBlock(false);
-  const target = new IoBuffer(CLUSTER);
-  assert(!image.image.readSpecial?.(0, CLUSTER, target, 0, mapping));
-  assertEquals(blockedOn(), [Extent.Blocked, ...stored]);
-
-  image.access.setMayBlock(true);
-  assert(image.image.readSpecial?.(0, CLUSTER, target, 0, mapping));
-  image.access.setMayBlock(false);
-  target.bytes.fill(0);
-  assert(image.image.readSpecial?.(0, CLUSTER, target, 0, mapping));
-  assertEquals(target.bytes, CONTENT);
+  attempt.mayWait = true;
+  assert(image.access.read(request));
+  attempt.mayWait = false;
+  request.target?.bytes.fill(0);
+  assert(image.access.read(request));
+  assertEquals(request.target?.bytes, CONTENT);
 });
 
 Deno.test("QcowImage reads more tables than its cache holds", () => {

@@ -23,7 +23,7 @@ oracleTest("qcow reads what qemu reads, and maps what qemu maps", IMAGE_TOOLS, a
     Deno.removeSync(made.path);
     Deno.removeSync(made.rawPath);
   }
-  assertEquals(kinds, new Set([Extent.Data, Extent.Zero, Extent.Backing, Extent.Special]));
+  assertEquals(kinds, new Set([Extent.Data, Extent.Zero, Extent.Backing, Extent.Packed]));
 });
 
 /** The whole disk in large requests, then some small ones in any order. */

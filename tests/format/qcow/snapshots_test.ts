@@ -189,7 +189,7 @@ Deno.test("an image that is marked as corrupt is opened by force only, with a wa
   );
   assertThrows(() => new OpenedImage(path, qcow), ImageFormatError, "marked as corrupt (--force");
   using forced = new OpenedImage(path, qcow, { ...READ_ONLY, force: true });
-  assertEquals([forced.image.readOnly, forced.image.warnings], [true, [
+  assertEquals([forced.image.writing, forced.image.warnings], [undefined, [
     "the image is marked as corrupt",
   ]]);
   assertEquals(forced.read(0, 1), Uint8Array.of(3));

@@ -1,9 +1,9 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { readDisk } from "../../support/disk.ts";
 import { qcow1 } from "../../../src/format/qcow1/mod.ts";
 import { ImageFormatError, RelatedFileError, SecretError } from "../../../src/image/errors.ts";
 import { openImage } from "../../../src/disk/open.ts";
-import { IoBuffer } from "../../../src/sys/memory.ts";
 import { PASSPHRASE, rightKeys, SECRET_OBJECT } from "../../support/encrypted.ts";
 import { IMAGE_TOOLS } from "../../support/images.ts";
 import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
@@ -46,9 +46,7 @@ oracleTest("qcow1 shows its backing file, whose format has to be named", IMAGE_T
   const open = (more: { backingFormat?: string; noBacking?: boolean }): Uint8Array => {
     using access = openImage(openImageFile(top), { ...REQUEST, ...more });
     assertEquals(access.sizeBytes, 3 * MIB);
-    const target = new IoBuffer(3 * MIB);
-    access.read(target, 0, 0, target.size);
-    return target.bytes;
+    return readDisk(access, 0, 3 * MIB);
   };
   assert(sameBytes(open({ backingFormat: "QCOW" }), expected));
   const alone = open({ noBacking: true });

@@ -1,11 +1,11 @@
-/** A thread that uses a shared {@link ClusterCache}, and looks whether all of it is right. */
-import { ClusterCache } from "../../src/disk/cluster_cache.ts";
-import type { SharedClusters } from "../../src/disk/cluster_caches.ts";
+/** A thread that uses a shared {@link PieceCache}, and looks whether all of it is right. */
+import { PieceCache } from "../../src/disk/piece_cache.ts";
+import type { PieceSlots } from "../../src/disk/piece_memory.ts";
 import { bytesAt } from "../../src/sys/memory.ts";
 import { randomNumbers } from "../support/images.ts";
 
 export interface HammerTask {
-  readonly memory: SharedClusters;
+  readonly memory: PieceSlots;
   readonly keys: number;
   readonly rounds: number;
 }
@@ -18,7 +18,7 @@ export interface HammerResult {
 }
 
 function hammer({ memory, keys, rounds, seed }: HammerTask & { seed: number }): HammerResult {
-  const cache = new ClusterCache(memory);
+  const cache = new PieceCache(memory);
   const numbers = randomNumbers(seed);
   const random = (below: number): number => Math.floor(numbers() * below);
   const all = bytesAt(memory.address, memory.slots * memory.slotBytes);
@@ -31,17 +31,17 @@ function hammer({ memory, keys, rounds, seed }: HammerTask & { seed: number }): 
   };
   for (let round = 0; round < rounds; round++) {
     const key = random(keys);
-    let address = cache.find(key);
+    let address = cache.find(key * memory.slotBytes);
     if (address >= 0) {
       found++;
     } else {
-      cache.take(key).fill(key);
-      // some clusters are damaged
+      cache.take(key * memory.slotBytes, memory.slotBytes).fill(key);
+      // some pieces are damaged
       if (random(16) === 0) {
         cache.giveUp();
         continue;
       }
-      address = cache.keep(key);
+      address = cache.keep(key * memory.slotBytes);
       loaded++;
     }
     if (!isRight(address, key)) wrong++;

@@ -1,30 +1,30 @@
 /**
- * The cache of decompressed clusters, which all threads that serve an image share: what one of them
+ * The cache of decompressed pieces of a disk, which all threads that serve it share: what one of them
  * has decompressed, none of the others needs to.
  *
  *     empty ──take──> loading ──keep──> used by n threads ──> used by none
  *       ^                └─give up─┐                              │
  *       └──────────────────────────┴──────────take by another─────┘
  *
- * Each thread uses one slot at a time, until it gives it up: so long no other fills it anew. That had
- * better be soon: a set that lacks a slot has no room for as many clusters in a row as it has homes.
- * Nobody holds a lock while somebody else could want it, but for the time that decompressing takes.
+ * A thread uses one slot at a time. Until it gives that up, no other thread fills it anew; it should
+ * do so soon, for meanwhile its set has room for one piece less. No thread keeps another one waiting,
+ * except while it decompresses a piece that the other one wants, too.
  *
  * @module
  */
 import { libc } from "../sys/libc.ts";
 import { bytesAt, IoBuffer, MADV_DONTNEED } from "../sys/memory.ts";
-import type { SharedClusters } from "./cluster_caches.ts";
+import { type PieceSlots, STATE_OF_CACHE, STATE_OF_SLOT } from "./piece_memory.ts";
 
 const WAYS = 8;
 
 /** Common fields of the state, as indexes of 32-bit integers. */
 const Header = {
-  /** Goes on with every cluster that is kept. */
+  /** Goes on with every piece that is kept. */
   Clock: 0,
   /** Threads that have used the cache since they cleared it last. */
   Users: 1,
-  size: 2,
+  size: STATE_OF_CACHE,
 } as const;
 
 /** Fields of a slot. */
@@ -36,22 +36,17 @@ const Slot = {
   KeyHigh: 2,
   /** The clock when it was used last. */
   LastUse: 3,
-  size: 4,
+  size: STATE_OF_SLOT,
 } as const;
 
 /** One thread has the slot for itself. */
 const LOADING = -1;
-/** So long it is worth waiting for a cluster that another thread decompresses: several times that. */
+/** So long it is worth waiting for a piece that another thread decompresses: several times that. */
 const LOADING_MS = 10;
 const NONE = -1;
 
 /** One thread's access to the cache; slots are in sets of {@link WAYS}, or fewer if there are fewer. */
-export class ClusterCache {
-  /** 32-bit integers of the state of a cache. */
-  static stateIntegers(slots: number): number {
-    return Header.size + slots * Slot.size;
-  }
-
+export class PieceCache {
   readonly #memory: Uint8Array;
   readonly #address: number;
   readonly #slotBytes: number;
@@ -70,17 +65,17 @@ export class ClusterCache {
   #spareKey = NONE;
   #isUser = false;
 
-  constructor({ slotBytes, slots, address, state }: SharedClusters) {
+  constructor({ slotBytes, slots, address, state }: PieceSlots) {
     this.#slotBytes = slotBytes;
     this.#ways = Math.min(WAYS, slots);
     this.#slotMask = slots - 1;
     this.#address = address;
     this.#memory = bytesAt(address, slots * slotBytes);
-    this.#state = new Int32Array(state);
+    this.#state = state;
   }
 
   /**
-   * Address of the bytes of `key` (an integer from 0 on), good until {@link ClusterCache.giveUp} or
+   * Address of the bytes of the piece that begins at `key` in the disk, good until {@link PieceCache.giveUp} or
    * the next call of anything; or -1.
    */
   find(key: number): number {
@@ -110,22 +105,28 @@ export class ClusterCache {
   }
 
   /**
-   * Where to put the bytes of `key`. {@link ClusterCache.keep} says that they are there,
-   * {@link ClusterCache.giveUp} that they will not be.
+   * Where to put the `pieceBytes` of `key`: where a slot is too small for them, they are for this
+   * thread alone. {@link PieceCache.keep} says that they are there,
+   * {@link PieceCache.giveUp} that they will not be.
    */
-  take(key: number): Uint8Array {
+  take(key: number, pieceBytes: number): Uint8Array {
     this.giveUp();
-    this.#loading = this.#claim(this.#homeOf(key));
-    if (this.#loading === NONE) {
-      this.#spareKey = NONE;
-      return (this.#spare ??= new IoBuffer(this.#slotBytes)).bytes;
-    }
+    this.#loading = pieceBytes > this.#slotBytes ? NONE : this.#claim(this.#homeOf(key));
+    if (this.#loading === NONE) return this.#takeSpare(pieceBytes);
     this.#setKey(this.#loading, key + 1);
     const position = this.#loading * this.#slotBytes;
-    return this.#memory.subarray(position, position + this.#slotBytes);
+    return this.#memory.subarray(position, position + pieceBytes);
   }
 
-  /** Lets all threads find what {@link ClusterCache.take} was for; returns its address, as find does. */
+  #takeSpare(pieceBytes: number): Uint8Array {
+    this.#spareKey = NONE;
+    if (this.#spare === undefined || this.#spare.size < pieceBytes) {
+      this.#spare = new IoBuffer(pieceBytes);
+    }
+    return this.#spare.bytes.subarray(0, pieceBytes);
+  }
+
+  /** Lets all threads find what {@link PieceCache.take} was for; returns its address, as find does. */
   keep(key: number): number {
     const slot = this.#loading;
     if (slot === NONE) {
@@ -181,7 +182,7 @@ export class ClusterCache {
 
   // `&` takes an integer of any size modulo 2^32
   #homeOf(key: number): number {
-    return key & this.#slotMask;
+    return Math.floor(key / this.#slotBytes) & this.#slotMask;
   }
 
   #holds(slot: number, key: number): boolean {

@@ -1,0 +1,224 @@
+/**
+ * Pieces of a disk that are stored compressed: decompressed as a whole, and kept for the next request.
+ *
+ * @module
+ */
+import { createDecompressor } from "../codec/create.ts";
+import type { Decompressor } from "../codec/decompressor.ts";
+import type { CompressionMethod, DecodeJob, DecodeLane } from "../image/decoding.ts";
+import { ImageFormatError } from "../image/errors.ts";
+import { Extent, type MappedDisk, Mapping } from "../image/mapping.ts";
+import { Attempt } from "../storage/attempt.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import { SystemError } from "../sys/errno.ts";
+import { libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { PieceCache } from "./piece_cache.ts";
+import type { PieceMemory } from "./piece_memory.ts";
+
+/** A cache has to hold so many pieces for other threads to fill it: it might lose them else. */
+const PIECES_TO_DEFER = 32;
+const NONE = -1;
+
+/** What an unpacker works with. */
+export interface Unpacking {
+  readonly memory: PieceMemory;
+  /** Upper bound of the cache, in bytes; always at least four pieces. */
+  readonly cacheBytes: number;
+  /** Other threads that can do it. */
+  readonly decoding: DecodeLane | undefined;
+  /** Name of the image's format, for errors. */
+  readonly format: string;
+}
+
+/** A run of a piece that is to be read. */
+export interface PieceRead {
+  /** What the image has said of it: Packed. */
+  readonly mapping: Mapping;
+  readonly image: MappedDisk;
+  readonly guestOffset: number;
+  /** Where it goes to in the target. */
+  readonly position: number;
+  /** Whether the request wants something behind it, too. */
+  readonly goesOn: boolean;
+}
+
+/** Decompresses pieces of one image, and keeps those that were used last, for all threads. */
+export class Unpacker implements Disposable {
+  readonly #libc = libc();
+  readonly #with: Unpacking;
+  /** Undefined until this or another thread has had the first piece. */
+  #cache: PieceCache | undefined;
+  #input = new IoBuffer(0);
+  readonly #decompressors = new Map<CompressionMethod, Decompressor>();
+  /** Pieces that other threads are decompressing, by where they begin. */
+  readonly #deferred = new Map<number, DecodeJob>();
+  /** A piece that another thread could not decompress. */
+  #damaged = NONE;
+  /** Where the piece that was read last begins and ends. */
+  #lastStart = NONE;
+  #lastEnd = NONE;
+  readonly #ahead = new Mapping(new Attempt());
+
+  constructor(unpacking: Unpacking) {
+    this.#with = unpacking;
+    this.#ahead.attempt.mayWait = false;
+    this.#ahead.attempt.mayDefer = true;
+  }
+
+  /**
+   * Reads the run that the run's mapping (Packed) describes to `target`.
+   *
+   * @returns false if something has to come first, which the mapping's attempt then says
+   * @throws {ImageFormatError} if what is stored there is not a piece
+   * @throws {SystemError} as {@link ImageFile.read}
+   */
+  read(run: PieceRead, target: IoBuffer): boolean {
+    const { mapping, guestOffset, position } = run;
+    const { pieceStart, pieceBytes } = mapping;
+    let address = this.#find(pieceStart);
+    if (address < 0) address = this.#load(mapping, run.goesOn);
+    if (address < 0) return false;
+    const from = address + guestOffset - pieceStart;
+    this.#libc.memcpy(target.address + position, from, mapping.lengthBytes);
+    this.#cache?.giveUp();
+    if (pieceStart !== this.#lastStart) this.#followStream(run.image, pieceStart, pieceBytes);
+    return true;
+  }
+
+  /** Address of the bytes of a piece, good until the next call of anything; -1 if not cached. */
+  #find(pieceStart: number): number {
+    const cache = this.#cache ?? this.#cacheOfOthers();
+    return cache === undefined ? NONE : cache.find(pieceStart);
+  }
+
+  /** The cache, if another thread has put something into it first, or might have. */
+  #cacheOfOthers(): PieceCache | undefined {
+    const { reserved } = this.#with.memory;
+    return reserved === undefined ? undefined : this.#cache = new PieceCache(reserved);
+  }
+
+  /** Reads and decompresses a piece, or has another thread do so; returns its address as above. */
+  #load(mapping: Mapping, goesOn: boolean): number {
+    const { attempt, pieceStart } = mapping;
+    const deferred = this.#deferred.get(pieceStart);
+    if (deferred !== undefined && !attempt.mayWait) {
+      attempt.awaited = deferred;
+      return NONE;
+    }
+    const mayDefer = (attempt.mayDefer || goesOn) && this.#canDefer(mapping);
+    if (mayDefer && this.#defer(mapping)) return NONE;
+    return this.#loadNow(mapping);
+  }
+
+  #loadNow(mapping: Mapping): number {
+    const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes } = mapping;
+    if (this.#input.size < hostBytes) {
+      this.#input = new IoBuffer(2 ** Math.ceil(Math.log2(hostBytes)));
+    }
+    if (!attempt.read(fileOf(mapping), this.#input, 0, hostOffset, hostBytes)) return NONE;
+    const decompressor = this.#decompressor(method);
+    const cache = this.#cache ??= new PieceCache(this.#with.memory.reserve(pieceBytes));
+    // Another thread may have begun with it, or may even have done it, meanwhile.
+    const address = cache.find(pieceStart);
+    if (address >= 0) return address;
+    const stored = this.#input.bytes.subarray(0, hostBytes);
+    let isDecompressed = false;
+    try {
+      isDecompressed = decompressor.decompress(stored, cache.take(pieceStart, pieceBytes));
+    } finally {
+      if (!isDecompressed) cache.giveUp();
+    }
+    if (!isDecompressed) throw this.#cannotDecompress(mapping);
+    return cache.keep(pieceStart);
+  }
+
+  #canDefer({ attempt, pieceStart, pieceBytes }: Mapping): boolean {
+    return !attempt.mayWait && pieceStart !== this.#damaged &&
+      this.#with.cacheBytes >= pieceBytes * PIECES_TO_DEFER;
+  }
+
+  /** Leaves a piece to another thread; false if none can take it. The attempt says what it waits for. */
+  #defer(mapping: Mapping): boolean {
+    const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes } = mapping;
+    const job = this.#with.decoding?.claim(hostBytes, pieceBytes);
+    if (job === undefined) return false;
+    let isRead = false;
+    try {
+      isRead = attempt.read(fileOf(mapping), job.input, 0, hostOffset, hostBytes);
+    } finally {
+      if (!isRead) job.release();
+    }
+    if (!isRead) return true;
+    const onDone = (succeeded: boolean): void => {
+      this.#deferred.delete(pieceStart);
+      if (succeeded) this.#keep(pieceStart, job.output.bytes.subarray(0, pieceBytes));
+      else this.#damaged = pieceStart;
+    };
+    if (!job.start({ method, storedBytes: hostBytes, decodedBytes: pieceBytes, onDone })) {
+      return false;
+    }
+    this.#deferred.set(pieceStart, job);
+    attempt.awaited = job;
+    return true;
+  }
+
+  /** Keeps what another thread has decompressed. */
+  #keep(pieceStart: number, bytes: Uint8Array): void {
+    const cache = this.#cache ??= new PieceCache(this.#with.memory.reserve(bytes.length));
+    if (cache.has(pieceStart)) return;
+    cache.take(pieceStart, bytes.length).set(bytes);
+    cache.keep(pieceStart);
+    cache.giveUp();
+  }
+
+  /** If a stream of reads has come to a piece, it will want the next one. */
+  #followStream(image: MappedDisk, pieceStart: number, pieceBytes: number): void {
+    const isStream = pieceStart === this.#lastEnd;
+    this.#lastStart = pieceStart;
+    this.#lastEnd = pieceStart + pieceBytes;
+    if (isStream && this.#lastEnd < image.sizeBytes) this.#loadAhead(image, this.#lastEnd);
+  }
+
+  /** Only if nothing has to be read for it but the piece itself, which another thread can take. */
+  #loadAhead(image: MappedDisk, guestOffset: number): void {
+    const mapping = this.#ahead;
+    try {
+      image.map(guestOffset, 1, mapping);
+      if (mapping.kind !== Extent.Packed || this.#deferred.has(mapping.pieceStart)) return;
+      if (this.#cache?.has(mapping.pieceStart)) return;
+      if (this.#canDefer(mapping)) this.#defer(mapping);
+    } catch (error) {
+      const isTold = error instanceof ImageFormatError || error instanceof SystemError;
+      if (!isTold) throw error; // those are for whoever reads the piece
+    }
+  }
+
+  #decompressor(method: CompressionMethod): Decompressor {
+    const known = this.#decompressors.get(method);
+    if (known !== undefined) return known;
+    const created = createDecompressor(method);
+    this.#decompressors.set(method, created);
+    return created;
+  }
+
+  /** Gives the memory back of everything that can be read again. */
+  dropCache(): void {
+    this.#cache?.clear();
+    this.#input = new IoBuffer(0);
+  }
+
+  [Symbol.dispose](): void {
+    for (const decompressor of this.#decompressors.values()) decompressor[Symbol.dispose]();
+  }
+
+  #cannotDecompress({ file, hostOffset }: Mapping): ImageFormatError {
+    const message = `the compressed cluster at 0x${hostOffset.toString(16)} cannot be decompressed`;
+    return new ImageFormatError(this.#with.format, file?.path ?? "", message, hostOffset);
+  }
+}
+
+function fileOf({ file }: Mapping): ImageFile {
+  if (file === undefined) throw new Error("a compressed extent without a file");
+  return file;
+}

@@ -1,0 +1,33 @@
+/**
+ * Memory that belongs to the process rather than to one of its threads: no buffer of JavaScript holds
+ * it, so that it stays when the thread that reserved it ends.
+ *
+ * @module
+ */
+import { ENOMEM, SystemError } from "./errno.ts";
+import { libc } from "./libc.ts";
+
+// asm-generic/mman-common.h, linux/mman.h
+const PROT_READ_WRITE = 0x3;
+const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
+const MAP_FAILED = -1;
+
+/**
+ * Reserves zeroed memory, which is only committed as it is touched.
+ *
+ * @returns its address
+ * @throws {SystemError} ENOMEM if there is no room for it
+ */
+export function reservePages(lengthBytes: number): number {
+  const address = Number(BigInt.asIntN(
+    64,
+    libc().mmap(0, lengthBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0),
+  ));
+  if (address === MAP_FAILED) throw new SystemError("mmap", ENOMEM);
+  return address;
+}
+
+/** Gives back what {@link reservePages} has reserved. */
+export function returnPages(address: number, lengthBytes: number): void {
+  libc().munmap(address, lengthBytes);
+}
