@@ -13,7 +13,7 @@ import { isPassphraseMissing } from "../image/errors.ts";
 import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
 import { rawHint } from "../disk/format_hints.ts";
 import { lockImage } from "../disk/lock.ts";
-import { openImage, openImageFile } from "../disk/open.ts";
+import { openImage, openImageFile, reopenReadOnly } from "../disk/open.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import { driverFor } from "../disk/probe.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
@@ -115,8 +115,8 @@ function open(job: Job): Opened {
   let { file, readOnly } = first;
   if (!readOnly && !driver.writable) {
     // Reopened, so that nothing in this process could write to it.
-    file[Symbol.dispose]();
-    ({ file, readOnly } = openImageFile(job.imagePath, { readOnly: true }));
+    file = reopenReadOnly(file);
+    readOnly = true;
     warnings.push(`the ${driver.name} driver only reads: the device is read-only`);
   } else if (readOnly && !asked.readOnly) {
     warnings.push("the file is write-protected: the device is read-only");

@@ -18,7 +18,7 @@ import { attachLoop } from "../kernel/loop.ts";
 import { loopNode, NoFreeLoopError } from "../kernel/loop_control.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { showPartitions } from "../kernel/partitions.ts";
-import { EINVAL, EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
+import { EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
 import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile } from "../sys/files.ts";
 import { realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
@@ -38,7 +38,7 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
     refuseSnapshot(command);
     requireLoop();
     const device = node === undefined ? undefined : existingNode(node, imagePath);
-    refuseUnsuitable(imagePath, command);
+    refuseWritten(imagePath, command);
     const path = attachLoop({
       ...(device === undefined ? {} : { device }),
       backingPath: imagePath,
@@ -86,13 +86,9 @@ function existingNode(node: string, imagePath: string): string {
   }
 }
 
-/**
- * What must not even be opened, because that could wait or change something, and what somebody else
- * is writing.
- */
-function refuseUnsuitable(path: string, { readOnly }: AttachCommand): void {
+/** Refuses what somebody else is writing. */
+function refuseWritten(path: string, { readOnly }: AttachCommand): void {
   const kind = fileStatusIfAny(path)?.kind;
-  if (kind === "fifo" || kind === "character") throw new SystemError("ioctl", EINVAL, path);
   if (readOnly || (kind !== "file" && kind !== "block")) return;
   using file = openImageFile(path, { readOnly: true }).file;
   refuseBesideWriter(file);

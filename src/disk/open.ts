@@ -6,13 +6,15 @@
 import { EACCES, EROFS, SystemError } from "../sys/errno.ts";
 import {
   type FileStatus,
-  fileStatus,
   LentFd,
+  O_PATH,
   O_RDONLY,
   O_RDWR,
   openFile,
+  openFileStatus,
   readTextIfAny,
 } from "../sys/files.ts";
+import { reopenFile } from "../sys/reopen.ts";
 import { Chain, type ChainOptions } from "./chain.ts";
 import type { Image } from "../image/driver.ts";
 import type { DecodeLane } from "../image/decoding.ts";
@@ -34,17 +36,29 @@ export function openImageFile(
   path: string,
   wanted: { readonly readOnly: boolean },
 ): { file: ImageFile; readOnly: boolean } {
-  // Before opening: opening a pipe would wait, and opening a tape would move it.
-  const status = fileStatus(path);
+  using handle = openFile(path, O_PATH);
+  const status = openFileStatus(handle.number);
   refuseKind(status, path);
   if (!wanted.readOnly && !isReadOnlyDevice(status)) {
     try {
-      return { file: new ImageFile(openFile(path, O_RDWR), path), readOnly: false };
+      const file = reopenFile(handle.number, path, O_RDWR);
+      return { file: new ImageFile(file, path), readOnly: false };
     } catch (error) {
       if (!isWriteProtection(error)) throw error;
     }
   }
-  return { file: new ImageFile(openFile(path, O_RDONLY), path), readOnly: true };
+  const file = reopenFile(handle.number, path, O_RDONLY);
+  return { file: new ImageFile(file, path), readOnly: true };
+}
+
+/**
+ * The same file once more, open for reading only; `file` is closed.
+ *
+ * @throws {SystemError} as open(2)
+ */
+export function reopenReadOnly(file: ImageFile): ImageFile {
+  using old = file;
+  return new ImageFile(reopenFile(old.fd, old.path, O_RDONLY), old.path);
 }
 
 /** A block device that is read-only can be opened for writing all the same; the writes then fail. */

@@ -1,15 +1,15 @@
 /**
  * Which files an image may name. An image from somebody else could name any file of this machine,
- * and show it to whoever reads the disk: it gets what lies below its own folder, and what the user
- * allows. What the user's own images name, the user has chosen.
+ * and show it to whoever reads the disk: it gets what the user allows, and what lies below its own
+ * folder and is no secret for those who could have chosen it. What the user's own images name, the
+ * user has chosen.
  *
  * @module
  */
 import { EISDIR, SystemError } from "../sys/errno.ts";
 import {
-  Fd,
+  type Fd,
   type FileStatus,
-  fileStatusIfAny,
   O_PATH,
   O_RDONLY,
   openFile,
@@ -18,10 +18,11 @@ import {
 } from "../sys/files.ts";
 import { folderOf, readLink } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
+import { handleIn, isSameFile, reopenFile } from "../sys/reopen.ts";
 import { ImageFile } from "../storage/image_file.ts";
+import { canRead, type Choosers, choosersOf, isWritableByOthers } from "./choosers.ts";
 
 const ENOTBLK = 15;
-const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
 
 /** Who names a file, and what the user has said to that. */
@@ -33,19 +34,38 @@ export interface Naming {
   readonly allowed: readonly string[];
 }
 
+/** Why a file needs permission, and who could have chosen it. */
+interface Distrust {
+  readonly reason: string;
+  readonly choosers: Choosers;
+}
+
 /**
  * Opens a file that an image names, for reading. The file that is checked is the one that is opened,
  * whatever is renamed meanwhile; nothing but files and block devices is ever opened.
  *
+ * @param path the folder of a relative name, and the name
  * @throws {SystemError} as open(2); EISDIR for a folder, ENOTBLK for other things without content
  * @throws {Error} if the image may not name it; the message says which option allows it
  */
 export function openNamedFile(path: string, naming: Naming): ImageFile {
-  using handle = openFile(path, O_PATH);
+  const { by, folder } = naming;
+  using start = folder === undefined ? undefined : openFile(folder, O_PATH);
+  using handle = start === undefined ? openFile(path, O_PATH) : handleBelow(start, path, folder);
   refuseKind(openFileStatus(handle.number), path);
-  const distrust = reasonForDistrust(naming);
-  if (distrust !== undefined) refusePlace(placeOf(handle), naming, distrust);
-  return new ImageFile(reopen(handle, path), path);
+  const distrust = distrustOf(by.status, start && openFileStatus(start.number));
+  if (distrust !== undefined) refusePlace(handle, naming, distrust);
+  return new ImageFile(reopenFile(handle.number, path, O_RDONLY), path);
+}
+
+function handleBelow(start: Fd, path: string, folder = ""): Fd {
+  const name = path.slice(folder.endsWith("/") ? folder.length : folder.length + 1);
+  try {
+    return handleIn(name, { folder: start, followLinks: true });
+  } catch (error) {
+    if (error instanceof SystemError) throw new SystemError("open", error.errno, path);
+    throw error;
+  }
 }
 
 /**
@@ -54,15 +74,6 @@ export function openNamedFile(path: string, naming: Naming): ImageFile {
 export function refuseKind({ kind }: FileStatus, path: string): void {
   if (kind === "directory") throw new SystemError("open", EISDIR, path);
   if (kind !== "file" && kind !== "block") throw new SystemError("open", ENOTBLK, path);
-}
-
-function reopen(handle: Fd, path: string): Fd {
-  try {
-    return openFile(`/proc/self/fd/${handle.number}`, O_RDONLY);
-  } catch (error) {
-    if (error instanceof SystemError) throw new SystemError("open", error.errno, path);
-    throw error;
-  }
 }
 
 /**
@@ -91,38 +102,68 @@ function mountOf({ number }: Fd): string | undefined {
  * user, root not excepted, that nobody else may write to. The folder matters where it decides which
  * file a name means: somebody else's could hold links to anything.
  */
-function reasonForDistrust({ by, folder }: Naming): string | undefined {
-  const { kind, uid, mode } = by.status;
+function distrustOf(image: FileStatus, folder: FileStatus | undefined): Distrust | undefined {
+  const foreign = folder === undefined || isSafeFolder(folder) ? [] : [folder];
+  const reason = whyNotOwn(image) ??
+    (foreign.length > 0 ? "the image's folder is not your own" : undefined);
+  return reason === undefined ? undefined : { reason, choosers: choosersOf([image, ...foreign]) };
+}
+
+function whyNotOwn(image: FileStatus): string | undefined {
   // who owns its node says nothing of what it holds
-  if (kind !== "file") return "the image is on a device";
-  if (uid !== libc().geteuid()) return "the image is not your own";
-  if ((mode & WRITABLE_BY_OTHERS) !== 0) return "others may write to the image";
-  if (folder === undefined || isSafeFolder(folder)) return undefined;
-  return "the image's folder is not your own";
+  if (image.kind !== "file") return "the image is on a device";
+  if (image.uid !== libc().geteuid()) return "the image is not your own";
+  return isWritableByOthers(image) ? "others may write to the image" : undefined;
 }
 
-function isSafeFolder(path: string): boolean {
-  const status = fileStatusIfAny(path);
-  if (status === undefined) return false;
-  const { uid, mode } = status;
-  const isKept = (mode & WRITABLE_BY_OTHERS) === 0 || (mode & STICKY) !== 0;
-  return isKept && (uid === 0 || uid === libc().geteuid());
+function isSafeFolder(folder: FileStatus): boolean {
+  const isKept = !isWritableByOthers(folder) || (folder.mode & STICKY) !== 0;
+  return isKept && (folder.uid === 0 || folder.uid === libc().geteuid());
 }
 
-/** @param place path of the open file, without links, as the kernel knows it */
-function refusePlace(place: string, { by, allowed }: Naming, distrust: string): void {
-  const own = ownFolder(by);
-  if ([...own, ...allowed].some((folder) => isBelow(place, folder))) return;
-  const outside = own.length > 0 ? `, and ${place} is not below its folder` : "";
-  throw new Error(
-    `not allowed: ${distrust}${outside} (--allow-backing ${place} allows it)`,
-  );
+function refusePlace(handle: Fd, { by, allowed }: Naming, { reason, choosers }: Distrust): void {
+  const place = placeOf(handle);
+  if (allowed.some((folder) => isBelow(place, folder))) return;
+  const refuse = (why: string): never => {
+    throw new Error(`not allowed: ${reason}${why} (--allow-backing ${place} allows it)`);
+  };
+  const folder = ownFolder(by);
+  if (folder === undefined) return refuse("");
+  if (!isBelow(place, folder)) return refuse(`, and ${place} is not below its folder`);
+  const file = openFileStatus(handle.number);
+  const folders = foldersBetween(folder, place, file);
+  if (canRead(choosers, { file, folders, self: libc().geteuid() })) return;
+  refuse(`, and not all who could have named ${place} may read it`);
 }
 
 /** A device lies in /dev only for the kernel's sake, and all files lie below the root. */
-function ownFolder(file: ImageFile): readonly string[] {
+function ownFolder(file: ImageFile): string | undefined {
   const folder = folderOf(readLink(`/proc/self/fd/${file.fd}`));
-  return file.status.kind !== "file" || folder === "/" ? [] : [folder];
+  return file.status.kind !== "file" || folder === "/" ? undefined : folder;
+}
+
+/**
+ * Those below `folder` in which one after the other `file` lies.
+ *
+ * @param place of the file, without links, as the kernel knows it
+ * @throws {SystemError | Error} if it does not lie there any more
+ */
+function foldersBetween(folder: string, place: string, file: FileStatus): FileStatus[] {
+  const parts = place.slice(folder.length + 1).split("/");
+  const statuses: FileStatus[] = [];
+  let at = openFile(folder, O_PATH);
+  try {
+    for (const part of parts) {
+      using above = at;
+      at = handleIn(part, { folder: above, followLinks: false });
+      statuses.push(openFileStatus(at.number));
+    }
+  } finally {
+    at.close();
+  }
+  const found = statuses.pop();
+  if (found !== undefined && isSameFile(found, file)) return statuses;
+  throw new Error(`${place} has been moved meanwhile`);
 }
 
 function isBelow(place: string, folder: string): boolean {

@@ -4,7 +4,8 @@
  * @module
  */
 import { EACCES, EINVAL, ENOSYS, ENOTTY, EROFS, SystemError } from "../sys/errno.ts";
-import { Fd, O_DIRECT, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
+import { Fd, O_DIRECT, O_PATH, O_RDONLY, O_RDWR, openFile, openFileStatus } from "../sys/files.ts";
+import { reopenFile } from "../sys/reopen.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { loopNode, onFreeLoop } from "./loop_control.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
@@ -107,14 +108,24 @@ class Backing implements Disposable {
 
 function openBacking({ backingPath, readOnly, directIo }: LoopAttachment): Backing {
   const flags = directIo === "required" ? O_DIRECT : 0;
+  using handle = openFile(backingPath, O_PATH);
+  refuseUnseekable(handle, backingPath);
+  const open = (access: number): Fd => reopenFile(handle.number, backingPath, access | flags);
   if (!readOnly) {
     try {
-      return new Backing(openFile(backingPath, O_RDWR | flags), false);
+      return new Backing(open(O_RDWR), false);
     } catch (error) {
       if (!isWriteProtection(error)) throw error;
     }
   }
-  return new Backing(openFile(backingPath, O_RDONLY | flags), true);
+  return new Backing(open(O_RDONLY), true);
+}
+
+/** What must not even be opened, because that could wait or change something: the kernel's words. */
+function refuseUnseekable(handle: Fd, path: string): void {
+  const { kind } = openFileStatus(handle.number);
+  if (kind !== "fifo" && kind !== "character") return;
+  throw new SystemError("ioctl LOOP_CONFIGURE", EINVAL, path);
 }
 
 function isWriteProtection(error: unknown): boolean {

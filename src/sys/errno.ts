@@ -32,6 +32,7 @@ export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const ECANCELED = 125;
 export const ECONNREFUSED = 111;
+export const ESTALE = 116;
 export const EDQUOT = 122;
 
 /** A system call that failed. The message is `strerror`'s text for its error number. */

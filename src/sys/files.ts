@@ -21,8 +21,9 @@ export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 /** Only a handle on the file: opening it so waits for nothing, and touches no device. */
 export const O_PATH = 0o10000000;
-/** The one flag whose number is the architecture's own (asm/fcntl.h). */
+// flags whose numbers are the architecture's own (asm/fcntl.h)
 export const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
+export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 
 const F_GETFL = 3;
 const F_SETFL = 4;
@@ -82,8 +83,16 @@ export function openFile(path: string, flags: number, mode = 0o600): Fd {
  * @throws {SystemError} as fcntl(2)
  */
 export function setNonBlocking(fd: number): void {
-  const flags = checked(libc().fcntl(fd, F_GETFL, 0), "fcntl");
-  checked(libc().fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl");
+  checked(libc().fcntl(fd, F_SETFL, flagsOf(fd) | O_NONBLOCK), "fcntl");
+}
+
+/** Has reads and writes wait, as they do unless something else was asked for. */
+export function setBlocking(fd: number): void {
+  checked(libc().fcntl(fd, F_SETFL, flagsOf(fd) & ~O_NONBLOCK), "fcntl");
+}
+
+function flagsOf(fd: number): number {
+  return checked(libc().fcntl(fd, F_GETFL, 0), "fcntl");
 }
 
 /** What statx(2) tells of a file. */

@@ -115,6 +115,68 @@ Deno.test({
   },
 });
 
+/** Why another's image may not name a file that lies below its folder. */
+function secret({ images }: Scene, path: string): string {
+  return `not allowed: the image is not your own, and not all who could have named ` +
+    `${images}/${path} may read it (--allow-backing ${images}/${path} allows it)`;
+}
+
+Deno.test({
+  name: "openNamedFile() lets another's image name nothing that its owner could not read",
+  ignore: !isRoot,
+  fn: () => {
+    using scene = new Scene().giveAway();
+    const { images } = scene;
+    Deno.chmodSync(images, 0o1777);
+    Deno.mkdirSync(`${images}/private`);
+    for (const path of ["mine", "private/x"]) Deno.writeTextFileSync(`${images}/${path}`, "x");
+    Deno.chmodSync(`${images}/mine`, 0o600);
+    Deno.chmodSync(`${images}/private`, 0o700);
+    scene.link("mine", "link");
+    scene.link("private", "folder link");
+    for (const relative of [true, false]) {
+      const refusal = (path: string): string => scene.refusal(`${images}/${path}`, { relative });
+      assertEquals(refusal("mine"), secret(scene, "mine"));
+      assertEquals(refusal("link"), secret(scene, "mine"));
+      assertEquals(refusal("private/x"), secret(scene, "private/x"));
+      assertEquals(refusal("folder link/x"), secret(scene, "private/x"));
+    }
+    assertEquals(scene.open(`${images}/mine`, { allowed: [images] }), 1);
+    Deno.chownSync(`${images}/mine`, NOBODY, 0);
+    assertEquals(scene.open(`${images}/mine`), 1);
+    Deno.chmodSync(`${images}/private`, 0o711);
+    assertEquals(scene.open(`${images}/private/x`), 1);
+  },
+});
+
+Deno.test("openNamedFile() shows no secret where everybody could have named it", () => {
+  using scene = new Scene().chmod(0o666);
+  const path = `${scene.images}/disk`;
+  assertEquals(scene.open(path) > 0, true);
+  Deno.chmodSync(path, 0o640);
+  const refusal = scene.refusal(path, { relative: true });
+  assertEquals(refusal.includes(`not all who could have named ${path} may read it`), true);
+});
+
+Deno.test({
+  name: "openNamedFile() asks who could have put links into the folder of a relative name",
+  ignore: !isRoot,
+  fn: () => {
+    using scene = new Scene();
+    const path = `${scene.images}/disk`;
+    Deno.chmodSync(path, 0o600);
+    Deno.chownSync(scene.images, NOBODY, NOBODY);
+    assertEquals(
+      scene.refusal(path, { relative: true }).startsWith(
+        `not allowed: the image's folder is not your own, and not all who could have named ${path}`,
+      ),
+      true,
+    );
+    Deno.chownSync(path, NOBODY, NOBODY);
+    assertEquals(scene.open(path, { relative: true }) > 0, true);
+  },
+});
+
 Deno.test({
   name: "openNamedFile() lets another's image name what the user allows",
   ignore: !isRoot,

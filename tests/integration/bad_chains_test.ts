@@ -106,6 +106,15 @@ const CHAIN_CASES: readonly Case[] = [
     says: /link \(backing file of .*: not allowed: .*\/etc\/passwd/,
   },
   {
+    name: "a backing file that not everybody may read, by an image that everybody may write to",
+    words: foreignOver(({ file }) => {
+      Deno.chmodSync(file("base", new Uint8Array(4096)), 0o600);
+      return "base";
+    }),
+    says:
+      /not allowed: .*, and not all who could have named .*\/base may read it \(--allow-backing/,
+  },
+  {
     name: "a data file elsewhere",
     words: ({ file }) => {
       const path = file("top", buildNamingImage({ dataFile: "/etc/passwd" }));
