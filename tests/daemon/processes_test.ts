@@ -3,7 +3,7 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { identityOf, isRunning, signalProcess, waitUntilGone } from "../../src/daemon/processes.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
-import { eventually } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.

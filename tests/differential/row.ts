@@ -20,6 +20,8 @@ export interface Row {
   readonly before?: readonly string[];
   /** A device that is held open while the command runs. */
   readonly held?: string;
+  /** The stock tool never ends by itself. */
+  readonly losetupHangs?: true;
 }
 
 /** Rows that share their preparation. */

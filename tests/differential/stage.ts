@@ -8,7 +8,8 @@ import { loopStatus } from "../../src/kernel/loop_status.ts";
 import { removeLoop } from "../../src/kernel/loop_control.ts";
 import { ENODEV, SystemError } from "../../src/sys/errno.ts";
 import { type AttachedLoop, LoopFolder } from "../device/loop/loop_folder.ts";
-import { eventually, exists } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
+import { exists } from "../support/program.ts";
 import { must } from "../support/tools.ts";
 import { FILES, type Row, THINGS } from "./row.ts";
 

@@ -4,12 +4,12 @@
  *
  * @module
  */
+import { PATIENCE_MS } from "../support/patience.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { makeVictim, victimNames } from "./victims.ts";
 
 /** Processor time for one image; a busy machine may take longer by the clock. */
 const HANG_SECONDS = 5;
-const HANG_BY_CLOCK_MS = 60_000;
 /** Of /proc/PID/stat (proc(5)); so many to a second everywhere. */
 const CLOCK_TICKS = 100;
 const RUN = ["run", "--quiet", "--no-check", "--allow-all", "--v8-flags=--expose-gc"];
@@ -121,7 +121,7 @@ class Watched {
 
   #look(): void {
     this.#mostBytes = Math.max(this.#mostBytes, this.#residentBytes());
-    const isOver = performance.now() - this.#lastSign > HANG_BY_CLOCK_MS;
+    const isOver = performance.now() - this.#lastSign > PATIENCE_MS;
     const isStuck = this.#started && this.#cpuSeconds() - this.#cpuAtLastSign > HANG_SECONDS;
     if (this.#hangs || !(isOver || isStuck)) return;
     this.#hangs = true;

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { must, oracleTest, type Output, run } from "../support/tools.ts";
+import { must, oracleTest, run, runPatiently } from "../support/tools.ts";
 import { CHECKOUT, runStranded, Site } from "./fixture.ts";
 
 const SCRIPT = `${CHECKOUT}/install.sh`;
@@ -192,16 +192,15 @@ oracleTest("install.sh makes sources that serve several clients at once", ["nbdc
   await site.install({ TSLOSETUP_INSTALL: "source" }, SCRIPT);
   const image = `${CHECKOUT}/testdata/hello.qcow2`;
   const socket = site.file("socket");
-  const within = (...command: string[]): Promise<Output> => run("timeout", "20", ...command);
-  const attached = await within(site.program, "--socket", socket, "-r", "-t", "QCOW", image);
+  const attached = await runPatiently(site.program, "--socket", socket, "-r", "-t", "QCOW", image);
   assertEquals([attached.code, attached.stderr], [0, ""]);
   try {
     const uri = `nbd+unix:///?socket=${socket}`;
-    const copies = Array.from({ length: 4 }, () => within("nbdcopy", "--", uri, "null:"));
+    const copies = Array.from({ length: 4 }, () => runPatiently("nbdcopy", "--", uri, "null:"));
     const codes = (await Promise.all(copies)).map(({ code }) => code);
     assertEquals(codes, [0, 0, 0, 0]);
   } finally {
-    await within(site.program, "-d", socket);
+    await runPatiently(site.program, "-d", socket);
   }
 });
 

@@ -1,14 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeJob, type Job } from "../../src/daemon/job.ts";
-import {
-  eventually,
-  exists,
-  isRunning,
-  processIds,
-  programCommand,
-  statesIn,
-} from "../support/program.ts";
+import { eventually, patiently } from "../support/patience.ts";
+import { exists, isRunning, processIds, programCommand, statesIn } from "../support/program.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 /** What a daemon has of its command: of one that was killed, a pipe nobody reads. */
@@ -21,8 +15,10 @@ interface Ended {
 
 /** Runs a daemon whose command has gone. */
 async function abandoned(job: Uint8Array<ArrayBuffer>): Promise<Ended> {
-  const child = new Deno.Command("timeout", {
-    args: ["20", "sh", "-c", SURROUNDINGS, "sh", ...programCommand(), "--internal-daemon"],
+  const daemon = ["sh", "-c", SURROUNDINGS, "sh", ...programCommand(), "--internal-daemon"];
+  const [program = "", ...args] = patiently(...daemon);
+  const child = new Deno.Command(program, {
+    args,
     stdin: "piped",
     stdout: "null",
     stderr: "piped",
@@ -167,6 +163,15 @@ oracleTest("a command whose children are not to be waited for says what is wrong
   );
 });
 
+/** Tells a command to end, which may just have done so by itself. */
+function terminate(command: Deno.ChildProcess): void {
+  try {
+    command.kill("SIGTERM");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
 Deno.test("a command that is told to end while it attaches leaves no socket, or all of it", async () => {
   using folder = new TempDirectory();
   const image = folder.file("disk");
@@ -177,7 +182,7 @@ Deno.test("a command that is told to end while it attaches leaves no socket, or 
     const args = [...first, "-r", "--socket", socket, "--show", image];
     const command = new Deno.Command(program, { args, stdout: "piped", stderr: "null" }).spawn();
     await eventually(() => exists(socket), "the socket is there");
-    command.kill("SIGTERM");
+    terminate(command);
     const { success, stdout } = await command.output();
     assertEquals(success, stdout.length > 0);
     if (success) await new Deno.Command(program, { args: [...first, "-d", socket] }).output();

@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert } from "@std/assert";
-import { eventually, ExportedImage, mustSoon } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
+import { ExportedImage, mustSoon } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
@@ -33,7 +34,7 @@ oracleTest(
           new TextDecoder().decode(bytes),
       );
       const freed = (): boolean => used - anonymousBytes(exported.pid) > 40 * MIB;
-      await eventually(freed, "memory to be given back", 8000);
+      await eventually(freed, "memory to be given back");
     }
   },
 );

@@ -158,7 +158,6 @@ async function answer(command: readonly string[], keys: string): Promise<string>
     shown += text;
     if (isAnswered || !shown.includes("assphrase for")) continue;
     isAnswered = true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
     await keyboard.write(new TextEncoder().encode(keys));
   }
   await keyboard.close();

@@ -2,21 +2,14 @@
 import {
   assert,
   assertEquals,
-  assertLess,
   assertNotEquals,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
-import {
-  asRoot,
-  eventually,
-  exists,
-  ExportedImage,
-  isRunning,
-  statesIn,
-} from "../support/program.ts";
+import { becomesIdle, eventually } from "../support/patience.ts";
+import { asRoot, exists, ExportedImage, isRunning, statesIn } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { NbdClient } from "./nbd_client.ts";
 
@@ -192,19 +185,8 @@ Deno.test("an idle daemon uses no processor time", async () => {
   await using exported = await ExportedImage.attach({ folder, image: rawImage(folder).image });
   using client = await NbdClient.connect(exported.socket);
   for (let n = 0; n < 200; n++) await client.read(0, 512);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const before = processorTicks(exported.pid);
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  // 100 ticks a second: V8 may do some housekeeping.
-  assertLess(processorTicks(exported.pid) - before, 10);
+  await becomesIdle(exported.pid);
 });
-
-/** User and system time of a process: fields 14 and 15 of /proc/PID/stat. */
-function processorTicks(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
-}
 
 Deno.test("tslosetup attaches and detaches 20 times in a row", async () => {
   using folder = new TempDirectory();

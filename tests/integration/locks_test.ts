@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { asRoot, eventually, exists, ExportedImage, mustSoon } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
+import { asRoot, exists, ExportedImage, mustSoon } from "../support/program.ts";
 import { QemuNbd } from "../support/qemu_nbd.ts";
 import { oracleTest, run, TempDirectory } from "../support/tools.ts";
 

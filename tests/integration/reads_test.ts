@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
 import { IMAGE_TOOLS, type ImageRecipe, makeImage, type TestImage } from "../support/images.ts";
+import { eventually } from "../support/patience.ts";
 import { ExportedImage, type ExportOptions, mustSoon } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
@@ -179,11 +180,7 @@ class FuseFile implements AsyncDisposable {
       stdin: "null",
     }).spawn();
     const file = new FuseFile(path, process);
-    const deadline = performance.now() + 5000;
-    while (Deno.statSync(path).size === 0) {
-      if (performance.now() > deadline) throw new Error("nbdfuse does not mount");
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await eventually(() => Deno.statSync(path).size > 0, "nbdfuse to mount");
     return file;
   }
 

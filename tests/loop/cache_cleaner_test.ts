@@ -4,6 +4,7 @@ import { CacheCleaner } from "../../src/loop/cache_cleaner.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { POLLIN, PollSet } from "../../src/sys/poll.ts";
 import { IntervalTimer } from "../../src/sys/timer.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -20,7 +21,7 @@ Deno.test("IntervalTimer ticks once in every period, until it is stopped", () =>
   assertEquals(ticks(timer.fd, 20), false);
   timer.setPeriod(30);
   for (let round = 0; round < 3; round++) {
-    assertEquals(ticks(timer.fd, 5000), true);
+    assertEquals(ticks(timer.fd, PATIENCE_MS), true);
     timer.takeTicks();
   }
   timer.setPeriod(0);
@@ -35,13 +36,13 @@ Deno.test("CacheCleaner empties caches after an interval without traffic, and th
     assertEquals(ticks(cleaner.fd, 100), false);
     cleaner.used();
     for (let tick = 0; tick < 4; tick++) {
-      assertEquals(ticks(cleaner.fd, 5000), true);
+      assertEquals(ticks(cleaner.fd, PATIENCE_MS), true);
       cleaner.tick();
       cleaner.used();
     }
     assertEquals(dropped, round - 1);
     for (let tick = 0; tick < 2; tick++) {
-      assertEquals(ticks(cleaner.fd, 5000), true);
+      assertEquals(ticks(cleaner.fd, PATIENCE_MS), true);
       cleaner.tick();
     }
     assertEquals(dropped, round);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pause } from "../support/patience.ts";
 import { must } from "../support/tools.ts";
 import { type MatrixImage, SECRET } from "./make.ts";
 
@@ -65,10 +66,10 @@ export async function agreeing<T>(
   ask: () => Promise<readonly [T, T]>,
   check: (one: T, other: T) => void,
 ): Promise<void> {
-  for (let tries = 0; tries < 4; tries++) {
+  for (let tries = 0; tries < 10; tries++) {
     const [one, other] = await ask();
     if (JSON.stringify(one) === JSON.stringify(other)) return;
-    await new Promise((resolve) => setTimeout(resolve, 20 << tries));
+    await pause(20 << tries);
   }
   check(...await ask());
 }

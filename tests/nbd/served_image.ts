@@ -17,6 +17,7 @@ import { IoBuffer } from "../../src/sys/memory.ts";
 import { SlowLane } from "../../src/storage/slow_lane.ts";
 import { streamPair } from "../../src/sys/sockets.ts";
 import { randomNumbers } from "../support/images.ts";
+import { turnUntil } from "../support/patience.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { TestClient } from "./wire.ts";
 
@@ -174,11 +175,11 @@ export class ServedImage implements Disposable {
 
   /** Turns until nothing happens any more. */
   settle(): void {
-    const deadline = performance.now() + 20_000;
-    for (let quiet = 0; quiet < 3;) {
+    let quiet = 0;
+    turnUntil(() => {
       quiet = this.turn() || this.executor.waits ? 0 : quiet + 1;
-      if (performance.now() > deadline) throw new Error("it never comes to rest");
-    }
+      return quiet === 3;
+    }, "all to come to rest");
   }
 
   [Symbol.dispose](): void {

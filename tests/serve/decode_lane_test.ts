@@ -4,12 +4,12 @@ import { deflateRawSync, zstdCompressSync } from "node:zlib";
 import { CompressionMethod, type DecodeJob } from "../../src/image/decoding.ts";
 import { ThreadedDecodeLane } from "../../src/serve/decode_lane.ts";
 import { openLibc } from "../../src/sys/libc.ts";
+import { eventually } from "../support/patience.ts";
 import { randomNumbers } from "../support/images.ts";
 
 openLibc();
 
 const CLUSTER = 65536;
-const PATIENCE_MS = 20_000;
 const numbers = randomNumbers(11);
 
 function random(below: number): number {
@@ -23,13 +23,25 @@ function content(): Uint8Array {
 
 /** A job, wished for until some thread is there to take it. */
 async function claimed(lane: ThreadedDecodeLane, storedBytes: number): Promise<DecodeJob> {
-  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
-    const job = lane.claim(storedBytes, CLUSTER);
-    if (job !== undefined) return job;
+  let job: DecodeJob | undefined;
+  const isClaimed = (): boolean => {
+    for (let wishes = random(100); job === undefined && wishes >= 0; wishes--) {
+      job = lane.claim(storedBytes, CLUSTER);
+      lane.reap();
+    }
+    return job !== undefined;
+  };
+  await eventually(isClaimed, "a thread to turn up");
+  assert(job !== undefined);
+  return job;
+}
+
+/** Waits until all jobs are done, and their ends told. */
+async function finished(lane: ThreadedDecodeLane): Promise<void> {
+  await eventually(() => {
     lane.reap();
-    if (random(100) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  throw new Error("no thread has turned up");
+    return !lane.busy;
+  }, "the jobs to be done");
 }
 
 interface Outcome {
@@ -52,12 +64,8 @@ async function decoded(
   };
   assert(job.start({ method, storedBytes: stored.length, decodedBytes: CLUSTER, onDone }));
   job.addWaiter({ finished: (errno) => told = errno === 0 });
-  for (const end = performance.now() + PATIENCE_MS; outcome === undefined;) {
-    assert(performance.now() < end, "the job is never done");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    lane.reap();
-  }
-  assert(told);
+  await finished(lane);
+  assert(told && outcome !== undefined);
   return outcome;
 }
 
@@ -96,10 +104,7 @@ Deno.test("ThreadedDecodeLane takes no more at a time than its threads can begin
     if (job.start(task)) started++;
     most = Math.max(most, started - done);
   }
-  while (lane.busy) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    lane.reap();
-  }
+  await finished(lane);
   assertEquals([done, most], [100, 2]);
 });
 
@@ -111,10 +116,7 @@ Deno.test("ThreadedDecodeLane tells a waiter at once of a job that has been done
   const { Deflate: method } = CompressionMethod;
   const task = { method, storedBytes: stored.length, decodedBytes: CLUSTER, onDone: () => {} };
   assert(job.start(task));
-  while (lane.busy) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    lane.reap();
-  }
+  await finished(lane);
   let told = 0;
   job.addWaiter({ finished: () => told++ });
   assertEquals(told, 1);
@@ -135,8 +137,11 @@ Deno.test("ThreadedDecodeLane starts threads anew when the last one has lost its
   for (let round = 0; round < 3; round++) {
     const bytes = content();
     assertEquals(await decoded(lane, deflateRawSync(bytes), Deflate), { succeeded: true, bytes });
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    assertEquals(lane.claim(1, 1), undefined);
+    await eventually(() => {
+      const job = lane.claim(1, 1);
+      job?.release();
+      return job === undefined;
+    }, "the thread to end");
   }
 });
 

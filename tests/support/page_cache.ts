@@ -6,6 +6,7 @@
 import type { ImageFile } from "../../src/storage/image_file.ts";
 import { fileStatus } from "../../src/sys/files.ts";
 import { libc } from "../../src/sys/libc.ts";
+import { eventually } from "./patience.ts";
 
 // linux/fadvise.h
 const POSIX_FADV_RANDOM = 1;
@@ -24,16 +25,13 @@ export function dropFromCache({ fd }: Pick<ImageFile, "fd">): void {
 /**
  * Makes a file cold, again and again, until `isCold` says that it is. A read that may not wait still
  * starts the disk; where that is faster than the kernel's next look, as on a machine whose
- * processors are shared, the data is simply there, many times in a row.
- *
- * @returns whether it ever was; a file system in memory never is, and passes as well
+ * processors are shared, the data is simply there, many times in a row. A file system in memory
+ * never is cold, and passes as well.
  */
-export async function becomesCold(file: ImageFile, isCold: () => boolean): Promise<boolean> {
-  if (fileStatus(file.path).deviceMajor === 0) return true;
-  for (let pauseMs = 1; pauseMs < 10_000; pauseMs *= 1.3) {
+export async function becomesCold(file: ImageFile, isCold: () => boolean): Promise<void> {
+  if (fileStatus(file.path).deviceMajor === 0) return;
+  await eventually(() => {
     dropFromCache(file);
-    if (isCold()) return true;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  }
-  return false;
+    return isCold();
+  }, `${file.path} to become cold`);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { eventually, patiently } from "./patience.ts";
 import { must, TempDirectory } from "./tools.ts";
 
 const BINARY = Deno.env.get("TSLOSETUP_BINARY");
@@ -18,7 +19,7 @@ const NOBODY = 65534;
 /** Inherited by daemons, so that what a test has started can be told from everything else. */
 const MARK = "TSLOSETUP_TEST_MARK";
 
-/** Whether the compiled binary is tested: only then do limits on time mean anything. */
+/** Whether the compiled binary is tested: it starts faster than the sources. */
 export const isCompiled = BINARY !== undefined;
 
 /** What one run of the program did. */
@@ -26,7 +27,6 @@ export interface Finished {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  readonly elapsedMs: number;
 }
 
 /** A user who runs the program. */
@@ -62,15 +62,13 @@ class User implements Surroundings {
 
   async run(...args: string[]): Promise<Finished> {
     const [program = "", ...first] = this.command;
-    const start = performance.now();
     const { code, stdout, stderr } = await new Deno.Command(program, {
       args: [...first, ...args],
       env: this.#environment,
       stdin: "null",
     }).output();
-    const elapsedMs = performance.now() - start;
     const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), elapsedMs };
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
   }
 
   async must(...args: string[]): Promise<string> {
@@ -253,8 +251,8 @@ export class ExportedImage implements AsyncDisposable {
   }
 
   /** Waits until the daemon has gone. */
-  async ended(timeoutMs = 5000): Promise<void> {
-    await eventually(() => !this.isRunning, "the daemon to end", timeoutMs);
+  async ended(): Promise<void> {
+    await eventually(() => !this.isRunning, "the daemon to end");
   }
 
   /** Whether neither a process, nor a socket, nor a state file is left. */
@@ -270,9 +268,10 @@ export class ExportedImage implements AsyncDisposable {
   }
 }
 
-/** As `must`, but nothing takes longer than half a minute: a server that hangs fails its test. */
-export function mustSoon(program: string, ...args: string[]): Promise<string> {
-  return must("timeout", "--kill-after=1", "30", program, ...args);
+/** As `must`, for what depends on a server: one that hangs fails its test. */
+export function mustSoon(...command: [string, ...string[]]): Promise<string> {
+  const [program = "", ...args] = patiently(...command);
+  return must(program, ...args);
 }
 
 /** The state files in a folder, as far as tests look into them. */
@@ -283,19 +282,6 @@ export function statesIn(folder: string): { readonly device: string; readonly pi
     .filter((text) => text !== undefined && text !== "")
     .map((text) => text?.trimEnd().split("\n").map((line) => JSON.parse(line)) ?? [])
     .map((lines) => Object.assign({}, ...lines));
-}
-
-/** Waits until `condition` holds. */
-export async function eventually(
-  condition: () => boolean,
-  what: string,
-  timeoutMs = 5000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 export function exists(path: string): boolean {

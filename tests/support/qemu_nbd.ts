@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { eventually, isRunning, mustSoon } from "./program.ts";
+import { eventually } from "./patience.ts";
+import { isRunning, mustSoon } from "./program.ts";
 import type { TempDirectory } from "./tools.ts";
 
 /** A server that has the image open until the end of the scope. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { patiently } from "./patience.ts";
+
 /** Whether `program` is found on PATH. */
 export function hasTool(program: string): boolean {
   const folders = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin");
@@ -45,6 +47,12 @@ export async function run(program: string, ...args: string[]): Promise<Output> {
     stdout: text.decode(output.stdout),
     stderr: text.decode(output.stderr),
   };
+}
+
+/** As {@link run}, for what may hang: it is killed then. */
+export function runPatiently(...command: [string, ...string[]]): Promise<Output> {
+  const [program = "", ...args] = patiently(...command);
+  return run(program, ...args);
 }
 
 /** Runs a program that has to succeed, and returns its standard output. */

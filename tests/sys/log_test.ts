@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { Log, RateLimit } from "../../src/sys/log.ts";
 import { logTest } from "../support/log_socket.ts";
 
@@ -32,21 +32,17 @@ logTest("Log.error() writes one line about its subject, whatever is in it", [], 
 logTest("Log.error() holds a flood back", [], (log) => {
   const subject = `/images/${crypto.randomUUID()}`;
   const it = new Log(subject);
-  const start = performance.now();
   for (let n = 0; n < 10_000; n++) it.error(`error ${n}`);
-  assert(performance.now() - start < 2000);
   const lines = log.lines().filter((line) => line.includes(subject));
   assertEquals(lines.length, 10);
 });
 
 logTest("Log.error() never waits for a log service that does not read", [], () => {
-  // A datagram socket's queue is full after some ten lines.
-  const start = performance.now();
+  // A datagram socket's queue is full after some ten lines; who waited then would wait for ever.
   for (let n = 0; n < 5; n++) {
     const it = new Log(`/images/${n}`);
     for (let line = 0; line < 10; line++) it.error(`error ${line}`);
   }
-  assert(performance.now() - start < 2000);
 });
 
 Deno.test("Log.error() does without a log service", () => {

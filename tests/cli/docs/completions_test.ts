@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { generated } from "../../../src/cli/docs/generate.ts";
 import { OPTIONS } from "../../../src/cli/words/option_table.ts";
 import { FORMATS } from "../../../src/image/formats.ts";
+import { patiently } from "../../support/patience.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
 
 const FORMATS_WITH_Q = FORMATS.flatMap(({ name, aliases }) => [name, ...aliases])
@@ -32,12 +33,7 @@ class Site extends TempDirectory {
       enter,
       "sh",
       this.path,
-      "timeout",
-      "30",
-      shell,
-      ...args,
-      "-c",
-      script,
+      ...patiently(shell, ...args, "-c", script),
     );
     return stdout.split("\n").filter((line) => line !== "");
   }

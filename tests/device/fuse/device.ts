@@ -3,14 +3,8 @@
  *
  * @module
  */
-import {
-  asRoot,
-  eventually,
-  exists,
-  isRunning,
-  statesIn,
-  type Surroundings,
-} from "../../support/program.ts";
+import { eventually } from "../../support/patience.ts";
+import { asRoot, exists, isRunning, statesIn, type Surroundings } from "../../support/program.ts";
 import { randomNumbers } from "../../support/images.ts";
 import { hasTool, must, run, type TempDirectory } from "../../support/tools.ts";
 
@@ -107,9 +101,9 @@ export class Device implements AsyncDisposable {
   }
 
   /** Waits until neither device, nor process, nor state is left. */
-  async gone(timeoutMs = 5000): Promise<void> {
+  async gone(): Promise<void> {
     const isLeft = (): boolean => this.isRunning || this.isAttached || this.hasState;
-    await eventually(() => !isLeft(), `${this.path} to go`, timeoutMs);
+    await eventually(() => !isLeft(), `${this.path} to go`);
   }
 
   async detach(): Promise<void> {

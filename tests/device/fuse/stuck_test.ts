@@ -1,9 +1,10 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assert, assertEquals, assertLess, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { abortFuseConnection } from "../../../src/kernel/fuse_control.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
-import { eventually, statesIn } from "../../support/program.ts";
-import { must, run, TempDirectory } from "../../support/tools.ts";
+import { eventually } from "../../support/patience.ts";
+import { statesIn } from "../../support/program.ts";
+import { must, run, runPatiently, TempDirectory } from "../../support/tools.ts";
 import { Device, deviceTest, makeSparse, MIB } from "./device.ts";
 
 // Opened within a test, it would count as a leak of that test.
@@ -19,7 +20,7 @@ async function stoppedDevice(folder: TempDirectory): Promise<Device> {
 /** A read that gets an answer only if the daemon goes on, or the kernel gives up on it. */
 function readBlock(device: Device): ReturnType<typeof run> {
   const args = [`if=${device.path}`, "of=/dev/null", "bs=4k", "count=1", "iflag=direct"];
-  return run("timeout", "--kill-after=1", "20", "dd", ...args, "status=none");
+  return runPatiently("dd", ...args, "status=none");
 }
 
 function inFlight(device: Device): boolean {
@@ -32,10 +33,9 @@ deviceTest(
   async () => {
     using folder = new TempDirectory();
     await using device = await stoppedDevice(folder);
-    const { code, stderr, elapsedMs } = await device.program.run("-d", device.path);
+    const { code, stderr } = await device.program.run("-d", device.path);
     assertEquals(code, 1);
     assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: .*--force.*\n$/);
-    assertLess(elapsedMs, 8000);
     device.kill("SIGCONT");
     await device.gone();
   },
@@ -44,11 +44,10 @@ deviceTest(
 deviceTest("-c says that the daemon is stopped", [], async () => {
   using folder = new TempDirectory();
   await using device = await stoppedDevice(folder);
-  const { code, stderr, elapsedMs } = await device.program.run("-c", device.path);
+  const { code, stderr } = await device.program.run("-c", device.path);
   device.kill("SIGCONT");
   assertEquals(code, 1);
   assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: kill -CONT \d+ .*\n$/);
-  assertLess(elapsedMs, 8000);
 });
 
 deviceTest("-d --force of a stopped daemon fails what waits, and leaves nothing", [], async () => {
@@ -56,10 +55,9 @@ deviceTest("-d --force of a stopped daemon fails what waits, and leaves nothing"
   await using device = await stoppedDevice(folder);
   const reading = readBlock(device);
   await eventually(() => inFlight(device), "a request");
-  const { code, stderr, elapsedMs } = await device.program.run("-d", "--force", device.path);
+  const { code, stderr } = await device.program.run("-d", "--force", device.path);
   assertEquals(code, 0, stderr);
   assertMatch(stderr, /gave up on its daemon \(pid \d+\)\n$/);
-  assertLess(elapsedMs, 8000);
   const result = await reading;
   assertEquals(result.code, 1);
   assertMatch(result.stderr, /Input\/output error/);
@@ -85,9 +83,8 @@ deviceTest("-d of a mounted device whose daemon is stopped is lazy", ["mkfs.ext4
   await using device = await Device.attach(image);
   await device.mount(folder.file("mnt"));
   device.kill("SIGSTOP");
-  const { code, elapsedMs } = await device.program.run("-d", device.path);
+  const { code } = await device.program.run("-d", device.path);
   assertEquals(code, 0);
-  assertLess(elapsedMs, 5000);
   device.kill("SIGCONT");
   assert(device.isAttached);
   await device.unmount(folder.file("mnt"));

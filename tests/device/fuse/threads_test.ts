@@ -1,7 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { seededBytes } from "../../nbd/served_image.ts";
-import { eventually } from "../../support/program.ts";
+import { eventually } from "../../support/patience.ts";
 import { must, TempDirectory } from "../../support/tools.ts";
 import { Device, deviceTest, KIB, makeSparse, MIB } from "./device.ts";
 

@@ -8,8 +8,8 @@ import {
   assertNotEquals,
 } from "@std/assert";
 import { seededBytes } from "../../nbd/served_image.ts";
-import { eventually } from "../../support/program.ts";
-import { must, run, TempDirectory } from "../../support/tools.ts";
+import { eventually } from "../../support/patience.ts";
+import { must, run, runPatiently, TempDirectory } from "../../support/tools.ts";
 import {
   allocatedBytes,
   checksums,
@@ -198,7 +198,7 @@ deviceTest(
           "oflag=direct",
           "conv=notrunc",
         ];
-        return run("timeout", "20", "dd", "if=/dev/urandom", ...args);
+        return runPatiently("dd", "if=/dev/urandom", ...args);
       };
       const { code, stderr } = await fill(16);
       assertEquals(code, 1);

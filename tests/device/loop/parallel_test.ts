@@ -6,20 +6,14 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { deviceTest } from "../fuse/device.ts";
-import {
-  asRoot,
-  eventually,
-  type Finished,
-  statesIn,
-  type Surroundings,
-} from "../../support/program.ts";
+import { eventually } from "../../support/patience.ts";
+import { asRoot, type Finished, statesIn, type Surroundings } from "../../support/program.ts";
 import { must } from "../../support/tools.ts";
 import { LoopFolder } from "./loop_folder.ts";
 
 const AT_ONCE = 20;
 const MIB = 1024 * 1024;
 const ROUNDS = Number(Deno.env.get("TSLOSETUP_ROUNDS") ?? 1);
-const EVERYTHING_GONE_MS = 60_000;
 
 interface Round {
   readonly program: Surroundings;
@@ -75,7 +69,7 @@ deviceTest(`${AT_ONCE} QCOW images at once get ${AT_ONCE} devices`, ["qemu-img"]
     const attached = statesIn(program.stateDirectory).map(({ device }) => device);
     assertEquals(new Set(attached), new Set(devices));
     await program.must("-d", ...devices);
-    await eventually(() => program.processes().length === 0, "daemons to end", EVERYTHING_GONE_MS);
+    await eventually(() => program.processes().length === 0, "daemons to end");
     assertEquals(statesIn(program.stateDirectory), []);
   }
 });
