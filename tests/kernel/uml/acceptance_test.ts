@@ -8,7 +8,8 @@
  */
 import { makeImages } from "./acceptance_images.ts";
 import { TempDirectory } from "../../support/tools.ts";
-import { type GuestReport, hasUserModeLinux, runGuest, stepsOf } from "./uml.ts";
+import { kernelTest } from "./kernels.ts";
+import { type GuestReport, type Kernel, runGuest, stepsOf } from "./uml.ts";
 
 /** Which parts share a guest: guests run two at a time, and should take about as long. */
 const GUESTS: readonly (readonly string[])[] = [
@@ -17,8 +18,6 @@ const GUESTS: readonly (readonly string[])[] = [
   ["receivers", "lazy", "partitions", "listing", "fuse"],
 ];
 const AT_ONCE = 2;
-/** Several times what it takes on an idle machine. */
-const TIME_LIMIT_MS = 600_000;
 
 const FOLDER = new URL("acceptance/", import.meta.url).pathname;
 
@@ -38,13 +37,16 @@ function script(parts: readonly string[]): string {
 }
 
 /** Runs every guest, some at once, and returns their reports as they were asked for. */
-async function runGuests(env: Readonly<Record<string, string>>): Promise<GuestReport[]> {
+async function runGuests(
+  kernel: Kernel,
+  env: Readonly<Record<string, string>>,
+): Promise<GuestReport[]> {
   const reports: GuestReport[] = [];
   const waiting = [...GUESTS.entries()];
   const runner = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [place, parts] = next;
-      const options = { env, memory: "2G", timeLimitMs: TIME_LIMIT_MS };
+      const options = { kernel, env, memory: "2G" };
       reports[place] = await runGuest(script(parts), options);
     }
   };
@@ -52,17 +54,13 @@ async function runGuests(env: Readonly<Record<string, string>>): Promise<GuestRe
   return reports;
 }
 
-Deno.test({
-  name: "attach and detach in user-mode Linux",
-  ignore: !hasUserModeLinux(),
-  fn: async (t) => {
-    const program = binary();
-    using folder = new TempDirectory();
-    await makeImages(folder.path);
-    const reports = await runGuests({ program, images: folder.path });
-    for (const [place, parts] of GUESTS.entries()) {
-      const report = reports[place];
-      await t.step(parts.join(", "), (inner) => stepsOf(inner, report as GuestReport));
-    }
-  },
+await kernelTest("attach and detach in user-mode Linux", async (t, kernel) => {
+  const program = binary();
+  using folder = new TempDirectory();
+  await makeImages(folder.path);
+  const reports = await runGuests(kernel, { program, images: folder.path });
+  for (const [place, parts] of GUESTS.entries()) {
+    const report = reports[place];
+    await t.step(parts.join(", "), (inner) => stepsOf(inner, report as GuestReport));
+  }
 });

@@ -1,7 +1,7 @@
 #!/bin/bash
 # First process of the user-mode Linux guest: makes the host's root file system, mounted read-only,
 # into a working machine, runs the script it is given, and switches the machine off. uml.ts fills
-# the environment in by way of the kernel command line: share=FOLDER project=FOLDER.
+# the environment in by way of the kernel command line: share=FOLDER project=FOLDER modules=FOLDER.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/run/home
@@ -10,13 +10,16 @@ mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
 ln -sfn /proc/self/fd /dev/fd
-case $project in /tmp/* | /run/*) mkdir -p "$project" && mount -t hostfs -o "$project" none "$project" ;; esac
+for folder in "$project" "$modules"; do
+  # Hidden by what was mounted above.
+  case $folder in /tmp/* | /run/*) mkdir -p "$folder" && mount -t hostfs -o "$folder" none "$folder" ;; esac
+done
 mkdir -p "$HOME" /run/share /run/modroot/lib /dev/shm
 mount -t hostfs -o "$share" none /run/share
 ip link set lo up 2>/dev/null
 
 # The guest's modules lie where neither modprobe nor the kernel looks for them.
-ln -s /usr/lib/uml/modules /run/modroot/lib/modules
+ln -s "$modules" /run/modroot/lib/modules
 printf '#!/bin/sh\nexec /sbin/modprobe -d /run/modroot "$@"\n' >/run/modprobe
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
@@ -39,15 +42,20 @@ same() {
   if [[ $2 == "$3" ]]; then ok "$1"; else not_ok "$1" "expected '$2', got '$3'"; fi
 }
 
-# eventually SECONDS COMMAND...: tries until the command succeeds
+# Seconds after which something has certainly hung; a slow machine never takes so long.
+patience=600
+
+# eventually COMMAND...: tries until the command succeeds
 eventually() {
-  local deadline=$((SECONDS + $1))
-  shift
+  local deadline=$((SECONDS + patience))
   until "$@"; do
     ((SECONDS < deadline)) || return 1
     sleep 0.1
   done
 }
+
+# patiently COMMAND...: kills a program that hangs
+patiently() { timeout --kill-after=1 $patience "$@"; }
 
 cd /tmp
 while IFS= read -r -d '' variable; do export "${variable?}"; done </run/share/environment

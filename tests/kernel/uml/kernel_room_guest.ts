@@ -7,7 +7,7 @@
 import { EBUSY, EINVAL, SystemError } from "../../../src/sys/errno.ts";
 import { openNull, spawn, waitFor } from "../../../src/sys/spawn.ts";
 import { streamPair } from "../../../src/sys/sockets.ts";
-import { diskSizeBytes, partitionNames } from "../../../src/kernel/block_devices.ts";
+import { diskAttribute, diskSizeBytes, partitionNames } from "../../../src/kernel/block_devices.ts";
 import { attachLoop, detachLoop } from "../../../src/kernel/loop.ts";
 import { loopBackingPath, loopStatus } from "../../../src/kernel/loop_status.ts";
 import { hasNbd, requireLoop, requireNbd } from "../../../src/kernel/modules.ts";
@@ -20,6 +20,8 @@ import {
 } from "../../../src/kernel/nbd_devices.ts";
 import { hidePartitions, showPartitions } from "../../../src/kernel/partitions.ts";
 import { deviceUsers } from "../../../src/kernel/users.ts";
+import { eventually, pause } from "../../support/patience.ts";
+import { isRunning } from "../../support/program.ts";
 
 const FLAGS = { has: 1, readOnly: 2, flush: 4, multiConnection: 256 } as const;
 const SERVER = new URL("tiny_nbd_server.ts", import.meta.url).pathname;
@@ -119,25 +121,14 @@ function startServer(args: string[], fd: number): number {
   return spawn(Deno.execPath(), { argv, fds: [nothing.number, 1, 2, fd] });
 }
 
-/** Whether all servers have ended, waiting at most some seconds. */
-async function ended(servers: readonly number[]): Promise<boolean> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    if (servers.every((pid) => !isRunning(pid))) return true;
-    await pause(100);
-  }
-  return false;
+async function ended(servers: readonly number[]): Promise<void> {
+  await eventually(() => !servers.some(isRunning), "the servers to end");
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch {
-    return false;
-  }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Requests under way at the disk. */
+function requestsAt(name: string): number {
+  const counts = (diskAttribute(name, "inflight") ?? "").trim().split(/\s+/).map(Number);
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function run(program: string, ...args: string[]): { code: number; text: string } {
@@ -171,7 +162,8 @@ await check(
     equal(run("dd", "if=/dev/zero", `of=${path}`, "bs=512", "count=1").code, 1);
     equal(connectedNbdDevices().map((each) => each.index), [index]);
     control.disconnect(index);
-    equal([await ended(servers), waitUntilDisconnected(index)], [true, true]);
+    await ended(servers);
+    equal(waitUntilDisconnected(index), true);
     equal([nbdDevice(index)?.connected, diskSizeBytes(`nbd${index}`)], [false, 0]);
     servers.forEach(waitFor);
   },
@@ -188,7 +180,7 @@ await check("partitions are shown or hidden as asked", async () => {
   equal(partitionNames("nbd5"), []);
   equal(showPartitions(path).length, 2);
   control.disconnect(index);
-  equal(await ended(servers), true);
+  await ended(servers);
 });
 
 await check("hidePartitions() is enough right after CONNECT", async () => {
@@ -197,19 +189,17 @@ await check("hidePartitions() is enough right after CONNECT", async () => {
   must("dd", `if=${path}`, "of=/dev/null", "count=1");
   equal(partitionNames("nbd5"), []);
   control.disconnect(index);
-  equal(await ended(servers), true);
+  await ended(servers);
 });
 
 await check(
-  "a number beyond the module's own is made, and a busy one is refused soon",
+  "a number beyond the module's own is made, and a busy one is refused",
   async () => {
     const { index, path, servers } = attach({ control, index: 20 });
     equal([path, diskSizeBytes("nbd20")], ["/dev/nbd20", Deno.statSync(IMAGE).size]);
-    const start = performance.now();
     equal(errnoOf(() => attach({ control, index })), EBUSY);
-    equal(performance.now() - start < 1000, true);
     control.disconnect(index);
-    equal(await ended(servers), true);
+    await ended(servers);
     equal(nbdDevice(20)?.connected, false);
   },
 );
@@ -220,7 +210,7 @@ await check("a missing node is made", async () => {
   must("cmp", path, IMAGE);
   equal(deviceUsers(path), []);
   control.disconnect(index);
-  equal(await ended(servers), true);
+  await ended(servers);
 });
 
 await check("RECONFIGURE changes the size and refuses another backend", async () => {
@@ -234,7 +224,7 @@ await check("RECONFIGURE changes the size and refuses another backend", async ()
   equal(diskSizeBytes(`nbd${index}`), 8 * 1024 * 1024);
   equal([control.isConfigured(index), control.isConfigured(9)], [true, false]);
   control.disconnect(index);
-  equal(await ended(servers), true);
+  await ended(servers);
 });
 
 await check("losetup -d of a loop device over nbd takes everything down", async () => {
@@ -262,7 +252,8 @@ await check("losetup -d of a loop device over nbd takes everything down", async 
   must("umount", "/mnt");
   equal(errnoOf(() => attachLoop({ ...STANDARD_LOOP, device, backingPath: IMAGE })), EBUSY);
   must("losetup", "-d", device);
-  equal([await ended(servers), waitUntilDisconnected(index)], [true, true]);
+  await ended(servers);
+  equal(waitUntilDisconnected(index), true);
   equal(loopStatus(device), undefined);
   equal(must("debugfs", "-R", "cat written", FILE_SYSTEM).includes("by loop"), true);
 });
@@ -292,31 +283,35 @@ await check("a lazy detach waits for the mount", async () => {
   await pause(300);
   equal([isRunning(servers[0] ?? 0), Deno.readTextFileSync("/mnt/written")], [true, "by loop\n"]);
   must("umount", "/mnt");
-  equal([await ended(servers), waitUntilDisconnected(index)], [true, true]);
+  await ended(servers);
+  equal(waitUntilDisconnected(index), true);
 });
 
 await check("a lazy detach of an idle device is immediate", async () => {
   const { index, path, servers } = attach({ control, index: 3 });
   control.detachLazily(index, { backend: BACKEND, node: path });
-  equal([await ended(servers), waitUntilDisconnected(index)], [true, true]);
+  await ended(servers);
+  equal(waitUntilDisconnected(index), true);
 });
 
 await check("a killed server fails new reads; unanswered ones wait for DISCONNECT", async () => {
   const { index, path, servers } = attach({ control, stallOffset: STALL_OFFSET });
+  // What the kernel asks by itself at the first open is answered: the partition table.
+  must("dd", `if=${path}`, "of=/dev/null", "bs=4096", "count=1");
   const skip = String(STALL_OFFSET / 4096);
   const reader = new Deno.Command("dd", {
     args: [`if=${path}`, "of=/dev/null", "bs=4096", "count=1", `skip=${skip}`, "iflag=direct"],
     stderr: "null",
   }).spawn();
   const readerEnd = reader.status.then(({ code }) => code);
-  await pause(2000);
+  await eventually(() => requestsAt(`nbd${index}`) > 0, "a request");
   servers.forEach((pid) => Deno.kill(pid, "SIGKILL"));
-  equal(await ended(servers), true);
+  await ended(servers);
   equal(run("dd", `if=${path}`, "of=/dev/null", "bs=4096", "count=1", "iflag=direct").code, 1);
   equal(await Promise.race([readerEnd, pause(2000).then(() => "waiting")]), "waiting");
   equal(nbdDevice(index)?.connected, true);
   control.disconnect(index);
-  equal(await Promise.race([readerEnd, pause(3000).then(() => "waiting")]), 1);
+  equal(await readerEnd, 1);
   equal(waitUntilDisconnected(index), true);
 });
 
@@ -328,7 +323,7 @@ await check("a device over a dead server can be taken down by losetup -d", async
   equal(showPartitions(device), [`${device}p1`, `${device}p2`]);
   equal(partitionNames(`nbd${index}`), []);
   servers.forEach((pid) => Deno.kill(pid, "SIGKILL"));
-  equal(await ended(servers), true);
+  await ended(servers);
   must("losetup", "-d", device);
   equal([loopStatus(device), waitUntilDisconnected(index)], [undefined, true]);
 });
@@ -336,11 +331,10 @@ await check("a device over a dead server can be taken down by losetup -d", async
 await check("a server that does not move cannot keep DISCONNECT from working", async () => {
   const { index, servers } = attach({ control, index: 6 });
   servers.forEach((pid) => Deno.kill(pid, "SIGSTOP"));
-  const start = performance.now();
   control.disconnect(index);
-  equal([waitUntilDisconnected(index), performance.now() - start < 1000], [true, true]);
+  equal(waitUntilDisconnected(index), true);
   servers.forEach((pid) => Deno.kill(pid, "SIGKILL"));
-  equal(await ended(servers), true);
+  await ended(servers);
 });
 
 await check("two connections; a device is used again and again", async () => {
@@ -349,7 +343,8 @@ await check("two connections; a device is used again and again", async () => {
     const { index, path, servers } = attach({ control, index: 1, connections: 2, serverFlags });
     must("cmp", path, IMAGE);
     control.disconnect(index);
-    equal([await ended(servers), waitUntilDisconnected(index)], [true, true]);
+    await ended(servers);
+    equal(waitUntilDisconnected(index), true);
   }
 });
 
@@ -357,7 +352,8 @@ await check("an open descriptor keeps a disconnected device from being used agai
   const { index, path, servers } = attach({ control, index: 2 });
   const opener = Deno.openSync(path);
   control.disconnect(index);
-  equal([await ended(servers), nbdDevice(index)?.connected], [true, true]);
+  await ended(servers);
+  equal(nbdDevice(index)?.connected, true);
   equal(errnoOf(() => attach({ control, index })), EBUSY);
   opener.close();
   equal(waitUntilDisconnected(index), true);

@@ -1,6 +1,7 @@
 /** src/kernel against the nbd and loop drivers of a real kernel, with a server of a few lines. */
 import { must } from "../../support/tools.ts";
-import { hasUserModeLinux, runGuest, stepsOf } from "./uml.ts";
+import { kernelTest } from "./kernels.ts";
+import { runGuest, stepsOf } from "./uml.ts";
 
 const GUEST = new URL("kernel_room_guest.ts", import.meta.url).pathname;
 const SERVER = new URL("tiny_nbd_server.ts", import.meta.url).pathname;
@@ -15,13 +16,9 @@ deno run -A --cached-only ${GUEST} || not_ok "the driver of the checks ends well
 dmesg | tail -n 30
 `;
 
-Deno.test({
-  name: "the kernel room in user-mode Linux",
-  ignore: !hasUserModeLinux(),
-  fn: async (t) => {
-    await must(Deno.execPath(), "cache", GUEST, SERVER);
-    const { denoDir } = JSON.parse(await must(Deno.execPath(), "info", "--json"));
-    const report = await runGuest(SCRIPT, { env: { DENO_DIR: denoDir } });
-    await stepsOf(t, report);
-  },
+await kernelTest("the kernel room in user-mode Linux", async (t, kernel) => {
+  await must(Deno.execPath(), "cache", GUEST, SERVER);
+  const { denoDir } = JSON.parse(await must(Deno.execPath(), "info", "--json"));
+  const report = await runGuest(SCRIPT, { kernel, env: { DENO_DIR: denoDir } });
+  await stepsOf(t, report);
 });

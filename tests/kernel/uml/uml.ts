@@ -5,26 +5,35 @@
  * /run/share that both sides write, and the functions of guest_init.sh: `check`, `same`, `ok`, `not_ok`,
  * `eventually`. Each reports one line, `ok NAME` or `not ok NAME: details`, which becomes a test step.
  *
- *     const report = await runGuest(`
+ *     const report = await runGuest(
+ *       `
  *       modprobe loop
  *       check "loop-control is there" test -c /dev/loop-control
- *     `);
+ *     `,
+ *       { kernel },
+ *     );
  *     await stepsOf(t, report);
  *
  * @module
  */
 
-const KERNEL = "/usr/bin/linux.uml";
 const INIT = new URL("guest_init.sh", import.meta.url).pathname;
 /** Hidden by the guest's own /tmp or /run if it lies there, so it is mounted once more. */
 const PROJECT = new URL("../../../", import.meta.url).pathname;
 const END_MARKER = "# end";
-const DEFAULT_TIME_LIMIT_MS = 180_000;
+/** Several times what a guest takes on an idle machine, and more than the patience of a single check. */
+const TIME_LIMIT_MS = 1_800_000;
 const KILL_DELAY_MS = 3_000;
+
+/** A user-mode Linux: its program, and the folder of its modules. */
+export interface Kernel {
+  readonly program: string;
+  readonly modules: string;
+}
 
 /** How to run a guest. */
 export interface GuestOptions {
-  readonly timeLimitMs?: number;
+  readonly kernel: Kernel;
   /** Memory of the guest, as the kernel's `mem=` takes it. */
   readonly memory?: string;
   /** Further environment variables of the script. */
@@ -52,17 +61,8 @@ export interface GuestReport {
   readonly console: string;
 }
 
-/** Whether this machine can run guests. */
-export function hasUserModeLinux(): boolean {
-  try {
-    return Deno.statSync(KERNEL).isFile;
-  } catch {
-    return false;
-  }
-}
-
 /** Boots a guest, runs `script` in it, and returns what it reported. */
-export async function runGuest(script: string, options: GuestOptions = {}): Promise<GuestReport> {
+export async function runGuest(script: string, options: GuestOptions): Promise<GuestReport> {
   const folder = await Deno.makeTempDir({ prefix: "tslosetup-uml-" });
   try {
     await Deno.writeTextFile(`${folder}/guest.sh`, script);
@@ -110,22 +110,22 @@ function environmentText(env: Readonly<Record<string, string>>): string {
 }
 
 async function boot(folder: string, options: GuestOptions): Promise<string> {
-  const child = new Deno.Command(KERNEL, {
+  const { program, modules } = options.kernel;
+  const child = new Deno.Command(program, {
     args: [
       `mem=${options.memory ?? "1G"}`,
       ...["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
       ...["con=null", "con0=fd:0,fd:1", "quiet", `uml_dir=${folder}/`],
-      ...[`init=${INIT}`, `share=${folder}`, `project=${PROJECT}`],
+      ...[`init=${INIT}`, `share=${folder}`, `project=${PROJECT}`, `modules=${modules}`],
     ],
     stdin: "null",
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  const limit = options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
   // Asked nicely, the guest takes its helper processes along.
   const timers = [
-    setTimeout(() => child.kill("SIGTERM"), limit),
-    setTimeout(() => child.kill("SIGKILL"), limit + KILL_DELAY_MS),
+    setTimeout(() => child.kill("SIGTERM"), TIME_LIMIT_MS),
+    setTimeout(() => child.kill("SIGKILL"), TIME_LIMIT_MS + KILL_DELAY_MS),
   ];
   const { stdout } = await child.output();
   timers.forEach(clearTimeout);

@@ -83,9 +83,9 @@ left() {
 
 is_nothing_left() { [[ -z $(left) ]]; }
 
-# nothing_left NAME: no process, no connected device, no state file, within ten seconds
+# nothing_left NAME: no process, no connected device, no state file
 nothing_left() {
-  eventually 10 is_nothing_left
+  eventually is_nothing_left
   local rest
   rest=$(left)
   same "$1, nothing is left" "" "${rest//$'\n'/ | }"
@@ -99,7 +99,7 @@ has_ended() { [[ ! -s /proc/$1/cmdline ]]; }
 tree_is_right() {
   (cd "$2" && exec sha256sum --quiet --strict -c /run/images/tree.sha256) >/run/sums 2>&1 &
   local reader=$!
-  if ! eventually 100 has_ended $reader; then
+  if ! eventually has_ended $reader; then
     not_ok "$1" "reading hangs: $(stuck)"
     # With its daemon gone, the rest of the guest's script has a chance.
     processes | sed -n 's/ .*--[i]nternal-daemon.*//p' | xargs -r kill -9
@@ -133,4 +133,4 @@ mounted_tree() {
 size_of() { blockdev --getsize64 "$1"; }
 
 # read_block DEVICE [NUMBER]: 4 KiB from the daemon, not from the page cache
-read_block() { timeout 20 dd "if=$1" of=/dev/null bs=4096 count=1 iflag=direct "skip=${2:-0}" status=none; }
+read_block() { patiently dd "if=$1" of=/dev/null bs=4096 count=1 iflag=direct "skip=${2:-0}" status=none; }

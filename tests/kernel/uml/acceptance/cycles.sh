@@ -15,7 +15,7 @@ for cycle in {1..20}; do
   cmp $device $images/tiny.raw || wrong+="cycle $cycle: content "
   if ((cycle % 3 == 0)) && [[ $device == /dev/loop0 ]]; then
     losetup -d $device || wrong+="cycle $cycle: losetup -d "
-    eventually 10 is_nothing_left
+    eventually is_nothing_left
   else
     run tslosetup -d $device
     [[ $code$err == 0 ]] || wrong+="cycle $cycle: -d $code $err "

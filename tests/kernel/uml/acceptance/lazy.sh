@@ -9,14 +9,16 @@ goes_on() {
   check "$1, the daemon is there" grep -q -e '--internal-daemon' <<<"$(processes)"
 }
 
-no_helper() { ! processes | grep -q -e '--[i]nternal-lazy'; }
+# helper_has_ended PID: what a daemon has started at SIGTERM is done; it stays a zombie as long as the
+# daemon lives
+helper_has_ended() { grep -q "^[0-9]* ([^)]*) Z $1 " /proc/[0-9]*/stat 2>/dev/null; }
 
 for device in /dev/nbd0 /dev/loop0; do
   attach "SIGTERM, $device" -r -t QCOW $device $images/compressed.qcow2
   mount -o ro $device $mnt
-  kill -TERM $(daemon_of 0)
-  sleep 0.5
-  check "SIGTERM, $device, its helper ends" eventually 20 no_helper
+  pid=$(daemon_of 0)
+  kill -TERM $pid
+  check "SIGTERM, $device, its helper ends" eventually helper_has_ended $pid
   goes_on "SIGTERM, $device" $device
   umount $mnt
   nothing_left "SIGTERM, $device"
@@ -39,8 +41,6 @@ nothing_left "losetup -d when mounted"
 
 attach "SIGTERM when idle" -r -t QCOW /dev/nbd2 $images/plain.qcow2
 kill -TERM $(daemon_of 2)
-sleep 0.5
-eventually 20 no_helper
 nothing_left "SIGTERM when idle"
 
 # A writer loses nothing: what was written before and after the signal is in the image.
@@ -49,9 +49,9 @@ mkfs.ext4 -q /run/lazy.img
 attach "SIGTERM to a writer" /dev/nbd0 /run/lazy.img
 mount /dev/nbd0 $mnt
 echo before >$mnt/before
-kill -TERM $(daemon_of 0)
-sleep 0.5
-eventually 20 no_helper
+pid=$(daemon_of 0)
+kill -TERM $pid
+check "SIGTERM to a writer, its helper ends" eventually helper_has_ended $pid
 echo after >$mnt/after
 umount $mnt
 nothing_left "SIGTERM to a writer"

@@ -14,7 +14,7 @@ attach "to be listed, on an nbd device" -r -P -t QCOW /dev/nbd3 $images/compress
 foreign=""
 if command -v qemu-nbd >/dev/null; then
   check "another program's device" qemu-nbd --connect=/dev/nbd5 --format=raw -r /run/plain.img
-  eventually 10 test -s /sys/block/nbd5/pid
+  eventually test -s /sys/block/nbd5/pid
   foreign="/dev/nbd5 - - - - $(</sys/block/nbd5/pid) nbd"
 fi
 

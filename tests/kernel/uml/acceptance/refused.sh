@@ -19,7 +19,7 @@ fails "/dev/loop5 in use by losetup" "busy" tslosetup -r -t QCOW /dev/loop5 $tin
 losetup -d /dev/loop5
 mkdir -p /run/lock
 qemu-nbd -r -f raw -c /dev/nbd0 $images/tiny.raw
-eventually 10 eval '[[ -e /sys/block/nbd0/pid && $(size_of /dev/nbd0) != 0 ]]'
+eventually eval '[[ -e /sys/block/nbd0/pid && $(size_of /dev/nbd0) != 0 ]]'
 fails "/dev/nbd0 in use by qemu-nbd" "busy" tslosetup -r -t QCOW /dev/nbd0 $tiny
 fails "-d of qemu-nbd's /dev/nbd0" "/dev/nbd0: detach failed: it was attached by qemu-nbd \\(pid [0-9]+\\), not by tslosetup; --force" \
   tslosetup -d /dev/nbd0
@@ -27,7 +27,7 @@ check "qemu-nbd's /dev/nbd0 is untouched" cmp /dev/nbd0 $images/tiny.raw
 run tslosetup -r -t QCOW --find --show $tiny
 same "--find goes around it" "0 /dev/nbd1" "$code $out"
 check "--force detaches even that" tslosetup --force -d /dev/nbd0
-eventually 10 eval '[[ ! -e /sys/block/nbd0/pid ]]'
+eventually eval '[[ ! -e /sys/block/nbd0/pid ]]'
 
 # Somebody merely looks at the device, as udev does.
 sleep 100 3</dev/nbd4 &
