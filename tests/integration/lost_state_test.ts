@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { eventually, exists, ExportedImage } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
+import { exists, ExportedImage } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 async function withoutState(folder: TempDirectory): Promise<ExportedImage> {

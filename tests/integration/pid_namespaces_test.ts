@@ -1,7 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { PidNamespace, pidNamespaceTest } from "../support/pid_namespace.ts";
-import { asRoot, eventually, exists, statesIn, type Surroundings } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
+import { asRoot, exists, statesIn, type Surroundings } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 interface Exported {

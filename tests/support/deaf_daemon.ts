@@ -8,7 +8,8 @@ import { type AttachState, StateStore } from "../../src/daemon/state.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { SIGHUP, SIGINT, SIGTERM } from "../../src/sys/signals.ts";
 import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
-import { asRoot, eventually, isRunning, type Surroundings } from "./program.ts";
+import { eventually } from "./patience.ts";
+import { asRoot, isRunning, type Surroundings } from "./program.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -50,7 +51,7 @@ export class DeafDaemon implements Disposable {
   async told(): Promise<void> {
     const isTold = (): boolean =>
       !/^ShdPnd:\s*0+$/m.test(Deno.readTextFileSync(`/proc/${this.pid}/status`));
-    await eventually(isTold, "a signal", 60_000);
+    await eventually(isTold, "a signal");
   }
 
   [Symbol.dispose](): void {

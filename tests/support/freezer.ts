@@ -4,7 +4,7 @@
  * @module
  */
 import { parseMounts } from "../../src/kernel/proc_tables.ts";
-import { eventually } from "./program.ts";
+import { eventually } from "./patience.ts";
 
 const VERSIONS = {
   1: {
@@ -60,7 +60,7 @@ export class Frozen implements AsyncDisposable {
     Deno.writeTextFileSync(`${folder}/inner/cgroup.procs`, String(pid));
     const { file, words, isFrozen } = VERSIONS[version];
     Deno.writeTextFileSync(`${folder}/${file}`, words.freeze);
-    await eventually(() => isFrozen(folder), "the process to be frozen", 60_000);
+    await eventually(() => isFrozen(folder), "the process to be frozen");
     return new Frozen(version, root, folder, pid);
   }
 

@@ -3,14 +3,8 @@
  *
  * @module
  */
-import {
-  asRootElsewhere,
-  bindStates,
-  eventually,
-  exists,
-  processIds,
-  type Surroundings,
-} from "./program.ts";
+import { eventually } from "./patience.ts";
+import { asRootElsewhere, bindStates, exists, processIds, type Surroundings } from "./program.ts";
 import { hasTool, TempDirectory } from "./tools.ts";
 
 /** Why there are none to be had, if so. */
@@ -41,7 +35,7 @@ export class PidNamespace implements AsyncDisposable {
       args: ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
       stdin: "null",
     }).spawn();
-    await eventually(() => exists(ready), "a PID namespace", 60_000);
+    await eventually(() => exists(ready), "a PID namespace");
     const firstPid = processIds().find((pid) => parentOf(pid) === process.pid);
     if (firstPid === undefined) throw new Error("the PID namespace has no process");
     return new PidNamespace(process, firstPid);

@@ -6,11 +6,9 @@ import {
   Frozen,
   missingForFreezer,
 } from "../../support/freezer.ts";
-import { eventually } from "../../support/program.ts";
-import { run, TempDirectory } from "../../support/tools.ts";
+import { eventually } from "../../support/patience.ts";
+import { runPatiently, TempDirectory } from "../../support/tools.ts";
 import { Device, deviceTest, makeSparse, MIB } from "./device.ts";
-
-const SOON_MS = 60_000;
 
 function frozenTest(
   name: string,
@@ -40,19 +38,19 @@ for (const version of CGROUP_VERSIONS) {
       assertEquals(code, 1);
       assertMatch(stderr, /: its daemon \(pid \d+\) is frozen with its cgroup .*--force.*\n$/);
       frozen.thaw();
-      await device.gone(SOON_MS);
+      await device.gone();
     },
   );
 
   frozenTest("-d --force of a frozen daemon fails what waits", version, async (device, frozen) => {
     const args = [`if=${device.path}`, "of=/dev/null", "bs=4k", "count=1", "iflag=direct"];
-    const reading = run("timeout", "--kill-after=1", "60", "dd", ...args, "status=none");
+    const reading = runPatiently("dd", ...args, "status=none");
     await eventually(() => !/^\s*0\s+0\s*$/.test(device.attribute("inflight")), "a request");
     const { code, stderr } = await device.program.run("-d", "--force", device.path);
     assertEquals(code, 0, stderr);
     assertMatch(stderr, /gave up on its daemon/);
     assertMatch((await reading).stderr, /Input\/output error/);
     frozen.thaw();
-    await device.gone(SOON_MS);
+    await device.gone();
   });
 }

@@ -44,7 +44,6 @@ function report(line: string): void {
 }
 
 async function check(name: string, body: () => unknown): Promise<void> {
-  const start = performance.now();
   try {
     await body();
     report(`ok ${name}`);
@@ -52,9 +51,6 @@ async function check(name: string, body: () => unknown): Promise<void> {
     const text = error instanceof Error ? `${error.message} ${error.stack}` : String(error);
     report(`not ok ${name}: ${text.replaceAll("\n", " | ")}`);
   }
-  Deno.stdout.writeSync(
-    new TextEncoder().encode(`# ${Math.round(performance.now() - start)} ms\n`),
-  );
 }
 
 function equal(actual: unknown, expected: unknown): void {
