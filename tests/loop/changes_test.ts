@@ -62,7 +62,7 @@ Deno.test("Changes.make() leaves writes to slow files to other threads, and all 
   const asked = writes(60, 4096);
   client.ask(...asked);
   served.settle();
-  assertEquals(own.writes, 1);
+  assertLess(own.writes, 4);
   for (const { cookie, offset, payload } of asked) {
     assertEquals(client.take(cookie).error, 0);
     served.image.model.set(payload, offset);
