@@ -210,7 +210,10 @@ export class Changes {
     this.#context.lane.write({ file, hostOffset, address, lengthBytes: count }, {
       finished: (errno) => {
         this.#pace.tookElsewhere(performance.now() - began, count);
-        if (errno === 0) return this.#written(parked, change, count);
+        if (errno === 0) {
+          file.hasWritten(hostOffset, count);
+          return this.#written(parked, change, count);
+        }
         const error = new SystemError("write", errno, file.path);
         this.#end(parked, this.#failure(change, error));
       },

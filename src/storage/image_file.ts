@@ -105,7 +105,10 @@ export class ImageFile implements Disposable {
     return lengthBytes;
   }
 
-  /** Size in bytes when it was opened or {@link ImageFile.refreshSize} was called. */
+  /**
+   * Size in bytes when it was opened or {@link ImageFile.refreshSize} was called, or what writing here
+   * has made of it since.
+   */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
@@ -169,6 +172,12 @@ export class ImageFile implements Disposable {
       }
       done += count;
     }
+    this.hasWritten(hostOffset, lengthBytes);
+  }
+
+  /** Says that a range has been written, by whomever: the file may have become longer by that. */
+  hasWritten(hostOffset: number, lengthBytes: number): void {
+    this.#sizeBytes = Math.max(this.#sizeBytes, hostOffset + lengthBytes);
   }
 
   /**

@@ -29,6 +29,16 @@ function received({ input, inputStart, inputEnd }: Connection): Uint8Array {
   return input.bytes.slice(inputStart, inputEnd);
 }
 
+Deno.test("Connection.receive() notices that the other end has been closed", () => {
+  using pair = new Pair();
+  const { connection } = pair;
+  assertFalse(connection.receive());
+  assertFalse(connection.peerGone);
+  pair.hangUp();
+  assertFalse(connection.receive());
+  assertEquals([connection.inputEnded, connection.peerGone], [true, true]);
+});
+
 Deno.test("Connection.receive() keeps what is not taken", () => {
   using pair = new Pair();
   const { connection, client } = pair;

@@ -73,6 +73,19 @@ Deno.test("ImageFile.write() and allocate() change just their range", () => {
   assert(sameBytes(Deno.readFileSync(path), model));
 });
 
+Deno.test("ImageFile.write() makes the file longer, and knows it", () => {
+  using folder = new TempDirectory();
+  using file = openImageFile(write(folder, new Uint8Array(1000)), { readOnly: false }).file;
+  file.write(new IoBuffer(100), 0, 500, 100);
+  assertEquals(file.sizeBytes, 1000);
+  file.write(new IoBuffer(100), 0, 5000, 100);
+  assertEquals(file.sizeBytes, 5100);
+  file.hasWritten(6000, 10);
+  assertEquals(file.sizeBytes, 6010);
+  file.refreshSize();
+  assertEquals(file.sizeBytes, 5100);
+});
+
 Deno.test("ImageFile throws what the system says", () => {
   using folder = new TempDirectory();
   const path = write(folder, new Uint8Array(512));

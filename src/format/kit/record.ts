@@ -82,6 +82,52 @@ export class RecordLayout<const F extends Readonly<Record<string, FieldType>>> {
         return copyOf(view, at, fieldBytes(type ?? "bytes0"));
     }
   }
+
+  /**
+   * Puts the structure at `position`; what is not among `values` stays as it is.
+   *
+   * @throws {RangeError} if it does not lie within `view`, or a value does not fit its field
+   */
+  write(view: DataView, position: number, values: Partial<RecordValues<F>>): void {
+    for (const name of Object.keys(values)) {
+      const value: FieldValue<FieldType> | undefined = values[name];
+      if (value !== undefined) this.#writeField(view, position, { name, value });
+    }
+  }
+
+  #writeField(
+    view: DataView,
+    position: number,
+    { name, value }: { readonly name: keyof F; readonly value: FieldValue<FieldType> },
+  ): void {
+    const at = position + this.offsets[name];
+    const type: FieldType = this.types[name] ?? "bytes0";
+    if (!fits(value, type)) throw new RangeError(`${String(name)} cannot be ${value}`);
+    if (value instanceof Uint8Array) return putBytes(view, at, value);
+    if (typeof value === "bigint") return view.setBigUint64(at, value, this.#littleEndian);
+    switch (type) {
+      case "u8":
+        return view.setUint8(at, value);
+      case "u16":
+        return view.setUint16(at, value, this.#littleEndian);
+      default:
+        return view.setUint32(at, value, this.#littleEndian);
+    }
+  }
+}
+
+/** Whether a field of `type` can hold `value` exactly. */
+function fits(value: FieldValue<FieldType>, type: FieldType): boolean {
+  const bits = 8 * fieldBytes(type);
+  if (value instanceof Uint8Array) return !(type in NUMBER_BYTES) && value.length * 8 === bits;
+  if (typeof value === "bigint") return type === "u64" && BigInt.asUintN(64, value) === value;
+  return type !== "u64" && type in NUMBER_BYTES && Number.isInteger(value) && value >= 0 &&
+    value < 2 ** bits;
+}
+
+function putBytes(view: DataView, at: number, bytes: Uint8Array): void {
+  if (at + bytes.length > view.byteLength) throw new RangeError("a record outside of its view");
+  new Uint8Array(view.buffer, view.byteOffset + at, bytes.length).set(bytes);
 }
 
 function copyOf(view: DataView, at: number, lengthBytes: number): Uint8Array<ArrayBuffer> {

@@ -7,6 +7,7 @@ import type { Image } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { Encryption } from "./encryption.ts";
+import type { L1Table } from "./l1.ts";
 import type { L2Slices } from "./l2.ts";
 import type { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
@@ -19,8 +20,7 @@ export interface ImageParts {
   /** Guest bytes that one L2 table describes: a power of two. */
   readonly tableCoversBytes: number;
   readonly warnings: readonly string[];
-  /** Where the L2 tables are, 0 for none. */
-  readonly l1: Float64Array;
+  readonly l1: L1Table;
   readonly slices: L2Slices;
   readonly places: Places;
   readonly clusters: ClusterMap;
@@ -38,7 +38,7 @@ export class QcowImage implements Image {
   readonly warnings: readonly string[];
 
   readonly #file: ImageFile;
-  readonly #l1: Float64Array;
+  readonly #l1: L1Table;
   readonly #slices: L2Slices;
   readonly #places: Places;
   readonly #clusters: ClusterMap;
@@ -71,7 +71,7 @@ export class QcowImage implements Image {
     let position = this.#slices.find(slice);
     if (position < 0) {
       const table = Math.floor(guestOffset * this.#tablesPerByte);
-      const tableOffset = this.#l1[table] ?? 0;
+      const tableOffset = this.#l1.tableOffset(table);
       if (tableOffset === 0) return this.#mapWithoutTable(table, guestOffset, lengthBytes, mapping);
       position = this.#slices.load(slice, tableOffset, mapping);
       if (position < 0) return;
@@ -87,10 +87,9 @@ export class QcowImage implements Image {
     mapping: Mapping,
   ): void {
     const end = guestOffset + lengthBytes;
-    let next = table + 1;
-    while (next < end * this.#tablesPerByte && this.#l1[next] === 0) next++;
     // the table of a snapshot may describe less than its disk has
-    const runEnd = next >= this.#l1.length ? end : Math.min(next / this.#tablesPerByte, end);
+    const next = this.#l1.nextTable(table + 1, Math.ceil(end * this.#tablesPerByte));
+    const runEnd = Math.min(next / this.#tablesPerByte, end);
     const runBytes = runEnd - guestOffset;
     this.#places.setUnallocated(guestOffset, runBytes, mapping);
   }

@@ -8,33 +8,50 @@ import { IoBuffer } from "../../sys/memory.ts";
 import type { Header } from "./header_types.ts";
 import { OFFSET_MASK_HIGH, OFFSET_MASK_LOW, TABLE_ENTRY_BYTES } from "./layout.ts";
 
-const CHUNK_BYTES = 1024 * 1024;
+/** What an entry says of where its table is: an offset in the file, 0 for none. */
+export type OffsetOf = (view: DataView, position: number) => number;
 
 /**
- * Reads the entries that describe the disk, up to 32 MiB of them, while the image is being opened.
- *
- * @param decode what an entry at a position says: where the table is
- * @returns the host offset of each L2 table, 0 where there is none. Whether a table lies in the
- *   file, and at a cluster boundary, is for whoever reads the table to see: an image with one bad
- *   pointer is readable elsewhere.
- * @throws {SystemError} if the file cannot be read
+ * The entries that describe the disk, up to 32 MiB of them, read when the image is opened. Whether a
+ * table lies in the file, and at a cluster boundary, is for whoever reads the table to see: an image
+ * with one bad pointer is readable elsewhere.
  */
-export function readL1(
-  file: ImageFile,
-  header: Pick<Header, "l1Offset" | "l1Entries">,
-  decode: (view: DataView, position: number) => number,
-): Float64Array {
-  const offsets = new Float64Array(header.l1Entries);
-  const chunk = new IoBuffer(Math.min(CHUNK_BYTES, offsets.length * TABLE_ENTRY_BYTES));
-  const chunkEntries = chunk.size / TABLE_ENTRY_BYTES;
-  for (let index = 0; index < offsets.length; index += chunkEntries) {
-    const count = Math.min(chunkEntries, offsets.length - index);
-    file.read(chunk, 0, header.l1Offset + index * TABLE_ENTRY_BYTES, count * TABLE_ENTRY_BYTES);
-    for (let i = 0; i < count; i++) {
-      offsets[index + i] = decode(chunk.view, i * TABLE_ENTRY_BYTES);
-    }
+export class L1Table {
+  readonly entries: number;
+  /** All of them as they are in the file, big-endian, with the bits that are no part of the offset. */
+  readonly view: DataView;
+  readonly #words: Uint32Array;
+  readonly #offsetOf: OffsetOf;
+
+  /** @throws {SystemError} if the file cannot be read */
+  constructor(
+    file: ImageFile,
+    { l1Offset, l1Entries }: Pick<Header, "l1Offset" | "l1Entries">,
+    offsetOf: OffsetOf,
+  ) {
+    const buffer = new IoBuffer(l1Entries * TABLE_ENTRY_BYTES);
+    file.read(buffer, 0, l1Offset, buffer.size);
+    this.entries = l1Entries;
+    this.view = buffer.view;
+    this.#words = new Uint32Array(buffer.bytes.buffer);
+    this.#offsetOf = offsetOf;
   }
-  return offsets;
+
+  /** Where L2 table number `index` is; 0 if there is none. */
+  tableOffset(index: number): number {
+    return index < this.entries ? this.#offsetOf(this.view, index * TABLE_ENTRY_BYTES) : 0;
+  }
+
+  /** The first L2 table from number `index` on; `end` if there is none before that. */
+  nextTable(index: number, end: number): number {
+    const words = this.#words;
+    const last = Math.min(end, this.entries);
+    for (let next = index; next < last; next++) {
+      const isEmpty = words[2 * next] === 0 && words[2 * next + 1] === 0;
+      if (!isEmpty && this.tableOffset(next) !== 0) return next;
+    }
+    return end;
+  }
 }
 
 /** Bits 9-55 of the table entry at `position`, as an offset in the file. */

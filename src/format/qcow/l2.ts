@@ -6,7 +6,7 @@
  */
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
-import { SlotCache } from "../kit/slot_cache.ts";
+import { TableCache } from "../kit/table_cache.ts";
 import { damaged, hex } from "./errors.ts";
 import type { Header } from "./header_types.ts";
 import {
@@ -110,7 +110,7 @@ export class L2Slices {
   /** All cached slices, big-endian as in the file. */
   readonly view: DataView;
   readonly #file: ImageFile;
-  readonly #cache: SlotCache;
+  readonly #cache: TableCache;
   readonly #slicesPerTable: number;
   readonly #alignmentBytes: number;
 
@@ -120,7 +120,7 @@ export class L2Slices {
     this.entries = sliceBytes / 2 ** layout.l2EntryBits;
     this.#slicesPerTable = layout.tableBytes / sliceBytes;
     const keys = Math.ceil(layout.sizeBytes / layout.clusterBytes / this.entries);
-    this.#cache = new SlotCache(sliceBytes, { cacheBytes, keys });
+    this.#cache = new TableCache(sliceBytes, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
     this.#file = file;
     this.#alignmentBytes = layout.tableAlignmentBytes;
@@ -142,6 +142,7 @@ export class L2Slices {
     const hostOffset = tableOffset + slice % this.#slicesPerTable * sliceBytes;
     this.#checkPlace(tableOffset, hostOffset + sliceBytes);
     const position = this.#cache.take(slice);
+    if (position < 0) throw new Error("no room for a table that is only read");
     const { buffer } = this.#cache;
     if (!mapping.attempt.read(this.#file, buffer, position, hostOffset, sliceBytes)) {
       mapping.setBlocked();

@@ -13,7 +13,7 @@ import { ExtendedClusters } from "./extended_clusters.ts";
 import { readHeader } from "./header.ts";
 import type { Header } from "./header_types.ts";
 import { QcowImage } from "./image.ts";
-import { offsetInEntry, readL1 } from "./l1.ts";
+import { L1Table, offsetInEntry } from "./l1.ts";
 import { L2Slices } from "./l2.ts";
 import { TABLE_ENTRY_BYTES } from "./layout.ts";
 import { openRelated } from "./names.ts";
@@ -41,7 +41,7 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
     clusterBytes,
     tableCoversBytes: clusterBytes ** 2 / 2 ** header.l2EntryBits,
     warnings: header.corrupt ? [CORRUPT] : [],
-    l1: readL1(file, header, offsetInEntry),
+    l1: new L1Table(file, header, offsetInEntry),
     slices,
     places,
     clusters: new Clusters(header, slices, places),

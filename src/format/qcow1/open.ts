@@ -12,7 +12,7 @@ import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";
 import { QcowImage } from "../qcow/image.ts";
-import { readL1 } from "../qcow/l1.ts";
+import { L1Table } from "../qcow/l1.ts";
 import { L2Slices } from "../qcow/l2.ts";
 import { CryptMethod } from "../qcow/layout.ts";
 import { Places } from "../qcow/places.ts";
@@ -48,7 +48,7 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
     clusterBytes,
     tableCoversBytes: header.tableBytes / TABLE_ENTRY_BYTES * clusterBytes,
     warnings: [],
-    l1: readL1(file, header, wholeEntry),
+    l1: new L1Table(file, header, wholeEntry),
     slices,
     places,
     clusters: new Version1Clusters(header, slices, places),
