@@ -10,7 +10,7 @@ import { openImageFile } from "../disk/open.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
-import { realPath } from "../sys/paths.ts";
+import { absoluteName } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { trace } from "../sys/trace.ts";
 import {
@@ -153,7 +153,7 @@ function prepare(states: StateStore): void {
 
 /** Finds out early, before anything is started, whether the image can be read at all. */
 function readableImage(file: string): string {
-  const path = realPath(file);
+  const path = absoluteName(file);
   using _image = openImageFile(path, { readOnly: true }).file;
   return path;
 }

@@ -8,7 +8,7 @@ import { isLoopDevice } from "../kernel/loop_control.ts";
 import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
-import { folderOf, realPath } from "../sys/paths.ts";
+import { folderName, folderOf, realPath } from "../sys/paths.ts";
 import { isSameSocket } from "../sys/sockets.ts";
 import { EBUSY, ENODEV, errorText, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./attach_command.ts";
@@ -128,7 +128,7 @@ function isOn(state: AttachState, device: DeviceName): boolean {
 
 /** Absolute path of a file that need not exist, in a folder that does. */
 export function absolutePath(path: string): string {
-  const parent = realPath(path.includes("/") ? folderOf(path) : ".");
+  const parent = folderName(folderOf(path));
   return `${parent === "/" ? "" : parent}/${baseName(path)}`;
 }
 

@@ -21,6 +21,7 @@ import {
   openInMount,
 } from "../kernel/fuse_mount.ts";
 import { fuseConnectionOf } from "../kernel/fuse_control.ts";
+import { diskPath } from "../fuse/disk_path.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
@@ -65,7 +66,7 @@ export function attachFuse(request: AttachRequest): Attached {
   const launched = request.daemons.launch(job, descriptors).answer(slowNotice(request));
   try {
     const ready = readyAnswer(launched, request);
-    using file = openInMount(root, request.imagePath.slice(1), ready);
+    using file = openInMount(root, diskPath(request.imagePath).slice(1), ready);
     return configure(request, { launched, ready, stateFile, file, device: device?.path });
   } catch (error) {
     root.close();

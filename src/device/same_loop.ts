@@ -4,6 +4,7 @@
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
+import { diskPath } from "../fuse/disk_path.ts";
 import { diskAttribute } from "../kernel/block_devices.ts";
 import { loopBackingPath } from "../kernel/loop_status.ts";
 
@@ -11,6 +12,6 @@ import { loopBackingPath } from "../kernel/loop_status.ts";
 export function isSameLoop({ device, diskSequence, image }: AttachState): boolean {
   const name = device.slice(device.lastIndexOf("/") + 1);
   // sysfs ends the path with a new line, and is read without white space at its end.
-  if (loopBackingPath(name) !== image.trim()) return false;
+  if (loopBackingPath(name) !== diskPath(image).trim()) return false;
   return diskSequence === undefined || diskAttribute(name, "diskseq") === diskSequence;
 }

@@ -26,7 +26,7 @@ export class FuseTree {
   readonly #unitBytes: number;
 
   /**
-   * @param path absolute path of the image, without empty, `.` or `..` parts
+   * @param path of the disk, as `diskPath` gives it
    * @param unitBytes the file ends with a whole unit; what is left of the disk is not shown
    */
   constructor(path: string, disk: DiskFile, unitBytes = 1) {

@@ -5,6 +5,7 @@
  */
 import type { ImageAccess } from "../disk/image_access.ts";
 import { FuseChannel } from "../fuse/fuse_channel.ts";
+import { diskPath } from "../fuse/disk_path.ts";
 import { FuseTree } from "../fuse/fuse_tree.ts";
 import { ServeLoop } from "../loop/serve_loop.ts";
 import type { LoopContext } from "../loop/serve_loop.ts";
@@ -54,7 +55,7 @@ export class Channels {
   /** Serves a FUSE session. */
   addFuse(fd: number, { imagePath, sectorBytes }: FuseFile): void {
     setNonBlocking(fd);
-    const tree = new FuseTree(imagePath, this.#access, sectorBytes);
+    const tree = new FuseTree(diskPath(imagePath), this.#access, sectorBytes);
     this.loop.addChannel(new FuseChannel(fd, this.loop.executor, tree));
   }
 }

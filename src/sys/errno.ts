@@ -24,6 +24,7 @@ export const EFBIG = 27;
 export const ENOSPC = 28;
 export const EROFS = 30;
 export const EPIPE = 32;
+export const ENAMETOOLONG = 36;
 export const ENOLCK = 37;
 export const ENOSYS = 38;
 export const EILSEQ = 84;

@@ -4,10 +4,15 @@
  *
  * @module
  */
+import { Fd } from "./fd.ts";
+import { O_PATH, openInPieces, PATH_MAX } from "./long_paths.ts";
 import { checked, EEXIST, EINTR, ENOENT, ifPossible, SystemError } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
 import { addressOf, cString, IoBuffer } from "./memory.ts";
 import { decodeText } from "./text.ts";
+
+export { Fd, LentFd } from "./fd.ts";
+export { O_PATH } from "./long_paths.ts";
 
 // asm-generic/fcntl.h
 export const O_RDONLY = 0;
@@ -19,8 +24,6 @@ const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
-/** Only a handle on the file: opening it so waits for nothing, and touches no device. */
-export const O_PATH = 0o10000000;
 // flags whose numbers are the architecture's own (asm/fcntl.h)
 export const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
 export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
@@ -31,50 +34,16 @@ const SEEK_END = 2;
 /** sysfs gives a page at most, and a listing reads many of them. */
 const ATTRIBUTE_BYTES = 4096;
 
-/** An open file descriptor that closes itself at the end of its scope. */
-export class Fd implements Disposable {
-  #number: number;
-
-  constructor(number: number) {
-    this.#number = number;
-  }
-
-  get number(): number {
-    return this.#number;
-  }
-
-  close(): void {
-    if (this.#number >= 0) libc().close(this.#number);
-    this.#number = -1;
-  }
-
-  /** Gives the descriptor away: closing it becomes the caller's task. */
-  release(): number {
-    const number = this.#number;
-    this.#number = -1;
-    return number;
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-}
-
-/** A descriptor that is somebody else's, who outlives this: nothing here can close it. */
-export class LentFd implements Disposable {
-  constructor(readonly number: number) {}
-
-  /** Leaves it open. */
-  [Symbol.dispose](): void {}
-}
-
 /**
- * Opens `path` close-on-exec.
+ * Opens `path`, of whatever length, close-on-exec.
  *
  * @throws {SystemError} as open(2)
  */
 export function openFile(path: string, flags: number, mode = 0o600): Fd {
-  return new Fd(checked(libc().open(cString(path), flags | O_CLOEXEC, mode), "open", path));
+  const bytes = cString(path);
+  const how = flags | O_CLOEXEC;
+  if (bytes.length > PATH_MAX) return openInPieces(path, { flags: how, mode });
+  return new Fd(checked(libc().open(bytes, how, mode), "open", path));
 }
 
 /**
@@ -164,8 +133,10 @@ export function openFileStatus(fd: number): FileStatus {
 }
 
 function statusOf(fd: number, path: string, flags: number): FileStatus {
+  const bytes = cString(path);
+  if (bytes.length > PATH_MAX) return statusOfLong(path, flags);
   const raw = new Uint8Array(STATX.size);
-  checked(libc().statx(fd, cString(path), flags, STATX_BASIC_STATS, raw), "stat", path);
+  checked(libc().statx(fd, bytes, flags, STATX_BASIC_STATS, raw), "stat", path);
   const view = new DataView(raw.buffer);
   const mode = view.getUint16(STATX.mode, true);
   return {
@@ -180,6 +151,12 @@ function statusOf(fd: number, path: string, flags: number): FileStatus {
     specialMajor: view.getUint32(STATX.rdev, true),
     specialMinor: view.getUint32(STATX.rdev + 4, true),
   };
+}
+
+function statusOfLong(path: string, flags: number): FileStatus {
+  const noFollow = flags === AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
+  using handle = openFile(path, O_PATH | noFollow);
+  return openFileStatus(handle.number);
 }
 
 /** Status of `path`, or undefined where there is no such file. */

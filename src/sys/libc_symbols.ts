@@ -115,6 +115,7 @@ export const SYMBOLS = {
   unlink: { parameters: ["buffer" /* const char *path */], result: "i32" },
   rename: { parameters: ["buffer", /* old */ "buffer" /* new */], result: "i32" },
   chdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
+  fchdir: { parameters: ["i32" /* int fd */], result: "i32" },
   opendir: { parameters: ["buffer" /* const char *path */], result: "usize" },
   readdir: { parameters: ["usize" /* DIR * */], result: "pointer" },
   closedir: { parameters: ["usize" /* DIR * */], result: "i32" },
@@ -193,6 +194,7 @@ export const SYMBOLS = {
   geteuid: { parameters: [], result: "u32" },
   umask: { parameters: ["u32" /* mode_t */], result: "u32" },
   usleep: { parameters: ["u32" /* microseconds */], result: "i32" },
+  getcwd: { parameters: ["buffer", /* char *buf */ "u32" /* size_t size */], result: "usize" },
   getenv: { parameters: ["buffer" /* const char *name */], result: "pointer" },
   newlocale: {
     parameters: ["i32", /* int mask */ "buffer", /* const char *locale */ "usize" /* base */],

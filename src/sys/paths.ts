@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { checked, EILSEQ, SystemError } from "./errno.ts";
+import { checked, EILSEQ, ENAMETOOLONG, SystemError } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
+import { O_PATH, openInPieces, PATH_MAX } from "./long_paths.ts";
 import { cString } from "./memory.ts";
 import { decodeText } from "./text.ts";
 
-const PATH_MAX = 4096;
+/** What there is room for in the name of a folder. */
+const MAX_FOLDER_BYTES = 256 * 1024;
 
 /**
  * Target of a symbolic link.
@@ -34,13 +36,56 @@ export function realPath(path: string): string {
   return pathText(resolved.subarray(0, resolved.indexOf(0)), "realpath", path);
 }
 
+/**
+ * As {@link realPath}, also of what is too long for that; its last part, where that is a link, then
+ * stays one.
+ *
+ * @throws {SystemError} likewise
+ */
+export function absoluteName(path: string): string {
+  return unlessTooLong(path, () => `${folderName(folderOf(path))}/${path.split("/").at(-1)}`);
+}
+
+/**
+ * As {@link realPath} of a folder, however long its path is.
+ *
+ * @throws {SystemError} likewise; ENOTDIR if it is none
+ */
+export function folderName(path: string): string {
+  return unlessTooLong(path, () => nameByEntering(path));
+}
+
+function unlessTooLong(path: string, otherwise: () => string): string {
+  try {
+    return realPath(path);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === ENAMETOOLONG) return otherwise();
+    throw error;
+  }
+}
+
+/** The C library finds out where one is, step by step, where the kernel cannot tell. */
+function nameByEntering(path: string): string {
+  const handle = { flags: O_PATH, mode: 0 };
+  using folder = openInPieces(path, handle);
+  using here = openInPieces(".", handle);
+  checked(libc().fchdir(folder.number), "chdir", path);
+  try {
+    const name = new Uint8Array(MAX_FOLDER_BYTES);
+    if (libc().getcwd(name, name.length) === 0n) throw new SystemError("getcwd", lastErrno(), path);
+    return pathText(name.subarray(0, name.indexOf(0)), "getcwd", path);
+  } finally {
+    libc().fchdir(here.number);
+  }
+}
+
 function pathText(bytes: Uint8Array, syscall: string, path: string): string {
   const text = decodeText(bytes);
   if (!text.isWellFormed()) throw new SystemError(syscall, EILSEQ, path);
   return text;
 }
 
-/** A path that has a slash without its last part. */
+/** A path without its last part. */
 export function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";
 }
