@@ -129,7 +129,7 @@ export class ImageAccess implements Disposable {
     const known = this.#memories.get(depth);
     if (known !== undefined) return known;
     const sizeBytes = this.#images[depth]?.sizeBytes ?? 0;
-    const limits = { cacheBytes: this.#dataCacheAt(depth), sizeBytes };
+    const limits = { cacheBytes: this.#dataCacheAt(depth), depth, sizeBytes };
     const memory = new PieceMemory(limits, this.#parts.pieces?.[depth]);
     this.#memories.set(depth, memory);
     return memory;

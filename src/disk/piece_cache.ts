@@ -13,8 +13,9 @@
  * @module
  */
 import { libc } from "../sys/libc.ts";
-import { bytesAt, IoBuffer, MADV_DONTNEED } from "../sys/memory.ts";
+import { bytesAt, MADV_DONTNEED } from "../sys/memory.ts";
 import { type PieceSlots, STATE_OF_CACHE, STATE_OF_SLOT } from "./piece_memory.ts";
+import { SparePiece } from "./workbench.ts";
 
 const WAYS = 8;
 
@@ -45,7 +46,10 @@ const LOADING = -1;
 const LOADING_MS = 10;
 const NONE = -1;
 
-/** One thread's access to the cache; slots are in sets of {@link WAYS}, or fewer if there are fewer. */
+/**
+ * One thread's access to the cache; slots are in sets of {@link WAYS}, or fewer if there are fewer.
+ * There can be none at all: then the thread has the piece that it read last, if nothing else.
+ */
 export class PieceCache {
   readonly #memory: Uint8Array;
   readonly #address: number;
@@ -60,17 +64,17 @@ export class PieceCache {
   #lastKey = NONE;
   /** The slot this thread fills. */
   #loading = NONE;
-  /** Where it fills one if all of a set are in use, and whose bytes are there. */
-  #spare: IoBuffer | undefined;
-  #spareKey = NONE;
+  /** Where it puts a piece if all slots of a set are in use, or there are none. */
+  readonly #spare: SparePiece;
   #isUser = false;
 
-  constructor({ slotBytes, slots, address, state }: PieceSlots) {
+  constructor({ slotBytes, slots, address, state }: PieceSlots, spare = new SparePiece()) {
+    this.#spare = spare;
     this.#slotBytes = slotBytes;
     this.#ways = Math.min(WAYS, slots);
     this.#slotMask = slots - 1;
     this.#address = address;
-    this.#memory = bytesAt(address, slots * slotBytes);
+    this.#memory = slots === 0 ? new Uint8Array(0) : bytesAt(address, slots * slotBytes);
     this.#state = state;
   }
 
@@ -80,7 +84,8 @@ export class PieceCache {
    */
   find(key: number): number {
     this.giveUp();
-    if (key === this.#spareKey) return this.#spare?.address ?? NONE;
+    const spare = this.#spare.find(this, key);
+    if (spare !== NONE) return spare;
     if (key === this.#lastKey && this.#use(this.#lastSlot, key)) {
       return this.#addressOf(this.#lastSlot);
     }
@@ -95,7 +100,7 @@ export class PieceCache {
 
   /** Whether it has `key`, or will: another thread is loading it. Waits for nothing. */
   has(key: number): boolean {
-    if (key === this.#spareKey) return true;
+    if (this.#spare.has(this, key)) return true;
     const home = this.#homeOf(key);
     const first = home - home % this.#ways;
     for (let slot = first; slot < first + this.#ways; slot++) {
@@ -112,27 +117,16 @@ export class PieceCache {
   take(key: number, pieceBytes: number): Uint8Array {
     this.giveUp();
     this.#loading = pieceBytes > this.#slotBytes ? NONE : this.#claim(this.#homeOf(key));
-    if (this.#loading === NONE) return this.#takeSpare(pieceBytes);
+    if (this.#loading === NONE) return this.#spare.take(pieceBytes);
     this.#setKey(this.#loading, key + 1);
     const position = this.#loading * this.#slotBytes;
     return this.#memory.subarray(position, position + pieceBytes);
   }
 
-  #takeSpare(pieceBytes: number): Uint8Array {
-    this.#spareKey = NONE;
-    if (this.#spare === undefined || this.#spare.size < pieceBytes) {
-      this.#spare = new IoBuffer(pieceBytes);
-    }
-    return this.#spare.bytes.subarray(0, pieceBytes);
-  }
-
   /** Lets all threads find what {@link PieceCache.take} was for; returns its address, as find does. */
   keep(key: number): number {
     const slot = this.#loading;
-    if (slot === NONE) {
-      this.#spareKey = key;
-      return this.#spare?.address ?? NONE;
-    }
+    if (slot === NONE) return this.#spare.keep(this, key);
     this.#loading = NONE;
     this.#remember(slot, key);
     this.#markUsed(slot, Atomics.add(this.#state, Header.Clock, 1) + 1);
@@ -157,8 +151,6 @@ export class PieceCache {
    */
   clear(): void {
     this.giveUp();
-    this.#spare = undefined;
-    this.#spareKey = NONE;
     if (!this.#isUser) return;
     this.#isUser = false;
     if (Atomics.sub(this.#state, Header.Users, 1) === 1) this.#releaseMemory();

@@ -6,13 +6,11 @@
  *
  * @module
  */
-import { slotCount } from "../image/cache_sizes.ts";
+import { fewestPieces, slotCount } from "../image/cache_sizes.ts";
 import { reservePages, returnPages } from "../sys/pages.ts";
 
 /** The smallest piece there is: of a QCOW image with the smallest clusters. */
 const MIN_PIECE_BYTES = 512;
-/** Fewer, and threads that read in different places would take each other's pieces away. */
-const MIN_SLOTS = 4;
 
 /** What all threads know, as indexes of 32-bit integers; the state of the slots follows. */
 const Field = {
@@ -31,6 +29,8 @@ const Phase = { None: 0, Reserving: 1, Reserved: 2 } as const;
 export interface PieceLimits {
   /** Upper bound of the memory, but for the fewest slots. */
   readonly cacheBytes: number;
+  /** Of the image: 0 for the top one. */
+  readonly depth: number;
   /** Size of the disk, which bounds it, too. */
   readonly sizeBytes: number;
 }
@@ -38,7 +38,7 @@ export interface PieceLimits {
 /** Memory that is reserved: slots of one size, and integers that say what is in them. */
 export interface PieceSlots {
   readonly slotBytes: number;
-  /** A power of two. */
+  /** A power of two, or 0. */
   readonly slots: number;
   readonly address: number;
   /** {@link STATE_OF_CACHE} and {@link STATE_OF_SLOT} integers, all 0 at first. */
@@ -101,7 +101,7 @@ export class PieceMemory implements Disposable {
 
   #fill(slotBytes: number): void {
     const slots = slotsFor(slotBytes, this.#limits);
-    const address = reservePages(slots * slotBytes);
+    const address = slots === 0 ? 0 : reservePages(slots * slotBytes);
     this.#fields[Field.SlotBytes] = slotBytes;
     this.#fields[Field.Slots] = slots;
     this.#fields[Field.AddressLow] = address | 0;
@@ -123,11 +123,12 @@ export class PieceMemory implements Disposable {
     const { reserved } = this;
     if (reserved === undefined) return;
     Atomics.store(this.#fields, Field.Phase, Phase.None);
-    returnPages(reserved.address, reserved.slots * reserved.slotBytes);
+    if (reserved.slots > 0) returnPages(reserved.address, reserved.slots * reserved.slotBytes);
   }
 }
 
-function slotsFor(slotBytes: number, { cacheBytes, sizeBytes }: PieceLimits): number {
+function slotsFor(slotBytes: number, limits: PieceLimits): number {
+  const { cacheBytes, depth, sizeBytes } = limits;
   const pieces = Math.ceil(sizeBytes / slotBytes);
-  return slotCount({ slotBytes, cacheBytes, pieces }, MIN_SLOTS);
+  return slotCount({ slotBytes, cacheBytes, pieces }, fewestPieces(depth, slotBytes));
 }

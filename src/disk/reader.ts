@@ -11,6 +11,7 @@ import { MAX_DEPTH } from "./extents.ts";
 import { Frame } from "./frame.ts";
 import { SealedReader } from "./sealed.ts";
 import { Unpacker, type Unpacking } from "./unpacker.ts";
+import { Workbench } from "./workbench.ts";
 
 const NO_BUFFER = new Uint8Array(0);
 
@@ -54,6 +55,7 @@ export class Reader implements Disposable {
   /** One for each depth of the chain. */
   readonly #frames: Frame[] = [];
   readonly #sealed = new SealedReader();
+  readonly #workbench = new Workbench();
   #request = new ReadRequest();
   #bytes: Uint8Array = NO_BUFFER;
 
@@ -109,7 +111,7 @@ export class Reader implements Disposable {
       case Extent.Backing:
         return this.#readBacking(mapping, position, depth);
       case Extent.Packed:
-        frame.unpacker ??= new Unpacker(this.#unpackingAt(depth));
+        frame.unpacker ??= new Unpacker(this.#unpackingAt(depth), this.#workbench);
         return frame.unpacker.read(frame, this.#target);
       case Extent.Sealed:
         return this.#sealed.read(mapping, this.#target, position);
@@ -164,9 +166,10 @@ export class Reader implements Disposable {
   /** Gives the memory back of all that can be read again. */
   dropCaches(): void {
     for (const { unpacker } of this.#frames) unpacker?.dropCache();
+    this.#workbench.clear();
   }
 
   [Symbol.dispose](): void {
-    for (const { unpacker } of this.#frames) unpacker?.[Symbol.dispose]();
+    this.#workbench[Symbol.dispose]();
   }
 }

@@ -3,18 +3,17 @@
  *
  * @module
  */
-import { createDecompressor } from "../codec/create.ts";
-import type { Decompressor } from "../codec/decompressor.ts";
-import type { CompressionMethod, DecodeJob, DecodeLane } from "../image/decoding.ts";
+import type { DecodeJob, DecodeLane } from "../image/decoding.ts";
 import { ImageFormatError } from "../image/errors.ts";
 import { Extent, type MappedDisk, Mapping } from "../image/mapping.ts";
 import { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
-import { IoBuffer } from "../sys/memory.ts";
+import type { IoBuffer } from "../sys/memory.ts";
 import { PieceCache } from "./piece_cache.ts";
-import type { PieceMemory } from "./piece_memory.ts";
+import type { PieceMemory, PieceSlots } from "./piece_memory.ts";
+import type { Workbench } from "./workbench.ts";
 
 /** A cache has to hold so many pieces for other threads to fill it: it might lose them else. */
 const PIECES_TO_DEFER = 32;
@@ -23,7 +22,7 @@ const NONE = -1;
 /** What an unpacker works with. */
 export interface Unpacking {
   readonly memory: PieceMemory;
-  /** Upper bound of the cache, in bytes; always at least four pieces. */
+  /** Upper bound of the cache, in bytes, but for the fewest pieces. */
   readonly cacheBytes: number;
   /** Other threads that can do it. */
   readonly decoding: DecodeLane | undefined;
@@ -44,13 +43,12 @@ export interface PieceRead {
 }
 
 /** Decompresses pieces of one image, and keeps those that were used last, for all threads. */
-export class Unpacker implements Disposable {
+export class Unpacker {
   readonly #libc = libc();
   readonly #with: Unpacking;
+  readonly #workbench: Workbench;
   /** Undefined until this or another thread has had the first piece. */
   #cache: PieceCache | undefined;
-  #input = new IoBuffer(0);
-  readonly #decompressors = new Map<CompressionMethod, Decompressor>();
   /** Pieces that other threads are decompressing, by where they begin. */
   readonly #deferred = new Map<number, DecodeJob>();
   /** A piece that another thread could not decompress. */
@@ -60,8 +58,10 @@ export class Unpacker implements Disposable {
   #lastEnd = NONE;
   readonly #ahead = new Mapping(new Attempt());
 
-  constructor(unpacking: Unpacking) {
+  /** @param workbench the thread's, for all its unpackers */
+  constructor(unpacking: Unpacking, workbench: Workbench) {
     this.#with = unpacking;
+    this.#workbench = workbench;
     this.#ahead.attempt.mayWait = false;
     this.#ahead.attempt.mayDefer = true;
   }
@@ -95,7 +95,11 @@ export class Unpacker implements Disposable {
   /** The cache, if another thread has put something into it first, or might have. */
   #cacheOfOthers(): PieceCache | undefined {
     const { reserved } = this.#with.memory;
-    return reserved === undefined ? undefined : this.#cache = new PieceCache(reserved);
+    return reserved === undefined ? undefined : this.#cache = this.#cacheIn(reserved);
+  }
+
+  #cacheIn(slots: PieceSlots): PieceCache {
+    return new PieceCache(slots, this.#workbench.spare);
   }
 
   /** Reads and decompresses a piece, or has another thread do so; returns its address as above. */
@@ -113,16 +117,14 @@ export class Unpacker implements Disposable {
 
   #loadNow(mapping: Mapping): number {
     const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes } = mapping;
-    if (this.#input.size < hostBytes) {
-      this.#input = new IoBuffer(2 ** Math.ceil(Math.log2(hostBytes)));
-    }
-    if (!attempt.read(fileOf(mapping), this.#input, 0, hostOffset, hostBytes)) return NONE;
-    const decompressor = this.#decompressor(method);
-    const cache = this.#cache ??= new PieceCache(this.#with.memory.reserve(pieceBytes));
+    const input = this.#workbench.input(hostBytes);
+    if (!attempt.read(fileOf(mapping), input, 0, hostOffset, hostBytes)) return NONE;
+    const decompressor = this.#workbench.decompressor(method);
+    const cache = this.#cache ??= this.#cacheIn(this.#with.memory.reserve(pieceBytes));
     // Another thread may have begun with it, or may even have done it, meanwhile.
     const address = cache.find(pieceStart);
     if (address >= 0) return address;
-    const stored = this.#input.bytes.subarray(0, hostBytes);
+    const stored = input.bytes.subarray(0, hostBytes);
     let isDecompressed = false;
     try {
       isDecompressed = decompressor.decompress(stored, cache.take(pieceStart, pieceBytes));
@@ -165,7 +167,7 @@ export class Unpacker implements Disposable {
 
   /** Keeps what another thread has decompressed. */
   #keep(pieceStart: number, bytes: Uint8Array): void {
-    const cache = this.#cache ??= new PieceCache(this.#with.memory.reserve(bytes.length));
+    const cache = this.#cache ??= this.#cacheIn(this.#with.memory.reserve(bytes.length));
     if (cache.has(pieceStart)) return;
     cache.take(pieceStart, bytes.length).set(bytes);
     cache.keep(pieceStart);
@@ -194,22 +196,9 @@ export class Unpacker implements Disposable {
     }
   }
 
-  #decompressor(method: CompressionMethod): Decompressor {
-    const known = this.#decompressors.get(method);
-    if (known !== undefined) return known;
-    const created = createDecompressor(method);
-    this.#decompressors.set(method, created);
-    return created;
-  }
-
   /** Gives the memory back of everything that can be read again. */
   dropCache(): void {
     this.#cache?.clear();
-    this.#input = new IoBuffer(0);
-  }
-
-  [Symbol.dispose](): void {
-    for (const decompressor of this.#decompressors.values()) decompressor[Symbol.dispose]();
   }
 
   #cannotDecompress({ file, hostOffset }: Mapping): ImageFormatError {

@@ -27,6 +27,12 @@ export const DEFAULT_CACHES: CacheSizes = {
  */
 const FURTHER_METADATA_CACHE_BYTES = 4 * MIB;
 
+/** See {@link fewestPieces}: the top image, and the one below it, which often is the large one. */
+const IMAGES_WITH_PIECES = 2;
+const FEWEST_PIECES = 4;
+/** What the cache of any other image may take in any case. */
+const LEAST_CACHE_BYTES = 256 * 1024;
+
 /** How many pieces a cache is to hold, a power of two. */
 export interface SlotLimits {
   readonly slotBytes: number;
@@ -38,7 +44,9 @@ export interface SlotLimits {
 
 /** Slots of a cache within `limits`; at least `fewest`, unless there are fewer pieces. */
 export function slotCount({ slotBytes, cacheBytes, pieces }: SlotLimits, fewest = 1): number {
-  const affordable = 2 ** Math.floor(Math.log2(Math.max(fewest, cacheBytes / slotBytes)));
+  const wanted = Math.max(fewest, cacheBytes / slotBytes);
+  if (wanted < 1) return 0;
+  const affordable = 2 ** Math.floor(Math.log2(wanted));
   const enough = 2 ** Math.ceil(Math.log2(Math.max(1, pieces)));
   return Math.min(affordable, enough);
 }
@@ -65,4 +73,14 @@ export function cachesAtDepth(depth: number, asked: Partial<CacheSizes>): CacheS
     metadataCacheBytes: metadataCacheBytes * share,
     dataCacheBytes: dataCacheBytes * share,
   };
+}
+
+/**
+ * How many decompressed pieces the cache of an image `depth` images below the top one holds at least,
+ * whatever its share is. Fewer, and threads that read in different places would take each other's
+ * pieces away; but there can be hundreds of images, and pieces of 2 MiB.
+ */
+export function fewestPieces(depth: number, pieceBytes: number): number {
+  if (depth < IMAGES_WITH_PIECES) return FEWEST_PIECES;
+  return Math.min(FEWEST_PIECES, Math.floor(LEAST_CACHE_BYTES / pieceBytes));
 }

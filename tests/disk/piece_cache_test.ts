@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { PieceCache } from "../../src/disk/piece_cache.ts";
 import { PieceMemory, type PieceSlots } from "../../src/disk/piece_memory.ts";
+import { SparePiece } from "../../src/disk/workbench.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { bytesAt } from "../../src/sys/memory.ts";
 import type { HammerResult, HammerTask } from "./piece_cache_hammer.ts";
@@ -13,7 +14,7 @@ const SLOT = 65536;
 const ENDLESS = 2 ** 52;
 
 function memoryOf(slots: number, slotBytes = SLOT): PieceSlots {
-  const limits = { cacheBytes: slots * slotBytes, sizeBytes: ENDLESS };
+  const limits = { cacheBytes: slots * slotBytes, depth: 0, sizeBytes: ENDLESS };
   return new PieceMemory(limits).reserve(slotBytes);
 }
 
@@ -139,16 +140,42 @@ Deno.test("PieceCache keeps what is too large for a slot for its own thread", ()
   assertEquals(one.take(at(6), 100).length, 100);
 });
 
-Deno.test("PieceMemory is bounded by bytes and by the disk, but has four slots at least", () => {
+Deno.test("PieceMemory is bounded by bytes and by the disk, but has its fewest slots", () => {
   const slots = (cacheBytes: number, pieces: number): number =>
-    new PieceMemory({ cacheBytes, sizeBytes: pieces * 512 }).reserve(512).slots;
+    new PieceMemory({ cacheBytes, depth: 0, sizeBytes: pieces * 512 }).reserve(512).slots;
   const many = 2 ** 30;
   assertEquals([slots(8192, many), slots(8191, many), slots(80, many)], [16, 8, 4]);
   assertEquals([slots(8192, 4), slots(8192, 5), slots(8192, 17), slots(8192, 0)], [4, 8, 16, 1]);
 });
 
+Deno.test("PieceMemory of an image far below has no slots where pieces are large", () => {
+  const limits = { cacheBytes: 200, depth: 199, sizeBytes: ENDLESS };
+  const slots = [65536, 2 ** 17, 2 ** 18, 2 ** 19, 2 ** 21].map((pieceBytes) => {
+    using memory = new PieceMemory(limits);
+    return memory.reserve(pieceBytes).slots;
+  });
+  assertEquals(slots, [4, 2, 1, 0, 0]);
+});
+
+Deno.test("PieceCache without slots has the piece it has got last, for its own thread", () => {
+  using memory = new PieceMemory({ cacheBytes: 200, depth: 199, sizeBytes: ENDLESS });
+  const slots = memory.reserve(2 ** 21);
+  const spare = new SparePiece();
+  const [one, below] = [new PieceCache(slots, spare), new PieceCache(slots, spare)];
+  assertEquals([one.find(0), one.has(0)], [-1, false]);
+  one.take(0, 2 ** 21).fill(7);
+  const address = one.keep(0);
+  assertEquals([one.find(0), one.has(0), below.find(0), below.has(0)], [address, true, -1, false]);
+  assertEquals(byteAt(address + 2 ** 21 - 1), 7);
+  below.take(0, 2 ** 21);
+  assertEquals([one.find(0), below.find(0)], [-1, -1]);
+  below.keep(0);
+  one.clear();
+  assertEquals([one.has(0), below.has(0)], [false, true]);
+});
+
 Deno.test("PieceMemory is the same for all threads, whichever reserves it first", () => {
-  const limits = { cacheBytes: 8192, sizeBytes: 2 ** 30 };
+  const limits = { cacheBytes: 8192, depth: 0, sizeBytes: 2 ** 30 };
   const first = new PieceMemory(limits);
   const again = new PieceMemory(limits, first.shared);
   assertEquals([first.reserved, again.reserved], [undefined, undefined]);

@@ -4,6 +4,7 @@ import {
   cachesAtDepth,
   cachesOfFurtherThread,
   DEFAULT_CACHES,
+  fewestPieces,
 } from "../../src/image/cache_sizes.ts";
 
 const MIB = 1024 * 1024;
@@ -28,4 +29,13 @@ Deno.test("cachesAtDepth() gives a chain of any length less than twice the top i
   const sizes = Array.from({ length: 200 }, (_, depth) => cachesAtDepth(depth, {}));
   const total = sizes.reduce((sum, { metadataCacheBytes }) => sum + metadataCacheBytes, 0);
   assert(total < 2 * DEFAULT_CACHES.metadataCacheBytes);
+});
+
+Deno.test("fewestPieces() keeps what hundreds of images take within bounds", () => {
+  assertEquals([fewestPieces(0, 2 * MIB), fewestPieces(1, 2 * MIB)], [4, 4]);
+  assertEquals([fewestPieces(2, 65536), fewestPieces(2, 2 * MIB)], [4, 0]);
+  for (const pieceBytes of [512, 65536, MIB, 2 * MIB]) {
+    const pieces = Array.from({ length: 200 }, (_, depth) => fewestPieces(depth, pieceBytes));
+    assert(pieces.reduce((sum, count) => sum + count, 0) * pieceBytes <= 66 * MIB);
+  }
 });
