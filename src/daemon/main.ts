@@ -78,7 +78,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     keepBuffersApart();
     server.run();
   }
-  return conclude(job, opened, server, own);
+  return conclude(job, server, own);
 }
 
 function leaveSurroundings(job: Job): void {
@@ -255,9 +255,8 @@ function detachOwnDevice(own: OwnState): void {
 }
 
 /** Makes everything durable and removes what is left of the attach. */
-function conclude(job: Job, opened: Opened, server: Server, own: OwnState): number {
-  const failures = opened.access.filesToSync.filter((file) => libc().fdatasync(file.fd) !== 0);
-  const lost = failures.length > 0 || server.flushFailed;
+function conclude(job: Job, server: Server, own: OwnState): number {
+  const lost = !server.flushAtEnd();
   attempt(job, () => own.change({ outcome: lost ? "lost" : "saved" }));
   removeTraces(job, own);
   tryToSayDone();

@@ -12,7 +12,9 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import type { Change } from "../disk/change.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import { EIO, errorText, SystemError } from "../sys/errno.ts";
+import { nap } from "../sys/poll.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { wakeThread } from "../sys/signals.ts";
 import { SLOW_READ_MAX_BYTES, type SlowLane } from "../storage/slow_lane.ts";
 import { ChangeOutcome, Changes } from "./changes.ts";
 import { FlushQueue } from "./flush_queue.ts";
@@ -48,6 +50,8 @@ export interface ExecutorContext {
   readonly access: ImageAccess;
   readonly lane: SlowLane;
   readonly shared: SharedState;
+  /** Number of the thread. */
+  readonly thread: number;
   readonly log: ErrorLog;
 }
 
@@ -61,17 +65,21 @@ export class Executor {
   readonly #maxAttempts: number;
   /** Parked requests whose turn has come. */
   #ready: ParkedRequest[] = [];
+  /** Whether some of them have not been tried since. */
+  #hasNews = false;
   readonly #makeReady = (parked: ParkedRequest): void => {
     this.#ready.push(parked);
+    this.#hasNews = true;
   };
 
   constructor(context: ExecutorContext) {
-    const { access, lane, shared, log } = context;
+    const { access, lane, shared, thread, log } = context;
     this.access = access;
     this.#lane = lane;
     this.#log = log;
     const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
-    this.#flushes = new FlushQueue(access.filesToSync, { lane, shared, onFailure });
+    const flushing = { lane, shared, thread, wake: wakeThread, onFailure };
+    this.#flushes = new FlushQueue(access.filesToSync, flushing);
     this.#maxAttempts = access.cannotTellCached ? MAX_ATTEMPTS.blind : MAX_ATTEMPTS.informed;
     this.#changes = new Changes({
       access,
@@ -117,22 +125,37 @@ export class Executor {
 
   /** Whether some request waits for a disk. */
   get waits(): boolean {
-    return this.#lane.busy || this.#hinted.busy;
+    return this.#lane.busy || this.#hinted.busy || this.#flushes.busy;
   }
 
   /** Finds out whose wait is over: they become ready to be resumed. */
   reap(): void {
     if (this.#lane.busy) this.#lane.reap();
+    if (this.#flushes.busy) this.#flushes.reap();
     if (!this.#hinted.busy) return;
     this.#hinted.reap();
     const overdue = this.#hinted.takeOverdue();
     if (overdue !== undefined) this.#readSlowly(overdue);
   }
 
-  /** Leaves it to the slow lane to wake the thread up. */
-  fallAsleep(): void {
-    if (!this.#hinted.busy) return;
-    for (const parked of this.#hinted.takeAll()) this.#readSlowly(parked);
+  /**
+   * Leaves it to the slow lane to wake the thread up.
+   *
+   * @returns false if it had better not sleep: there is something to be done at once
+   */
+  fallAsleep(): boolean {
+    if (this.#hinted.busy) {
+      for (const parked of this.#hinted.takeAll()) this.#readSlowly(parked);
+    }
+    return this.#flushes.fallAsleep() && !this.#lane.needsReaping && !this.#hasNews;
+  }
+
+  /** Waits for the end of a sync that this thread has begun: others would wait for it for ever. */
+  finishSync(): void {
+    while (this.#flushes.isSyncing) {
+      this.#lane.reap();
+      nap();
+    }
   }
 
   #readSlowly(parked: ParkedRequest): void {
@@ -179,6 +202,7 @@ export class Executor {
 
   /** Has the parked requests answered whose turn has come; whether any was. */
   resumeReady(): boolean {
+    this.#hasNews = false;
     if (this.#ready.length === 0) return false;
     const ready = this.#ready;
     this.#ready = [];

@@ -1,69 +1,145 @@
 /**
- * Flushes share syncs: while one runs, all that ask for another wait for the same next one.
+ * Flushes: makes durable what has been written, and says whether that has gone well.
+ *
+ * All flushes of a daemon share syncs, whichever of its threads they come by. Syncs are numbered; there
+ * is only one under way at a time, and a flush needs one that began after it was asked for.
+ *
+ *     thread 0   flush A ─ sync 1 ─────── A told
+ *     thread 1       flush B, flush C ··········· sync 2 ─────── B and C told
+ *
+ * One at a time, because the kernel tells an error of writing back only once to each open file, which
+ * all threads share: of two syncs at the same time one is told what is about the data of both, and the
+ * other one succeeds (Documentation/filesystems/vfs.rst, "Handling errors during writeback"). So
+ *
+ * 1. whoever syncs does it between `beginSync` and `endSync`: no two syncs overlap,
+ * 2. an error is there for all to see, for good, before the sync that was told of it ends,
+ * 3. a flush looks for errors when a sync has ended that began after the data was written.
+ *
+ * That sync has waited until the data were written back. If they could not be, it was told so, or else
+ * an earlier one was: that has ended before this one began, and has left the mark which 3 finds.
  *
  * @module
  */
 import type { ImageFile } from "../storage/image_file.ts";
 import { EIO } from "../sys/errno.ts";
-import type { SlowLane, SlowTask } from "../storage/slow_lane.ts";
+import { type SlowLane, type SlowTask, syncHere } from "../storage/slow_lane.ts";
 import type { SharedState } from "./shared_state.ts";
 
-/** Syncs the files of an image; tells each waiting task whether its data is durable. */
+export interface FlushContext {
+  readonly lane: Pick<SlowLane, "sync">;
+  readonly shared: SharedState;
+  /** Number of the thread the queue is of. */
+  readonly thread: number;
+  /** Wakes up another thread. */
+  readonly wake: (thread: number) => void;
+  /** Called when a sync of this thread has failed. */
+  readonly onFailure: (errno: number) => void;
+}
+
+/** A flush that has not been answered. */
+interface Flush {
+  readonly task: SlowTask;
+  /** Number of the sync it needs. */
+  readonly sync: number;
+}
+
+/** The flushes of one thread. Tasks are told in {@link FlushQueue.reap} only. */
 export class FlushQueue {
   readonly #files: readonly ImageFile[];
-  readonly #lane: SlowLane;
-  readonly #shared: SharedState;
-  readonly #onFailure: (errno: number) => void;
-  /** Tasks of the sync under way, and of the one after it. */
-  #current: SlowTask[] = [];
-  #next: SlowTask[] = [];
+  readonly #context: FlushContext;
+  /** In the order they were asked for, which is that of their syncs. */
+  #waiting: Flush[] = [];
+  /** Files that the sync under way has still to make durable, if it is one of this thread. */
   #filesToGo = 0;
-  #errno = 0;
 
-  constructor(
-    files: readonly ImageFile[],
-    context: {
-      readonly lane: SlowLane;
-      readonly shared: SharedState;
-      readonly onFailure: (errno: number) => void;
-    },
-  ) {
+  constructor(files: readonly ImageFile[], context: FlushContext) {
     this.#files = files;
-    this.#lane = context.lane;
-    this.#shared = context.shared;
-    this.#onFailure = context.onFailure;
+    this.#context = context;
+  }
+
+  /** Whether some task has not been told. */
+  get busy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Whether the sync under way is one of this thread. */
+  get isSyncing(): boolean {
+    return this.#filesToGo > 0;
   }
 
   /** Has `task` told when everything written so far is durable, or that it is not (EIO). */
   add(task: SlowTask): void {
-    this.#next.push(task);
-    if (this.#filesToGo === 0) this.#start();
+    this.#waiting.push({ task, sync: this.#context.shared.nextSync });
+    this.#begin();
   }
 
-  #start(): void {
-    this.#current = this.#next;
-    this.#next = [];
-    this.#errno = 0;
+  /** Tells the tasks whose sync has ended, and has the next one begin. */
+  reap(): void {
+    const { shared } = this.#context;
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (!shared.hasSyncEnded(first.sync)) return this.#begin();
+      this.#waiting.shift();
+      first.task.finished(shared.flushFailed ? EIO : 0);
+    }
+  }
+
+  /**
+   * Says that this thread is about to sleep. Another one whose sync it waits for will wake it.
+   *
+   * @returns false if it had better not: {@link FlushQueue.reap} has something to do
+   */
+  fallAsleep(): boolean {
+    const { shared, thread } = this.#context;
+    const first = this.#waiting[0];
+    if (first === undefined || this.isSyncing) return true;
+    // First this: a sync that ends after it has been looked at sees who waits.
+    shared.awaitSyncEnd(thread);
+    return shared.isSyncing && !shared.hasSyncEnded(first.sync);
+  }
+
+  #begin(): void {
+    if (!this.#context.shared.beginSync()) return;
     this.#filesToGo = this.#files.length;
     const oneDone: SlowTask = { finished: (errno) => this.#fileSynced(errno) };
-    for (const file of this.#files) this.#lane.sync(file, oneDone);
-    if (this.#files.length === 0) this.#finish();
+    for (const file of this.#files) this.#context.lane.sync(file, oneDone);
+    if (this.#files.length === 0) this.#end();
   }
 
   #fileSynced(errno: number): void {
-    if (errno !== 0) this.#errno = errno;
-    if (--this.#filesToGo === 0) this.#finish();
+    if (errno !== 0) {
+      this.#context.shared.setFlushFailed();
+      this.#context.onFailure(errno);
+    }
+    if (--this.#filesToGo === 0) this.#end();
   }
 
-  #finish(): void {
-    if (this.#errno !== 0) {
-      this.#shared.setFlushFailed();
-      this.#onFailure(this.#errno);
+  #end(): void {
+    const { shared, thread, wake } = this.#context;
+    shared.endSync();
+    const sleepers = shared.takeSyncAwaiters();
+    for (let other = 0; sleepers >> other !== 0; other++) {
+      if (other !== thread && (sleepers >> other & 1) !== 0) wake(other);
     }
-    const result = this.#shared.flushFailed ? (this.#errno || EIO) : 0;
-    const done = this.#current;
-    this.#current = [];
-    if (this.#next.length > 0) this.#start();
-    for (const task of done) task.finished(result);
   }
+}
+
+/**
+ * The last flush of a daemon, when nobody writes any more: waits for it, and for the sync of another
+ * thread that may still be under way for somebody who has gone. Closing the files, which comes after
+ * it, has nothing left to write that it could fail to.
+ *
+ * @param sync makes a file durable; the error number, or 0
+ * @returns whether everything that has ever been written is durable
+ */
+export function flushAtEnd(
+  files: readonly ImageFile[],
+  shared: SharedState,
+  sync: (file: ImageFile) => number = syncHere,
+): boolean {
+  while (!shared.beginSync()) shared.waitForSyncEnd();
+  // Every file, though one has failed.
+  const failed = files.filter((file) => sync(file) !== 0);
+  if (failed.length > 0) shared.setFlushFailed();
+  shared.endSync();
+  return !shared.flushFailed;
 }

@@ -22,6 +22,8 @@ const TURNS_BETWEEN_POLLS = 32;
 
 /** How long clients may take to read their last answers. */
 const FINISH_MS = 3000;
+/** While slow work is under way, it is looked after so often: signals can get lost (RLIMIT_SIGPENDING). */
+const MAX_SLOW_SLEEP_MS = 100;
 /** Turns without input after which a channel is only looked at when poll() names it. */
 const IDLE_TURNS = 2000;
 
@@ -199,25 +201,32 @@ export class ServeLoop {
   }
 
   #sleep(): void {
-    this.executor.fallAsleep();
-    this.#context.shared.stopSpinning(this.#context.thread);
+    const { decoding, shared, thread } = this.#context;
+    const mayWait = this.executor.fallAsleep();
+    shared.stopSpinning(thread);
     this.#spin.fallsAsleep(performance.now());
-    const { decoding } = this.#context;
-    this.#pollOnce(decoding?.fallAsleep() === false ? 0 : this.#patienceMs());
+    const mayWaitForHelpers = decoding?.fallAsleep() !== false;
+    this.#pollOnce(mayWait && mayWaitForHelpers ? this.#patienceMs() : 0);
     decoding?.wakeUp();
     const wokenAt = performance.now();
     this.#spin.wokenUp(wokenAt);
     this.#load.slept(wokenAt);
+    this.#endOverdue(wokenAt);
   }
 
-  /** How long to sleep at most; ends the channels of those who do not read their last answers. */
+  /** How long to sleep at most, -1 for as long as it takes. */
   #patienceMs(): number {
-    if (this.#finishBy === Infinity) return -1;
-    const rest = this.#finishBy - performance.now();
-    if (rest > 0) return Math.ceil(rest);
-    this.closeChannels();
+    const slowMs = this.executor.waits ? MAX_SLOW_SLEEP_MS : Infinity;
+    const patienceMs = Math.min(slowMs, this.#finishBy - performance.now());
+    if (patienceMs === Infinity) return -1;
+    return Math.max(0, Math.ceil(patienceMs));
+  }
+
+  /** Ends the channels of those who do not read their last answers. */
+  #endOverdue(nowMs: number): void {
+    if (nowMs < this.#finishBy) return;
     this.#finishBy = Infinity;
-    return 0;
+    this.closeChannels();
   }
 
   /** Serves every channel once; whether any of them had something. */

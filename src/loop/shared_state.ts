@@ -9,8 +9,11 @@ const Field = {
   FlushFailed: 0,
   Spinner: 1,
   SizesTaken: 2,
-  Connections: 3,
-  count: 3 + MAX_THREADS,
+  SyncsBegun: 3,
+  SyncsEnded: 4,
+  SyncAwaiters: 5,
+  Connections: 6,
+  count: 6 + MAX_THREADS,
 } as const;
 
 /** Counters and flags that every thread sees. */
@@ -49,6 +52,51 @@ export class SharedState {
 
   setFlushFailed(): void {
     Atomics.store(this.#fields, Field.FlushFailed, 1);
+  }
+
+  /** Number of the sync that begins next, modulo 2^32. */
+  get nextSync(): number {
+    return Atomics.load(this.#fields, Field.SyncsBegun) + 1 | 0;
+  }
+
+  /** Begins the next sync; false if one is under way. */
+  beginSync(): boolean {
+    const ended = Atomics.load(this.#fields, Field.SyncsEnded);
+    const next = ended + 1 | 0;
+    return Atomics.compareExchange(this.#fields, Field.SyncsBegun, ended, next) === ended;
+  }
+
+  /** Ends the sync that this thread has begun. */
+  endSync(): void {
+    Atomics.add(this.#fields, Field.SyncsEnded, 1);
+    Atomics.notify(this.#fields, Field.SyncsEnded);
+  }
+
+  get isSyncing(): boolean {
+    const ended = Atomics.load(this.#fields, Field.SyncsEnded);
+    return Atomics.load(this.#fields, Field.SyncsBegun) !== ended;
+  }
+
+  /** Whether sync number `sync` has ended; it is one of the next 2^31 or of the last. */
+  hasSyncEnded(sync: number): boolean {
+    return (Atomics.load(this.#fields, Field.SyncsEnded) - sync | 0) >= 0;
+  }
+
+  /** Has `thread` among {@link SharedState.takeSyncAwaiters} when a sync ends. */
+  awaitSyncEnd(thread: number): void {
+    Atomics.or(this.#fields, Field.SyncAwaiters, 1 << thread);
+  }
+
+  /** The threads, as bits, that want to be woken up because a sync has ended. */
+  takeSyncAwaiters(): number {
+    return Atomics.exchange(this.#fields, Field.SyncAwaiters, 0);
+  }
+
+  /** Waits while a sync is under way. */
+  waitForSyncEnd(): void {
+    const ended = Atomics.load(this.#fields, Field.SyncsEnded);
+    if (Atomics.load(this.#fields, Field.SyncsBegun) === ended) return;
+    Atomics.wait(this.#fields, Field.SyncsEnded, ended);
   }
 
   /** How often worker threads have taken notice of the image's size, all of them together. */

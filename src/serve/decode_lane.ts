@@ -78,9 +78,9 @@ class Job implements DecodeJob {
   }
 
   addWaiter(task: SlowTask): void {
-    // It may have been done, and reaped, since somebody found it under way: nobody would tell then.
+    // It may have been done since somebody found it under way: nobody would tell then.
     if (this.claimed) this.#waiters.push(task);
-    else task.finished(0);
+    else this.#lane.tellLater([task]);
   }
 
   release(): void {
@@ -93,7 +93,7 @@ class Job implements DecodeJob {
     return state === JobState.Done || state === JobState.Failed;
   }
 
-  /** Tells whoever waits for it, if it is done; whether it was. */
+  /** Has whoever waits for it told later, if it is done; whether it was. */
   conclude(): boolean {
     if (!this.isDone) return false;
     const state = this.#table.get(this.#number, JobField.State);
@@ -103,7 +103,7 @@ class Job implements DecodeJob {
     this.#waiters = [];
     task?.onDone(state === JobState.Done);
     this.release();
-    for (const waiter of waiters) waiter.finished(0);
+    this.#lane.tellLater(waiters);
     return true;
   }
 }
@@ -118,6 +118,8 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
   #workers: Worker[] = [];
   #started = 0;
   #underWay = 0;
+  /** Those whose jobs are done. They are told in {@link ThreadedDecodeLane.reap} only. */
+  #toTell: SlowTask[] = [];
   #wishes = 0;
   #wishingSinceMs = 0;
 
@@ -138,7 +140,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
 
   /** Whether some job is not done, or nobody has been told yet. */
   get busy(): boolean {
-    return this.#underWay > 0;
+    return this.#underWay > 0 || this.#toTell.length > 0;
   }
 
   /** Readable when a job is done while {@link ThreadedDecodeLane.fallAsleep} is in force. */
@@ -149,7 +151,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
   claim(storedBytes: number, decodedBytes: number): DecodeJob | undefined {
     const { threads } = this.#table;
     const limit = Math.min(threads * JOBS_PER_THREAD, MAX_DECODE_JOBS);
-    if (this.#underWay >= limit) this.reap();
+    if (this.#underWay >= limit) this.#conclude();
     if (this.#underWay >= limit) {
       this.#wish();
       return undefined;
@@ -165,8 +167,19 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
     this.#underWay++;
   }
 
+  tellLater(tasks: readonly SlowTask[]): void {
+    this.#toTell.push(...tasks);
+  }
+
   /** Tells those whose jobs are done. */
   reap(): void {
+    this.#conclude();
+    const told = this.#toTell;
+    this.#toTell = [];
+    for (const task of told) task.finished(0);
+  }
+
+  #conclude(): void {
     for (const job of this.#jobs) {
       if (job.claimed && job.conclude()) this.#underWay--;
     }
@@ -178,6 +191,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
    * @returns false if it had better not: a job is done
    */
   fallAsleep(): boolean {
+    if (this.#toTell.length > 0) return false;
     if (!this.busy) return true;
     this.#table.setSleeping(1);
     return !this.#jobs.some((job) => job.isDone);

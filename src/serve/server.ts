@@ -18,6 +18,7 @@ import { IoBuffer } from "../sys/memory.ts";
 import { acceptClient, MSG_DONTWAIT, pipe, takeOverListener } from "../sys/sockets.ts";
 import { Command, REQUEST } from "../nbd/protocol.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
+import { flushAtEnd } from "../loop/flush_queue.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
 import { Channels } from "./channels.ts";
 import type { ExportDescription } from "../nbd/export.ts";
@@ -97,8 +98,10 @@ export class Server {
     return this.#channels.description;
   }
 
-  get flushFailed(): boolean {
-    return this.#shared.flushFailed;
+  /** Makes everything durable after {@link Server.run}; false if some of it may be lost. */
+  flushAtEnd(): boolean {
+    this.#loop.executor.finishSync();
+    return flushAtEnd(this.#options.access.filesToSync, this.#shared);
   }
 
   /** Has the loop watch another descriptor. */

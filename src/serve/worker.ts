@@ -26,6 +26,7 @@ function serve(start: WorkerStart): void {
     new Log(start.imagePath).error(`thread ${start.thread} has failed: ${reason}`);
     // Whoever waits for an answer from this thread had better see the end of the connection.
     channels?.loop.closeChannels();
+    channels?.loop.executor.finishSync();
     control.refuseAll();
   }
 }

@@ -6,12 +6,20 @@
  * Reads go nowhere: they only bring a range of a file into the page cache, after which the request
  * that missed it is run again. So a request that waits needs no buffer of its own.
  *
- * glibc serves one descriptor by one thread at a time; every slot therefore has its own duplicate.
+ * Tasks are only ever told in {@link SlowLane.reap}, never from within the call that asks for
+ * something: whoever asks need not be ready for the answer. And a call that cannot be started, for want
+ * of a thread or of memory, has not failed: it is tried again when another one has ended, and where
+ * none is under way it is made by this thread, which then has to wait.
  *
  * @module
  */
+import { EINTR, EIO } from "../sys/errno.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
-import { IoBuffer, setUint64 } from "../sys/memory.ts";
+import type { Libc } from "../sys/libc_symbols.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { type AioCalls, AioSlot, type HasFd, type SlowTask, type Transfer } from "./aio_slot.ts";
+
+export type { HasFd, SlowTask };
 
 /** How many calls can be under way at once. */
 const SLOTS = 16;
@@ -19,214 +27,187 @@ const SLOTS = 16;
 export const SLOW_READ_MAX_BYTES = 4 * 1024 * 1024;
 const IDLE_THREAD_SECONDS = 2;
 
-// struct aiocb, aio.h on 64-bit glibc. After `sigevent` come private fields, of which the error
-// code is where aio_error(3) looks.
-const AIOCB = {
-  size: 168,
-  fildes: 0,
-  buf: 16,
-  nbytes: 24,
-  sigevSigno: 40,
-  sigevNotify: 44,
-  errorCode: 112,
-  offset: 128,
-} as const;
-const SIGEV_SIGNAL = 0;
-const SIGEV_NONE = 1;
-const EINPROGRESS = 115;
-const O_DSYNC = 0o10000;
-const F_DUPFD_CLOEXEC = 1030;
-
-/** Something with a file descriptor. */
-export interface HasFd {
-  readonly fd: number;
-}
-
-/** Something that waits for a slow call. */
-export interface SlowTask {
-  /** The call is done; `errno` is 0 if it succeeded. */
-  finished(errno: number): void;
-}
-
 /** What is to be written, and where; the memory is the caller's, and stays as it is until it is done. */
-export interface SlowWrite {
+export interface SlowWrite extends Transfer {
   readonly file: HasFd;
-  readonly hostOffset: number;
-  readonly address: number;
-  readonly lengthBytes: number;
 }
 
-/** A call that waits for a free slot. */
-type Postponed = () => void;
+/** What is asked for. */
+interface SlowCall {
+  readonly kind: "read" | "write" | "sync";
+  readonly file: HasFd;
+  readonly task: SlowTask;
+  /** What a read or a write moves. */
+  readonly transfer: Transfer;
+}
+
+/** The functions of the C library that a lane needs. */
+export type SlowCalls = AioCalls & Pick<Libc, "aio_init" | "pread" | "pwrite" | "fdatasync">;
+
+const NOTHING: Transfer = { address: 0, lengthBytes: 0, hostOffset: 0 };
 
 /** Where all reads go: their bytes are of no use, so all slots may write over each other. */
 let sink: IoBuffer | undefined;
 
-class Slot {
-  readonly control = new IoBuffer(AIOCB.size);
-  readonly #state = new Int32Array(this.control.bytes.buffer);
-  task: SlowTask | undefined = undefined;
-  /** If its call is a write. */
-  writing: SlowWrite | undefined = undefined;
-  /** What {@link Slot.ownFd} is a duplicate for. */
-  file: HasFd | undefined = undefined;
-  ownFd = -1;
-
-  get errno(): number {
-    return Atomics.load(this.#state, AIOCB.errorCode / 4);
-  }
-}
-
 /** Slow calls of one thread. Any number can be asked for; a few are under way at once. */
 export class SlowLane implements Disposable {
-  readonly #libc = libc();
-  readonly #slots: Slot[] = [];
-  readonly #postponed: Postponed[] = [];
+  readonly #calls: SlowCalls;
+  readonly #slots: AioSlot<SlowCall>[] = [];
+  /** Calls that have not been started. */
+  readonly #postponed: SlowCall[] = [];
+  readonly #sink: IoBuffer;
   readonly #signal: number;
   #underWay = 0;
 
   /** @param signal what completions raise, blocked in every thread; 0 to be asked by polling */
-  constructor(signal: number) {
+  constructor(signal: number, calls: SlowCalls = libc()) {
     this.#signal = signal;
+    this.#calls = calls;
+    this.#sink = sink ??= new IoBuffer(SLOW_READ_MAX_BYTES);
   }
 
-  /** Whether some call has not finished. */
+  /** Whether some task has not been told. */
   get busy(): boolean {
-    return this.#underWay > 0;
+    return this.#underWay > 0 || this.#postponed.length > 0;
+  }
+
+  /** Whether {@link SlowLane.reap} has something to do that no signal will tell of. */
+  get needsReaping(): boolean {
+    return this.#underWay === 0 && this.#postponed.length > 0;
   }
 
   /** Has a range of `file` brought into the page cache. */
   read(file: HasFd, hostOffset: number, lengthBytes: number, task: SlowTask): void {
-    if (this.#underWay === SLOTS) {
-      this.#postponed.push(() => this.read(file, hostOffset, lengthBytes, task));
-      return;
-    }
-    sink ??= new IoBuffer(SLOW_READ_MAX_BYTES);
-    const slot = this.#claim(file, task);
-    const { view } = slot.control;
-    setUint64(view, AIOCB.buf, sink.address);
-    setUint64(view, AIOCB.nbytes, Math.min(lengthBytes, SLOW_READ_MAX_BYTES));
-    setUint64(view, AIOCB.offset, hostOffset);
-    this.#started(slot, this.#libc.aio_read(slot.control.address));
+    const count = Math.min(lengthBytes, SLOW_READ_MAX_BYTES);
+    const transfer = { address: this.#sink.address, lengthBytes: count, hostOffset };
+    this.#ask({ kind: "read", file, task, transfer });
   }
 
   /** Has all of something written. */
-  write(asked: SlowWrite, task: SlowTask): void {
-    const { file, hostOffset, address, lengthBytes } = asked;
-    if (this.#underWay === SLOTS) {
-      this.#postponed.push(() => this.write(asked, task));
-      return;
-    }
-    const slot = this.#claim(file, task);
-    const { view } = slot.control;
-    slot.writing = asked;
-    setUint64(view, AIOCB.buf, address);
-    setUint64(view, AIOCB.nbytes, lengthBytes);
-    setUint64(view, AIOCB.offset, hostOffset);
-    this.#started(slot, this.#libc.aio_write(slot.control.address));
-  }
-
-  /** What is left of a write that was cut short, as one: undefined if nothing is. */
-  #restOf({ control, writing }: Slot): SlowWrite | undefined {
-    if (writing === undefined) return undefined;
-    const count = this.#libc.aio_return(control.address);
-    const { hostOffset, address, lengthBytes } = writing;
-    if (count >= lengthBytes) return undefined;
-    return {
-      ...writing,
-      hostOffset: hostOffset + count,
-      address: address + count,
-      lengthBytes: lengthBytes - count,
-    };
+  write({ file, ...transfer }: SlowWrite, task: SlowTask): void {
+    this.#ask({ kind: "write", file, task, transfer });
   }
 
   /** Has everything written to `file` so far made durable (fdatasync). */
   sync(file: HasFd, task: SlowTask): void {
-    if (this.#underWay === SLOTS) {
-      this.#postponed.push(() => this.sync(file, task));
-      return;
-    }
-    const slot = this.#claim(file, task);
-    this.#started(slot, this.#libc.aio_fsync(O_DSYNC, slot.control.address));
+    this.#ask({ kind: "sync", file, task, transfer: NOTHING });
   }
 
   /** Tells the tasks whose calls have finished. */
   reap(): void {
-    if (this.#underWay === 0) return;
     for (const slot of this.#slots) {
-      if (slot.task === undefined || slot.errno === EINPROGRESS) continue;
-      this.#finish(slot, slot.errno);
+      const { call } = slot;
+      if (call === undefined || !slot.isDone) continue;
+      const { errno } = slot;
+      const count = errno === 0 ? slot.count : 0;
+      this.#free(slot);
+      this.#finish(call, errno, count);
     }
     while (this.#underWay < SLOTS) {
       const next = this.#postponed.shift();
       if (next === undefined) return;
-      next();
+      if (this.#start(next)) continue;
+      if (this.#underWay > 0) {
+        // When one of those has ended, there may be room for it.
+        this.#postponed.unshift(next);
+        return;
+      }
+      // Only one in a turn: others are to be served, too.
+      return this.#makeHere(next);
     }
   }
 
-  #finish(slot: Slot, errno: number): void {
-    const task = slot.task;
-    const rest = errno === 0 ? this.#restOf(slot) : undefined;
-    slot.task = undefined;
-    slot.writing = undefined;
-    this.#underWay--;
-    if (task === undefined) return;
-    if (rest === undefined) task.finished(errno);
-    else this.write(rest, task);
+  /** @param count what the call has returned, if it has succeeded */
+  #finish(call: SlowCall, errno: number, count: number): void {
+    const { kind, task, transfer } = call;
+    const isShort = kind === "write" && errno === 0 && count < transfer.lengthBytes;
+    if (!isShort) task.finished(errno);
+    // Nothing at all is written where it never will be.
+    else if (count === 0) task.finished(EIO);
+    else this.#ask({ ...call, transfer: rest(transfer, count) });
   }
 
-  #claim(file: HasFd, task: SlowTask): Slot {
-    const slot = this.#freeSlot(file);
-    if (slot.file !== file) this.#point(slot, file);
-    slot.task = task;
+  #ask(call: SlowCall): void {
+    const mayStart = this.#underWay < SLOTS && this.#postponed.length === 0;
+    if (!mayStart || !this.#start(call)) this.#postponed.push(call);
+  }
+
+  /** False if it could not be started. */
+  #start(call: SlowCall): boolean {
+    const slot = this.#freeSlot(call.file);
+    slot.call = call;
     this.#underWay++;
-    const { view } = slot.control;
-    view.setInt32(AIOCB.fildes, slot.ownFd >= 0 ? slot.ownFd : file.fd, true);
-    view.setInt32(AIOCB.sigevSigno, this.#signal, true);
-    view.setInt32(AIOCB.sigevNotify, this.#signal > 0 ? SIGEV_SIGNAL : SIGEV_NONE, true);
-    return slot;
+    const isStarted = slot.start(call, this.#signal);
+    if (!isStarted) this.#free(slot);
+    return isStarted;
   }
 
-  /** Where no duplicate can be had, the file's own descriptor has to do: it is only slower. */
-  #point(slot: Slot, file: HasFd): void {
-    this.#release(slot);
-    slot.ownFd = this.#libc.fcntl(file.fd, F_DUPFD_CLOEXEC, 3);
-    slot.file = slot.ownFd >= 0 ? file : undefined;
+  /** Makes a call in this thread, waiting for it. */
+  #makeHere(call: SlowCall): void {
+    for (;;) {
+      const count = this.#callHere(call);
+      const errno = count < 0 ? lastErrno() : 0;
+      if (errno !== EINTR) return this.#finish(call, errno, count);
+    }
   }
 
-  #release(slot: Slot): void {
-    if (slot.ownFd >= 0) this.#libc.close(slot.ownFd);
-    slot.ownFd = -1;
-    slot.file = undefined;
+  #callHere({ kind, file: { fd }, transfer }: SlowCall): number {
+    const { address, lengthBytes, hostOffset } = transfer;
+    switch (kind) {
+      case "read":
+        return this.#calls.pread(fd, address, lengthBytes, hostOffset);
+      case "write":
+        return this.#calls.pwrite(fd, address, lengthBytes, hostOffset);
+      case "sync":
+        return this.#calls.fdatasync(fd);
+    }
   }
 
-  #freeSlot(file: HasFd): Slot {
-    const free = this.#slots.filter((slot) => slot.task === undefined);
+  #free(slot: AioSlot<SlowCall>): void {
+    slot.call = undefined;
+    this.#underWay--;
+  }
+
+  #freeSlot(file: HasFd): AioSlot<SlowCall> {
+    const free = this.#slots.filter((slot) => slot.call === undefined);
     const fitting = free.find((slot) => slot.file === file);
     if (fitting !== undefined) return fitting;
-    if (this.#slots.length === 0) limitThreads();
+    if (this.#slots.length === 0) this.#limitThreads();
     if (this.#slots.length === SLOTS && free[0] !== undefined) return free[0];
-    const slot = new Slot();
+    const slot = new AioSlot<SlowCall>(this.#calls);
     this.#slots.push(slot);
     return slot;
   }
 
-  /** A call that could not even be started has failed. */
-  #started(slot: Slot, result: number): void {
-    if (result < 0) this.#finish(slot, lastErrno());
+  // struct aioinit, aio.h: int aio_threads, aio_num, (4 unused), aio_idle_time at 24, (1 unused)
+  #limitThreads(): void {
+    const init = new Int32Array(8);
+    init[0] = SLOTS;
+    init[1] = SLOTS * 4;
+    init[6] = IDLE_THREAD_SECONDS;
+    this.#calls.aio_init(new Uint8Array(init.buffer));
   }
 
   [Symbol.dispose](): void {
-    for (const slot of this.#slots) this.#release(slot);
+    for (const slot of this.#slots) slot.release();
     this.#slots.length = 0;
   }
 }
 
-// struct aioinit, aio.h: int aio_threads, aio_num, (4 unused), aio_idle_time at 24, (1 unused)
-function limitThreads(): void {
-  const init = new Int32Array(8);
-  init[0] = SLOTS;
-  init[1] = SLOTS * 4;
-  init[6] = IDLE_THREAD_SECONDS;
-  libc().aio_init(new Uint8Array(init.buffer));
+/** What is left when `count` bytes have been moved. */
+function rest({ address, lengthBytes, hostOffset }: Transfer, count: number): Transfer {
+  return {
+    address: address + count,
+    lengthBytes: lengthBytes - count,
+    hostOffset: hostOffset + count,
+  };
+}
+
+/** Makes durable what has been written to `file`, waiting for it; the error number, or 0. */
+export function syncHere({ fd }: HasFd): number {
+  for (;;) {
+    if (libc().fdatasync(fd) === 0) return 0;
+    const errno = lastErrno();
+    if (errno !== EINTR) return errno;
+  }
 }

@@ -71,3 +71,10 @@ export function hasHungUp(fd: number): boolean {
   set.add(fd, 0);
   return set.wait(0) > 0 && (set.events(0) & POLLHUP) !== 0;
 }
+
+const NAP_MS = 1;
+
+/** Waits for a moment, where nothing tells when the wait is over. */
+export function nap(): void {
+  libc().poll(0, 0, NAP_MS);
+}

@@ -40,6 +40,11 @@ export function completionSignal(thread: number): number {
   return SIGRT_FIRST + 4 + thread;
 }
 
+/** Raises the completion signal of thread number `thread` of this process. */
+export function wakeThread(thread: number): void {
+  libc().kill(libc().getpid(), completionSignal(thread));
+}
+
 /** Every signal a daemon reads rather than receives. */
 export function daemonSignals(): number[] {
   const realTime = Array.from(

@@ -84,3 +84,16 @@ oracleTest(
     assertEquals(await client.read(0, 512), new Uint8Array(512).fill(5));
   },
 );
+
+oracleTest("flushes are answered where no signal can be queued", ["prlimit"], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("disk");
+  Deno.writeFileSync(image, new Uint8Array(MIB));
+  await using exported = await ExportedImage.attach({ folder, image });
+  await must("prlimit", "--sigpending=0", "--pid", `${exported.pid}`);
+  using client = await NbdClient.connect(exported.socket);
+  for (let n = 0; n < 3; n++) {
+    await client.write(n * 512, new Uint8Array(512).fill(n));
+    await client.flush();
+  }
+});

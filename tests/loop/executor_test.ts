@@ -1,12 +1,13 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertFalse } from "@std/assert";
 import { ParkedRequest, type RequestOwner } from "../../src/loop/parked_request.ts";
-import { openLibc } from "../../src/sys/libc.ts";
+import { SlowLane } from "../../src/storage/slow_lane.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
 import { ServedImage } from "../nbd/served_image.ts";
 
 openLibc();
 
-// Nothing has to be made durable on a read-only disk: who waits for a flush is ready at once.
+// Nothing has to be made durable on a read-only disk: who waits for a flush is ready in the next turn.
 
 function parkedBy({ resume }: Pick<RequestOwner, "resume">): ParkedRequest {
   const owner = { resume, isGone: false, park: (): ParkedRequest => parkedBy({ resume }) };
@@ -32,8 +33,10 @@ Deno.test("Executor.resumeReady() has done something also if that made another r
     },
   });
   executor.flush(first);
+  executor.reap();
   assertEquals(executor.resumeReady(), true);
   assertEquals(resumed, ["first"]);
+  executor.reap();
   assertEquals(executor.resumeReady(), true);
   assertEquals(resumed, ["first", "second"]);
   assertEquals(executor.resumeReady(), false);
@@ -45,7 +48,27 @@ Deno.test("Executor.resumeReady() has done nothing while there is no room for th
   let hasRoom = false;
   const parked = parkedBy({ resume: () => hasRoom });
   executor.flush(parked);
+  executor.reap();
   assertEquals(executor.resumeReady(), false);
+  assert(executor.fallAsleep(), "only the client can make room");
   hasRoom = true;
   assertEquals(executor.resumeReady(), true);
+});
+
+Deno.test("Executor.fallAsleep() says no while something is to be done that nobody would tell", () => {
+  const fail = (): number => -1;
+  const calls = { ...libc(), aio_read: fail, aio_write: fail, aio_fsync: fail };
+  using served = new ServedImage({ lane: new SlowLane(0, calls) });
+  const { executor } = served;
+  let resumed = 0;
+  const parked = parkedBy({ resume: () => ++resumed > 0 });
+  assert(executor.fallAsleep());
+  executor.flush(parked);
+  assertFalse(executor.resumeReady(), "nothing is made ready by the call itself");
+  assertFalse(executor.fallAsleep(), "the sync could not be started");
+  executor.reap();
+  assertFalse(executor.fallAsleep(), "a request is ready");
+  assert(executor.resumeReady());
+  assert(executor.fallAsleep());
+  assertEquals([resumed, parked.error], [1, 0]);
 });

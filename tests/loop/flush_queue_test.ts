@@ -1,24 +1,16 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { ImageFile } from "../../src/storage/image_file.ts";
-import { FlushQueue } from "../../src/loop/flush_queue.ts";
+import { flushAtEnd, FlushQueue } from "../../src/loop/flush_queue.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { EIO, ENOSPC } from "../../src/sys/errno.ts";
-import { openLibc } from "../../src/sys/libc.ts";
-import { type HasFd, SlowLane, type SlowTask } from "../../src/storage/slow_lane.ts";
-
-// The C library stays open for good: opened within a test, it would count as a leak of that test.
-openLibc();
+import type { HasFd, SlowTask } from "../../src/storage/slow_lane.ts";
 
 /** A lane whose syncs end when the test says so. */
-class FakeLane extends SlowLane {
+class FakeLane {
   readonly syncs: { readonly file: HasFd; readonly task: SlowTask }[] = [];
 
-  constructor() {
-    super(0);
-  }
-
-  override sync(file: HasFd, task: SlowTask): void {
+  sync(file: HasFd, task: SlowTask): void {
     this.syncs.push({ file, task });
   }
 
@@ -28,23 +20,34 @@ class FakeLane extends SlowLane {
   }
 }
 
+/** The queue of one thread, whose turns the test makes. */
 class Fixture {
   readonly lane = new FakeLane();
-  readonly shared = new SharedState();
   readonly failures: number[] = [];
   readonly results: string[] = [];
+  readonly woken: number[] = [];
   readonly queue: FlushQueue;
 
-  constructor(files: number) {
-    const all = Array.from({ length: files }, (_, fd) => ({ fd }) as ImageFile);
-    const { lane, shared } = this;
+  constructor(files: number, readonly shared = new SharedState(), thread = 0) {
+    const { lane } = this;
     const onFailure = (errno: number): void => void this.failures.push(errno);
-    this.queue = new FlushQueue(all, { lane, shared, onFailure });
+    const wake = (other: number): void => void this.woken.push(other);
+    this.queue = new FlushQueue(filesFor(files), { lane, shared, thread, wake, onFailure });
   }
 
   add(name: string): void {
     this.queue.add({ finished: (errno) => this.results.push(`${name}:${errno}`) });
   }
+
+  /** Ends the oldest sync of a file, and makes a turn. */
+  end(errno = 0): void {
+    this.lane.end(errno);
+    this.queue.reap();
+  }
+}
+
+function filesFor(count: number): ImageFile[] {
+  return Array.from({ length: count }, (_, fd) => ({ fd }) as ImageFile);
 }
 
 Deno.test("FlushQueue.add() has all who come during a sync share the next one", () => {
@@ -52,46 +55,51 @@ Deno.test("FlushQueue.add() has all who come during a sync share the next one", 
   it.add("a");
   for (const name of ["b", "c", "d"]) it.add(name);
   assertEquals(it.lane.syncs.length, 1);
-  it.lane.end();
+  it.end();
   assertEquals(it.results, ["a:0"]);
   assertEquals(it.lane.syncs.length, 1);
-  it.lane.end();
+  it.end();
   assertEquals(it.results, ["a:0", "b:0", "c:0", "d:0"]);
   assertEquals(it.lane.syncs.length, 0);
+  assertFalse(it.queue.busy);
 });
 
 Deno.test("FlushQueue.add() waits for every file", () => {
   const it = new Fixture(3);
   it.add("a");
   assertEquals(it.lane.syncs.map(({ file }) => file.fd), [0, 1, 2]);
-  it.lane.end();
-  it.lane.end();
+  it.end();
+  it.end();
   assertEquals(it.results, []);
-  it.lane.end();
+  it.end();
   assertEquals(it.results, ["a:0"]);
 });
 
-Deno.test("FlushQueue.add() answers at once where nothing is to be synced", () => {
+Deno.test("FlushQueue.add() never tells the task itself, not even if nothing is to be synced", () => {
   const it = new Fixture(0);
   it.add("a");
   it.add("b");
+  assertEquals(it.results, []);
+  assertFalse(it.queue.fallAsleep());
+  it.queue.reap();
   assertEquals(it.results, ["a:0", "b:0"]);
+  assert(it.queue.fallAsleep());
 });
 
 Deno.test("FlushQueue.add() fails for good after one file has failed", () => {
   const it = new Fixture(2);
   it.add("a");
   it.add("b");
-  it.lane.end(ENOSPC);
-  it.lane.end();
-  assertEquals(it.results, [`a:${ENOSPC}`]);
-  it.lane.end();
-  it.lane.end();
-  assertEquals(it.results, [`a:${ENOSPC}`, `b:${EIO}`]);
+  it.end(ENOSPC);
+  it.end();
+  assertEquals(it.results, [`a:${EIO}`]);
+  it.end();
+  it.end();
+  assertEquals(it.results, [`a:${EIO}`, `b:${EIO}`]);
   assertEquals(it.failures, [ENOSPC]);
   it.add("c");
-  it.lane.end();
-  it.lane.end();
+  it.end();
+  it.end();
   assertEquals(it.results.at(-1), `c:${EIO}`);
 });
 
@@ -99,7 +107,7 @@ Deno.test("FlushQueue.add() fails where another thread's flush has failed", () =
   const it = new Fixture(1);
   new SharedState(it.shared.memory).setFlushFailed();
   it.add("a");
-  it.lane.end();
+  it.end();
   assertEquals(it.results, [`a:${EIO}`]);
 });
 
@@ -107,9 +115,67 @@ Deno.test("FlushQueue.add() may be called by a task that is told of its end", ()
   const it = new Fixture(1);
   it.queue.add({ finished: () => it.add("after") });
   it.add("b");
-  it.lane.end();
+  it.end();
   assertEquals(it.lane.syncs.length, 1);
-  it.lane.end();
-  it.lane.end();
+  it.end();
+  it.end();
   assertEquals(it.results, ["b:0", "after:0"]);
+});
+
+Deno.test("FlushQueue shares syncs with other threads, and waits for those it needs", () => {
+  const one = new Fixture(1);
+  const two = new Fixture(1, new SharedState(one.shared.memory), 1);
+  one.add("a");
+  two.add("b");
+  two.queue.reap();
+  assertEquals(two.lane.syncs.length, 0, "no two syncs at a time");
+  one.add("c");
+  assert(two.queue.fallAsleep());
+  one.end();
+  assertEquals(one.results, ["a:0"]);
+  assertEquals(one.woken, [1]);
+  assertEquals(one.lane.syncs.length, 1, "for c, and for b as well");
+  two.queue.reap();
+  assertEquals(two.results, []);
+  one.end();
+  assertFalse(two.queue.fallAsleep());
+  two.queue.reap();
+  assertEquals([...one.results, ...two.results], ["a:0", "c:0", "b:0"]);
+  assertEquals(two.lane.syncs.length, 0);
+});
+
+Deno.test("FlushQueue tells a thread of the error that another one's sync was told of", () => {
+  const one = new Fixture(1);
+  const two = new Fixture(1, new SharedState(one.shared.memory), 1);
+  one.add("a");
+  two.add("b");
+  one.end(EIO);
+  two.queue.reap();
+  two.end(0);
+  assertEquals([...one.results, ...two.results], [`a:${EIO}`, `b:${EIO}`]);
+});
+
+Deno.test("FlushQueue counts syncs beyond 2^31", () => {
+  const it = new Fixture(1);
+  // SyncsBegun and SyncsEnded (shared_state.ts)
+  new Int32Array(it.shared.memory).fill(2 ** 31 - 2, 3, 5);
+  for (const name of ["a", "b", "c", "d"]) {
+    it.add(name);
+    assertEquals(it.results.length, 0);
+    it.end();
+    assertEquals(it.results.splice(0), [`${name}:0`]);
+  }
+});
+
+Deno.test("flushAtEnd() syncs every file, and says whether anything was ever lost", () => {
+  const synced: number[] = [];
+  const sync = (failing: number) => ({ fd }: ImageFile): number => {
+    synced.push(fd);
+    return fd === failing ? EIO : 0;
+  };
+  const shared = new SharedState();
+  assert(flushAtEnd(filesFor(2), shared, sync(-1)));
+  assertFalse(flushAtEnd(filesFor(2), shared, sync(0)));
+  assertFalse(flushAtEnd(filesFor(2), shared, sync(-1)));
+  assertEquals(synced, [0, 1, 0, 1, 0, 1]);
 });

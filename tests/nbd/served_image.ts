@@ -123,12 +123,13 @@ export class ServedImage implements Disposable {
   readonly shared = new SharedState();
   readonly logged: string[] = [];
   readonly executor: Executor;
-  readonly #lane = new SlowLane(0);
+  readonly #lane: SlowLane;
   readonly #served: Served[] = [];
   readonly #close: (() => void)[] = [];
 
-  constructor(options: FakeOptions & { readonly blind?: boolean } = {}) {
+  constructor(options: FakeOptions & { readonly blind?: boolean; readonly lane?: SlowLane } = {}) {
     this.image = new FakeImage(options);
+    this.#lane = options.lane ?? new SlowLane(0);
     const { file } = this.image;
     if (options.blind) Object.defineProperty(file, "cacheKnowledge", { value: "unknown" });
     const window = { offsetBytes: 0, sizeLimitBytes: 0 };
@@ -137,6 +138,7 @@ export class ServedImage implements Disposable {
       access: this.access,
       lane: this.#lane,
       shared: this.shared,
+      thread: 0,
       log: { error: (message) => this.logged.push(message) },
     });
   }

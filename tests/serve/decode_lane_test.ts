@@ -108,7 +108,7 @@ Deno.test("ThreadedDecodeLane takes no more at a time than its threads can begin
   assertEquals([done, most], [100, 2]);
 });
 
-Deno.test("ThreadedDecodeLane tells a waiter at once of a job that has been done meanwhile", async () => {
+Deno.test("ThreadedDecodeLane tells a waiter soon of a job that has been done meanwhile", async () => {
   using lane = new ThreadedDecodeLane(1);
   const stored = deflateRawSync(content());
   const job = await claimed(lane, stored.length);
@@ -119,7 +119,12 @@ Deno.test("ThreadedDecodeLane tells a waiter at once of a job that has been done
   await finished(lane);
   let told = 0;
   job.addWaiter({ finished: () => told++ });
+  assertEquals(told, 0, "never from within the call");
+  assert(lane.busy);
+  assert(!lane.fallAsleep(), "nothing would wake the thread");
+  lane.reap();
   assertEquals(told, 1);
+  assert(!lane.busy);
 });
 
 Deno.test("ThreadedDecodeLane says that a job has failed whose thread cannot do it", async () => {

@@ -1,8 +1,9 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { O_RDONLY, O_RDWR, openFile } from "../../src/sys/files.ts";
-import { openLibc } from "../../src/sys/libc.ts";
-import { SLOW_READ_MAX_BYTES, SlowLane } from "../../src/storage/slow_lane.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
+import { SLOW_READ_MAX_BYTES, type SlowCalls, SlowLane } from "../../src/storage/slow_lane.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { turnUntil } from "../support/patience.ts";
 import { TempDirectory } from "../support/tools.ts";
@@ -138,4 +139,76 @@ Deno.test("SlowLane gives its descriptors back", () => {
     finish(lane);
   }
   assertEquals(openDescriptors(), before);
+});
+
+/** The C library, which starts nothing while `mayStart` says no; what it was asked for is counted. */
+class Unwilling {
+  starts = 0;
+  here = 0;
+  readonly calls: SlowCalls;
+
+  constructor(mayStart: (attempt: number) => boolean) {
+    const real = libc();
+    const starting = (start: () => number): number => mayStart(++this.starts) ? start() : -1;
+    const { aio_init, aio_return, fcntl, close } = real;
+    this.calls = {
+      aio_init,
+      aio_return,
+      fcntl,
+      close,
+      aio_write: (control) => starting(() => real.aio_write(control)),
+      aio_read: (control) => starting(() => real.aio_read(control)),
+      aio_fsync: (how, control) => starting(() => real.aio_fsync(how, control)),
+      pread: (...args) => {
+        this.here++;
+        return real.pread(...args);
+      },
+      // At most three bytes at a time: what is cut short goes on.
+      pwrite: (fd, from, count, offset) => {
+        this.here++;
+        return real.pwrite(fd, from, Math.min(count, 3), offset);
+      },
+      fdatasync: (fd) => {
+        this.here++;
+        return real.fdatasync(fd);
+      },
+    };
+  }
+}
+
+Deno.test("SlowLane makes itself, one in a turn, what cannot be started, and tells nobody before", () => {
+  using folder = new TempDirectory();
+  using file = openFile(tempFile(folder), O_RDWR);
+  const unwilling = new Unwilling(() => false);
+  using lane = new SlowLane(0, unwilling.calls);
+  const results = new Results();
+  lane.sync({ fd: file.number }, results.task);
+  lane.read({ fd: file.number }, 0, 4096, results.task);
+  lane.read({ fd: -1 }, 0, 4096, results.task);
+  const { bytes, address } = new IoBuffer(5);
+  bytes.set([5, 4, 3, 2, 1]);
+  lane.write({ file: { fd: file.number }, hostOffset: 1, address, lengthBytes: 5 }, results.task);
+  assertEquals(results.errors, []);
+  for (const told of [[0], [0, 0], [0, 0, EBADF], [0, 0, EBADF], [0, 0, EBADF, 0]]) {
+    assert(lane.busy);
+    assert(lane.needsReaping, "no signal would tell");
+    lane.reap();
+    assertEquals(results.errors, told);
+  }
+  assertFalse(lane.busy || lane.needsReaping);
+  assertEquals(unwilling.here, 5);
+  assertEquals([...Deno.readFileSync(folder.file("file")).subarray(0, 7)], [0, 5, 4, 3, 2, 1, 0]);
+});
+
+Deno.test("SlowLane starts when others have ended what could not be started", () => {
+  using folder = new TempDirectory();
+  using file = openFile(tempFile(folder), O_RDWR);
+  const unwilling = new Unwilling((attempt) => attempt === 1 || attempt > 4);
+  using lane = new SlowLane(0, unwilling.calls);
+  const results = new Results();
+  for (let n = 0; n < 5; n++) lane.sync({ fd: file.number }, results.task);
+  assertFalse(lane.needsReaping, "the first one ends by itself");
+  finish(lane);
+  assertEquals(results.errors, Array(5).fill(0));
+  assert(unwilling.starts > 5);
 });
