@@ -11,7 +11,7 @@ import { ImageFormatError } from "../image/errors.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { Change } from "../disk/change.ts";
 import type { Attempt } from "../storage/attempt.ts";
-import { EIO, errorText, SystemError } from "../sys/errno.ts";
+import { EDQUOT, EFBIG, EIO, ENOSPC, errorText, SystemError } from "../sys/errno.ts";
 import { nap } from "../sys/poll.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { wakeThread } from "../sys/signals.ts";
@@ -30,6 +30,9 @@ const MAX_ATTEMPTS = { informed: 64, blind: 3 } as const;
 
 /** Whether others wait while a request is executed: if not, waiting is no harm, and cheaper. */
 export type Company = "alone" | "among others";
+
+/** With which a write may fail because of an earlier one, on NFS. */
+const LATE_ERRORS: readonly number[] = [EFBIG, ENOSPC, EDQUOT];
 
 /** What changes are called in the log, by their kind. */
 const CHANGE_NAMES = ["write", "discard", "write of zeros"] as const;
@@ -58,6 +61,7 @@ export interface ExecutorContext {
 export class Executor {
   readonly access: ImageAccess;
   readonly #lane: SlowLane;
+  readonly #shared: SharedState;
   readonly #log: ErrorLog;
   readonly #flushes: FlushQueue;
   readonly #hinted = new HintedReads();
@@ -76,6 +80,7 @@ export class Executor {
     const { access, lane, shared, thread, log } = context;
     this.access = access;
     this.#lane = lane;
+    this.#shared = shared;
     this.#log = log;
     const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
     const flushing = { lane, shared, thread, wake: wakeThread, onFailure };
@@ -84,8 +89,7 @@ export class Executor {
     this.#changes = new Changes({
       access,
       lane,
-      failure: ({ kind, offset, lengthBytes }, error) =>
-        this.failure({ what: CHANGE_NAMES[kind], offset, lengthBytes }, error),
+      failure: (change, error) => this.#changeFailure(change, error),
       onDone: (parked) => this.#changed(parked),
     });
   }
@@ -173,6 +177,17 @@ export class Executor {
     if (outcome !== 0 || !change.mustBeDurable) return outcome;
     this.flush(owner.park());
     return ChangeOutcome.Parked;
+  }
+
+  #changeFailure({ kind, offset, lengthBytes }: Change, error: unknown): number {
+    const errno = this.failure({ what: CHANGE_NAMES[kind], offset, lengthBytes }, error);
+    if (this.#isOfEarlierWrite(errno)) this.#shared.setFlushFailed();
+    return errno;
+  }
+
+  #isOfEarlierWrite(errno: number): boolean {
+    return LATE_ERRORS.includes(errno) &&
+      this.access.filesToSync.some((file) => file.tellsWritesOfEarlierOnes);
   }
 
   #changed(parked: ParkedRequest): void {

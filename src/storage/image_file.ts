@@ -17,8 +17,10 @@ import { IoBuffer, setUint64 } from "../sys/memory.ts";
 /** linux/fs.h: fail with EAGAIN instead of waiting for a disk. */
 const RWF_NOWAIT = 0x8;
 
-// linux/magic.h: file systems that are memory, so that reading them never waits
+// linux/magic.h. These file systems are memory, so that reading them never waits.
 const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
+
+const NFS_SUPER_MAGIC = 0x6969;
 
 const STATFS_SIZE = 120;
 const VECTOR_BYTES = 16;
@@ -47,6 +49,11 @@ export class ImageFile implements Disposable {
   readonly status: FileStatus;
   #sizeBytes: number;
   readonly cacheKnowledge: CacheKnowledge;
+  /**
+   * Whether a write that fails may do so because an earlier one was lost. A sync is not told of that
+   * any more then (nfs_file_write(), fs/nfs/file.c of Linux 5.19 and later).
+   */
+  readonly tellsWritesOfEarlierOnes: boolean;
   readonly #descriptor: Fd | LentFd;
   readonly #libc = libc();
   /** A struct iovec, and room for a byte behind it. */
@@ -62,7 +69,9 @@ export class ImageFile implements Disposable {
     this.fd = descriptor.number;
     this.status = openFileStatus(this.fd);
     this.#sizeBytes = sizeBytes ?? seekableSize(this.fd, path);
-    this.cacheKnowledge = this.#findCacheKnowledge();
+    const fileSystem = this.#fileSystemType();
+    this.cacheKnowledge = this.#findCacheKnowledge(fileSystem);
+    this.tellsWritesOfEarlierOnes = fileSystem === NFS_SUPER_MAGIC;
   }
 
   /**
@@ -211,14 +220,18 @@ export class ImageFile implements Disposable {
     return hole > hostOffset ? Math.min(lengthBytes, hole - hostOffset) : lengthBytes;
   }
 
-  #findCacheKnowledge(): CacheKnowledge {
+  #findCacheKnowledge(fileSystem: number): CacheKnowledge {
     const probe = new IoBuffer(1);
     const count = this.#readCached(probe.address, 0, 1);
     if (count >= 0 || lastErrno() === EAGAIN) return "asks";
+    return MEMORY_FILE_SYSTEMS.includes(fileSystem) ? "memory" : "unknown";
+  }
+
+  /** Its magic number, or 0. */
+  #fileSystemType(): number {
     const statfs = new Uint8Array(STATFS_SIZE);
-    if (this.#libc.fstatfs(this.fd, statfs) !== 0) return "unknown";
-    const type = new DataView(statfs.buffer).getUint32(0, true);
-    return MEMORY_FILE_SYSTEMS.includes(type) ? "memory" : "unknown";
+    if (this.#libc.fstatfs(this.fd, statfs) !== 0) return 0;
+    return new DataView(statfs.buffer).getUint32(0, true);
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { ParkedRequest, type RequestOwner } from "../../src/loop/parked_request.ts";
 import { SlowLane } from "../../src/storage/slow_lane.ts";
+import { Command } from "../../src/nbd/protocol.ts";
+import { ENOSPC, SystemError } from "../../src/sys/errno.ts";
 import { libc, openLibc } from "../../src/sys/libc.ts";
 import { ServedImage } from "../nbd/served_image.ts";
 
@@ -71,4 +73,19 @@ Deno.test("Executor.fallAsleep() says no while something is to be done that nobo
   assert(executor.resumeReady());
   assert(executor.fallAsleep());
   assertEquals([resumed, parked.error], [1, 0]);
+});
+
+Deno.test("Executor.change() counts data as lost where a write may be told of an earlier one", () => {
+  for (const [isNfs, isLost] of [[false, false], [true, true]] as const) {
+    using served = new ServedImage();
+    const { file } = served.image;
+    Object.defineProperty(file, "tellsWritesOfEarlierOnes", { value: isNfs });
+    file.write = () => {
+      throw new SystemError("write", ENOSPC, file.path);
+    };
+    const { client } = served.connect();
+    client.ask({ command: Command.Write, cookie: 1n, offset: 0, payload: new Uint8Array(512) });
+    served.settle();
+    assertEquals(served.shared.flushFailed, isLost);
+  }
 });
