@@ -5,6 +5,7 @@
  *     tslosetup -f FILE                      losetup's
  *     tslosetup -f FORMAT [DEVICE] FILE      ours
  *     tslosetup --socket PATH FILE           ours
+ *     tslosetup --socket PATH -f FORMAT FILE ours
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "./cache_values.ts";
 import type { AttachCommand } from "../../device/attach_command.ts";
 import type { Transport } from "../../device/transports.ts";
 import { AUTO_FORMAT, RAW } from "../../image/formats.ts";
+import { mutuallyExclusive } from "./exclusive.ts";
 import { agreeing, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import { findFormat, type FormatNames, unknownFormat } from "./values.ts";
@@ -54,15 +56,17 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
   };
 }
 
-/** `-f` with operands: a format's name may come first. */
+/** `-f` with operands: a format's name may come first. Of a socket it tells the format only. */
 export function findCommand(settings: Settings, formats: FormatNames): AttachCommand {
   const named = formatBehindFind(settings, formats);
+  const hasSocket = settings.socketPath !== undefined;
+  if (hasSocket && named === undefined) throw mutuallyExclusive(["--socket", "--find"]);
   const words = settings.operands.filter((token) => token !== named?.token)
     .map(({ word }) => word);
   if (named === undefined) return attachCommand(settings, { file: onlyFile(words) });
   const format = agreeing("file-fmt-type", settings.format, named.format);
   const [device, ...rest] = words;
-  return device === undefined || rest.length === 0
+  return hasSocket || device === undefined || rest.length === 0
     ? attachCommand({ ...settings, format }, { file: onlyFile(words) })
     : attachCommand({ ...settings, format }, { device, file: onlyFile(rest) });
 }
@@ -109,7 +113,7 @@ function askedTransport({ transport = "auto", socketPath, format }: Settings): T
     );
   }
   if (socketPath !== undefined && transport !== "auto" && transport !== "socket") {
-    throw new UsageError(`mutually exclusive arguments: --transport ${transport} --socket`);
+    throw mutuallyExclusive([`--transport ${transport}`, "--socket"]);
   }
   return socketPath === undefined ? transport : "socket";
 }

@@ -19,8 +19,7 @@ export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
   ["detach-all", "all", "set-capacity", "detach", "find", "associated", "remove"],
   ["detach-all", "set-capacity", "detach", "find", "list", "remove"],
   ["detach-all", "output", "set-capacity", "detach", "find", "remove"],
-  // A socket is not a block device: there is none to find, to scan, or to give a sector size.
-  ["socket", "find"],
+  // A socket is not a block device: there is none to scan, or to give a sector size.
   ["socket", "partscan"],
   ["socket", "sector-size"],
   ["socket", "nooverlap"],
@@ -38,10 +37,10 @@ export function checkExclusive(name: OptionName, seen: ReadonlySet<OptionName>):
     names.includes(name) && names.some((other) => other !== name && seen.has(other))
   );
   if (row === undefined) return;
-  const names = row.map((other) => `--${other}`).join(" ");
-  // `-f FORMAT FILE` is a device's way to tell the format.
-  const hint = row.includes("socket") && row.includes("find")
-    ? "; the format of an image is --file-fmt-type"
-    : "";
-  throw new UsageError(`mutually exclusive arguments: ${names}${hint}`);
+  throw mutuallyExclusive(row.map((other) => `--${other}`));
+}
+
+/** @param names as they are typed */
+export function mutuallyExclusive(names: readonly string[]): UsageError {
+  return new UsageError(`mutually exclusive arguments: ${names.join(" ")}`);
 }

@@ -8,9 +8,9 @@
  */
 import type { ImageRequest } from "../../disk/request.ts";
 import { onlyFile } from "./attach_command.ts";
+import { mutuallyExclusive } from "./exclusive.ts";
 import type { OptionName } from "./option_table.ts";
 import type { Settings } from "./settings.ts";
-import { UsageError } from "./usage_error.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
 
 export interface ImageCommand {
@@ -47,7 +47,7 @@ export function imageCommand(kind: ImageCommand["kind"], settings: Settings): Im
   const { seen } = settings;
   const senseless = [...seen].find((name) => name !== kind && !ALLOWED[kind].includes(name));
   if (senseless !== undefined) {
-    throw new UsageError(`mutually exclusive arguments: --${kind} --${senseless}`);
+    throw mutuallyExclusive([`--${kind}`, `--${senseless}`]);
   }
   return {
     kind,

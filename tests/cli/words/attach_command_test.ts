@@ -156,13 +156,32 @@ Deno.test("attachCommand() serves a file on a socket", () => {
   assertEquals(attach("--socket /s --transport socket img").transport, "socket");
 });
 
+Deno.test("attachCommand() takes -f of a socket for what names its format", () => {
+  for (
+    const line of [
+      "--socket /s -f QCOW img",
+      "-f qcow2 img --socket /s",
+      "--find QCOW --socket=/s img",
+    ]
+  ) {
+    const { file, find, device, format, transport } = attach(line);
+    assertEquals([file, find, device, format, transport], [
+      "img",
+      false,
+      undefined,
+      "QCOW",
+      "socket",
+    ]);
+  }
+});
+
 Deno.test("attachCommand() refuses what a socket cannot have", () => {
   assertEquals(fault("--socket /s"), "no file specified");
   assertEquals(fault("--socket /s /dev/nbd0 img"), "unexpected arguments");
-  assertEquals(
-    fault("--socket /s -f img"),
-    "mutually exclusive arguments: --socket --find; the format of an image is --file-fmt-type",
-  );
+  for (const line of ["--socket /s -f img", "-f img --socket /s", "--socket /s -f QCOW"]) {
+    assertEquals(fault(line), "mutually exclusive arguments: --socket --find");
+  }
+  assertEquals(fault("--socket /s -f QCOW /dev/loop0 img"), "unexpected arguments");
   assertEquals(fault("-P --socket /s img"), "mutually exclusive arguments: --socket --partscan");
   assertEquals(
     fault("-b 512 --socket /s img"),
