@@ -1,21 +1,21 @@
 /**
- * `--help` and `--version`, laid out as in util-linux.
+ * `--help` and `--version`, in the words of util-linux. The help fits a screen: what there is no room
+ * for is named, and explained in the man page.
  *
  * @module
  */
-import { LIST_COLUMNS, type ListColumn } from "./listing/columns.ts";
+import { LIST_COLUMNS } from "./listing/columns.ts";
 import { type OptionRow, OPTIONS } from "./words/option_table.ts";
-import { AUTO_FORMAT } from "../image/formats.ts";
+import { AUTO_FORMAT, AUTO_SUMMARY } from "../image/formats.ts";
 
 /** What the help says of a file format; a format driver is one. */
 export interface FormatSummary {
   readonly name: string;
   readonly aliases: readonly string[];
-  readonly summary: string;
+  readonly writable: boolean;
 }
 
-const USAGE = `
-Usage:
+const USAGE = `Usage:
  tslosetup [options] [<device>]
  tslosetup [options] -f | <device> <file>
  tslosetup [options] -f <format> [<device>] <file>
@@ -27,17 +27,23 @@ Set up and control loop devices for disk images of any format.
 
 /** Display columns for the options before their descriptions begin. */
 const OPTION_WIDTH = 30;
-/** Display columns up to the end of a right-aligned term, as in losetup's list of columns. */
-const TERM_WIDTH = 13;
+const SCREEN_WIDTH = 80;
 
 /** The whole text of `--help`. */
 export function helpText(formats: readonly FormatSummary[]): string {
+  const rows: readonly OptionRow[] = OPTIONS;
+  const options = rows.filter(({ onlyNamed }) => !onlyNamed).map(optionLine).join("");
+  const paragraphs = [
+    listed("Further options: ", rows.filter(({ onlyNamed }) => onlyNamed).map(shortest)),
+    listed("File formats: ", formatNames(formats, { writable: true })),
+    listed("  read-only: ", formatNames(formats, { writable: false })),
+    `  ${AUTO_FORMAT}: ${AUTO_SUMMARY}\n`,
+    listed("Columns: ", LIST_COLUMNS.map(({ heading }) => heading)),
+  ];
   return [
     USAGE,
-    `Options:\n${optionLines(OPTIONS)}`,
-    `Known file formats:\n${formatLines(formats)}`,
-    `Available output columns:\n${columnLines(LIST_COLUMNS)}`,
-    "For more details see tslosetup(8).\n",
+    `Options:\n${options}`,
+    `${paragraphs.join("")}For more details see tslosetup(8).\n`,
   ].join("\n");
 }
 
@@ -46,37 +52,33 @@ export function versionText(version: string): string {
   return `tslosetup ${version}\n`;
 }
 
-/** One line for each option, with an empty line between groups. */
-function optionLines(options: readonly OptionRow[]): string {
-  return options.map((option, index) => {
-    const previous = options[index - 1];
-    const startsGroup = previous !== undefined && previous.group !== option.group;
-    return (startsGroup ? "\n" : "") + optionLine(option);
-  }).join("");
-}
-
 function optionLine({ short, long, label, help }: OptionRow): string {
   const [name, ...otherNames] = long;
   const letter = short === "" ? "    " : `-${short}, `;
   const also = otherNames.map((other) => ` (also --${other})`).join("");
   const term = `${letter}--${name}${label}`;
-  // what is too long gets a line of its own
-  const space = term.length < OPTION_WIDTH ? "" : `\n${" ".repeat(OPTION_WIDTH)}`;
-  return ` ${term.padEnd(OPTION_WIDTH - 1)}${space} ${help}${also}\n`;
+  return ` ${term.padEnd(OPTION_WIDTH - 1)} ${help}${also}\n`;
 }
 
-function formatLines(formats: readonly FormatSummary[]): string {
-  const lines = formats.map(({ name, aliases, summary }) =>
-    termLine([name, ...aliases].join(", "), summary)
-  );
-  const auto = termLine(AUTO_FORMAT, "the one whose mark <file> begins with, else RAW");
-  return lines.join("") + auto;
+/** With both of its names, so that scripts find what they look for. */
+function shortest({ short, long: [name] }: OptionRow): string {
+  return short === "" ? `--${name}` : `-${short} --${name}`;
 }
 
-function columnLines(columns: readonly ListColumn[]): string {
-  return columns.map(({ heading, help }) => termLine(heading, help)).join("");
+function formatNames(
+  formats: readonly FormatSummary[],
+  wanted: { readonly writable: boolean },
+): string[] {
+  return formats.filter(({ writable }) => writable === wanted.writable)
+    .flatMap(({ name, aliases }) => [name, ...aliases]);
 }
 
-function termLine(term: string, help: string): string {
-  return `${term.padStart(TERM_WIDTH)}  ${help}\n`;
+/** Words behind a label, in lines that fit the screen; all but the first are indented. */
+function listed(label: string, words: readonly string[]): string {
+  const lines = words.reduce((before, word, index) => {
+    if (index === 0) return before + word;
+    const length = before.length - before.lastIndexOf("\n") + ", ,".length + word.length;
+    return `${before},${length <= SCREEN_WIDTH ? " " : "\n  "}${word}`;
+  }, label);
+  return `${lines}\n`;
 }

@@ -38,8 +38,10 @@ export const LUKS: Format = {
   summary: "encrypted volume, version 1 (AES)",
 };
 
-/** What stands for "whatever the file begins with". */
+/** What stands for "whatever the file looks like". */
 export const AUTO_FORMAT = "auto";
+/** What help texts say of that. */
+export const AUTO_SUMMARY = "the format whose mark the file carries, else RAW";
 
 /** Files of no format at all, which is the default. */
 export const RAW: Format = {

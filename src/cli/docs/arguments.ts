@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AUTO_FORMAT } from "../../image/formats.ts";
+import { AUTO_FORMAT, AUTO_SUMMARY } from "../../image/formats.ts";
 import { TRANSPORTS } from "../../device/transports.ts";
 import { FORMATS } from "../../image/formats.ts";
 import { LIST_COLUMNS } from "../listing/columns.ts";
@@ -28,7 +28,7 @@ export const FORMAT_WORDS: readonly Word[] = [
   ...FORMATS.flatMap(({ name, aliases, summary }) =>
     [name, ...aliases].map((word) => ({ word, help: summary }))
   ),
-  { word: AUTO_FORMAT, help: "what the file begins with" },
+  { word: AUTO_FORMAT, help: AUTO_SUMMARY },
 ];
 
 /** What `-O` takes, with commas between. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AUTO_FORMAT } from "../../image/formats.ts";
+import { AUTO_FORMAT, AUTO_SUMMARY } from "../../image/formats.ts";
 import { TRANSPORTS } from "../../device/transports.ts";
 import { FORMATS } from "../../image/formats.ts";
 import { LIST_COLUMNS } from "../listing/columns.ts";
@@ -77,7 +77,7 @@ function formatTerms(): string[] {
       roff(`${summary}; ${writable ? "for reading and writing" : "for reading"}`),
     )
   );
-  return [...known, tagged(`\\fB${AUTO_FORMAT}\\fR`, roff(texts.AUTO_TEXT))];
+  return [...known, tagged(`\\fB${AUTO_FORMAT}\\fR`, roff(AUTO_SUMMARY))];
 }
 
 function transportTerms(): string[] {

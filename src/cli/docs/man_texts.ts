@@ -47,8 +47,6 @@ export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` say
   "What an image names (a backing file, an external data file) is opened for reading only, and " +
   "under the rule of `--allow-backing`.";
 
-export const AUTO_TEXT = "the format whose mark the file carries, or RAW";
-
 export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
   "says otherwise, RAW images get a plain loop device, and all others an nbd device where the " +
   "kernel has the nbd driver or can load it, else a loop device over FUSE. `-v` tells.";

@@ -71,8 +71,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "file-fmt-type": [
     "Format of <file>, in any case of letters: see FORMATS. The default is RAW. `auto` decides by " +
-    "how the file begins: a guest can write anything to the beginning of a raw disk, and so choose " +
-    "what `auto` finds.",
+    "the mark of a format that the file carries: a guest can write any mark to a raw disk, and so " +
+    "choose what `auto` finds.",
   ],
   "backing-fmt": [
     "The format of backing files whose format the image does not record; without it, such an image " +
@@ -149,6 +149,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "output-all": ["Print all columns."],
   "raw": ["Print cells without padding, with white space in them escaped."],
-  "help": ["Print a summary of options, formats and columns, and exit."],
+  "help": [
+    "Print the most used options with their help, the names of all others, of formats and of " +
+    "columns, and exit.",
+  ],
   "version": ["Print the version, and exit."],
 };

@@ -17,6 +17,8 @@ export interface OptionRow extends OptionSpec {
   /** What `--help` shows for the argument, with its separator; empty if there is none. */
   readonly label: string;
   readonly help: string;
+  /** Whether `--help` only names it: on one screen there is no room for all. */
+  readonly onlyNamed?: true;
 }
 
 export const OPTIONS = [
@@ -27,6 +29,7 @@ export const OPTIONS = [
     label: "",
     group: "action",
     help: "list all used devices",
+    onlyNamed: true,
   },
   {
     long: ["set-capacity"],
@@ -35,6 +38,7 @@ export const OPTIONS = [
     label: " <device>",
     group: "action",
     help: "resize the device",
+    onlyNamed: true,
   },
   {
     long: ["detach"],
@@ -75,6 +79,7 @@ export const OPTIONS = [
     label: "",
     group: "action",
     help: "avoid possible conflict between devices",
+    onlyNamed: true,
   },
   {
     long: ["remove"],
@@ -83,6 +88,7 @@ export const OPTIONS = [
     label: " <device>...",
     group: "action",
     help: "remove one or more devices",
+    onlyNamed: true,
   },
   {
     long: ["offset"],
@@ -107,6 +113,7 @@ export const OPTIONS = [
     label: " <num>",
     group: "setup",
     help: "set the logical sector size to <num>",
+    onlyNamed: true,
   },
   {
     long: ["partscan"],
@@ -131,6 +138,7 @@ export const OPTIONS = [
     label: "[=<on|off>]",
     group: "setup",
     help: "open backing file with O_DIRECT",
+    onlyNamed: true,
   },
   {
     long: ["loop-ref"],
@@ -139,6 +147,7 @@ export const OPTIONS = [
     label: " <string>",
     group: "setup",
     help: "loop device reference",
+    onlyNamed: true,
   },
   {
     long: ["show"],
@@ -165,6 +174,7 @@ export const OPTIONS = [
     label: " <format>",
     group: "format",
     help: "format of backing files that have none recorded",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -174,6 +184,7 @@ export const OPTIONS = [
     label: "",
     group: "format",
     help: "show what is in <file> itself, else zeros",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -183,6 +194,7 @@ export const OPTIONS = [
     label: " <dir>",
     group: "format",
     help: "let <file> name files below <dir>, too",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -210,6 +222,7 @@ export const OPTIONS = [
     label: "",
     group: "format",
     help: "attach what is corrupt, detach what hangs",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -219,6 +232,7 @@ export const OPTIONS = [
     label: " <num>",
     group: "format",
     help: "bytes of metadata each thread keeps in memory",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -228,6 +242,7 @@ export const OPTIONS = [
     label: " <num>",
     group: "format",
     help: "bytes of decompressed data to keep",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -237,6 +252,7 @@ export const OPTIONS = [
     label: " <s>",
     group: "format",
     help: "free caches after <s> idle seconds, default 30",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -255,6 +271,7 @@ export const OPTIONS = [
     label: "",
     group: "format",
     help: "list which parts of its disk are stored where",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -264,6 +281,7 @@ export const OPTIONS = [
     label: " <name>",
     group: "format",
     help: "by way of auto, loop, nbd, fuse or socket",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -282,6 +300,7 @@ export const OPTIONS = [
     label: " <num>",
     group: "format",
     help: "serve with <num> threads, 1 to 16",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -291,6 +310,7 @@ export const OPTIONS = [
     label: "",
     group: "output",
     help: "say how the device is made",
+    onlyNamed: true,
   },
   {
     long: ["json"],
@@ -315,6 +335,7 @@ export const OPTIONS = [
     label: "",
     group: "output",
     help: "don't print headings for --list output",
+    onlyNamed: true,
   },
   {
     long: ["output"],
@@ -331,6 +352,7 @@ export const OPTIONS = [
     label: "",
     group: "output",
     help: "output all columns",
+    onlyNamed: true,
   },
   {
     long: ["raw"],
@@ -339,6 +361,7 @@ export const OPTIONS = [
     label: "",
     group: "output",
     help: "use raw --list output format",
+    onlyNamed: true,
   },
   {
     long: ["help"],
@@ -347,6 +370,7 @@ export const OPTIONS = [
     label: "",
     group: "general",
     help: "display this help",
+    onlyNamed: true,
   },
   {
     long: ["version"],
@@ -355,6 +379,7 @@ export const OPTIONS = [
     label: "",
     group: "general",
     help: "display version",
+    onlyNamed: true,
   },
 ] as const satisfies readonly OptionRow[];
 
