@@ -256,7 +256,7 @@ function detachOwnDevice(own: OwnState): void {
 
 /** Makes everything durable and removes what is left of the attach. */
 function conclude(job: Job, server: Server, own: OwnState): number {
-  const lost = !server.flushAtEnd();
+  const lost = !server.conclude();
   attempt(job, () => own.change({ outcome: lost ? "lost" : "saved" }));
   removeTraces(job, own);
   tryToSayDone();

@@ -33,4 +33,11 @@ export interface Writing {
    * most `lengthBytes`. The range lies within the disk. Fills `placement`.
    */
   place(guestOffset: number, lengthBytes: number, placement: Placement): void;
+  /**
+   * Writes what says that the image was closed in order. Called once, when nobody changes it any more
+   * and all that has been changed is durable; what it writes is made durable after it.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  conclude?(): void;
 }

@@ -1,8 +1,9 @@
 /**
- * The NBD server of one image: the main thread's loop, and worker threads for further connections.
+ * The server of one image, by NBD or FUSE: the main thread's loop, and worker threads beside it.
  *
- * A connection is given to a thread when it first has something to say. The main thread serves the
- * first one itself, so that the usual single client costs no second thread.
+ * An NBD connection is given to a thread when it first has something to say. The main thread serves
+ * the first one itself, so that the usual single client costs no second thread. Of a FUSE session,
+ * further threads get descriptors of their own when there is more to do than one thread can.
  *
  * @module
  */
@@ -14,11 +15,12 @@ import { RAW } from "../image/formats.ts";
 import { checked } from "../sys/errno.ts";
 import { type Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { acceptClient, MSG_DONTWAIT, pipe, takeOverListener } from "../sys/sockets.ts";
 import { Command, REQUEST } from "../nbd/protocol.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
-import { flushAtEnd } from "../loop/flush_queue.ts";
+import { concludeImage } from "../loop/conclude.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
 import { Channels } from "./channels.ts";
 import type { ExportDescription } from "../nbd/export.ts";
@@ -98,10 +100,18 @@ export class Server {
     return this.#channels.description;
   }
 
-  /** Makes everything durable after {@link Server.run}; false if some of it may be lost. */
-  flushAtEnd(): boolean {
+  /**
+   * Makes everything durable after {@link Server.run}, and closes the image in order; false if some of
+   * it may be lost.
+   */
+  conclude(): boolean {
     this.#loop.executor.finishSync();
-    return flushAtEnd(this.#options.access.filesToSync, this.#shared);
+    try {
+      return concludeImage(this.#options.access, this.#shared);
+    } catch (error) {
+      this.#options.log.error(`the image could not be closed in order: ${reasonOf(error)}`);
+      return false;
+    }
   }
 
   /** Has the loop watch another descriptor. */
