@@ -17,7 +17,15 @@ export function infoJson(images: readonly InspectedImage[]): string {
     }),
     undefined,
   );
-  return `${JSON.stringify(nested, undefined, INDENT)}\n`;
+  return `${JSON.stringify(nested, exactNumbers, INDENT)}\n`;
+}
+
+/** ECMAScript's, which the compiler's library does not know yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** Numbers that are too large to be one here are written out, as qemu does. */
+function exactNumbers(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? rawJSON(String(value)) : value;
 }
 
 function imageFields({ path, info, allocatedBytes }: InspectedImage): Record<string, InfoValue> {

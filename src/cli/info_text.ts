@@ -101,8 +101,8 @@ function indented(lines: string): string {
 }
 
 /** Three significant digits, as `qemu-img info` gives them: `216 KiB`, `2.19 MiB`. */
-export function humanSize(bytes: number): string {
-  let value = bytes;
+export function humanSize(bytes: number | bigint): string {
+  let value = Number(bytes);
   let unit = 0;
   for (; value >= STEP && unit < UNITS.length - 1; unit++) value /= STEP;
   const digits = value >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));

@@ -7,6 +7,7 @@ import { reasonOf } from "../sys/reason.ts";
 import { cachesAtDepth } from "../image/cache_sizes.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
 import { RelatedFileError } from "../image/errors.ts";
+import { refuseHugeFile } from "../image/exact.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
@@ -120,6 +121,7 @@ export class Chain implements RelatedFiles, Disposable {
   #openImage(layer: Layer): Image {
     this.layers.push(layer);
     const { driver, file } = layer;
+    refuseHugeFile(file, driver.name);
     const image = lookWith(driver, file, () => driver.open(file, this.openOptions));
     this.images.push(image);
     this.warnings.push(...(image.warnings ?? []).map((text) => `${layer.file.path}: ${text}`));
@@ -135,7 +137,9 @@ export class Chain implements RelatedFiles, Disposable {
       if (findRecordedDriver(related.format ?? RAW.name)?.name !== RAW.name) {
         throw new RangeError(`the format '${related.format}' is not possible there`);
       }
-      return this.#open(path, related, by);
+      const file = this.#open(path, related, by);
+      refuseHugeFile(file, RAW.name);
+      return file;
     });
   }
 

@@ -17,6 +17,7 @@ import {
 import { reopenFile } from "../sys/reopen.ts";
 import { Chain, type ChainOptions } from "./chain.ts";
 import type { Image } from "../image/driver.ts";
+import { refuseHugeFile } from "../image/exact.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import { lookWith } from "./format_hints.ts";
 import { type AccessParts, ImageAccess } from "./image_access.ts";
@@ -85,6 +86,7 @@ export function openImage(
   more: OpenMeans = {},
 ): ImageAccess {
   const driver = driverFor(request.format, file);
+  refuseHugeFile(file, driver.name);
   const { readOnly, snapshot } = request;
   if (snapshot !== undefined && !driver.snapshots) {
     throw new RangeError(`${driver.name} images have no internal snapshots`);

@@ -9,6 +9,7 @@
 export type InfoValue =
   | string
   | number
+  | bigint
   | boolean
   | readonly InfoValue[]
   | { readonly [key: string]: InfoValue };
@@ -17,8 +18,8 @@ export type InfoValue =
 export interface ImageInfo {
   /** The format as qemu names it: `qcow2`, `raw`. */
   readonly format: string;
-  /** Size of the virtual disk in bytes. */
-  readonly sizeBytes: number;
+  /** Size of the virtual disk in bytes; exact, so a bigint where no number is. */
+  readonly sizeBytes: number | bigint;
   /** Unit of allocation; absent for formats without one. */
   readonly clusterBytes?: number;
   /** Whether the image was not closed properly, so that its reference counts may be wrong. */
@@ -43,7 +44,7 @@ export interface SnapshotInfo {
   readonly id: string;
   readonly name: string;
   /** Size of the saved state of the machine, 0 for a snapshot of the disk alone. */
-  readonly vmStateBytes: number;
+  readonly vmStateBytes: number | bigint;
   /** When it was made, in seconds since 1970 and nanoseconds. */
   readonly dateSeconds: number;
   readonly dateNanoseconds: number;
@@ -51,7 +52,7 @@ export interface SnapshotInfo {
   readonly vmClockSeconds: number;
   readonly vmClockNanoseconds: number;
   /** Instructions executed; undefined where that was not recorded. */
-  readonly icount?: number;
+  readonly icount?: number | bigint;
 }
 
 export interface SpecificInfo {

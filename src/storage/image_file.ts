@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
+import { EAGAIN, EFBIG, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import {
   type Fd,
   type FileStatus,
@@ -68,7 +68,7 @@ export class ImageFile implements Disposable {
     this.path = path;
     this.fd = descriptor.number;
     this.status = openFileStatus(this.fd);
-    this.#sizeBytes = sizeBytes ?? seekableSize(this.fd, path);
+    this.#sizeBytes = sizeBytes ?? Number(seekableSize(this.fd, path));
     const fileSystem = this.#fileSystemType();
     this.cacheKnowledge = this.#findCacheKnowledge(fileSystem);
     this.tellsWritesOfEarlierOnes = fileSystem === NFS_SUPER_MAGIC;
@@ -116,7 +116,7 @@ export class ImageFile implements Disposable {
 
   /**
    * Size in bytes when it was opened or {@link ImageFile.refreshSize} was called, or what writing here
-   * has made of it since.
+   * has made of it since. Exact if it is a safe integer.
    */
   get sizeBytes(): number {
     return this.#sizeBytes;
@@ -135,10 +135,17 @@ export class ImageFile implements Disposable {
   /**
    * Finds out what size the file has now.
    *
-   * @throws {SystemError} as lseek(2)
+   * @throws {SystemError} as lseek(2); EFBIG if no offset near its end would be exact
    */
   refreshSize(): void {
-    this.#sizeBytes = seekableSize(this.fd, this.path);
+    const sizeBytes = Number(this.exactSize());
+    if (!Number.isSafeInteger(sizeBytes)) throw new SystemError("lseek", EFBIG, this.path);
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /** The size it has now, be it as large as it may; throws as lseek(2). */
+  exactSize(): bigint {
+    return seekableSize(this.fd, this.path);
   }
 
   #readCached(address: number, hostOffset: number, lengthBytes: number): number {

@@ -170,10 +170,10 @@ export function fileExists(path: string): boolean {
 }
 
 /** Size in bytes of an open file or block device, found by seeking to its end. */
-export function seekableSize(fd: number, path: string): number {
+export function seekableSize(fd: number, path: string): bigint {
   const end = libc().lseek(fd, 0, SEEK_END);
   if (end < 0n) throw new SystemError("lseek", lastErrno(), path);
-  return Number(end);
+  return end;
 }
 
 /**

@@ -82,6 +82,18 @@ Deno.test("infoJson() nests what lies below", () => {
   assertEquals(JSON.parse(infoJson([BASE])), below);
 });
 
+Deno.test("infoJson() and infoText() are exact, however large the disk", () => {
+  const sizeBytes = 2n ** 53n + 1n;
+  const [snapshot] = TOP.info.snapshots ?? [];
+  if (snapshot === undefined) throw new Error("no snapshot");
+  const info = { format: "qcow2", sizeBytes, snapshots: [{ ...snapshot, icount: 2n ** 60n + 1n }] };
+  const json = infoJson([{ path: "x", allocatedBytes: 0, info }]);
+  assertEquals(json.includes('"virtual-size": 9007199254740993,\n'), true);
+  assertEquals(json.includes('"icount": 1152921504606846977\n'), true);
+  const text = infoText([{ path: "x", allocatedBytes: 0, info }]);
+  assertEquals(text.includes("virtual size: 8 PiB (9007199254740993 bytes)\n"), true);
+});
+
 Deno.test("fullName() is how a name is found from here", () => {
   assertEquals(fullName("top", "base"), "base");
   assertEquals(fullName("a/top", "b/base"), "a/b/base");

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { asRoot } from "../support/program.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { asRoot, exists } from "../support/program.ts";
 import { QemuNbd } from "../support/qemu_nbd.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
@@ -133,4 +133,49 @@ oracleTest(
 function runsOf(json: string): Record<string, unknown>[] {
   const runs: Record<string, unknown>[] = JSON.parse(json);
   return runs.map(({ compressed: _, ...run }) => run);
+}
+
+/** Of a disk that no number holds; qemu counts whole sectors. */
+const HUGE = "9007199254741504";
+
+oracleTest(
+  "tslosetup --info describes disks that are too large to attach",
+  ["qemu-img"],
+  async () => {
+    using folder = new TempDirectory();
+    const path = folder.file("huge");
+    await must("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", path, HUGE);
+    const program = asRoot();
+    assertStringIncludes(await program.must("--info", "--json", path), `"virtual-size": ${HUGE},`);
+    assertStringIncludes(await program.must("--info", path), `8 PiB (${HUGE} bytes)`);
+    for (const words of [["--map"], ["-r", "--socket", folder.file("socket"), "-t", "QCOW"]]) {
+      const { code, stdout, stderr } = await program.run(...words, path);
+      assertEquals([code, stdout], [1, ""]);
+      assertMatch(stderr, /^[^\n]*: QCOW images with a disk of 8 PiB or more are not supported\n$/);
+    }
+  },
+);
+
+Deno.test("tslosetup --info describes plain files that are too large to attach", async () => {
+  const folder = makeHugeFile();
+  if (folder === undefined) return; // no file system here has such files
+  using _folder = folder;
+  const path = folder.file("huge");
+  const program = asRoot();
+  assertStringIncludes(await program.must("--info", "--json", path), `"virtual-size": ${HUGE},`);
+  const { code, stderr } = await program.run("-r", "--socket", folder.file("socket"), path);
+  assertEquals(code, 1);
+  assertMatch(stderr, /^[^\n]*: RAW images with 8 PiB or more are not supported\n$/);
+});
+
+/** A folder with a sparse file of {@link HUGE} bytes, on a tmpfs, which can have it. */
+function makeHugeFile(): TempDirectory | undefined {
+  if (!exists("/dev/shm")) return undefined;
+  const folder = new TempDirectory("/dev/shm");
+  Deno.writeFileSync(folder.file("huge"), new Uint8Array(0));
+  const { success } = new Deno.Command("truncate", { args: ["-s", HUGE, folder.file("huge")] })
+    .outputSync();
+  if (success) return folder;
+  folder[Symbol.dispose]();
+  return undefined;
 }

@@ -82,7 +82,13 @@ export async function mustDeriveKey(program: string, ...args: string[]): Promise
 
 /** A folder that is removed at the end of its scope. */
 export class TempDirectory implements Disposable {
-  readonly path = Deno.makeTempDirSync({ prefix: "tslosetup-test-" });
+  readonly path: string;
+
+  /** @param dir where it is made, if not where such folders usually are */
+  constructor(dir?: string) {
+    const options = { prefix: "tslosetup-test-" };
+    this.path = Deno.makeTempDirSync(dir === undefined ? options : { ...options, dir });
+  }
 
   file(name: string): string {
     return `${this.path}/${name}`;

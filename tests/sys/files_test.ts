@@ -111,7 +111,7 @@ Deno.test("seekableSize() knows sizes beyond 4 GiB", () => {
   Deno.writeTextFileSync(path, "");
   Deno.truncateSync(path, 5 * 2 ** 40 + 513);
   using file = openFile(path, O_RDONLY);
-  assertEquals(seekableSize(file.number, path), 5 * 2 ** 40 + 513);
+  assertEquals(seekableSize(file.number, path), 5n * 2n ** 40n + 513n);
   const [end, start] = pipe();
   assertThrows(() => seekableSize(end.number, "pipe"), SystemError);
   end.close();

@@ -24,7 +24,9 @@ export class LuksImage implements Image {
   constructor(file: ImageFile, { keys, mapOnly }: OpenOptions) {
     const area = { file, startBytes: 0, sizeBytes: file.sizeBytes };
     const header = readHeader(area);
-    this.sizeBytes = diskSize(file, header);
+    this.sizeBytes = Number(
+      diskSize({ path: file.path, sizeBytes: BigInt(file.sizeBytes) }, header),
+    );
     this.#file = file;
     this.#payloadOffset = header.payloadOffsetBytes;
     if (!mapOnly) this.#cipher = unlock(header, area, keys);
@@ -45,11 +47,14 @@ export class LuksImage implements Image {
  *
  * @throws {ImageFormatError} if the disk does not lie in the same file
  */
-export function diskSize(file: ImageFile, { payloadOffsetBytes }: LuksHeader): number {
+export function diskSize(
+  { path, sizeBytes }: { readonly path: string; readonly sizeBytes: bigint },
+  { payloadOffsetBytes }: LuksHeader,
+): bigint {
   if (payloadOffsetBytes < HEADER_BYTES) {
-    throw damaged(file.path, "this is a header without a disk: the disk lies in another file");
+    throw damaged(path, "this is a header without a disk: the disk lies in another file");
   }
-  if (payloadOffsetBytes > file.sizeBytes) throw damaged(file.path, "the disk is not in the file");
-  const restBytes = file.sizeBytes - payloadOffsetBytes;
-  return restBytes - restBytes % SECTOR_BYTES;
+  const restBytes = sizeBytes - BigInt(payloadOffsetBytes);
+  if (restBytes < 0n) throw damaged(path, "the disk is not in the file");
+  return restBytes - restBytes % BigInt(SECTOR_BYTES);
 }

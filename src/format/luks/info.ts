@@ -5,6 +5,7 @@
  * @module
  */
 import type { ImageFile } from "../../storage/image_file.ts";
+import { exact } from "../../image/exact.ts";
 import type { ImageInfo, InfoValue } from "../../image/info.ts";
 import { type KeySlot, type LuksHeader, readHeader } from "./header.ts";
 import { diskSize } from "./image.ts";
@@ -18,7 +19,7 @@ export function describe(file: ImageFile): ImageInfo {
   const header = readHeader({ file, startBytes: 0, sizeBytes: file.sizeBytes });
   return {
     format: "luks",
-    sizeBytes: diskSize(file, header),
+    sizeBytes: exact(diskSize({ path: file.path, sizeBytes: file.exactSize() }, header)),
     encrypted: true,
     specific: { type: "luks", data: luksInfo(header) },
   };

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { servedSize } from "../../image/exact.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
-import { damaged, hex, unsupported } from "./errors.ts";
+import { damaged, FORMAT, hex, unsupported } from "./errors.ts";
 import { type ExtensionArea, type HeaderExtensions, readExtensions } from "./extensions.ts";
 import { refuseUnsupported } from "./features.ts";
 import type { Fields, FieldsV3, Header, SnapshotTable, Source } from "./header_types.ts";
@@ -85,7 +86,7 @@ export function parseHeader(source: Source): Header {
     version: fields.version === 2 ? 2 : 3,
     clusterBits,
     clusterBytes: 2 ** clusterBits,
-    sizeBytes: checkedSize(fields, source.path),
+    sizeBytes: servedSize(diskSize(fields), FORMAT, source.path),
     l1Offset: checkedL1Offset(fields, source),
     l1Entries: checkedL1Entries(fields, l2EntryBits, source.path),
     compressionType: more.compression_type,
@@ -193,13 +194,9 @@ function checkAligned(
   throw damaged(path, `${name} ${hex(fields[name])} is not aligned`, HEADER.offsets[name]);
 }
 
-/** Offsets are plain numbers everywhere else: 2^53 bytes is what they can hold. */
-export function checkedSize(fields: Fields, path: string): number {
-  const size = fields.size - fields.size % BigInt(SECTOR_BYTES);
-  if (size > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw damaged(path, `a disk of ${fields.size} bytes is too large`, HEADER.offsets.size);
-  }
-  return Number(size);
+/** Size of the disk: whole sectors. */
+export function diskSize({ size }: Fields): bigint {
+  return size - size % BigInt(SECTOR_BYTES);
 }
 
 function checkedL1Offset(fields: Fields, source: Source): number {

@@ -6,6 +6,7 @@
  */
 import type { MemoryLimit } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { exact } from "../../image/exact.ts";
 import type { ImageInfo, SpecificInfo } from "../../image/info.ts";
 import { readHeader } from "../luks/header.ts";
 import { luksInfo } from "../luks/info.ts";
@@ -14,8 +15,8 @@ import { extensionText, type HeaderExtensions, readExtensions } from "./extensio
 import { refuseUnknownBits } from "./features.ts";
 import {
   checkBackingName,
-  checkedSize,
   checkUnusedTables,
+  diskSize,
   extensionArea,
   parseAllFields,
   readSource,
@@ -52,7 +53,7 @@ export function describe(file: ImageFile, memory?: MemoryLimit): ImageInfo {
   const snapshots = listSnapshots(file, snapshotTable(fields), memory);
   return {
     format: "qcow2",
-    sizeBytes: checkedSize(fields, source.path),
+    sizeBytes: exact(diskSize(fields)),
     clusterBytes: 2 ** fields.cluster_bits,
     dirty: (more.incompatible_features & Incompatible.dirty) !== 0n,
     ...(fields.crypt_method === CryptMethod.none ? {} : { encrypted: true }),

@@ -5,9 +5,10 @@
  */
 import type { MemoryLimit } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { exact, servedSize } from "../../image/exact.ts";
 import type { SnapshotInfo } from "../../image/info.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
-import { damaged, hex } from "./errors.ts";
+import { damaged, FORMAT, hex } from "./errors.ts";
 import type { Header, SnapshotTable } from "./header_types.ts";
 import {
   MAX_L1_BYTES,
@@ -94,10 +95,7 @@ function shortened(text: string): string {
 function diskBytes(file: ImageFile, snapshot: Snapshot): number | undefined {
   const { diskBytes: recorded } = snapshot;
   if (recorded === undefined) return undefined;
-  if (recorded > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw damaged(file.path, `a disk of ${recorded} bytes is too large`);
-  }
-  return Number(recorded - recorded % BigInt(SECTOR_BYTES));
+  return servedSize(recorded - recorded % BigInt(SECTOR_BYTES), FORMAT, file.path);
 }
 
 function checkL1({ path, sizeBytes }: ImageFile, snapshot: Snapshot, clusterBytes: number): void {
@@ -178,12 +176,12 @@ function snapshotOf(fixed: ReturnType<typeof SNAPSHOT.read>, variable: IoBuffer)
   const info: SnapshotInfo = {
     id: textOf(variable.bytes.subarray(extra_data_size, idEnd)),
     name: textOf(variable.bytes.subarray(idEnd, idEnd + name_size)),
-    vmStateBytes: Number(extra.vm_state_size_large ?? BigInt(fixed.vm_state_size)),
+    vmStateBytes: exact(extra.vm_state_size_large ?? BigInt(fixed.vm_state_size)),
     dateSeconds: fixed.date_sec,
     dateNanoseconds: fixed.date_nsec,
     vmClockSeconds: Number(vm_clock_nsec / NANOSECONDS),
     vmClockNanoseconds: Number(vm_clock_nsec % NANOSECONDS),
-    ...(icount === undefined || icount === NO_ICOUNT ? {} : { icount: Number(icount) }),
+    ...(icount === undefined || icount === NO_ICOUNT ? {} : { icount: exact(icount) }),
   };
   return {
     info,

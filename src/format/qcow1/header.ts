@@ -4,6 +4,7 @@
  * @module
  */
 import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
+import { servedSize } from "../../image/exact.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
@@ -25,7 +26,6 @@ import {
 export interface Header {
   readonly clusterBits: number;
   readonly clusterBytes: number;
-  /** Size of the disk: whole sectors, as qemu counts it. */
   readonly sizeBytes: number;
   /** Size of an L2 table. */
   readonly tableBytes: number;
@@ -50,8 +50,7 @@ const MAX_CRYPT_METHOD = 1;
  */
 export function readHeader(file: ImageFile): Header {
   const fields = readFields(file);
-  checkFields(fields, file.path);
-  const sizeBytes = Number(fields.size - fields.size % BigInt(SECTOR_BYTES));
+  const sizeBytes = servedSize(diskSize(fields), QCOW1.name, file.path);
   const tableCovers = 2 ** (fields.cluster_bits + fields.l2_bits);
   const l1Entries = Math.ceil(Number(fields.size) / tableCovers);
   return {
@@ -66,7 +65,13 @@ export function readHeader(file: ImageFile): Header {
   };
 }
 
-function readFields(file: ImageFile): Fields {
+/** Size of the disk: whole sectors, as qemu counts it. */
+export function diskSize({ size }: Fields): bigint {
+  return size - size % BigInt(SECTOR_BYTES);
+}
+
+/** The header's fields, each of which is checked by itself; throws as {@link readHeader}. */
+export function readFields(file: ImageFile): Fields {
   if (file.sizeBytes < HEADER.sizeBytes) {
     throw damaged(file.path, "the file is too short for a header");
   }
@@ -74,16 +79,16 @@ function readFields(file: ImageFile): Fields {
   file.read(head, 0, 0, head.size);
   const fields = HEADER.read(head.view, 0);
   if (fields.magic !== MAGIC) throw damaged(file.path, "this is no QCOW image");
-  if (fields.version === VERSION) return fields;
-  throw new UnsupportedFeatureError(QCOW1.name, file.path, `version ${fields.version}`);
+  if (fields.version !== VERSION) {
+    throw new UnsupportedFeatureError(QCOW1.name, file.path, `version ${fields.version}`);
+  }
+  checkFields(fields, file.path);
+  return fields;
 }
 
 function checkFields(fields: Fields, path: string): void {
   const { cluster_bits, crypt_method, l2_bits, size } = fields;
   if (size <= 1n) throw damaged(path, "the disk is empty", "size");
-  if (size > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw damaged(path, `a disk of ${size} bytes is too large`, "size");
-  }
   if (cluster_bits < MIN_CLUSTER_BITS || cluster_bits > MAX_CLUSTER_BITS) {
     throw damaged(path, `clusters of 2^${cluster_bits} bytes are not possible`, "cluster_bits");
   }
@@ -105,7 +110,7 @@ function checkedL1Offset(fields: Fields, l1Entries: number, file: ImageFile): nu
 }
 
 /** An empty name counts as none. */
-function readBackingName(fields: Fields, file: ImageFile): string | undefined {
+export function readBackingName(fields: Fields, file: ImageFile): string | undefined {
   const { backing_file_offset: offset, backing_file_size: lengthBytes } = fields;
   if (offset === 0n || lengthBytes === 0) return undefined;
   if (lengthBytes > MAX_BACKING_NAME_BYTES) {

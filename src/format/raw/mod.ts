@@ -5,6 +5,7 @@
  */
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { RAW } from "../../image/formats.ts";
+import { exact } from "../../image/exact.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { Placement, Writing } from "../../image/writing.ts";
@@ -15,7 +16,10 @@ export const raw: FormatDriver = {
   ...RAW,
   magics: [],
   open: (file: ImageFile, options: OpenOptions): Image => new RawImage(file, options.readOnly),
-  info: ({ sizeBytes }: ImageFile): ImageInfo => ({ format: "raw", sizeBytes }),
+  info: (file: ImageFile): ImageInfo => ({
+    format: "raw",
+    sizeBytes: exact(file.exactSize()),
+  }),
 };
 
 class RawImage implements Image {

@@ -7,7 +7,7 @@ import { ImageFormatError, UnsupportedFeatureError } from "../../../src/image/er
 import { Extent } from "../../../src/image/mapping.ts";
 import { IMAGE_TOOLS, randomNumbers } from "../../support/images.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
-import { OpenedImage, readRange, sameBytes } from "../opened_image.ts";
+import { OpenedImage, openImageFile, readRange, sameBytes } from "../opened_image.ts";
 import { checkMap } from "../qcow/qemu_map.ts";
 import { buildImage as buildVersion3, put } from "../qcow/image_builder.ts";
 import { buildVersion1, type Version1Parts } from "./image_builder.ts";
@@ -60,7 +60,6 @@ Deno.test("qcow1 decompresses clusters, whose length is exact", () => {
 const DAMAGED: readonly [message: string, parts: Version1Parts][] = [
   ["this is no QCOW image", { header: { magic: 1 } }],
   ["the disk is empty", { header: { size: 1 } }],
-  ["is too large", { header: { size: 2n ** 63n } }],
   ["clusters of 2^8 bytes are not possible", { header: { cluster_bits: 8 } }],
   ["clusters of 2^17 bytes are not possible", { header: { cluster_bits: 17 } }],
   ["L2 tables of 2^5 entries are not possible", { header: { l2_bits: 5 } }],
@@ -101,6 +100,16 @@ Deno.test("qcow1 refuses other versions, snapshots, and backing files where none
   const header = { backing_file_offset: 64, backing_file_size: 4 };
   Deno.writeFileSync(path, buildVersion1({ header, at: [[64, new TextEncoder().encode("base")]] }));
   assertThrows(() => new OpenedImage(path, qcow1), UnsupportedFeatureError, "a backing file");
+});
+
+Deno.test("qcow1 refuses disks that are too large, and describes them all the same", () => {
+  using folder = new TempDirectory();
+  const parts = { header: { size: 2n ** 63n + 513n } };
+  assertThrows(() => opened(folder, parts), UnsupportedFeatureError, "a disk of 8 PiB or more");
+  const path = folder.file("large.qcow");
+  Deno.writeFileSync(path, buildVersion1(parts));
+  using file = openImageFile(path);
+  assertEquals(qcow1.info?.(file).sizeBytes, 2n ** 63n + 512n);
 });
 
 const BAD_PLACES: readonly [name: string, parts: Version1Parts][] = [
