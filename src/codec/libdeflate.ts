@@ -6,7 +6,7 @@
 import { openOptional } from "../sys/optional_library.ts";
 
 /** libdeflate.h; the interface has been stable since version 1.0. */
-const NAMES = ["libdeflate.so.0", "libdeflate.so"];
+export const LIBDEFLATE_NAMES = ["libdeflate.so.0", "libdeflate.so"];
 const SYMBOLS = {
   libdeflate_alloc_decompressor: { parameters: [], result: "pointer" },
   libdeflate_free_decompressor: { parameters: ["pointer"], result: "void" },
@@ -40,7 +40,7 @@ export class Libdeflate implements Disposable {
 
   /** Undefined where the library is not installed. */
   static open(): Libdeflate | undefined {
-    const library = openOptional(NAMES, SYMBOLS);
+    const library = openOptional(LIBDEFLATE_NAMES, SYMBOLS);
     const decompressor = library?.symbols.libdeflate_alloc_decompressor() ?? null;
     if (library === undefined || decompressor === null) return undefined;
     return new Libdeflate(library, decompressor);

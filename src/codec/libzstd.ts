@@ -7,7 +7,7 @@
 import { openOptional } from "../sys/optional_library.ts";
 
 /** zstd.h; all of these are stable since version 1.3. */
-const NAMES = ["libzstd.so.1"];
+export const LIBZSTD_NAMES = ["libzstd.so.1"];
 const SYMBOLS = {
   ZSTD_createDCtx: { parameters: [], result: "pointer" },
   ZSTD_freeDCtx: { parameters: ["pointer"], result: "usize" },
@@ -37,7 +37,7 @@ export class Libzstd implements Disposable {
 
   /** Undefined where the library is not installed. */
   static open(): Libzstd | undefined {
-    const library = openOptional(NAMES, SYMBOLS);
+    const library = openOptional(LIBZSTD_NAMES, SYMBOLS);
     const context = library?.symbols.ZSTD_createDCtx() ?? null;
     if (library === undefined || context === null) return undefined;
     return new Libzstd(library, context);

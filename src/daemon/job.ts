@@ -11,6 +11,7 @@
  * @module
  */
 import type { ImageRequest } from "../disk/request.ts";
+import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 
 /** The hidden first argument that makes the program a daemon. */
@@ -28,6 +29,7 @@ export const DaemonFd = {
   Ready: 3,
   Lifeline: 4,
   Watch: 5,
+  RunFolder: RUN_FOLDER_FD,
 } as const;
 
 /** The hidden first argument that disconnects the device of a daemon that was killed. */
@@ -49,6 +51,8 @@ export interface Job {
    * holds; any others only have to stay open.
    */
   readonly sockets: number;
+  /** Whether the last of the descriptors is the root folder that the daemon shall live in. */
+  readonly hasOwnRoot?: boolean;
   /** Most threads to use. */
   readonly threads: number;
   /** Whether those of a FUSE session start at once, not only under load. */
@@ -125,8 +129,8 @@ export interface Refusal {
 
 export type Answer = Ready | Refusal;
 
-/** What {@link DaemonFd.Lifeline} carries when the device is set up. */
-export const GO = "go";
+/** What {@link DaemonFd.Lifeline} carries when the device is set up, before its path. */
+export const GO = "go ";
 
 /** What a daemon that ends in order writes to {@link DaemonFd.Watch}. */
 export const DONE = "done\n";

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { DaemonRoot } from "../kernel/daemon_root.ts";
 import { sendDescriptors } from "../sys/descriptor_passing.ts";
-import { EPIPE, SystemError } from "../sys/errno.ts";
-import { type Fd, readText, writeBytes, writeText } from "../sys/files.ts";
+import { EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
+import { type Fd, O_PATH, openFile, readText, writeBytes, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe, streamPair } from "../sys/sockets.ts";
@@ -14,7 +15,7 @@ import { openNull, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
 import { type Answer, DAEMON_ARGUMENT, encodeJob, GO, type Job } from "./job.ts";
 import { lastWords } from "./last_words.ts";
-import { spawnSelf } from "./own_program.ts";
+import { ownExecutable, spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 
 /** Writing back what others wait for must not wait for memory that is being freed by it. */
@@ -36,8 +37,8 @@ export interface JobDescriptors {
 export interface Launched {
   readonly process: ProcessIdentity;
   readonly answer: Answer;
-  /** Tells the daemon that its device is set up. */
-  confirm(): void;
+  /** Tells the daemon that its device, or socket, is set up at this path. */
+  confirm(device: string): void;
   /** Makes the daemon end, unless it was confirmed. */
   abandon(): void;
   /** Reads as {@link DONE} when the daemon ends in order, and just ends when it is killed. */
@@ -99,6 +100,7 @@ class WaitingDaemon implements Launching, Disposable {
   readonly #lifeline: Fd;
   readonly #watch: Fd;
   readonly #errors: Fd;
+  #root: DaemonRoot | undefined;
 
   /** @throws {SystemError} as posix_spawn(3) */
   constructor(servesDevice: boolean) {
@@ -108,8 +110,9 @@ class WaitingDaemon implements Launching, Disposable {
     const [lifelineEnd, lifeline] = pipe();
     const [watch, watchEnd] = pipe();
     const [errors, errorsEnd] = pipe();
-    using nothing = openNull();
-    const daemonEnds = [jobEnd, nothing, errorsEnd, readyStart, lifelineEnd, watchEnd];
+    const nothing = openNull();
+    const run = openRunFolder();
+    const daemonEnds = [jobEnd, nothing, errorsEnd, readyStart, lifelineEnd, watchEnd, run];
     const pid = spawnSelf([DAEMON_ARGUMENT], daemonEnds.map(({ number }) => number));
     for (const fd of daemonEnds) fd.close();
     this.#process = identityOf(pid) ?? { pid, startTime: 0 };
@@ -133,8 +136,9 @@ class WaitingDaemon implements Launching, Disposable {
     return {
       process: this.#process,
       answer: JSON.parse(text) as Answer,
-      confirm: () => {
-        writeText(lifeline.number, GO);
+      confirm: (device) => {
+        this.#furnish(device);
+        writeText(lifeline.number, `${GO}${device}`);
         lifeline.close();
       },
       abandon: () => {
@@ -145,12 +149,20 @@ class WaitingDaemon implements Launching, Disposable {
     };
   }
 
+  /** Lets the daemon open its device from its own root. Only a detach by SIGTERM needs that. */
+  #furnish(device: string): void {
+    using root = this.#root;
+    if (device.startsWith("/dev/")) ifPossible(() => root?.addDevice(device));
+  }
+
   /** Gives it its job, and leaves nothing of a passphrase in that behind. */
   handOver(job: Job, { served, stateFile, kept = [] }: JobDescriptors): void {
     const numbers = (fds: readonly Fd[]): number[] => fds.map(({ number }) => number);
-    const bytes = encodeJob(job);
+    const root = this.#root = makeRoot();
+    const bytes = encodeJob({ ...job, hasOwnRoot: root !== undefined });
     try {
-      sendDescriptors(this.#job.number, [...numbers(served), stateFile, ...numbers(kept)]);
+      const descriptors = [...numbers(served), stateFile, ...numbers(kept)];
+      sendDescriptors(this.#job.number, root ? [...descriptors, root.fd] : descriptors);
       writeBytes(this.#job.number, bytes);
     } catch (error) {
       // It has ended: what it had to say of that is asked for next.
@@ -175,4 +187,14 @@ class WaitingDaemon implements Launching, Disposable {
     const fds = [this.#job, this.#ready, this.#lifeline, this.#watch, this.#errors];
     for (const fd of fds) fd.close();
   }
+}
+
+/** Run from sources, the program reads the modules of its threads as they start: they need the system's. */
+function makeRoot(): DaemonRoot | undefined {
+  const isWanted = Deno.build.standalone && libc().geteuid() === 0;
+  return isWanted ? DaemonRoot.make(ownExecutable()) : undefined;
+}
+
+function openRunFolder(): Fd {
+  return ifPossible(() => openFile("/run", O_PATH)) ?? openFile("/", O_PATH);
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { loadDecompressors } from "../codec/libraries.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
@@ -18,25 +19,20 @@ import type { ImageRequest } from "../disk/request.ts";
 import { driverFor } from "../disk/probe.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Server } from "../serve/server.ts";
-import { Fd, readBytes, readText, writeAttribute, writeText } from "../sys/files.ts";
+import { Fd, readBytes, readText, writeText } from "../sys/files.ts";
 import { receiveDescriptors } from "../sys/descriptor_passing.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
-import { addressOf, cString } from "../sys/memory.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { removeSocket } from "../sys/sockets.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
-import { startLazyDetach } from "./helpers.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
 import { Log } from "../sys/log.ts";
+import { LazyDetach } from "./lazy_detach.ts";
 import { OwnState } from "./own_state.ts";
-import { stateDirectory, StateStore } from "./state.ts";
-
-const PR_SET_NAME = 15;
-/** Never killed for memory: what waits for the device would wait for ever (proc(5), oom_score_adj). */
-const OOM_NEVER = "-1000";
+import { stateDirectory } from "./state.ts";
+import { Surroundings } from "./surroundings.ts";
 
 /** An image that is open and locked. */
 interface Opened {
@@ -58,19 +54,23 @@ interface Opened {
  */
 export function runDaemon(runtimeDirectory: string | undefined): number {
   openHotCalls();
-  const states = new StateStore(stateDirectory(runtimeDirectory));
-  const served = receiveDescriptors(DaemonFd.Job);
+  const descriptors = receiveDescriptors(DaemonFd.Job);
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
-  const own = new OwnState(served[job.sockets], states);
-  leaveSurroundings(job);
+  const surroundings = new Surroundings(job, descriptors, stateDirectory(runtimeDirectory));
+  const own = new OwnState(descriptors[job.sockets]);
+  const means: Means = { surroundings, own };
+  surroundings.leave();
   const opened = tryToOpen(job);
   if (opened === undefined) {
-    removeTraces(job, own);
+    removeTraces(job, means);
     return 1;
   }
-  const server = createServer(job, opened, served.slice(0, job.sockets));
+  if (opened.request.format !== RAW.name) loadDecompressors();
+  surroundings.withdraw();
+  const served = descriptors.slice(0, job.sockets);
+  const server = createServer(job, opened, served);
   watchLifeline(server);
-  watchSignals(server, job, own);
+  watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served) });
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = opened.request;
   const warnings = opened.warnings;
@@ -78,21 +78,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     keepBuffersApart();
     server.run();
   }
-  return conclude(job, server, own);
-}
-
-function leaveSurroundings(job: Job): void {
-  libc().chdir(cString("/"));
-  libc().prctl(PR_SET_NAME, addressOf(cString("tslosetup")), 0, 0, 0);
-  if (job.transport !== "socket") tryToWrite("/proc/self/oom_score_adj", OOM_NEVER);
-}
-
-function tryToWrite(path: string, text: string): void {
-  try {
-    writeAttribute(path, text);
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-  }
+  return conclude(job, { ...means, server });
 }
 
 /** Opens the image, or says why not. */
@@ -195,24 +181,34 @@ function watchLifeline(server: Server): void {
     const word = readText(Lifeline);
     server.unwatch(Lifeline);
     libc().close(Lifeline);
-    if (word === GO) forgetStartupPages();
+    if (word.startsWith(GO)) forgetStartupPages();
     else server.finish();
   });
+}
+
+interface Means {
+  readonly surroundings: Surroundings;
+  readonly own: OwnState;
 }
 
 /**
  * SIGTERM is a lazy detach, for at shutdown it comes before the file system is unmounted. SIGINT
  * ends a socket at once; a device has to be disconnected instead. SIGHUP: look at the image's size.
  */
-function watchSignals(server: Server, job: Job, own: OwnState): void {
+function watchSignals(
+  server: Server,
+  job: Job,
+  { surroundings, own, lazyDetach }: Means & { lazyDetach: LazyDetach },
+): void {
   const signals = new SignalReader(daemonSignals().filter((signal) => signal <= SIGTERM));
   const obey = job.transport === "socket"
     ? (signal: number): void => {
       if (signal === SIGINT) server.finish();
-      if (signal === SIGTERM) endSocket(server, job);
+      if (signal === SIGTERM) endSocket(server, surroundings);
     }
     : (signal: number): void => {
-      if (signal === SIGTERM) detachOwnDevice(own);
+      const state = signal === SIGTERM ? own.read() : undefined;
+      if (state !== undefined) lazyDetach.start(state);
     };
   server.watch(signals.fd, () => {
     for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
@@ -244,29 +240,28 @@ function refreshSize(server: Server, own: OwnState): void {
   }
 }
 
-function endSocket(server: Server, job: Job): void {
-  if (job.socket !== undefined) removeSocket(job.socket);
+function endSocket(server: Server, surroundings: Surroundings): void {
+  surroundings.removeSocket();
   server.stopListening();
 }
 
-function detachOwnDevice(own: OwnState): void {
-  const { device } = own.read() ?? {};
-  if (device !== undefined) startLazyDetach({ device });
+interface Serving extends Means {
+  readonly server: Server;
 }
 
 /** Makes everything durable and removes what is left of the attach. */
-function conclude(job: Job, server: Server, own: OwnState): number {
+function conclude(job: Job, { server, ...means }: Serving): number {
   const lost = !server.conclude();
-  attempt(job, () => own.change({ outcome: lost ? "lost" : "saved" }));
-  removeTraces(job, own);
+  attempt(job, () => means.own.change({ outcome: lost ? "lost" : "saved" }));
+  removeTraces(job, means);
   tryToSayDone();
   if (lost) new Log(job.imagePath).error("the last writes may not have reached the disk");
   return lost ? 1 : 0;
 }
 
-function removeTraces(job: Job, own: OwnState): void {
-  attempt(job, () => job.socket !== undefined && removeSocket(job.socket));
-  attempt(job, () => own.remove());
+function removeTraces(job: Job, { surroundings, own }: Means): void {
+  attempt(job, () => surroundings.removeSocket());
+  attempt(job, () => surroundings.withStates((states) => own.remove(states)));
 }
 
 /** Tells the watcher, if there is one, that nothing is left for it to do. */

@@ -6,20 +6,40 @@
 import { libc } from "../sys/libc.ts";
 import { readLink } from "../sys/paths.ts";
 import { daemonSignals, SIGXFSZ } from "../sys/signals.ts";
-import { spawn } from "../sys/spawn.ts";
+import { currentEnvironment, spawn } from "../sys/spawn.ts";
 
 /** Starts it in a session of its own, with `fds` as its only descriptors; returns its process id. */
 export function spawnSelf(args: readonly string[], fds: readonly number[]): number {
   const { program, prefix } = ownCommand();
-  // systemd spares storage daemons of the initramfs whose name begins so (ROOT_STORAGE_DAEMONS).
-  const name = libc().geteuid() === 0 ? "@tslosetup" : "tslosetup";
   return spawn(program, {
-    argv: [name, ...prefix, ...args],
+    argv: [processName(), ...prefix, ...args],
+    environment: passedEnvironment(),
     fds,
     newSession: true,
     // Blocked, the last one leaves an error of the write that passes the user's limit (EFBIG).
     blockedSignals: [...daemonSignals(), SIGXFSZ],
   });
+}
+
+/**
+ * What processes that stay are called. Those of root whose name begins with @ are spared when systemd
+ * ends all others, at the end of an initramfs and of the system, and not waited for
+ * (https://systemd.io/ROOT_STORAGE_DAEMONS).
+ */
+export function processName(): string {
+  return libc().geteuid() === 0 ? "@tslosetup" : "tslosetup";
+}
+
+/**
+ * Variables that processes which stay are given. All others are none of their business: the runtime
+ * obeys some (SSLKEYLOGFILE has it write a file), and what is secret in them would stay readable.
+ */
+const PASSED =
+  /^(HOME|PATH|XDG_[A-Z_]+|LD_[A-Z_]+|GLIBC_TUNABLES|DENO_[A-Z0-9_]+|TSLOSETUP_[A-Z_]+)=/;
+
+/** What of this program's environment such processes are given. */
+export function passedEnvironment(): string[] {
+  return currentEnvironment().filter((entry) => PASSED.test(entry));
 }
 
 /** How to run this program: the compiled binary itself, or Deno with the main module. */

@@ -4,22 +4,21 @@
  * @module
  */
 import { openFileStatus } from "../sys/files.ts";
-import type { AttachState, StateStore } from "./state.ts";
+import { type AttachState, isComplete, type StateStore } from "./state.ts";
 import { appendLine, readLines } from "./state_file.ts";
 
 export class OwnState {
   readonly #fd: number | undefined;
-  readonly #states: StateStore;
 
   /** @param fd what came with the job, if anything; it stays open, and locked, until the daemon ends */
-  constructor(fd: number | undefined, states: StateStore) {
+  constructor(fd: number | undefined) {
     this.#fd = fd;
-    this.#states = states;
   }
 
   /** What the command has written, and what has changed since; undefined before it has. */
-  read(): Partial<AttachState> | undefined {
-    return this.#fd === undefined ? undefined : readLines(this.#fd);
+  read(): AttachState | undefined {
+    const state = this.#fd === undefined ? undefined : readLines(this.#fd);
+    return isComplete(state) ? state : undefined;
   }
 
   change(changes: Partial<AttachState>): void {
@@ -27,7 +26,7 @@ export class OwnState {
   }
 
   /** Removes its file, whatever that is called by now. */
-  remove(): void {
-    if (this.#fd !== undefined) this.#states.removeFile(openFileStatus(this.#fd).inode);
+  remove(states: StateStore): void {
+    if (this.#fd !== undefined) states.removeFile(openFileStatus(this.#fd).inode);
   }
 }

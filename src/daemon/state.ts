@@ -83,10 +83,13 @@ export interface AttachState extends ProcessIdentity {
   readonly file?: FilePlace;
 }
 
+/** Where root's state files are. */
+export const ROOT_STATES = "/run/tslosetup";
+
 /** Where this user's state files are. */
 export function stateDirectory(runtimeDirectory: string | undefined): string {
   const uid = libc().geteuid();
-  if (uid === 0) return "/run/tslosetup";
+  if (uid === 0) return ROOT_STATES;
   // "If an implementation encounters a relative path [...] it should [...] ignore it" (XDG).
   const isAbsolute = runtimeDirectory?.startsWith("/") === true;
   return isAbsolute ? `${runtimeDirectory}/tslosetup` : `/tmp/tslosetup-${uid}`;
@@ -230,7 +233,8 @@ export function readState(file: FilePlace): AttachState | undefined {
   return isComplete(state) ? { ...state, file } : undefined;
 }
 
-function isComplete(state: Partial<AttachState> | undefined): state is AttachState {
+/** Whether that is all of a state. */
+export function isComplete(state: Partial<AttachState> | undefined): state is AttachState {
   return state?.version === 1 && typeof state.pid === "number" &&
     typeof state.device === "string" && typeof state.image === "string" &&
     SERVED_TRANSPORTS.some((transport) => transport === state.transport);

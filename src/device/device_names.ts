@@ -8,7 +8,7 @@ import { isLoopDevice } from "../kernel/loop_control.ts";
 import { loopBackingPath, loopNumber } from "../kernel/loop_status.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
-import { folderName, folderOf, realPath } from "../sys/paths.ts";
+import { baseName, folderName, folderOf, realPath } from "../sys/paths.ts";
 import { isSameSocket } from "../sys/sockets.ts";
 import { EBUSY, ENODEV, errorText, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./attach_command.ts";
@@ -96,11 +96,6 @@ export function noDevice(name: string): NoDeviceError {
   const whole = /^(?:\/dev\/)?(nbd\d+)p\d+$/.exec(name)?.[1];
   const hint = whole === undefined ? "" : `; it is a partition of ${deviceNode(whole)}`;
   return new NoDeviceError(`${name}: failed to use device: ${errorText(ENODEV)}${hint}`);
-}
-
-/** Last part of a path: a kernel's name for a device in /dev. */
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /**

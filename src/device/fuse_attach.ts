@@ -14,12 +14,7 @@ import type { Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
-import {
-  cloneFuseDevice,
-  mountDetached,
-  openFuseDevice,
-  openInMount,
-} from "../kernel/fuse_mount.ts";
+import { cloneFuseDevice, mountFuse, openFuseDevice, openInMount } from "../kernel/fuse_mount.ts";
 import { fuseConnectionOf } from "../kernel/fuse_control.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
@@ -27,6 +22,7 @@ import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import type { Fd } from "../sys/files.ts";
+import { baseName } from "../sys/paths.ts";
 import { ignoreInterruptions } from "../sys/signals.ts";
 import {
   ABANDON_MS,
@@ -42,7 +38,7 @@ import {
   wholeSectors,
 } from "./attach_common.ts";
 import { CommandError } from "../sys/command_error.ts";
-import { baseName, freeDeviceNamed } from "./device_names.ts";
+import { freeDeviceNamed } from "./device_names.ts";
 
 const FILE_SYSTEM_TYPE = "tslosetup";
 
@@ -56,7 +52,7 @@ export function attachFuse(request: AttachRequest): Attached {
   }
   requireLoop();
   const fuse = openFuseDevice();
-  using root = mountDetached(fuse, FILE_SYSTEM_TYPE);
+  using root = mountFuse(fuse, FILE_SYSTEM_TYPE);
   const threads = threadCount(request.command);
   const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
   const job = jobFor(request, { transport: "fuse", sockets: threads, threads });
@@ -114,7 +110,7 @@ function configure(
   });
   ignoreInterruptions();
   request.states.write(state, stateFile);
-  launched.confirm();
+  launched.confirm(path);
   loop.keep();
   return { shown: path, device: path, isNew: true, warnings: [] };
 }

@@ -20,13 +20,13 @@ import { requireLoop } from "../kernel/modules.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
 import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile } from "../sys/files.ts";
-import { realPath } from "../sys/paths.ts";
+import { baseName, realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import type { Attached } from "./attach_common.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
-import { baseName, deviceNode } from "./device_names.ts";
+import { deviceNode } from "./device_names.ts";
 
 const SECTOR_BYTES = 512;
 

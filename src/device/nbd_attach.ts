@@ -6,7 +6,7 @@
  * @module
  */
 import type { Ready } from "../daemon/job.ts";
-import { startWatcher } from "../daemon/helpers.ts";
+import { startWatcher } from "../daemon/watcher.ts";
 import type { Launched } from "../daemon/launch.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
@@ -131,8 +131,8 @@ function configure(setup: Setup): Attached | undefined {
     });
     ignoreInterruptions();
     request.states.write(state, setup.stateFile);
-    startWatcher(state, launched.watch);
-    launched.confirm();
+    startWatcher(state, index, launched.watch);
+    launched.confirm(path);
     return { shown: path, device: path, isNew: true, warnings: [] };
   } catch (error) {
     control.disconnect(index);

@@ -6,7 +6,7 @@
 import { detachLoop, setLoopCapacity } from "../kernel/loop.ts";
 import { loopBackingPath, loopStatus } from "../kernel/loop_status.ts";
 import { ENXIO, SystemError } from "../sys/errno.ts";
-import { baseName } from "./device_names.ts";
+import { baseName } from "../sys/paths.ts";
 
 /** Whether a loop device is attached to anything. */
 export function isLoopAttached(device: string): boolean {

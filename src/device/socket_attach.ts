@@ -73,7 +73,7 @@ function serve(request: AttachRequest, { socket, launched, stateFile }: Served):
     const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
     ignoreInterruptions();
     request.states.write(stateFor(request, launched, ready, device), stateFile);
-    launched.confirm();
+    launched.confirm(path);
   } catch (error) {
     launched.abandon();
     throw error;

@@ -44,7 +44,7 @@ export function abortFuseConnection(connection: number): void {
 
 function openControl(): Fd {
   try {
-    return mountNowhere("fusectl", {});
+    return mountNowhere({ type: "fusectl", parameters: {}, devices: false });
   } catch (error) {
     if (!(error instanceof SystemError && error.errno === ENOSYS)) throw error;
     return openFile(USUAL_PLACE, O_PATH);

@@ -1,23 +1,16 @@
 /**
- * FUSE mounts that are nowhere: the file system is reached through a descriptor only, no path leads
- * to it, and it ends with its last open file.
+ * FUSE mounts that are nowhere, see detached_mount.ts.
  *
  * @module
  */
-import { checked, EINVAL, ENODEV, ENOENT, ENOSYS, SystemError } from "../sys/errno.ts";
-import { Fd, fileExists, O_CLOEXEC, O_PATH, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
+import { checked, EINVAL, ENODEV, ENOENT, SystemError } from "../sys/errno.ts";
+import { Fd, fileExists, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
+import { mountDetached } from "./detached_mount.ts";
 import { KernelFeatureError, loadFuse } from "./modules.ts";
-import { mountNowhere } from "./mount_api.ts";
 
 const DEVICE = "/dev/fuse";
-
-// sys/mount.h
-const MS_NOSUID = 2;
-const MS_NODEV = 4;
-const MS_NOEXEC = 8;
-const MNT_DETACH = 2;
 
 /** linux/fuse.h: _IOR(229, 0, uint32_t) */
 const FUSE_DEV_IOC_CLONE = 0x8004e500;
@@ -65,55 +58,20 @@ export function cloneFuseDevice(device: Fd): Fd {
  * Mounts the file system that is served over `device`, attached to no path. Its server may start
  * later: only the first look-up waits for it.
  *
- * @param type shown as the file system's type, `fuse.TYPE`
+ * @param subtype shown in the file system's type, `fuse.SUBTYPE`
  * @returns a descriptor of its root; the mount lasts as long as that or a file of it is open
+ * @throws {KernelFeatureError} where the device is not FUSE's after all
  * @throws {SystemError} EPERM without CAP_SYS_ADMIN
  */
-export function mountDetached(device: Fd, type: string): Fd {
-  try {
-    return mountAtNoPath(device, type);
-  } catch (error) {
-    if (!(error instanceof SystemError && error.errno === ENOSYS)) throw error;
-    return mountAndDetach(device, type);
-  }
-}
-
-function mountParameters(device: Fd): Readonly<Record<string, string>> {
-  return {
+export function mountFuse(device: Fd, subtype: string): Fd {
+  const parameters = {
     fd: String(device.number),
     rootmode: ROOT_MODE,
     user_id: String(libc().geteuid()),
     group_id: "0",
   };
-}
-
-/**
- * What there was before kernel 5.2: mounted on a folder for a moment, and lazily unmounted while
- * its root is open.
- */
-function mountAndDetach(device: Fd, type: string): Fd {
-  const folder = `/tmp/.tslosetup-${libc().getpid()}-${device.number}`;
-  const path = cString(folder);
-  checked(libc().mkdir(path, 0o700), "mkdir", folder);
   try {
-    const data = Object.entries(mountParameters(device)).map((pair) => pair.join("=")).join(",");
-    const fileSystem = cString(`fuse.${type}`);
-    const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    checked(libc().mount(cString(type), path, fileSystem, flags, cString(data)), "mount", folder);
-    try {
-      return openFile(folder, O_PATH);
-    } finally {
-      checked(libc().umount2(path, MNT_DETACH), "umount", folder);
-    }
-  } finally {
-    libc().rmdir(path);
-  }
-}
-
-/** Refused with EINVAL where the device is not FUSE's after all. */
-function mountAtNoPath(device: Fd, type: string): Fd {
-  try {
-    return mountNowhere("fuse", { source: type, subtype: type, ...mountParameters(device) });
+    return mountDetached({ type: "fuse", subtype, parameters, devices: false });
   } catch (error) {
     if (error instanceof SystemError && error.errno === EINVAL) throw noFuse();
     throw error;
@@ -127,7 +85,7 @@ function noFuse(): KernelFeatureError {
 /**
  * Opens a file of a detached mount.
  *
- * @param root what {@link mountDetached} returned
+ * @param root what {@link mountFuse} returned
  * @param path relative to the root
  * @throws {SystemError} as openat(2); ENOTCONN if the server has gone
  */

@@ -17,20 +17,33 @@ const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const MOUNT_ATTR = { noSuid: 2, noDev: 4, noExec: 8 } as const;
 
+/** What to mount. */
+export interface MountRequest {
+  /** The file system, as in /proc/filesystems. */
+  readonly type: string;
+  /** What the mount calls itself: shown as the type, `TYPE.SUBTYPE`, and as the source. */
+  readonly subtype?: string;
+  /** Options of the file system. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Whether device nodes on it can be opened. */
+  readonly devices: boolean;
+}
+
 /**
- * Mounts a file system that is attached to no path, without setuid, devices and programs.
+ * Mounts a file system that is attached to no path, without setuid and programs.
  *
- * @param type of the file system, as in /proc/filesystems
- * @param parameters its options
  * @returns a descriptor of its root; the mount lasts as long as that or a file of it is open
  * @throws {SystemError} ENOSYS before kernel 5.2, EPERM without CAP_SYS_ADMIN, as fsconfig(2)
  */
-export function mountNowhere(type: string, parameters: Readonly<Record<string, string>>): Fd {
+export function mountNowhere({ type, subtype, parameters, devices }: MountRequest): Fd {
   const name = cString(type);
   using context = new Fd(call("fsopen", addressOf(name), FSOPEN_CLOEXEC));
-  for (const [key, value] of Object.entries(parameters)) setParameter(context, key, value);
+  const names = subtype === undefined ? {} : { source: subtype, subtype };
+  for (const [key, value] of Object.entries({ ...names, ...parameters })) {
+    setParameter(context, key, value);
+  }
   call("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
-  const attributes = MOUNT_ATTR.noSuid | MOUNT_ATTR.noDev | MOUNT_ATTR.noExec;
+  const attributes = MOUNT_ATTR.noSuid | MOUNT_ATTR.noExec | (devices ? 0 : MOUNT_ATTR.noDev);
   return new Fd(call("fsmount", context.number, FSMOUNT_CLOEXEC, attributes));
 }
 

@@ -14,10 +14,12 @@
 import { EBUSY, EINVAL, SystemError } from "../sys/errno.ts";
 import { O_RDONLY, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
-import { GenericNetlinkSocket } from "./genetlink.ts";
+import { type Command, GenericNetlinkSocket } from "./genetlink.ts";
 import {
+  type Attribute,
   attributeValue,
   decodeAttributes,
+  encodeRequest,
   nestedAttribute,
   stringAttribute,
   u32Attribute,
@@ -120,7 +122,7 @@ export class NbdControl implements Disposable {
     }
   }
 
-  /** The netlink socket, for the daemon to inherit. */
+  /** The netlink socket, for others to inherit. */
   get fd(): number {
     return this.#socket.fd;
   }
@@ -154,6 +156,12 @@ export class NbdControl implements Disposable {
    */
   disconnect(index: number): void {
     this.#command("disconnect", [u32Attribute(NBD_ATTR.index, index)]);
+  }
+
+  /** What is to be sent on a socket like this one, in one piece, to {@link NbdControl.disconnect}. */
+  disconnectMessage(index: number): Uint8Array {
+    const command = this.#request("disconnect", [u32Attribute(NBD_ATTR.index, index)]);
+    return encodeRequest({ ...command, sequence: 0 });
   }
 
   /**
@@ -202,16 +210,18 @@ export class NbdControl implements Disposable {
     return unsignedValue(attributeValue(decodeAttributes(device), NBD_DEVICE_CONNECTED), 1) !== 0;
   }
 
-  #command(name: keyof typeof NBD_CMD, attributes: Uint8Array[]): ReturnType<
-    GenericNetlinkSocket["request"]
-  > {
-    return this.#socket.request({
+  #command(name: keyof typeof NBD_CMD, attributes: Uint8Array[]): Attribute[] {
+    return this.#socket.request(this.#request(name, attributes));
+  }
+
+  #request(name: keyof typeof NBD_CMD, attributes: Uint8Array[]): Command {
+    return {
       familyId: this.#familyId,
       version: NBD_GENL_VERSION,
       command: NBD_CMD[name],
       label: `nbd ${name}`,
       attributes,
-    });
+    };
   }
 
   close(): void {

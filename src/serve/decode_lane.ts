@@ -228,7 +228,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
       wakeFd: this.#wake[1].number,
       patienceMs: this.#patienceMs,
     };
-    const worker = startThread("decode_worker");
+    const worker = startThread("serve/decode_worker");
     worker.postMessage(start);
     this.#workers.push(worker);
     this.#started++;

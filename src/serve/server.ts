@@ -266,7 +266,7 @@ export class Server {
       controlFd: controlEnd.release(),
       wakeFd: this.#wake[1].number,
     };
-    startThread("worker").postMessage(start);
+    startThread("serve/worker").postMessage(start);
     const worker = { thread, control };
     this.#workers.push(worker);
     return worker;

@@ -4,14 +4,15 @@
  * @module
  */
 
+/** The modules that threads begin with, below the sources' folder. */
+export type ThreadModule = "serve/worker" | "serve/decode_worker" | "device/lazy_detach_thread";
+
 /**
- * Starts a thread.
- *
- * @param name of a module in this folder. In a bundle, whose files all lie beside its `serve` but
- *   for the modules that threads begin with, the name ends in .js
+ * Starts a thread. In a bundle, all files lie in one folder, but for these modules, and their names end
+ * in .js.
  */
-export function startThread(name: "worker" | "decode_worker"): Worker {
+export function startThread(module: ThreadModule): Worker {
   const isBundle = import.meta.url.endsWith(".js");
-  const module = isBundle ? `./serve/${name}.js` : `./${name}.ts`;
-  return new Worker(new URL(module, import.meta.url), { type: "module" });
+  const path = isBundle ? `./${module}.js` : `../${module}.ts`;
+  return new Worker(new URL(path, import.meta.url), { type: "module" });
 }

@@ -7,8 +7,11 @@
  *
  * @module
  */
+import { PROCESS_SYMBOLS } from "./process_symbols.ts";
 
 export const SYMBOLS = {
+  ...PROCESS_SYMBOLS,
+
   __errno_location: { parameters: [], result: "usize" },
   strerror: { parameters: ["i32" /* int errnum */], result: "pointer" },
 
@@ -101,21 +104,9 @@ export const SYMBOLS = {
   },
   mkdir: { parameters: ["buffer", /* const char *path */ "u32" /* mode_t */], result: "i32" },
   rmdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
-  mount: {
-    parameters: [
-      "buffer", /* const char *source */
-      "buffer", /* const char *target */
-      "buffer", /* const char *filesystemtype */
-      "usize", /* unsigned long mountflags */
-      "buffer", /* const void *data */
-    ],
-    result: "i32",
-  },
-  umount2: { parameters: ["buffer", /* target */ "i32" /* flags */], result: "i32" },
+  symlink: { parameters: ["buffer", /* target */ "buffer" /* path */], result: "i32" },
   unlink: { parameters: ["buffer" /* const char *path */], result: "i32" },
   rename: { parameters: ["buffer", /* old */ "buffer" /* new */], result: "i32" },
-  chdir: { parameters: ["buffer" /* const char *path */], result: "i32" },
-  fchdir: { parameters: ["i32" /* int fd */], result: "i32" },
   opendir: { parameters: ["buffer" /* const char *path */], result: "usize" },
   readdir: { parameters: ["usize" /* DIR * */], result: "pointer" },
   closedir: { parameters: ["usize" /* DIR * */], result: "i32" },
@@ -176,66 +167,12 @@ export const SYMBOLS = {
   },
 
   poll: { parameters: ["usize", /* pollfd * */ "u32", /* nfds */ "i32" /* ms */], result: "i32" },
-  signal: { parameters: ["i32", /* int signum */ "usize" /* handler */], result: "usize" },
-  sigaction: {
-    parameters: [
-      "i32", /* int signum */
-      "usize", /* const struct sigaction *act */
-      "buffer", /* struct sigaction *oldact */
-    ],
-    result: "i32",
-  },
-  signalfd: {
-    parameters: ["i32", /* fd or -1 */ "buffer", /* const sigset_t * */ "i32" /* flags */],
-    result: "i32",
-  },
-  kill: { parameters: ["i32", /* pid */ "i32" /* sig */], result: "i32" },
-  getpid: { parameters: [], result: "i32" },
-  geteuid: { parameters: [], result: "u32" },
-  umask: { parameters: ["u32" /* mode_t */], result: "u32" },
-  usleep: { parameters: ["u32" /* microseconds */], result: "i32" },
-  getcwd: { parameters: ["buffer", /* char *buf */ "u32" /* size_t size */], result: "usize" },
-  getenv: { parameters: ["buffer" /* const char *name */], result: "pointer" },
   newlocale: {
     parameters: ["i32", /* int mask */ "buffer", /* const char *locale */ "usize" /* base */],
     result: "usize",
   },
   nl_langinfo_l: { parameters: ["i32", /* nl_item */ "usize" /* locale_t */], result: "pointer" },
   freelocale: { parameters: ["usize" /* locale_t */], result: "void" },
-  prctl: {
-    parameters: ["i32", /* option */ "usize", "usize", "usize", "usize"],
-    result: "i32",
-  },
-  waitpid: {
-    parameters: ["i32", /* pid */ "buffer", /* int * */ "i32" /* options */],
-    result: "i32",
-  },
-
-  posix_spawn: {
-    parameters: [
-      "buffer", /* pid_t *pid */
-      "buffer", /* const char *path */
-      "buffer", /* const posix_spawn_file_actions_t * */
-      "buffer", /* const posix_spawnattr_t * */
-      "buffer", /* char *const argv[] */
-      "usize", /* char *const envp[] */
-    ],
-    result: "i32",
-  },
-  posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
-  posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
-  posix_spawn_file_actions_adddup2: {
-    parameters: ["buffer", "i32", /* fd */ "i32" /* newfd */],
-    result: "i32",
-  },
-  posix_spawnattr_init: { parameters: ["buffer"], result: "i32" },
-  posix_spawnattr_destroy: { parameters: ["buffer"], result: "i32" },
-  posix_spawnattr_setflags: { parameters: ["buffer", "i16" /* short flags */], result: "i32" },
-  posix_spawnattr_setsigmask: { parameters: ["buffer", "buffer" /* sigset_t * */], result: "i32" },
-  posix_spawnattr_setsigdefault: {
-    parameters: ["buffer", "buffer" /* sigset_t * */],
-    result: "i32",
-  },
 
   aio_init: { parameters: ["buffer" /* const struct aioinit * */], result: "void" },
   aio_read: { parameters: ["usize" /* struct aiocb * */], result: "i32" },

@@ -4,14 +4,17 @@
  *
  * @module
  */
-import { SystemError } from "./errno.ts";
+import { ifPossible, SystemError } from "./errno.ts";
 import { type Fd, O_NONBLOCK, O_WRONLY, openFile } from "./files.ts";
 import { libc } from "./libc.ts";
 import { addressOf } from "./memory.ts";
+import { inRunFolder, isInOwnRoot } from "./own_root.ts";
 import { safeText } from "./safe_text.ts";
 import { datagramTo, MSG_DONTWAIT, MSG_NOSIGNAL } from "./sockets.ts";
 
 const SYSLOG_SOCKET = "/dev/log";
+/** Below /run, systemd-journald.service(8). */
+const JOURNAL_SOCKET = "systemd/journal/dev-log";
 const KERNEL_LOG = "/dev/kmsg";
 /** Facility daemon (3), severity error (3): RFC 5424, section 6.2.1. */
 const PRIORITY = 3 * 8 + 3;
@@ -63,9 +66,13 @@ export class Log {
   }
 }
 
+/** A line as log services, and the kernel, take it. */
+export function logLine(text: string, pid: number): string {
+  return `<${PRIORITY}>tslosetup[${pid}]: ${safeText(text)}`;
+}
+
 function writeLine(text: string): void {
-  const line = `<${PRIORITY}>tslosetup[${libc().getpid()}]: ${safeText(text)}`;
-  const bytes = new TextEncoder().encode(line);
+  const bytes = new TextEncoder().encode(logLine(text, libc().getpid()));
   try {
     using target = openTarget();
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
@@ -80,5 +87,13 @@ function writeLine(text: string): void {
 
 /** Opened anew for each of the few lines: a restarted log service listens on a new socket. */
 function openTarget(): Fd {
-  return datagramTo(SYSLOG_SOCKET) ?? openFile(KERNEL_LOG, O_WRONLY | O_NONBLOCK);
+  const socket = isInOwnRoot()
+    ? ifPossible(() => inRunFolder(openFromRun))
+    : datagramTo(SYSLOG_SOCKET);
+  return socket ?? openFile(KERNEL_LOG, O_WRONLY | O_NONBLOCK);
+}
+
+/** From there, /dev/log leads nowhere if it is a link to the journal's. */
+function openFromRun(): Fd | undefined {
+  return datagramTo(`..${SYSLOG_SOCKET}`) ?? datagramTo(JOURNAL_SOCKET);
 }

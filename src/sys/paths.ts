@@ -85,6 +85,11 @@ function pathText(bytes: Uint8Array, syscall: string, path: string): string {
   return text;
 }
 
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 /** A path without its last part. */
 export function folderOf(path: string): string {
   return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) || "/" : ".";

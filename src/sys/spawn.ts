@@ -26,6 +26,8 @@ export interface SpawnOptions {
   readonly argv: readonly string[];
   /** Descriptors of the child: entry n becomes its descriptor n. All others are closed. */
   readonly fds: readonly number[];
+  /** Its environment, `NAME=value`; left out, it is this program's. */
+  readonly environment?: readonly string[];
   /** Signals the child begins with as blocked. */
   readonly blockedSignals?: readonly number[];
   /** Whether the child leaves this session and its terminal. */
@@ -42,7 +44,7 @@ export function spawn(program: string, options: SpawnOptions): number {
   const actions = new Uint8Array(OPAQUE_BYTES);
   const attributes = new Uint8Array(OPAQUE_BYTES);
   const argv = stringVector(options.argv);
-  const environment = stringVector(currentEnvironment());
+  const environment = stringVector(options.environment ?? currentEnvironment());
   closeOthersOnExec();
   expectChildren();
   // Out of the way of the numbers they are to get.
@@ -106,7 +108,8 @@ function stringVector(texts: readonly string[]): StringVector {
   return { vector: new Uint8Array(pointers.buffer), strings };
 }
 
-function currentEnvironment(): string[] {
+/** The environment of this program, `NAME=value`. */
+export function currentEnvironment(): string[] {
   return readTextFile("/proc/self/environ").split("\0").filter((entry) => entry !== "");
 }
 

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { readTextIfAny } from "./files.ts";
 import { libc } from "./libc.ts";
 import { MADV_DONTNEED } from "./memory.ts";
-import { readLink } from "./paths.ts";
+import { programPath, readOfSelf } from "./own_root.ts";
 
 /** Start of an entry of /proc/PID/smaps (proc(5)): range, access, offset, device, inode, file. */
 const MAPPED_FILE = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ [1-9]\d* +(.*)$/m;
@@ -22,8 +21,8 @@ const UNCHANGED = /^Anonymous:\s+0 kB$/m;
  * what is no more than a mapping of their file in one moment has their relocations in the next.
  */
 export function forgetStartupPages(): void {
-  const program = ownProgram();
-  const entries = (readTextIfAny("/proc/self/smaps") ?? "").split(/^(?=[0-9a-f]+-)/m);
+  const program = programPath();
+  const entries = (readOfSelf("smaps") ?? "").split(/^(?=[0-9a-f]+-)/m);
   for (const entry of entries) {
     const [, start, end, access = "", path] = MAPPED_FILE.exec(entry) ?? [];
     if (start === undefined || end === undefined || path !== program) continue;
@@ -32,15 +31,6 @@ export function forgetStartupPages(): void {
     if (mayForget) libc().madvise(address, parseInt(end, 16) - address, MADV_DONTNEED);
     // What follows the code has relocations: dropping those pages would undo them.
     if (access.includes("x")) return;
-  }
-}
-
-/** Its path, unless somebody has given it one that is no text meanwhile. */
-function ownProgram(): string | undefined {
-  try {
-    return readLink("/proc/self/exe");
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,34 +1,14 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { sameBytes } from "../format/opened_image.ts";
+import { damagedImage, PER_TABLE } from "../support/damaged.ts";
 import { logTest } from "../support/log_socket.ts";
-import { ExportedImage, mustSoon } from "../support/program.ts";
+import { ExportedImage } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { NbdClient, NbdFailure } from "./nbd_client.ts";
 
 const MIB = 1024 * 1024;
 const EIO = 5;
-/** With clusters of 4 KiB, one L2 table describes 2 MiB. */
-const PER_TABLE = 2 * MIB;
-const L1_OFFSET_FIELD = 40;
-
-/** An image of four L2 tables, of which the second lies where the file has long ended. */
-async function damagedImage(folder: TempDirectory): Promise<string> {
-  const path = folder.file("damaged.qcow2");
-  const options = ["-o", "cluster_size=4k"];
-  await must("qemu-img", "create", "-q", "-f", "qcow2", ...options, path, "8M");
-  await mustSoon("qemu-io", "-f", "qcow2", "-c", "write -P 77 0 8M", path);
-  using file = Deno.openSync(path, { read: true, write: true });
-  const field = new Uint8Array(8);
-  file.seekSync(L1_OFFSET_FIELD, Deno.SeekMode.Start);
-  file.readSync(field);
-  const tableOffset = Number(new DataView(field.buffer).getBigUint64(0));
-  new DataView(field.buffer).setBigUint64(0, (1n << 63n) | (1n << 40n));
-  file.seekSync(tableOffset + 8, Deno.SeekMode.Start);
-  file.writeSync(field);
-  return path;
-}
-
 logTest(
   "a damaged table fails the requests that need it, and is logged once",
   ["qemu-img", "qemu-io"],

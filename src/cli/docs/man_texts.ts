@@ -150,9 +150,10 @@ export const NOTES: readonly string[] = [
   "the image. A plain loop device holds no lock, as with losetup, but is not made for writing " +
   "beside such a holder.",
   "SIGTERM makes a serving process detach its device when the last user closes it: at shutdown " +
-  "the signal comes before file systems are unmounted. systemd spares these processes when it " +
-  "leaves the initramfs, as their name begins with an @. If one is killed, reads and writes fail " +
-  "at once, `-l` says so, and `-d` cleans up.",
+  "the signal comes before file systems are unmounted. systemd spares these processes, and does " +
+  "not wait for them, when it leaves the initramfs and when all others are ended, as their name " +
+  "begins with an @. If one is killed, reads and writes fail at once, `-l` says so, and `-d` " +
+  "cleans up.",
   "After a write error that a flush has reported, every later flush fails as well.",
   "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
   "An image that was downloaded and belongs to oneself may name any file as its backing file: " +

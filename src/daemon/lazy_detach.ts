@@ -1,0 +1,38 @@
+/**
+ * Having the own device detached as soon as nobody uses it.
+ *
+ * @module
+ */
+import { startThread } from "../serve/start_thread.ts";
+import { DaemonFd } from "./job.ts";
+import type { AttachState } from "./state.ts";
+
+/** What the thread gets that does it. */
+export interface LazyDetachStart {
+  readonly state: AttachState;
+  /** Descriptors that only the other threads may hold. */
+  readonly served: readonly number[];
+  /** One 32-bit word: 1 until the thread is done. */
+  readonly isUnderWay: SharedArrayBuffer;
+}
+
+export class LazyDetach {
+  readonly #served: readonly number[];
+  readonly #isUnderWay = new Int32Array(new SharedArrayBuffer(4));
+
+  /** @param served descriptors through which the device is served */
+  constructor(served: readonly number[]) {
+    this.#served = [...served, DaemonFd.Watch];
+  }
+
+  /** Starts it, unless it is under way already. */
+  start(state: AttachState): void {
+    if (Atomics.exchange(this.#isUnderWay, 0, 1) === 1) return;
+    const start: LazyDetachStart = {
+      state,
+      served: this.#served,
+      isUnderWay: this.#isUnderWay.buffer as SharedArrayBuffer,
+    };
+    startThread("device/lazy_detach_thread").postMessage(start);
+  }
+}

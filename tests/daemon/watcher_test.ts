@@ -1,0 +1,116 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { DONE } from "../../src/daemon/job.ts";
+import { octal, watcherScript } from "../../src/daemon/watcher.ts";
+import { Fd, O_DIRECT, O_RDONLY, openFile, readText, writeText } from "../../src/sys/files.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
+import { pipe } from "../../src/sys/sockets.ts";
+import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
+import { hasTool, TempDirectory } from "../support/tools.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+openLibc();
+
+const SHELLS = [["/bin/sh"], ["/bin/bash"], ["/bin/dash"], ["/bin/busybox", "sh"]];
+const LINE = "a line";
+/** Every byte there is, and one without those that end lines. */
+const MESSAGES = {
+  "any bytes": Uint8Array.from({ length: 256 }, (_, byte) => byte),
+  "no line feed": Uint8Array.of(28, 0, 0, 255, 92, 37, 0),
+};
+
+interface Scene {
+  readonly shell: readonly string[];
+  readonly message: Uint8Array;
+  /** What the daemon says before it ends. */
+  readonly words: string;
+  /** What tells that the device is still the same; undefined where there is no such thing. */
+  readonly attribute: string | undefined;
+  /** What would do more than disconnect. */
+  readonly program: string;
+}
+
+/** What a watcher has sent, each write by itself, what it has logged, and what its program has printed. */
+interface Seen {
+  readonly sent: readonly Uint8Array[];
+  readonly logged: string;
+  readonly printed: string;
+}
+
+function watch({ shell, message, words, attribute, program }: Scene): Seen {
+  const [end, daemonEnd] = pipe();
+  const [packets, packetsStart] = packetPipe();
+  const [log, logStart] = pipe();
+  const [output, outputStart] = pipe();
+  using nothing = openNull();
+  using source = attribute === undefined ? openNull() : openFile(attribute, O_RDONLY);
+  const [first = "", ...applet] = shell;
+  const script = watcherScript(message, { isGuarded: attribute !== undefined });
+  const pid = spawn(first, {
+    argv: [applet[0] ?? "name/sh", "-c", script, "sh", program, "argument"],
+    environment: [`MESSAGE=${octal(message)}`, `LINE=${LINE}`],
+    fds: [
+      ...[end.number, nothing.number, outputStart.number],
+      ...[packetsStart.number, source.number, logStart.number],
+    ],
+  });
+  for (const fd of [end, packetsStart, logStart, outputStart]) fd.close();
+  writeText(daemonEnd.number, words);
+  daemonEnd.close();
+  waitFor(pid);
+  const seen = {
+    sent: [...packetsIn(packets)],
+    logged: readText(log.number),
+    // dd tells there what it has copied.
+    printed: readText(output.number).replace(/^(\d.*\n)*/gm, ""),
+  };
+  for (const fd of [packets, log, output]) fd.close();
+  return seen;
+}
+
+/** A pipe that keeps what is written at once apart (pipe(2), O_DIRECT). */
+function packetPipe(): [Fd, Fd] {
+  const fds = new Int32Array(2);
+  libc().pipe2(new Uint8Array(fds.buffer), O_DIRECT);
+  return [new Fd(fds[0] ?? -1), new Fd(fds[1] ?? -1)];
+}
+
+function* packetsIn(end: Fd): Generator<Uint8Array> {
+  const buffer = new IoBuffer(4096);
+  for (;;) {
+    const count = libc().read(end.number, buffer.address, buffer.size);
+    if (count <= 0) return;
+    yield buffer.bytes.slice(0, count);
+  }
+}
+
+for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".length)))) {
+  for (const [what, message] of Object.entries(MESSAGES)) {
+    const test = (does: string, body: (scene: Scene) => void): void =>
+      Deno.test(`watcherScript() ${does}: ${shell.join(" ")}, ${what}`, () => {
+        using folder = new TempDirectory();
+        const attribute = folder.file("attribute");
+        Deno.writeTextFileSync(attribute, "tslosetup\n");
+        body({ shell, message, words: "", attribute, program: "/missing/program" });
+      });
+
+    test("sends its message in one piece if the daemon is killed", (scene) => {
+      assertEquals(watch(scene), { sent: [message], logged: `${LINE}\n`, printed: "" });
+      assertEquals(watch({ ...scene, attribute: undefined }).sent, [message]);
+    });
+
+    test("sends nothing for a device that is another's by now", (scene) => {
+      assertEquals(watch({ ...scene, attribute: "/dev/null" }).sent, []);
+    });
+
+    test("does nothing if the daemon ends in order", (scene) => {
+      assertEquals(watch({ ...scene, words: DONE }), { sent: [], logged: "", printed: "" });
+    });
+
+    test("leaves all to the program, if that is still there", (scene) => {
+      const seen = watch({ ...scene, program: "/bin/echo" });
+      assertEquals(seen, { sent: [], logged: "", printed: "argument\n" });
+    });
+  }
+}

@@ -1,0 +1,16 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { asRoot, ExportedImage } from "../support/program.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
+
+oracleTest("a daemon is not given what its command has in variables", ["unshare"], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("disk");
+  Deno.writeFileSync(image, new Uint8Array(65_536));
+  const as = asRoot({ PASSWORD: "secret", SSLKEYLOGFILE: folder.file("keys"), TSLOSETUP_X: "y" });
+  await using exported = await ExportedImage.attach({ folder, image, as });
+  const names = Deno.readTextFileSync(`/proc/${exported.pid}/environ`).split("\0")
+    .map((entry) => entry.split("=")[0]);
+  assert(names.includes("TSLOSETUP_X"));
+  assertEquals(names.filter((name) => name === "PASSWORD" || name === "SSLKEYLOGFILE"), []);
+});
