@@ -123,7 +123,7 @@ function isOnFile(
   { name, file, image }: Wanted,
 ): boolean {
   if (image === undefined) return loopBackingPath(name) === file;
-  return backingInode === BigInt(image.inode) && backingDevice.major === image.deviceMajor &&
+  return backingInode === image.exactInode && backingDevice.major === image.deviceMajor &&
     backingDevice.minor === image.deviceMinor;
 }
 

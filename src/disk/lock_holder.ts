@@ -35,7 +35,7 @@ export function holdsLock(fdinfo: string, file: FileStatus, byte: number): boole
     if (match === null) return false;
     const [, major = "", minor = "", inode = "", first = "", last = ""] = match;
     return parseInt(major, 16) === file.deviceMajor && parseInt(minor, 16) === file.deviceMinor &&
-      Number(inode) === file.inode && Number(first) <= byte &&
+      BigInt(inode) === file.exactInode && Number(first) <= byte &&
       (last === "EOF" || byte <= Number(last));
   });
 }

@@ -128,7 +128,7 @@ export class ImageFile implements Disposable {
     return own.kind === "block"
       ? status.kind === "block" && status.specialMajor === own.specialMajor &&
         status.specialMinor === own.specialMinor
-      : status.inode === own.inode && status.deviceMajor === own.deviceMajor &&
+      : status.exactInode === own.exactInode && status.deviceMajor === own.deviceMajor &&
         status.deviceMinor === own.deviceMinor;
   }
 

@@ -69,7 +69,9 @@ export interface FileStatus {
   readonly kind: "file" | "directory" | "block" | "character" | "socket" | "fifo" | "other";
   readonly mode: number;
   readonly uid: number;
+  /** Rounded where it takes more than 53 bits; to compare files there is `exactInode`. */
   readonly inode: number;
+  readonly exactInode: bigint;
   readonly sizeBytes: number;
   /** Space the file system has given to it, in bytes. */
   readonly allocatedBytes: number;
@@ -144,6 +146,7 @@ function statusOf(fd: number, path: string, flags: number): FileStatus {
     mode: mode & 0o7777,
     uid: view.getUint32(STATX.uid, true),
     inode: Number(view.getBigUint64(STATX.ino, true)),
+    exactInode: view.getBigUint64(STATX.ino, true),
     sizeBytes: Number(view.getBigUint64(STATX.bytes, true)),
     allocatedBytes: Number(view.getBigUint64(STATX.blocks, true)) * STAT_BLOCK_BYTES,
     deviceMajor: view.getUint32(STATX.dev, true),

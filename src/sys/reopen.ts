@@ -69,6 +69,6 @@ export function openSameFile(handle: number, path: string, flags: number): Fd {
 
 /** Whether both are the same file of the same file system. */
 export function isSameFile(one: FileStatus, other: FileStatus): boolean {
-  return one.inode === other.inode && one.kind === other.kind &&
+  return one.exactInode === other.exactInode && one.kind === other.kind &&
     one.deviceMajor === other.deviceMajor && one.deviceMinor === other.deviceMinor;
 }

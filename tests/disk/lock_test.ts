@@ -54,6 +54,7 @@ const STATUS: FileStatus = {
   mode: 0o644,
   uid: 0,
   inode: 393231,
+  exactInode: 393231n,
   allocatedBytes: 0,
   sizeBytes: 0,
   deviceMajor: 0xfe,

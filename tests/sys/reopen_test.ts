@@ -3,6 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { EACCES, ESTALE, SystemError } from "../../src/sys/errno.ts";
 import {
   Fd,
+  fileStatus,
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
@@ -11,7 +12,7 @@ import {
   readText,
 } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { handleIn, openSameFile, reopenFile } from "../../src/sys/reopen.ts";
+import { handleIn, isSameFile, openSameFile, reopenFile } from "../../src/sys/reopen.ts";
 import { must, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
@@ -82,4 +83,12 @@ Deno.test("handleIn() finds files from a folder on, and follows links or not", (
   using link = handleIn("link", { folder, followLinks: false });
   assertThrows(() => reopenFile(link.number, "link", O_RDONLY), SystemError);
   assertThrows(() => handleIn("missing", { folder, followLinks: true }), SystemError);
+});
+
+Deno.test("isSameFile() compares every bit of an inode's number", () => {
+  using folder = new TempDirectory();
+  const status = fileStatus(folder.path);
+  const one = { ...status, inode: 2 ** 60, exactInode: 2n ** 60n };
+  assertEquals(isSameFile(status, status), true);
+  assertEquals(isSameFile(one, { ...one, exactInode: 2n ** 60n + 1n }), false);
 });

@@ -45,7 +45,7 @@ export class LoopDevice implements ListedDevice {
       return this.backingFile !== undefined && names.includes(this.backingFile);
     }
     const { backingDevice: { major, minor }, backingInode } = this.status;
-    return Number(backingInode) === status.inode && major === status.deviceMajor &&
+    return backingInode === status.exactInode && major === status.deviceMajor &&
       minor === status.deviceMinor;
   }
 

@@ -33,6 +33,9 @@ import {
 } from "./layout.ts";
 import { recordedNames } from "./names.ts";
 
+/** The system's offsets are signed: this would be negative. */
+const END_OF_OFFSETS = 2n ** 63n;
+
 /** What version 2, which has no such fields, amounts to (specification, "Header"). */
 const VERSION_2: FieldsV3 = {
   incompatible_features: 0n,
@@ -174,9 +177,9 @@ export function checkUnusedTables(fields: Fields, more: FieldsV3, path: string):
   if (fields.refcount_table_clusters === 0) throw damaged(path, "there is no refcount table");
   const refcountBytes = fields.refcount_table_clusters * 2 ** fields.cluster_bits;
   if (refcountBytes > MAX_REFCOUNT_TABLE_BYTES) throw damaged(path, "refcount table too large");
-  checkAligned(fields, "refcount_table_offset", path);
+  checkPlace(fields, "refcount_table_offset", path);
   if (fields.nb_snapshots > MAX_SNAPSHOTS) throw damaged(path, "snapshot table too large");
-  if (fields.nb_snapshots > 0) checkAligned(fields, "snapshots_offset", path);
+  if (fields.nb_snapshots > 0) checkPlace(fields, "snapshots_offset", path);
 }
 
 /** Where the snapshots are, checked by {@link checkUnusedTables} already. */
@@ -185,13 +188,17 @@ export function snapshotTable(fields: Fields): SnapshotTable {
   return { offset: nb_snapshots === 0 ? 0 : Number(snapshots_offset), entries: nb_snapshots };
 }
 
-function checkAligned(
+/** As qemu's `qcow2_validate_table`: aligned, and an offset that calls of the system can take. */
+function checkPlace(
   fields: Fields,
   name: "refcount_table_offset" | "snapshots_offset" | "l1_table_offset",
   path: string,
 ): void {
-  if (fields[name] % 2n ** BigInt(fields.cluster_bits) === 0n) return;
-  throw damaged(path, `${name} ${hex(fields[name])} is not aligned`, HEADER.offsets[name]);
+  const offset = fields[name];
+  const fault = (text: string): Error =>
+    damaged(path, `${name} ${hex(offset)} ${text}`, HEADER.offsets[name]);
+  if (offset % 2n ** BigInt(fields.cluster_bits) !== 0n) throw fault("is not aligned");
+  if (offset >= END_OF_OFFSETS) throw fault("is not in any file");
 }
 
 /** Size of the disk: whole sectors. */
@@ -202,7 +209,7 @@ export function diskSize({ size }: Fields): bigint {
 function checkedL1Offset(fields: Fields, source: Source): number {
   const tableBytes = fields.l1_size * TABLE_ENTRY_BYTES;
   if (tableBytes > MAX_L1_BYTES) throw damaged(source.path, "L1 table too large");
-  checkAligned(fields, "l1_table_offset", source.path);
+  checkPlace(fields, "l1_table_offset", source.path);
   if (fields.l1_table_offset + BigInt(tableBytes) > BigInt(source.sizeBytes)) {
     const offset = HEADER.offsets.l1_table_offset;
     throw damaged(source.path, "the L1 table lies outside the file", offset);

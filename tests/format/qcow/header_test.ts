@@ -153,12 +153,18 @@ const DAMAGED: readonly [message: string, parts: Parts][] = [
   ["there is no refcount table", { header: { refcount_table_clusters: 0 } }],
   ["refcount table too large", { header: { refcount_table_clusters: 0xffffffff } }],
   ["refcount_table_offset 0x1001 is not aligned", { header: { refcount_table_offset: 4097 } }],
+  ["refcount_table_offset 0xfffffffffffff000 is not in any file", {
+    header: { refcount_table_offset: 2n ** 64n - 4096n },
+  }],
+  ["snapshots_offset 0x8000000000000000 is not in any file", {
+    header: { nb_snapshots: 1, snapshots_offset: 2n ** 63n },
+  }],
   ["snapshot table too large", { header: { nb_snapshots: 65537 } }],
   ["snapshots_offset 0x8 is not aligned", { header: { nb_snapshots: 1, snapshots_offset: 8 } }],
   ["L1 table too large", { header: { l1_size: 4 * 1024 * 1024 + 1 } }],
   ["l1_table_offset 0x1200 is not aligned", { header: { l1_table_offset: 4608 } }],
   ["the L1 table lies outside the file", { header: { l1_size: 4096 } }],
-  ["the L1 table lies outside the file", { header: { l1_table_offset: 2n ** 63n } }],
+  ["the L1 table lies outside the file", { header: { l1_table_offset: 2n ** 62n } }],
   ["the L1 table is too small for the disk", { header: { size: 2 * 1024 * 1024 + 1 } }],
   ["a header extension is too long", {
     header: { backing_file_offset: 256 },
