@@ -18,10 +18,9 @@ import type { ImageRequest } from "./request.ts";
 import { openNamedFile } from "./permission.ts";
 import { driverFor, versionOf } from "./probe.ts";
 import { findDriver, findRecordedDriver } from "./registry.ts";
+import { MAX_CHAIN_IMAGES } from "./runs.ts";
 import { parseRelatedName, type RelatedName } from "./related_name.ts";
 
-/** Images of a chain at most: more are a mistake or an attack. As in libvirt. */
-export const MAX_CHAIN_IMAGES = 200;
 /** Metadata that all images of a chain may keep in memory: the table of one can have 32 MiB. */
 const MAX_METADATA_BYTES = 128 * 1024 * 1024;
 

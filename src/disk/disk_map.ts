@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Run } from "./extents.ts";
+import { Run } from "./runs.ts";
 import type { ImageAccess } from "./image_access.ts";
 
 /** A run of the disk, as long as nothing about it changes; see {@link Run} for the words. */

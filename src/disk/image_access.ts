@@ -12,7 +12,7 @@ import type { Image } from "../image/driver.ts";
 import type { Writers } from "../image/writing.ts";
 import type { ImageFile, SharedFile } from "../storage/image_file.ts";
 import type { Change } from "./change.ts";
-import { findRun, type Run } from "./extents.ts";
+import { findRun, type Run } from "./runs.ts";
 import { PieceMemory } from "./piece_memory.ts";
 import { Reader, type ReadRequest } from "./reader.ts";
 import type { Unpacking } from "./unpacker.ts";

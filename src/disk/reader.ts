@@ -7,7 +7,7 @@ import type { Image } from "../image/driver.ts";
 import { Extent, type Mapping } from "../image/mapping.ts";
 import { Attempt } from "../storage/attempt.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { MAX_DEPTH } from "./extents.ts";
+import { MAX_CHAIN_IMAGES } from "./runs.ts";
 import { Frame } from "./frame.ts";
 import { SealedReader } from "./sealed.ts";
 import { Unpacker, type Unpacking } from "./unpacker.ts";
@@ -154,7 +154,9 @@ export class Reader implements Disposable {
   #frameAt(depth: number, image: Frame["image"]): Frame {
     let frame = this.#frames[depth];
     if (frame === undefined) {
-      if (depth > MAX_DEPTH) throw new Error(`more than ${MAX_DEPTH} backing images`);
+      if (depth >= MAX_CHAIN_IMAGES) {
+        throw new Error(`more than ${MAX_CHAIN_IMAGES} images below each other`);
+      }
       frame = new Frame(image);
       this.#frames[depth] = frame;
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Run } from "./extents.ts";
+import { Run } from "./runs.ts";
 import type { ImageAccess } from "./image_access.ts";
 
 /** Runs looked at in one step, so that nobody else waits long. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Run } from "../disk/extents.ts";
+import type { Run } from "../disk/runs.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import {
   BASE_ALLOCATION,

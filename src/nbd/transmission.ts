@@ -8,7 +8,7 @@
  * @module
  */
 import { Change, ChangeKind } from "../disk/change.ts";
-import { Run } from "../disk/extents.ts";
+import { Run } from "../disk/runs.ts";
 import { ReadRequest } from "../disk/reader.ts";
 import { ChangeOutcome } from "../loop/changes.ts";
 import type { Attempt } from "../storage/attempt.ts";

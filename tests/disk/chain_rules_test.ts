@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
 import { readDisk } from "../support/disk.ts";
-import { MAX_CHAIN_IMAGES } from "../../src/disk/chain.ts";
+import { MAX_CHAIN_IMAGES } from "../../src/disk/runs.ts";
 import { RelatedFileError } from "../../src/image/errors.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";

@@ -8,8 +8,8 @@ import type { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { Extent, type MappedDisk, Mapping } from "../image/mapping.ts";
 
-/** Images below images below images: a chain this deep is a mistake or an attack. */
-export const MAX_DEPTH = 200;
+/** Images of a chain at most: more are a mistake or an attack. As in libvirt. */
+export const MAX_CHAIN_IMAGES = 200;
 
 /** A run of guest bytes; one record is filled again and again. The words are those of qemu-img(1). */
 export class Run {
@@ -52,7 +52,7 @@ export function findRun(
   let asked = image;
   let offset = guestOffset;
   let bytes = lengthBytes;
-  for (let depth = 0; depth <= MAX_DEPTH; depth++) {
+  for (let depth = 0; depth < MAX_CHAIN_IMAGES; depth++) {
     asked.map(offset, bytes, mapping);
     if (mapping.kind === Extent.Blocked) return false;
     bytes = mapping.lengthBytes;
@@ -72,7 +72,7 @@ export function findRun(
     offset = mapping.guestOffset;
     bytes = Math.min(bytes, inside);
   }
-  throw new Error(`more than ${MAX_DEPTH} backing images`);
+  throw new Error(`more than ${MAX_CHAIN_IMAGES} images below each other`);
 }
 
 /** What `run.mapping`, an answer of `image`, means. */

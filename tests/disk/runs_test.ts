@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { Run } from "../../src/disk/extents.ts";
+import { Run } from "../../src/disk/runs.ts";
 import { seekDisk } from "../support/disk.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { raw } from "../../src/format/raw/mod.ts";
