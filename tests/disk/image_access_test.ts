@@ -198,7 +198,7 @@ Deno.test("ImageAccess.read() refuses a chain without end", () => {
       [Symbol.dispose]: () => {},
     };
     const access = new ImageAccess(endless, [file], NO_LIMITS);
-    assertThrows(() => readDisk(access, 0, 512), Error, "backing images");
+    assertThrows(() => readDisk(access, 0, 512), Error, "images below each other");
   });
 });
 
