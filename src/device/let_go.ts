@@ -1,5 +1,5 @@
 /**
- * Telling a device to go with its last close.
+ * Telling a device to go with its last close, or to stay.
  *
  * @module
  */
@@ -15,6 +15,12 @@ export function letGo(state: AttachState, states: StateStore): void {
     states.change(state, { isLeaving: false });
     throw error;
   }
+}
+
+/** Has a device stay that may have been told to go. */
+export function haveStay(state: AttachState, states: StateStore): void {
+  operationsOf(state).keep(state);
+  if (state.isLeaving === true) states.change(state, { isLeaving: false });
 }
 
 /**

@@ -18,6 +18,7 @@ import type { TransportChoice } from "./choose_transport.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { RAW } from "../image/formats.ts";
+import { haveStay } from "./let_go.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** A device that shows a part of the image. */
@@ -45,7 +46,7 @@ export function reusableDevice(
 ): Attached | undefined {
   const rivals = [...loopsOf(command.file), ...ownDevicesOf(command.file, states)];
   const match = rivals.find((rival) => showsTheSame(rival, command, choice));
-  if (match !== undefined && command.device === undefined) return reuse(match, command);
+  if (match !== undefined && command.device === undefined) return reuse(match, { command, states });
   if (match === undefined && !rivals.some((rival) => overlaps(rival, command, choice))) {
     return undefined;
   }
@@ -74,14 +75,19 @@ function overlaps(rival: Rival, command: AttachCommand, { format }: TransportCho
   return !liesBehind && !liesBefore;
 }
 
-function reuse(rival: Rival, command: AttachCommand): Attached {
+interface Reuse {
+  readonly command: AttachCommand;
+  readonly states: StateStore;
+}
+
+function reuse(rival: Rival, { command, states }: Reuse): Attached {
   const { file } = command;
   const couldWrite = findDriver(rival.format)?.writable === true;
   if (rival.readOnly && couldWrite && !command.readOnly) {
     throw new CommandError(`${file}: overlapping read-only loop device exists`);
   }
   try {
-    haveItStay(rival);
+    haveItStay(rival, states);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw new CommandError(`${file}: failed to re-use loop device`);
@@ -91,9 +97,9 @@ function reuse(rival: Rival, command: AttachCommand): Attached {
 }
 
 /** It may be about to go with its last close. */
-function haveItStay({ path, state }: Rival): void {
+function haveItStay({ path, state }: Rival, states: StateStore): void {
   if (state === undefined) keepLoop(path);
-  else operationsOf(state).keep(state);
+  else haveStay(state, states);
 }
 
 /** Loop devices right on the file. */

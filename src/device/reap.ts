@@ -19,8 +19,8 @@ export function reap(device: string, runtimeDirectory: string | undefined): numb
   const state = states.find((candidate) => candidate.device === device);
   if (state?.nbdIndex === undefined || !isStale(state)) return 1;
   new Log(state.image).error(`the daemon of ${device} (pid ${state.pid}) was killed`);
-  if (disconnectDead(state.nbdIndex) && deviceUsers(device).length === 0) {
-    states.remove(state);
-  }
+  // Those who use it now may be gone by the time it is disconnected, but want to know what happened.
+  const isUsed = deviceUsers(device).length > 0;
+  if (disconnectDead(state.nbdIndex) && !isUsed) states.remove(state);
   return 0;
 }

@@ -15,7 +15,7 @@ import { type GuestReport, type Kernel, runGuest, stepsOf } from "./uml.ts";
 const GUESTS: readonly (readonly string[])[] = [
   ["reading", "writing", "refused"],
   ["killed", "cycles"],
-  ["receivers", "lazy", "partitions", "listing", "fuse"],
+  ["receivers", "lazy", "detaching", "partitions", "listing", "fuse"],
 ];
 const AT_ONCE = 2;
 
