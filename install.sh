@@ -69,10 +69,44 @@ at_least() {
 	[ "$major" -gt "$2" ] || { [ "$major" -eq "$2" ] && [ "${minor:-0}" -ge "$3" ]; }
 }
 
+# --- what takes its time ------------------------------------------------------------------------
+
+# metered FILE COMMAND...: runs a command, and says on a terminal how long it has been at it, and how
+# much of FILE there is.
+metered() {
+	[ -t 2 ] || { shift; "$@"; return; }
+	meter "$1" >&2 </dev/null &
+	meter=$!
+	shift
+	status=0
+	"$@" || status=$?
+	stop_meter
+	return "$status"
+}
+
+meter() {
+	seconds=0
+	while sleep 1; do
+		seconds=$((seconds + 1))
+		bytes=$({ wc -c <"$1"; } 2>/dev/null) || bytes=
+		printf '\r  %s s%s' "$seconds" "${bytes:+, $((bytes / 1000)) kB}"
+	done
+}
+
+stop_meter() {
+	[ -n "$meter" ] || return 0
+	kill "$meter" 2>/dev/null || :
+	wait "$meter" 2>/dev/null || :
+	meter=''
+	printf '\r\033[K' >&2
+}
+
 # --- downloads ---------------------------------------------------------------------------------
 
 # fetch URL FILE
-fetch() {
+fetch() { metered "$2" transfer "$@"; }
+
+transfer() {
 	case $1 in
 	file://*) detail=$(cp "${1#file://}" "$2" 2>&1) ;;
 	https://*) fetch_http "=https" "$@" ;;
@@ -130,8 +164,12 @@ suitable_deno() {
 npm_deno() {
 	have npx || return 1
 	say "getting Deno $DENO_VERSION from npm"
+	metered '' npx_deno && suitable_deno
+}
+
+npx_deno() {
 	deno=$(cd "$work" && HOME=${HOME:-$work} npx --yes "deno@$DENO_VERSION" \
-		eval 'console.log(Deno.execPath())' </dev/null 2>/dev/null) && suitable_deno
+		eval 'console.log(Deno.execPath())' </dev/null 2>/dev/null)
 }
 
 download_deno() {
@@ -160,11 +198,12 @@ install_build() {
 	find_deno || return 1
 	say "compiling the sources in $checkout"
 	{ mkdir -p "$work/build" && copy_sources "$work/build"; } || no_way "cannot copy the sources" || return 1
-	(cd "$work/build" && "$deno" task --quiet compile) </dev/null >"$work/log" 2>&1 ||
-		no_way "deno compile: $(error_in "$work/log")" || return 1
+	metered '' compile_copy || no_way "deno compile: $(error_in "$work/log")" || return 1
 	cp "$work/build/dist/tslosetup" "$stage/tslosetup" || no_way "cannot copy the binary" || return 1
 	try_staged && move_in_place && prune_sources ''
 }
+
+compile_copy() { (cd "$work/build" && "$deno" task --quiet compile) </dev/null >"$work/log" 2>&1; }
 
 # Sources, npm packages and Deno itself go into a new folder: it needs no network, no cache and no
 # home folder later, and works for every user.
@@ -175,7 +214,7 @@ install_source() {
 		no_way "cannot write to $libdir" || return 1
 	{ chmod 755 "$sources" && cp "$deno" "$sources/deno" && copy_sources "$sources"; } ||
 		no_way "cannot copy the sources to $sources" || return 1
-	flags=$(settle_sources 2>"$work/log") ||
+	metered '' find_flags ||
 		no_way "cannot get the npm packages: $(error_in "$work/log")" || return 1
 	launcher "$sources" "$flags" >"$stage/tslosetup" && try_staged || return 1
 	# Below DESTDIR the folder's later name differs from the one just tried.
@@ -184,6 +223,8 @@ install_source() {
 	move_in_place || { sources=$kept; return 1; }
 	prune_sources "$kept"
 }
+
+find_flags() { flags=$(settle_sources 2>"$work/log"); }
 
 # The line of a log that says what went wrong.
 error_in() {
@@ -317,6 +358,7 @@ make_stage() {
 }
 
 cleanup() {
+	stop_meter
 	rm -rf ${stage:+"$stage"} ${work:+"$work"} ${sources:+"$sources"}
 	rmdir "$libdir" ${new:+"$new"} 2>/dev/null || :
 }
@@ -346,7 +388,7 @@ install() {
 }
 
 main() {
-	reason='' detail='' stage='' work='' sources='' checkout='' deno='' new=''
+	reason='' detail='' stage='' work='' sources='' checkout='' deno='' new='' meter=''
 	case ${1:-} in
 	'') ;;
 	--uninstall) settle_prefix; uninstall; return ;;

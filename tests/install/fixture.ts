@@ -61,10 +61,11 @@ export class Site extends TempDirectory {
   /** Makes a release whose program says `version`, and returns its URL. */
   async release(
     version: string,
-    options: { sum?: string; exitCode?: number } = {},
+    options: { sum?: string; exitCode?: number; sizeBytes?: number } = {},
   ): Promise<string> {
     const path = this.file(`release-${version}`);
-    await Deno.writeTextFile(path, programText(version, options.exitCode ?? 0));
+    const text = programText(version, options.exitCode ?? 0);
+    await Deno.writeTextFile(path, `${text}#`.padEnd(options.sizeBytes ?? 0, "x"));
     const sum = options.sum ?? await sha256Of(path);
     await Deno.writeTextFile(`${path}.sha256`, `${sum}  tslosetup-linux\n`);
     return `file://${path}`;
@@ -103,4 +104,44 @@ export function runStranded(program: string, ...args: string[]): Promise<Output>
   const drop = Deno.uid() === 0 ? ["unshare", "--net", ...asNobody] : [];
   const [first = "env", ...rest] = [...drop, "env", "-i", program, ...args];
   return run(first, ...rest);
+}
+
+/** Serves a release on this machine: its first half at once, the rest when it is told to go on. */
+export class SlowServer implements AsyncDisposable {
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #told = Promise.withResolvers<void>();
+
+  /** @param sumPath file with the checksum */
+  constructor(release: Uint8Array<ArrayBuffer>, sumPath: string) {
+    const respond = ({ url }: Request): Response =>
+      new Response(url.endsWith(".sha256") ? Deno.readFileSync(sumPath) : this.#body(release));
+    const address = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    this.#server = Deno.serve(address, respond);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/tslosetup`;
+  }
+
+  goOn(): void {
+    this.#told.resolve();
+  }
+
+  #body(release: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const half = release.length >> 1;
+    const told = this.#told.promise;
+    return new ReadableStream({
+      async start(controller): Promise<void> {
+        controller.enqueue(release.subarray(0, half));
+        await told;
+        controller.enqueue(release.subarray(half));
+        controller.close();
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.goOn();
+    await this.#server.shutdown();
+  }
 }

@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { must, oracleTest, run, runPatiently } from "../support/tools.ts";
-import { CHECKOUT, runStranded, Site } from "./fixture.ts";
+import { CHECKOUT, runStranded, Site, SlowServer } from "./fixture.ts";
 
 const SCRIPT = `${CHECKOUT}/install.sh`;
 const COMPILES = "mkdir -p dist && cp src/built dist/tslosetup";
@@ -17,6 +17,34 @@ Deno.test("install.sh installs a release with the right checksum", async () => {
   assertStringIncludes(stdout, "tslosetup 1");
   assertEquals(await must(site.program, "--version"), "tslosetup 1\n");
   assertEquals(await site.files(), ["bin/tslosetup"]);
+});
+
+oracleTest("install.sh says on a terminal, and only there, how far a download is", [
+  "curl",
+  "script",
+], async () => {
+  using site = new Site();
+  const release = (await site.release("1", { sizeBytes: 200_000 })).slice("file://".length);
+  await using server = new SlowServer(Deno.readFileSync(release), `${release}.sha256`);
+  const variables = [`PREFIX=${site.prefix}`, `TSLOSETUP_URL=${server.url}`, "no_proxy=127.0.0.1"];
+  const command = ["env", ...variables, "sh", SCRIPT];
+  const onTerminal = new Deno.Command("script", {
+    args: ["-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  let text = "";
+  for await (const chunk of onTerminal.stdout.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    // The rest comes when the progress has been told.
+    if (/\r {2}\d+ s, \d+ kB/.test(text)) server.goOn();
+  }
+  assertEquals((await onTerminal.status).code, 0);
+  assertStringIncludes(text, " kB\r\x1b[K");
+  assertStringIncludes(text, "\r\x1b[Ktslosetup: installed ");
+  const [program = "", ...args] = command;
+  assertEquals((await run(program, ...args)).stderr, "");
+  assertEquals(await must(site.program, "--version"), "tslosetup 1\n");
 });
 
 Deno.test("install.sh works when piped into sh", async () => {
