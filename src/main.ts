@@ -9,6 +9,9 @@ import { reasonOf } from "./sys/reason.ts";
 /** The hidden first argument that prints a man page or completions, for install.sh. */
 const GENERATE_ARGUMENT = "--internal-generate";
 
+/** The hidden first argument by which completions ask for words. */
+const COMPLETE_ARGUMENT = "--internal-complete";
+
 async function main(args: readonly string[]): Promise<number> {
   const [first, second] = args;
   const runtimeDirectory = environment("XDG_RUNTIME_DIR");
@@ -27,6 +30,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === GENERATE_ARGUMENT && second !== undefined) {
     const { generate } = await import("./cli/docs/generate.ts");
     return reporting(() => generate(second));
+  }
+  if (first === COMPLETE_ARGUMENT && second !== undefined) {
+    const { complete } = await import("./cli/complete.ts");
+    return await complete({ kind: second, image: args[2] ?? "", runtimeDirectory });
   }
   const { runCommand } = await import("./cli/run.ts");
   return await runCommand(args, runtimeDirectory);

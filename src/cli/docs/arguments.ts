@@ -17,7 +17,7 @@ export interface Word {
 
 /** What can be offered for an argument; nothing for numbers and names that only the user knows. */
 export type Argument =
-  | { readonly kind: "nothing" | "file" | "folder" | "device" | "columns" }
+  | { readonly kind: "nothing" | "file" | "folder" | "device" | "columns" | "snapshot" | "format" }
   | { readonly kind: "words"; readonly words: readonly Word[] };
 
 /** An option of the table, seen as what it is declared as. */
@@ -45,13 +45,14 @@ const BY_LABEL: Readonly<Record<string, Argument>> = {
   "<device>": { kind: "device" },
   "<device>...": { kind: "device" },
   "<cols>": { kind: "columns" },
-  "<format>": { kind: "words", words: FORMAT_WORDS },
+  "<format>": { kind: "format" },
   "<on|off>": { kind: "words", words: ["on", "off"].map(plainWord) },
 };
 
 /** What to offer as the argument of `option`; a list of words its label has, else what it stands for. */
 export function argumentOf({ label, long }: OptionRow): Argument {
   if (long[0] === "transport") return { kind: "words", words: TRANSPORTS.map(plainWord) };
+  if (long[0] === "snapshot") return { kind: "snapshot" };
   const bare = label.replace(/^[ =[]+|\]$/g, "");
   return BY_LABEL[bare] ?? { kind: "nothing" };
 }

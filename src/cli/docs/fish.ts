@@ -12,14 +12,30 @@ import {
   FORMAT_WORDS,
   type Word,
 } from "./arguments.ts";
-import { DEVICE_LISTING, isDeviceOption } from "./shells.ts";
+import { completionCommand, FIRST_NBD_DEVICE, isDeviceOption } from "./shells.ts";
 
 /** The whole file `tslosetup.fish`. */
 export function fishCompletion(): string {
   return `# fish completion for tslosetup(8), made by tslosetup from its option table
 
+# Devices and sockets; where none fits, the word may be an image whose devices are meant.
 function __tslosetup_devices
-    ${DEVICE_LISTING}
+    set -l listed (${completionCommand("devices")})
+    set -l word (commandline -ct | string escape --style=regex)
+    if string match -qr -- "^[^\\t]*$word" $listed
+        printf '%s\\n' $listed
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+
+# Snapshots of the image that is among the words.
+function __tslosetup_snapshots
+    for word in (commandline -po)[2..]
+        if test -f "$word"; or test -b "$word"
+            ${completionCommand("snapshots", "$word")}
+        end
+    end
 end
 
 # A list with commas, of which the last word is completed; a + may come first.
@@ -30,6 +46,8 @@ end
 
 ${DOCUMENTED_OPTIONS.flatMap(completeLines).join("\n")}
 complete -c tslosetup -n '__fish_prev_arg_in -f --find' -a ${wordArgument(FORMAT_WORDS)}
+# the first nbd device also where the driver is not loaded yet
+complete -c tslosetup -n 'string match -qr -- "^(/dev/n|nb)" (commandline -ct); and not test -e ${FIRST_NBD_DEVICE}' -a ${FIRST_NBD_DEVICE}
 `;
 }
 
@@ -43,7 +61,7 @@ function completeLines(option: OptionRow): string[] {
   });
 }
 
-/** Behind the option, operands are devices. */
+/** Behind the option, operands are devices, or images whose devices are meant. */
 function operandLine(names: string): string {
   const used = `__fish_contains_opt${names.replace(" -l", "")}`;
   return `complete -c tslosetup -n ${quoted(used)} -x -a '(__tslosetup_devices)'`;
@@ -64,6 +82,10 @@ function action(argument: Argument): string {
       return " -x -a '(__fish_complete_directories)'";
     case "columns":
       return " -x -a '(__tslosetup_columns)'";
+    case "format":
+      return ` -x -a ${wordArgument(FORMAT_WORDS)}`;
+    case "snapshot":
+      return " -x -a '(__tslosetup_snapshots)'";
     case "words":
       return ` -x -a ${wordArgument(argument.words)}`;
     case "device":

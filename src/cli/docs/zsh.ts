@@ -12,7 +12,7 @@ import {
   spellings,
   type Word,
 } from "./arguments.ts";
-import { DEVICE_LISTING, isDeviceOption } from "./shells.ts";
+import { completionCommand, FIRST_NBD_DEVICE, isDeviceOption } from "./shells.ts";
 
 /** The whole file `_tslosetup`, for a folder of the function path. */
 export function zshCompletion(): string {
@@ -23,10 +23,39 @@ export function zshCompletion(): string {
   return `#compdef tslosetup
 # Made by tslosetup from its option table.
 
+# Offers lines, of which what comes behind a tab explains the rest.
+_tslosetup_offer() {
+	local tag=$1 line
+	local -a words shown
+	shift
+	for line in "$@"; do
+		words+=("\${line%%$'\\t'*}")
+		shown+=("\${line/$'\\t'/  -- }")
+	done
+	_wanted $tag expl $tag compadd -M 'l:|=*' -l -d shown -a words
+}
+
+# Devices and sockets; where none fits, the word may be an image whose devices are meant.
 _tslosetup_devices() {
-	local -a devices
-	devices=(\${(f)"$(_call_program devices ${quoted(DEVICE_LISTING)})"})
-	_wanted devices expl device compadd -a devices
+	_tslosetup_offer devices \${(f)"$(${completionCommand("devices")})"} || _files
+}
+
+# Snapshots of the image that is among the words.
+_tslosetup_snapshots() {
+	local word
+	for word in "\${(@Q)words[2,-1]}"; do
+		word=\${word/#'~/'/$HOME/}
+		[[ -f $word || -b $word ]] || continue
+		_tslosetup_offer snapshots \${(f)"$(${completionCommand("snapshots", '"$word"')})"} && return
+	done
+}
+
+# Formats are taken in any case of letters.
+_tslosetup_formats() {
+	local -a formats=(
+		${describedWords(FORMAT_WORDS).join("\n\t\t")}
+	)
+	_describe -t formats format formats -M 'm:{a-z}={A-Z}'
 }
 
 _tslosetup_columns() {
@@ -40,12 +69,9 @@ _tslosetup_operands() {
 		_tslosetup_devices
 		return
 	fi
-	if [[ $words[CURRENT-1] == (-f|-[^-]*f|--find) ]]; then
-		local -a formats=(
-			${describedWords(FORMAT_WORDS).join("\n\t\t\t")}
-		)
-		_describe -t formats format formats
-	fi
+	[[ $words[CURRENT-1] != (-f|-[^-]*f|--find) ]] || _tslosetup_formats
+	# the first nbd device also where the driver is not loaded yet
+	[[ $PREFIX != (/dev/n|nb)* || -e ${FIRST_NBD_DEVICE} ]] || compadd -M 'l:|=*' ${FIRST_NBD_DEVICE}
 	_files
 }
 
@@ -88,6 +114,10 @@ function action(option: OptionRow): string {
       return "_tslosetup_devices";
     case "columns":
       return "_tslosetup_columns";
+    case "format":
+      return "_tslosetup_formats";
+    case "snapshot":
+      return "_tslosetup_snapshots";
     case "words":
       return `(${offered.words.map(({ word }) => word).join(" ")})`;
     case "nothing":

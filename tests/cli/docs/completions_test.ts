@@ -4,14 +4,32 @@ import { generated } from "../../../src/cli/docs/generate.ts";
 import { OPTIONS } from "../../../src/cli/words/option_table.ts";
 import { FORMATS } from "../../../src/image/formats.ts";
 import { patiently } from "../../support/patience.ts";
+import { exists } from "../../support/program.ts";
 import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
 
 const FORMATS_WITH_Q = FORMATS.flatMap(({ name, aliases }) => [name, ...aliases])
   .filter((name) => name.startsWith("Q"))
   .toSorted();
+/** As it is typed. */
+const IMAGE = ["-t", "QCOW", "'disk one.img'"];
 const DEVICES = ["/dev/loop7", "/dev/nbd0", "/tmp/socket"];
 
-/** A folder with the completions, an image, and a program that only lists devices. */
+/** Names that a shell must take for nothing else. */
+const ODD_SNAPSHOTS = ["it's", "my snap", "$(touch run)", "`touch run`", "a;touch run", "-x", "*"];
+
+/** Answers like the program where completions ask it for words. */
+const STAND_IN = `#!/bin/sh
+[ "$1" = --internal-complete ] || exit 1
+case $2 in
+devices) printf '%s\\t/images/a device\\n' ${DEVICES.join(" ")} ;;
+snapshots) [ "$3" = 'disk one.img' ] || exit 1
+cat <<'END'
+${["before", ...ODD_SNAPSHOTS].map((name) => `${name}\tsnapshot of 2026`).join("\n")}
+END
+esac
+`;
+
+/** A folder with the completions, an image, and a program that only knows words. */
 class Site extends TempDirectory {
   constructor() {
     super();
@@ -20,8 +38,7 @@ class Site extends TempDirectory {
     }
     Deno.writeTextFileSync(this.file("disk one.img"), "");
     Deno.mkdirSync(this.file("dir"));
-    const lines = `case " $* " in *" --output NAME "*) printf '%s\\n' ${DEVICES.join(" ")} ;; esac`;
-    Deno.writeTextFileSync(this.file("tslosetup"), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+    Deno.writeTextFileSync(this.file("tslosetup"), STAND_IN, { mode: 0o755 });
   }
 
   /** Runs a script in this folder, where the program is found. */
@@ -49,7 +66,9 @@ const inBash: Complete = (site, ...words) => {
       ? word.split(/(=)/).filter((part, index) => part !== "" || index === 0)
       : [word]
   );
-  const list = ["tslosetup", ...split].map((word) => `'${word}'`).join(" ");
+  const list = ["tslosetup", ...split].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(
+    " ",
+  );
   const script = `source ./bash; COMP_WORDS=(${list}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
     _tslosetup tslosetup; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return site.run("bash", script, "--norc");
@@ -57,7 +76,11 @@ const inBash: Complete = (site, ...words) => {
 
 const inFish: Complete = async (site, ...words) => {
   const line = ["tslosetup", ...words].join(" ");
-  const offered = await site.run("fish", `source ./fish; complete -C '${line}'`, "--no-config");
+  const offered = await site.run(
+    "fish",
+    `source ./fish; complete -C '${line.replaceAll("'", "\\'")}'`,
+    "--no-config",
+  );
   return offered.map((entry) => entry.split("\t")[0] ?? "");
 };
 
@@ -112,13 +135,46 @@ for (const [shell, complete] of Object.entries(SHELLS)) {
     assertEquals((await complete(site, "-r", "-f", "au")).includes("auto"), true);
   });
 
+  oracleTest(`${shell} completes formats in small letters, too`, [shell], async () => {
+    using site = new Site();
+    for (const words of [["-t", "qcow1"], ["--backing-fmt", "qcow1"], ["-r", "-f", "qcow1"]]) {
+      const offered = await complete(site, ...words);
+      assertEquals(offered.map((word) => word.toUpperCase()), ["QCOW1"], words.join(" "));
+    }
+  });
+
+  oracleTest(`${shell} completes snapshots of the image that is named`, [shell], async () => {
+    using site = new Site();
+    assertEquals(await complete(site, ...IMAGE, "--snapshot", "be"), ["before"]);
+    assertEquals(await complete(site, ...IMAGE, "--snapshot", "nothing"), []);
+    assertEquals(await complete(site, "-r", "--snapshot", "be"), []);
+    const offered = await complete(site, ...IMAGE, "--snapshot", "");
+    const plain = offered.map((word) => shell === "fish" ? word : unquoted(word));
+    assertEquals(plain.toSorted(), ["before", ...ODD_SNAPSHOTS].toSorted());
+    assertEquals(exists(site.file("run")), false);
+  });
+
+  oracleTest(`${shell} completes the first nbd device before there is one`, [shell], async () => {
+    using site = new Site();
+    const offered = await complete(site, "-r", "-t", "QCOW", "/dev/nb");
+    assertEquals(offered.includes("/dev/nbd0"), true, offered.join(" "));
+  });
+
   oracleTest(`${shell} completes devices behind -d, files elsewhere`, [shell], async () => {
     using site = new Site();
     assertEquals(await complete(site, "-d", "/dev/n"), ["/dev/nbd0"]);
     assertEquals(await complete(site, "-d", "/dev/nbd0", "/dev/lo"), ["/dev/loop7"]);
-    const files = await complete(site, "-j", "disk");
-    assertEquals(files.map((file) => file.replaceAll("\\", "")), ["disk one.img"]);
+    assertEquals((await complete(site, "-d", "nb")).at(-1)?.endsWith("nbd0"), true);
+    for (const option of ["-j", "-d"]) {
+      const files = await complete(site, option, "disk");
+      assertEquals(files.map((file) => file.replaceAll("\\", "")), ["disk one.img"]);
+    }
   });
+}
+
+/** As a shell reads what it has completed. */
+function unquoted(word: string): string {
+  return word.replace(/\\(.)/g, "$1");
 }
 
 oracleTest(
