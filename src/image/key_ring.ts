@@ -13,11 +13,16 @@ export interface KeyRing {
    * opens the same image need not derive them again, which can take seconds.
    */
   readonly volumeKeys: Map<string, Uint8Array>;
+  /** Rounds of hash functions that trying the passphrase has taken so far. */
+  rounds: number;
 }
+
+/** What all images of a chain may take together: some minutes of work, or a quarter of an hour. */
+export const MAX_ROUNDS_OF_CHAIN: number = 2 ** 30;
 
 /** A key ring with nothing but a passphrase, or with nothing at all. */
 export function keyRing(passphrase?: Uint8Array): KeyRing {
-  return { passphrase, volumeKeys: new Map() };
+  return { passphrase, volumeKeys: new Map(), rounds: 0 };
 }
 
 /** Overwrites the passphrase once every image that needs it is open. */

@@ -156,11 +156,15 @@ function parseSlot(view: DataView, at: number, cipher: CipherSpec, area: HeaderA
 }
 
 /** A passphrase that fits no slot is tried on all of them, with a digest for each. */
-function checkWork({ slots, cipher, hash, digestIterations }: LuksHeader, path: string): void {
-  const hashBytes = digest(hash).length;
-  const pieces = Math.ceil(cipher.keyBytes / hashBytes);
-  const rounds = slots.filter(({ isActive }) => isActive)
-    .reduce((sum, { iterations }) => sum + iterations * pieces + digestIterations, 0);
+function checkWork(header: LuksHeader, path: string): void {
+  const rounds = header.slots.filter(({ isActive }) => isActive)
+    .reduce((sum, slot) => sum + roundsOf(slot, header), 0);
   if (rounds <= MAX_ROUNDS) return;
-  throw unsupported(path, `key slots that take ${rounds} rounds of ${hash} to try`);
+  throw unsupported(path, `key slots that take ${rounds} rounds of ${header.hash} to try`);
+}
+
+/** Rounds of the hash function that trying a passphrase on a slot takes. */
+export function roundsOf({ iterations }: KeySlot, header: LuksHeader): number {
+  const pieces = Math.ceil(header.cipher.keyBytes / digest(header.hash).length);
+  return iterations * pieces + header.digestIterations;
 }

@@ -6,9 +6,10 @@
 import { digest, nodeCrypto } from "../../crypt/node_crypto.ts";
 import { SectorCipher } from "../../crypt/sector_cipher.ts";
 import { SecretError } from "../../image/errors.ts";
-import type { KeyRing } from "../../image/key_ring.ts";
+import { type KeyRing, MAX_ROUNDS_OF_CHAIN } from "../../image/key_ring.ts";
 import { IoBuffer } from "../../sys/memory.ts";
-import type { HeaderArea, KeySlot, LuksHeader } from "./header.ts";
+import { unsupported } from "./errors.ts";
+import { type HeaderArea, type KeySlot, type LuksHeader, roundsOf } from "./header.ts";
 import { SECTOR_BYTES } from "./layout.ts";
 
 const INDEX_BYTES = 4;
@@ -17,6 +18,7 @@ const INDEX_BYTES = 4;
  * The cipher of the disk whose header lies in `area`.
  *
  * @throws {SecretError} if there is no passphrase, or one that fits no slot
+ * @throws {UnsupportedFeatureError} if the images of the chain take too much work
  * @throws {SystemError} if the key material cannot be read
  */
 export function unlock(
@@ -35,12 +37,20 @@ function volumeKey(header: LuksHeader, area: HeaderArea, keys: KeyRing | undefin
   if (keys?.passphrase === undefined) throw new SecretError(path, "missing");
   for (const slot of header.slots) {
     if (!slot.isActive) continue;
+    takeRounds(roundsOf(slot, header), keys, path);
     const key = tryToOpen(slot, keys.passphrase, header, area);
     if (key === undefined) continue;
     keys.volumeKeys.set(name, key);
     return key;
   }
   throw new SecretError(path, "wrong", keys.passphrase);
+}
+
+/** Each of some hundred images below each other could take minutes. */
+function takeRounds(rounds: number, keys: KeyRing, path: string): void {
+  keys.rounds += rounds;
+  if (keys.rounds <= MAX_ROUNDS_OF_CHAIN) return;
+  throw unsupported(path, "more key derivation than all images of a chain may take");
 }
 
 /** The volume key, if `passphrase` is this slot's (specification, "Master Key recovery"). */

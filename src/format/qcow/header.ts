@@ -9,7 +9,7 @@ import { IoBuffer } from "../../sys/memory.ts";
 import { damaged, FORMAT, hex, unsupported } from "./errors.ts";
 import { type ExtensionArea, type HeaderExtensions, readExtensions } from "./extensions.ts";
 import { refuseUnsupported } from "./features.ts";
-import type { Fields, FieldsV3, Header, SnapshotTable, Source } from "./header_types.ts";
+import type { Fields, FieldsV3, Header, Refcounts, SnapshotTable, Source } from "./header_types.ts";
 import {
   CompressionType,
   EXTENDED_ENTRY_BITS,
@@ -96,6 +96,7 @@ export function parseHeader(source: Source): Header {
     cryptMethod: fields.crypt_method,
     extendedL2,
     l2EntryBits,
+    refcounts: refcountsOf(fields, more),
     snapshots: snapshotTable(fields),
     corrupt: (more.incompatible_features & Incompatible.corrupt) !== 0n,
     extensions: found,
@@ -180,6 +181,16 @@ export function checkUnusedTables(fields: Fields, more: FieldsV3, path: string):
   checkPlace(fields, "refcount_table_offset", path);
   if (fields.nb_snapshots > MAX_SNAPSHOTS) throw damaged(path, "snapshot table too large");
   if (fields.nb_snapshots > 0) checkPlace(fields, "snapshots_offset", path);
+}
+
+/** Where the reference counts are, checked by {@link checkUnusedTables} already. */
+function refcountsOf(fields: Fields, { refcount_order }: FieldsV3): Refcounts {
+  const tableBytes = fields.refcount_table_clusters * 2 ** fields.cluster_bits;
+  return {
+    tableOffset: Number(fields.refcount_table_offset),
+    tableEntries: tableBytes / TABLE_ENTRY_BYTES,
+    order: refcount_order,
+  };
 }
 
 /** Where the snapshots are, checked by {@link checkUnusedTables} already. */

@@ -23,6 +23,14 @@ export interface SnapshotTable {
   readonly entries: number;
 }
 
+/** Where the reference counts of an image are, and what they are like. */
+export interface Refcounts {
+  readonly tableOffset: number;
+  readonly tableEntries: number;
+  /** Bits of a count, as a power of two. */
+  readonly order: number;
+}
+
 /** What the driver needs of a valid header. */
 export interface Header extends RecordedNames {
   readonly version: 2 | 3;
@@ -42,6 +50,7 @@ export interface Header extends RecordedNames {
   readonly extendedL2: boolean;
   /** Size of an L2 entry, as a power of two: 3 or 4. */
   readonly l2EntryBits: number;
+  readonly refcounts: Refcounts;
   readonly snapshots: SnapshotTable;
   /** Whether whoever wrote it last found damage. */
   readonly corrupt: boolean;

@@ -4,13 +4,11 @@
  * @module
  */
 import type { Image } from "../../image/driver.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { Encryption } from "./encryption.ts";
 import type { L1Table } from "./l1.ts";
 import type { L2Slices } from "./l2.ts";
 import type { Places } from "./places.ts";
-import { isPreallocated } from "./preallocation.ts";
 import type { ClusterMap } from "./standard_clusters.ts";
 
 /** What an image consists of, whatever its version. */
@@ -25,8 +23,8 @@ export interface ImageParts {
   readonly places: Places;
   readonly clusters: ClusterMap;
   readonly encryption: Encryption | undefined;
-  /** Whether qemu preallocated it; undefined if that is not known until somebody asks. */
-  readonly isPreallocated: boolean | undefined;
+  /** Finds out whether qemu preallocated it. */
+  readonly isPreallocated: () => boolean;
 }
 
 /**
@@ -37,7 +35,6 @@ export class QcowImage implements Image {
   readonly sizeBytes: number;
   readonly warnings: readonly string[];
 
-  readonly #file: ImageFile;
   readonly #l1: L1Table;
   readonly #slices: L2Slices;
   readonly #places: Places;
@@ -45,24 +42,25 @@ export class QcowImage implements Image {
   readonly #encryption: Encryption | undefined;
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
+  readonly #findPreallocation: () => boolean;
+  /** Undefined until somebody asks. */
   #isPreallocated: boolean | undefined;
 
-  constructor(file: ImageFile, parts: ImageParts) {
+  constructor(parts: ImageParts) {
     this.sizeBytes = parts.sizeBytes;
     this.warnings = parts.warnings;
-    this.#file = file;
     this.#l1 = parts.l1;
     this.#slices = parts.slices;
     this.#places = parts.places;
     this.#clusters = parts.clusters;
     this.#encryption = parts.encryption;
-    this.#isPreallocated = parts.isPreallocated;
+    this.#findPreallocation = parts.isPreallocated;
     this.#slicesPerByte = 1 / parts.clusterBytes / this.#slices.entries;
     this.#tablesPerByte = 1 / parts.tableCoversBytes;
   }
 
   get fileHoles(): "zeros" | undefined {
-    this.#isPreallocated ??= isPreallocated(this.#file);
+    this.#isPreallocated ??= this.#findPreallocation();
     return this.#isPreallocated ? "zeros" : undefined;
   }
 

@@ -8,6 +8,9 @@ import { IoBuffer } from "../../sys/memory.ts";
 import type { Header } from "./header_types.ts";
 import { OFFSET_MASK_HIGH, OFFSET_MASK_LOW, TABLE_ENTRY_BYTES } from "./layout.ts";
 
+/** So many entries are looked at for one answer, which may be asked for thousands of times. */
+const MAX_LOOKAHEAD = 1024;
+
 /** What an entry says of where its table is: an offset in the file, 0 for none. */
 export type OffsetOf = (view: DataView, position: number) => number;
 
@@ -42,15 +45,18 @@ export class L1Table {
     return index < this.entries ? this.#offsetOf(this.view, index * TABLE_ENTRY_BYTES) : 0;
   }
 
-  /** The first L2 table from number `index` on; `end` if there is none before that. */
+  /**
+   * The first L2 table from number `index` on, or a number up to which there is none; `end` if there is
+   * none before that.
+   */
   nextTable(index: number, end: number): number {
     const words = this.#words;
-    const last = Math.min(end, this.entries);
+    const last = Math.min(end, this.entries, index + MAX_LOOKAHEAD);
     for (let next = index; next < last; next++) {
       const isEmpty = words[2 * next] === 0 && words[2 * next + 1] === 0;
       if (!isEmpty && this.tableOffset(next) !== 0) return next;
     }
-    return end;
+    return last < this.entries ? last : end;
   }
 }
 

@@ -18,6 +18,7 @@ import { L2Slices } from "./l2.ts";
 import { TABLE_ENTRY_BYTES } from "./layout.ts";
 import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
+import { isPreallocated } from "./preallocation.ts";
 import { headerOfSnapshot } from "./snapshots.ts";
 import { StandardClusters } from "./standard_clusters.ts";
 
@@ -36,7 +37,7 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   const compression = compressionMethod(header.compressionType);
   const places = new Places(file, related, { clusterBytes, compression, encryption });
   const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
-  return new QcowImage(file, {
+  return new QcowImage({
     sizeBytes,
     clusterBytes,
     tableCoversBytes: clusterBytes ** 2 / 2 ** header.l2EntryBits,
@@ -46,7 +47,7 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
     places,
     clusters: new Clusters(header, slices, places),
     encryption,
-    isPreallocated: encryption === undefined ? undefined : false,
+    isPreallocated: () => encryption === undefined && isPreallocated(file, header),
   });
 }
 

@@ -7,22 +7,15 @@
 import type { ImageFile } from "../../storage/image_file.ts";
 import { openFileStatus } from "../../sys/files.ts";
 import { IoBuffer } from "../../sys/memory.ts";
-import { parseAllFields, readSource } from "./header.ts";
-import type { Fields } from "./header_types.ts";
+import type { Header } from "./header_types.ts";
 import { offsetInEntry } from "./l1.ts";
 import { TABLE_ENTRY_BYTES } from "./layout.ts";
 
 /** For longer files, references are not counted: nobody shall wait for that. */
 const MAX_COUNTED_CLUSTERS = 128 * 1024;
 
-/** Where the reference counts of an image are. */
-interface Refcounts {
-  readonly file: ImageFile;
-  readonly clusterBytes: number;
-  readonly tableOffset: number;
-  readonly tableEntries: number;
-  readonly order: number;
-}
+/** What has to be known of an image: as it was checked when it was opened, whatever is there now. */
+type Counted = Pick<Header, "clusterBytes" | "refcounts">;
 
 /**
  * By the same rule as qemu (`qcow2_detect_metadata_preallocation`), so that both tell the same: more
@@ -30,32 +23,19 @@ interface Refcounts {
  *
  * @throws {SystemError} if the file cannot be read
  */
-export function isPreallocated(file: ImageFile): boolean {
-  // Some kilobytes are needed once in the life of an open image: too little to be parked for.
-  const { fields, more } = parseAllFields(readSource(file));
-  const clusterBytes = 2 ** fields.cluster_bits;
+export function isPreallocated(file: ImageFile, header: Counted): boolean {
+  const { clusterBytes } = header;
   const given = Math.floor(openFileStatus(file.fd).allocatedBytes / clusterBytes);
   const threshold = Math.max(Math.floor(given * 10 / 9), given + 2);
   const clusters = Math.ceil(file.sizeBytes / clusterBytes);
   if (clusters < threshold || clusters > MAX_COUNTED_CLUSTERS) return clusters >= threshold;
-  const refcounts = refcountsOf(file, fields, more.refcount_order);
-  return countUsed(refcounts, clusters) >= threshold;
-}
-
-function refcountsOf(file: ImageFile, fields: Fields, order: number): Refcounts {
-  const clusterBytes = 2 ** fields.cluster_bits;
-  return {
-    file,
-    clusterBytes,
-    tableOffset: Number(fields.refcount_table_offset),
-    tableEntries: fields.refcount_table_clusters * clusterBytes / TABLE_ENTRY_BYTES,
-    order,
-  };
+  // Some kilobytes are needed once in the life of an open image: too little to be parked for.
+  return countUsed(file, header, clusters) >= threshold;
 }
 
 /** How many of the file's first `clusters` have a reference. */
-function countUsed(refcounts: Refcounts, clusters: number): number {
-  const { file, clusterBytes, tableOffset, tableEntries, order } = refcounts;
+function countUsed(file: ImageFile, counted: Counted, clusters: number): number {
+  const { clusterBytes, refcounts: { tableOffset, tableEntries, order } } = counted;
   const clustersPerBlock = clusterBytes * 8 / 2 ** order;
   const blocks = Math.min(Math.ceil(clusters / clustersPerBlock), tableEntries);
   const table = readAll(file, tableOffset, blocks * TABLE_ENTRY_BYTES);

@@ -43,7 +43,7 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
   const compression = CompressionMethod.Deflate;
   const storage = { clusterBytes, compression, encryption };
   const places = new Places(file, backing === undefined ? {} : { backing }, storage);
-  return new QcowImage(file, {
+  return new QcowImage({
     sizeBytes,
     clusterBytes,
     tableCoversBytes: header.tableBytes / TABLE_ENTRY_BYTES * clusterBytes,
@@ -53,7 +53,7 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
     places,
     clusters: new Version1Clusters(header, slices, places),
     encryption,
-    isPreallocated: false,
+    isPreallocated: () => false,
   });
 }
 

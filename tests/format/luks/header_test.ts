@@ -7,7 +7,7 @@ import {
   SecretError,
   UnsupportedFeatureError,
 } from "../../../src/image/errors.ts";
-import { keyRing } from "../../../src/image/key_ring.ts";
+import { keyRing, MAX_ROUNDS_OF_CHAIN } from "../../../src/image/key_ring.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
 import { ReadRequest } from "../../../src/disk/reader.ts";
 import { randomNumbers } from "../../support/images.ts";
@@ -29,6 +29,30 @@ Deno.test("luks opens a volume that was built by hand", () => {
   using image = opened(folder, buildVolume());
   assertEquals(image.image.sizeBytes, 3 * 512);
   assertEquals(image.read(0, 3 * 512), new Uint8Array(3 * 512).fill(65));
+});
+
+Deno.test("luks counts the work of all images that are unlocked with one passphrase", () => {
+  using folder = new TempDirectory();
+  const path = folder.file("volume");
+  Deno.writeFileSync(path, buildVolume());
+  const keys = keyRing(BUILT_PASSPHRASE.slice());
+  {
+    using _image = new OpenedImage(path, luks, { readOnly: true, keys });
+    assert(keys.rounds > 0);
+  }
+  const rounds = keys.rounds;
+  {
+    using _again = new OpenedImage(path, luks, { readOnly: true, keys });
+    assertEquals(keys.rounds, rounds);
+  }
+  keys.volumeKeys.clear();
+  keys.rounds = MAX_ROUNDS_OF_CHAIN;
+  const message = "more key derivation than all images of a chain may take";
+  assertThrows(
+    () => new OpenedImage(path, luks, { readOnly: true, keys }),
+    UnsupportedFeatureError,
+    message,
+  );
 });
 
 Deno.test("luks says what has to be read where reading would wait", () => {

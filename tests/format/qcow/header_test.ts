@@ -35,6 +35,7 @@ Deno.test("parseHeader() reads version 2 and version 3", () => {
       cryptMethod: 0,
       extendedL2: false,
       l2EntryBits: 3,
+      refcounts: { tableOffset: CLUSTER, tableEntries: CLUSTER / 8, order: 4 },
       snapshots: { offset: 0, entries: 0 },
       corrupt: false,
       extensions: {

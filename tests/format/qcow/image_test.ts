@@ -5,10 +5,12 @@ import { deflateRawSync } from "node:zlib";
 import { qcow } from "../../../src/format/qcow/mod.ts";
 import { ImageFormatError } from "../../../src/image/errors.ts";
 import { Extent, Mapping } from "../../../src/image/mapping.ts";
+import type { ImageFile } from "../../../src/storage/image_file.ts";
 import { IoBuffer } from "../../../src/sys/memory.ts";
 import { TempDirectory } from "../../support/tools.ts";
 import { OpenedImage } from "../opened_image.ts";
-import { buildImage, DATA_CLUSTER } from "./image_builder.ts";
+import { HEADER, HEADER_V3 } from "../../../src/format/qcow/layout.ts";
+import { buildImage, DATA_CLUSTER, put } from "./image_builder.ts";
 
 const CLUSTER = 4096;
 const COMPRESSED = 1n << 62n;
@@ -205,4 +207,48 @@ Deno.test("QcowImage reads more tables than its cache holds", () => {
       assertEquals(image.read(i * 32 * 1024 + 511, 2), Uint8Array.of(9, 0));
     }
   }
+});
+
+Deno.test("QcowImage.map() looks at a bounded part of the L1 table for one answer", () => {
+  using folder = new TempDirectory();
+  const tables = 100_000;
+  const covers = 512 * 64;
+  const header = { size: tables * covers, l1_size: tables };
+  const path = folder.file("sparse.qcow2");
+  Deno.writeFileSync(path, buildImage({ clusterBits: 9, header, l1: [], fileClusters: 2000 }));
+  const view = new DataView(new ArrayBuffer(tables * 8));
+  // The last entry is the only one: its table lies where the L1 table is empty.
+  view.setBigUint64((tables - 1) * 8, 512n * 2n);
+  using file = Deno.openSync(path, { write: true });
+  file.seekSync(512, Deno.SeekMode.Start);
+  file.writeSync(new Uint8Array(view.buffer));
+  using image = new OpenedImage(path, qcow);
+  const runs = [...image.extents(0, tables * covers)].map(({ mapping }) => mapping.lengthBytes);
+  assert(Math.max(...runs) <= 1025 * covers, `${Math.max(...runs)}`);
+  assertEquals(
+    runs.slice(0, -1).reduce((sum, bytes) => sum + bytes, 0) >= (tables - 1) * covers,
+    true,
+  );
+});
+
+Deno.test("QcowImage goes by the reference counts it was opened with, whatever the header says now", () => {
+  using folder = new TempDirectory();
+  const path = folder.file("disk.qcow2");
+  Deno.writeFileSync(path, buildImage({ fileClusters: 3 }));
+  Deno.truncateSync(path, 8 * CLUSTER);
+  using image = new OpenedImage(path, qcow);
+  const bytes = Deno.readFileSync(path);
+  put(new DataView(bytes.buffer), 0, HEADER, { refcount_table_clusters: 2 ** 32 - 1 });
+  put(new DataView(bytes.buffer), HEADER.sizeBytes, HEADER_V3, { refcount_order: 40 });
+  Deno.writeFileSync(path, bytes.subarray(0, 3 * CLUSTER));
+  Deno.truncateSync(path, 8 * CLUSTER);
+  let largest = 0;
+  const read: ImageFile["read"] = image.file.read.bind(image.file);
+  const value: ImageFile["read"] = (target, position, hostOffset, lengthBytes) => {
+    largest = Math.max(largest, lengthBytes);
+    read(target, position, hostOffset, Math.min(lengthBytes, CLUSTER));
+  };
+  Object.defineProperty(image.file, "read", { value });
+  assertEquals(image.image.fileHoles, undefined);
+  assert(largest > 0 && largest <= CLUSTER, `${largest} bytes`);
 });
