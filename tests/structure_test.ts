@@ -92,3 +92,13 @@ Deno.test("no file imports itself, by however many others", () => {
   for (const path of graph.keys()) visit(path, []);
   assertEquals(cycles, []);
 });
+
+Deno.test("README.md lists the folders of src from the top down", () => {
+  const readme = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
+  const listed = [...readme.matchAll(/^\| `src\/(\w+)` +\|/gm)].map(([, name = ""]) => name);
+  const folders = LAYERS.filter((layer) => !layer.endsWith(".ts")).toReversed();
+  assertEquals(listed.toSorted(), folders.toSorted());
+  // The protocols, which know nothing of each other, may come in either order.
+  const level = (name: string): number => LAYERS.indexOf(name === "fuse" ? "nbd" : name);
+  assertEquals(listed.map(level), folders.map(level));
+});
