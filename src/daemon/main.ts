@@ -1,9 +1,9 @@
 /**
- * The daemon: one process for each attached image. It serves; what is to be configured, the command
- * that started it configures.
+ * The daemon: one process for each attached image. It only serves: the command that has started it does
+ * all that has to be configured.
  *
- * No thread of it ever opens, syncs or configures the device it serves: a process that waits for
- * its own device cannot even be killed.
+ * No thread of it ever opens, syncs or configures the device it serves: a process that waits for its own
+ * device cannot even be killed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Sockets whose daemon's state file has been removed, with its folder perhaps: the kernel knows who
- * listens, and that still has its file open.
+ * Sockets whose daemon's state file has been removed, with its folder perhaps: the kernel knows
+ * which process listens, and that process still has its state file open.
  *
  * @module
  */

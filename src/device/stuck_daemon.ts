@@ -1,6 +1,7 @@
 /**
- * Daemons that do not go on: stopped by a signal or a debugger, frozen with their cgroup, or waiting
- * for a disk that does not answer. What waits for their device waits for them, in the kernel, where nothing can end it.
+ * Daemons that do not go on: stopped by a signal or a debugger, frozen with their cgroup, or waiting for
+ * a disk that does not answer. Whatever waits for their device waits for them, inside the kernel, where
+ * nothing can end it.
  *
  * @module
  */

@@ -6,9 +6,9 @@
  *       ^                └─give up─┐                              │
  *       └──────────────────────────┴──────────take by another─────┘
  *
- * A thread uses one slot at a time. Until it gives that up, no other thread fills it anew; it should
- * do so soon, for meanwhile its set has room for one piece less. No thread keeps another one waiting,
- * except while it decompresses a piece that the other one wants, too.
+ * A thread uses one slot at a time. No other thread fills that slot anew until it is given up, which
+ * should be soon: meanwhile its set has room for one piece less. A thread only ever waits for another
+ * one that is just decompressing the very piece it wants.
  *
  * @module
  */

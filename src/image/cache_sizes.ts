@@ -1,6 +1,7 @@
 /**
- * How much memory the caches of an image may take. Each thread that serves has a metadata cache of its
- * own, so that none ever waits for another; decompressed clusters are shared.
+ * How much memory the caches of an image may take. Each thread that serves the image has a metadata
+ * cache of its own, so that threads need not wait for each other; decompressed clusters are kept in one
+ * cache for all threads.
  *
  * @module
  */
@@ -15,15 +16,15 @@ export interface CacheSizes {
 
 const MIB = 1024 * 1024;
 
-/** Of the first thread: with clusters of 64 KiB, metadata of 128 GiB. */
+/** For the first thread. 16 MiB hold the metadata of 128 GiB of disk where clusters have 64 KiB. */
 export const DEFAULT_CACHES: CacheSizes = {
   metadataCacheBytes: 16 * MIB,
   dataCacheBytes: 8 * MIB,
 };
 
 /**
- * Of each further thread. What it does not hold is mostly in the page cache, and a few microseconds
- * away.
+ * For each further thread. What a thread does not hold itself is mostly in the page cache, and takes a
+ * few microseconds to read.
  */
 const FURTHER_METADATA_CACHE_BYTES = 4 * MIB;
 
@@ -55,7 +56,7 @@ export function slotCount({ slotBytes, cacheBytes, pieces }: SlotLimits, fewest 
 export const MIN_CACHE_BYTES = 65536;
 export const MAX_CACHE_BYTES: number = 1024 * MIB;
 
-/** What a user has asked for, which holds for every thread, or what a thread after the first has. */
+/** Caches of a thread that is not the first: as large as the user has asked for, else the default. */
 export function cachesOfFurtherThread(
   asked: Partial<CacheSizes>,
 ): Pick<CacheSizes, "metadataCacheBytes"> {
@@ -63,8 +64,8 @@ export function cachesOfFurtherThread(
 }
 
 /**
- * The share of an image `depth` images below the top one: the square of its place in the chain
- * divides it, so that a chain of any length takes less than twice what its top image takes.
+ * Caches of an image that lies `depth` images below the top one. The n-th image of a chain has 1/n² of
+ * what the top image has, so that a chain of any length takes less than twice as much as that.
  */
 export function cachesAtDepth(depth: number, asked: Partial<CacheSizes>): CacheSizes {
   const { metadataCacheBytes, dataCacheBytes } = { ...DEFAULT_CACHES, ...asked };
@@ -77,8 +78,9 @@ export function cachesAtDepth(depth: number, asked: Partial<CacheSizes>): CacheS
 
 /**
  * How many decompressed pieces the cache of an image `depth` images below the top one holds at least,
- * whatever its share is. Fewer, and threads that read in different places would take each other's
- * pieces away; but there can be hundreds of images, and pieces of 2 MiB.
+ * however small its share. With fewer, threads that read in different places would keep replacing each
+ * other's pieces. Only the first images of a chain have as many: there can be hundreds of images, and a
+ * piece can have 2 MiB.
  */
 export function fewestPieces(depth: number, pieceBytes: number): number {
   if (depth < IMAGES_WITH_PIECES) return FEWEST_PIECES;

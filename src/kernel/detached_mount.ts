@@ -1,6 +1,6 @@
 /**
- * Mounts that are nowhere: the file system is reached through a descriptor only, no path leads to it,
- * and it ends with the last of its descriptors.
+ * Mounts without a path: such a file system can be reached through a descriptor only, and it ends when
+ * the last of its descriptors is closed.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * FUSE mounts that are nowhere, see detached_mount.ts.
+ * FUSE mounts without a path: see detached_mount.ts.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Gives the memory of caches back when an image has been idle for a while. While there is traffic
- * it costs a comparison a turn: it is not the sleep of the loop that is timed, for arming a timer for
- * each sleep would cost as much as a read does.
+ * Gives the memory of caches back when an image has been idle for a while. While there is traffic, it
+ * costs one comparison in each turn of the loop. (To arm a timer before each sleep of the loop instead
+ * would cost as much as a read.)
  *
  *     empty ──traffic──> used <──traffic── aging ──tick──> empty, the timer stopped
  *                          └─────tick──────> ┘

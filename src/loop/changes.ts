@@ -6,8 +6,8 @@
  *       ├─ a write to slow files: parked with its payload ── slow lane ──────────────────┤
  *       └─ long zeros, a long discard: parked ── a piece each turn, or the slow lane ────┘
  *
- * So nobody else waits for a change for longer than a piece of it takes. What a client asked for that
- * has gone is dropped.
+ * So other requests never wait longer than one piece of a change takes. Changes of a client that has
+ * gone are dropped.
  *
  * @module
  */

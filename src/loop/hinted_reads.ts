@@ -1,7 +1,8 @@
 /**
- * Requests that wait for ranges the kernel was told to read. While the thread spins it finds out by
- * itself that one has arrived: no other thread has to be woken up for it, nor has that to wake up
- * this one. Before the thread sleeps, those left go to the slow lane, which can wake it.
+ * Requests that wait for ranges of a file which the kernel has been told to read ahead. While the thread
+ * spins, it looks itself whether they have arrived: so no other thread has to be woken up to wait for
+ * them, nor to wake this one. Those that are left when the thread goes to sleep are given to the slow
+ * lane, which can wake it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Notices that a thread has more to do than it can.
+ * Notices when a thread has more work than it can do.
  *
  * @module
  */

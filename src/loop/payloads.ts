@@ -1,5 +1,6 @@
 /**
- * Where writes keep their payload that other threads make: a bounded amount of memory, used again.
+ * Buffers for the payload of writes that other threads make: a bounded amount of memory, which is used
+ * again and again.
  *
  * @module
  */

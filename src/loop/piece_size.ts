@@ -1,6 +1,6 @@
 /**
- * How large the pieces are that a long change is made in: as large as they can be while none keeps
- * other requests waiting for long.
+ * How large the pieces are in which a long change is made: as large as possible, but so that other
+ * requests never have to wait long for one of them.
  *
  * @module
  */

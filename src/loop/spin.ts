@@ -2,9 +2,9 @@
  * Adaptive busy-polling: asking a socket again and again for a fraction of a millisecond is far
  * cheaper than being put to sleep and woken up, if the next request is about to come.
  *
- * Not so where others want the processor, too: who spins uses up the time that is due to him, and is
- * then made to wait for milliseconds; who sleeps is served at once when woken up. That others run is
- * seen from spinning that takes far longer than it can.
+ * That is different where other processes want the processor, too: a thread that spins uses up its
+ * share of time and is then kept waiting for milliseconds, while one that sleeps runs as soon as it is
+ * woken up. That others run can be told from a spin that takes far longer than its calls can take.
  *
  * @module
  */

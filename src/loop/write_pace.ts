@@ -1,11 +1,11 @@
 /**
  * Whether the files of a disk take writes quickly, so that the request loop can make them itself, or
- * slowly, so that other threads had better.
+ * slowly, so that other threads should make them.
  *
  *     quick ──a very long write, or long ones close together──> slow ──many quick ones in a row──> quick
  *
- * A single long one may just have lost its processor to somebody else. Each time that the change back
- * proves wrong, twice as many quick writes are wanted for the next one.
+ * A single long write may only mean that another process had the processor meanwhile. Each time that
+ * going back to quick proves to have been wrong, it takes twice as many quick writes the next time.
  *
  * @module
  */

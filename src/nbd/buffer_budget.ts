@@ -1,6 +1,7 @@
 /**
- * What the buffers of all connections of a thread may take together: clients that ask for much and
- * read nothing, or announce much and send nothing, must not cost more the more of them there are.
+ * A limit on the memory that the buffers of all connections of one thread take together. Without it,
+ * every client that asks for much and reads no replies, or announces a long write and does not send it,
+ * would cost as much again as the one before it.
  *
  * @module
  */
@@ -11,24 +12,25 @@ const MIB = 1024 * 1024;
 const SHARED_BYTES = 16 * MIB;
 const MAX_SHARE_BYTES = 4 * MIB;
 const MIN_SHARE_BYTES = 64 * 1024;
-/** What a message has beside its payload, and some more. */
+/** Room for the part of a message that is not payload, rounded up. */
 const HEAD_BYTES = 4096;
 const LONGEST_BYTES = MAX_PAYLOAD_BYTES + HEAD_BYTES;
-/** Medium messages, all together, that find room however many longer ones wait. */
+/** What all medium messages together may take even while long ones wait. */
 const MEDIUM_BYTES = 8 * MIB + HEAD_BYTES;
 
-/** Somebody who has asked for room in vain. */
+/** A connection that has asked for room when there was none. */
 interface Wish {
   readonly owner: object;
   readonly bytes: number;
 }
 
 /**
- * Room for messages that are longer than what each connection has anyway.
+ * Room for messages that do not fit into what each connection has of its own.
  *
- * Who has to wait has its turn: room that is freed bit by bit would else always go to those who need
- * less. Medium messages and longer ones have a queue each, and medium ones leave room for a longer
- * one only while one waits: so neither kind waits for clients of the other that send or read nothing.
+ * Connections get it in the order in which they ask: otherwise room that becomes free bit by bit would
+ * always go to those that need little. Medium messages and long ones have a queue each. While a long
+ * one waits, medium ones leave room for it; at other times they may take all there is. So clients that
+ * send or read nothing only ever keep back others whose messages are of the same kind.
  */
 class Pool {
   #freeBytes = LONGEST_BYTES + MEDIUM_BYTES;
@@ -69,7 +71,7 @@ class Pool {
     if (bytes <= MEDIUM_BYTES) this.#mediumBytes -= bytes;
   }
 
-  /** Forgets those who wait in vain; whether there were any. */
+  /** Removes those that need not wait any more; whether there were any. */
   forget(isVain: (wish: Wish) => boolean): boolean {
     const before = this.#medium.length + this.#long.length;
     this.#medium = this.#medium.filter((wish) => !isVain(wish));
@@ -78,7 +80,10 @@ class Pool {
   }
 }
 
-/** Input and output are apart: who waits for one of them while having the other hinders nobody. */
+/**
+ * The budget of one thread. Input and output have a pool each: a connection that holds room in one of
+ * them while it waits for the other keeps nobody from going on.
+ */
 export class BufferBudget {
   readonly #pools = { input: new Pool(), output: new Pool() } as const;
   #connections = 0;

@@ -1,6 +1,6 @@
 /**
- * One client's socket with its buffers: what has come in and not been taken, what has to go out and
- * not been sent.
+ * One client's socket with its buffers: input that has arrived and is not processed yet, and output
+ * that is not sent yet.
  *
  * @module
  */

@@ -2,8 +2,8 @@
  * The transmission phase: takes requests out of a connection's input, has them executed, and puts the
  * replies into its output.
  *
- * A request is answered at once if that needs no disk to be waited for. Otherwise it is parked, and
- * answered when it has been executed. So replies may come in another order than the requests.
+ * A request that need not wait for a disk is answered at once. Any other is parked, and answered when
+ * it has been executed: so replies may come in another order than the requests.
  *
  * @module
  */

@@ -2,8 +2,8 @@
  * The threads that decompress for the serving one: started when it has much to decompress, gone when
  * it has not.
  *
- * The serving thread goes on decompressing itself: what it hands over is only what the others can
- * begin with at once, or next.
+ * The serving thread goes on decompressing as well: it only hands over what another thread can begin
+ * with at once, or when it is done with what it is doing.
  *
  * @module
  */

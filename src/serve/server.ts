@@ -2,8 +2,9 @@
  * The server of one image, by NBD or FUSE: the main thread's loop, and worker threads beside it.
  *
  * An NBD connection is given to a thread when it first has something to say. The main thread serves
- * the first one itself, so that the usual single client costs no second thread. Of a FUSE session,
- * further threads get descriptors of their own when there is more to do than one thread can.
+ * the first one itself, so that the usual single client costs no second thread. A FUSE session begins
+ * with the main thread, too; when there is more to do than that can, further threads serve descriptors
+ * of their own.
  *
  * @module
  */

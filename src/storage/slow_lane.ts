@@ -6,10 +6,10 @@
  * Reads go nowhere: they only bring a range of a file into the page cache, after which the request
  * that missed it is run again. So a request that waits needs no buffer of its own.
  *
- * Tasks are only ever told in {@link SlowLane.reap}, never from within the call that asks for
- * something: whoever asks need not be ready for the answer. And a call that cannot be started, for want
- * of a thread or of memory, has not failed: it is tried again when another one has ended, and where
- * none is under way it is made by this thread, which then has to wait.
+ * The end of a task is only ever told in {@link SlowLane.reap}, never within the call that asks for it:
+ * who asks may not be ready for the answer yet. A call that cannot be started, for want of a thread or
+ * of memory, has not failed: it is tried again when another one has ended. If none is under way, this
+ * thread makes it itself, and waits.
  *
  * @module
  */

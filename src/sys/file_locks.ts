@@ -1,6 +1,6 @@
 /**
- * Locks on bytes of files that belong to an open file (fcntl(2), "open file description locks"): to
- * whoever has it, in whichever process, until the last of them has closed it.
+ * Locks on bytes of files that belong to an open file description (fcntl(2)): every process that has a
+ * descriptor of it holds them, until the last of these descriptors is closed.
  *
  * @module
  */

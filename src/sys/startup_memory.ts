@@ -1,5 +1,5 @@
 /**
- * Giving back what only the start of the program needed, and what ended connections did.
+ * Giving memory back that only the start of the program, or connections that have ended, had needed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Text that may come from bytes which are none: file names are any bytes, and a listing has to print
- * the same ones again.
+ * Text made of bytes that need not be valid text: a file name can be any bytes, and a listing has to
+ * print the same ones again.
  *
  * Each byte that is no part of valid UTF-8 becomes one of the code units U+DC80 to U+DCFF, which no
  * valid text has alone (PEP 383, "surrogateescape").

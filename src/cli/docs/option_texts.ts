@@ -123,7 +123,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "socket": [
-    "Make no device, but a Unix socket at <path> where any number of NBD clients can connect. " +
+    "Make no device, but a Unix socket at <path> where up to 512 NBD clients can be connected. " +
     "Needs no privilege. Only its owner may connect, until the mode of the socket is changed.",
   ],
   "threads": [

@@ -1,5 +1,5 @@
 /**
- * The image that devices are looked for of.
+ * The image whose devices are looked for.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * Which options exclude each other, and the check, as util-linux does it (include/optutils.h:
- * `err_exclusive_options`; the rows of losetup 2.38.1, and that of --output, which is without effect
- * there and has it in 2.42).
+ * `err_exclusive_options`). The rows are those of losetup 2.38.1; that of --output, too, though only
+ * 2.42 applies it.
  *
  * @module
  */
