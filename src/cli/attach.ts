@@ -26,6 +26,7 @@ import { complain, print } from "../sys/console.ts";
 import { detach } from "./detach.ts";
 import { resolveDevice } from "../device/device_names.ts";
 import { reusableDevice } from "../device/overlap.ts";
+import { clearRemains } from "../device/tidy.ts";
 import { operationsOf } from "../device/transport_table.ts";
 import { checkSectorSize } from "./words/values.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
@@ -48,6 +49,7 @@ export function attach(
   if (transport === "loop" && command.keyFile !== undefined) {
     complain(`${command.file}: warning: a RAW image is not decrypted: the passphrase is not used`);
   }
+  if (transport !== "socket") clearRemains();
   const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
     (transport === "loop"
       ? attachPlainLoop(command, states)

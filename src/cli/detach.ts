@@ -7,6 +7,8 @@ import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { detachNamed, detachState } from "../device/detach.ts";
 import type { DetachOptions } from "../device/detach_options.ts";
 import { resolveDevice, shownName } from "../device/device_names.ts";
+import { tellLostNode } from "../device/lost_node.ts";
+import { clearRemains } from "../device/tidy.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop } from "../kernel/loop.ts";
 import { loopBackingPath } from "../kernel/loop_status.ts";
@@ -47,10 +49,12 @@ export function detach(
   options = PLAIN,
 ): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  return worstOf(devices, (name) => {
+  const code = attempt(devices, (name) => {
     if (options.verbose) complain(`detaching ${shownName(name)}`);
     detachNamed(name, states, options);
   });
+  clearRemains();
+  return code;
 }
 
 /**
@@ -61,18 +65,21 @@ export function detachAll(runtimeDirectory: string | undefined): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const own = states.all();
   const codes = own.map((state) =>
-    worstOf([state.device], () => detachState(state, states, PLAIN))
+    attempt([state.device], () => detachState(state, states, PLAIN))
   );
   const ownDevices = new Set(own.map(({ device }) => device));
   const others = attachedLoops().filter((device) => !ownDevices.has(device));
-  return Math.max(...codes, worstOf(others, detachLoop));
+  codes.push(attempt(others, detachLoop));
+  clearRemains();
+  return Math.max(...codes);
 }
 
 function attachedLoops(): string[] {
   return diskNames("loop").filter((name) => loopBackingPath(name) !== undefined).map(nodePath);
 }
 
-function worstOf(devices: readonly string[], action: (device: string) => void): number {
+/** @returns the exit code: 1 if any of them failed */
+function attempt(devices: readonly string[], action: (device: string) => void): number {
   let code = 0;
   for (const device of devices) {
     try {
@@ -80,6 +87,7 @@ function worstOf(devices: readonly string[], action: (device: string) => void): 
     } catch (error) {
       const isTold = error instanceof CommandError;
       complain(isTold ? error.message : `${shownName(device)}: detach failed: ${reasonOf(error)}`);
+      tellLostNode(error);
       code = 1;
     }
   }

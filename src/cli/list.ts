@@ -4,11 +4,13 @@
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
-import { ENOENT, errorText } from "../sys/errno.ts";
+import { diskNames } from "../kernel/block_devices.ts";
+import { hasSysfs } from "../kernel/sysfs_disks.ts";
+import { ENOENT, ENXIO, errorText } from "../sys/errno.ts";
 import { isUtf8Locale, terminalColumns } from "../sys/terminal.ts";
 import type { ListCommand } from "./words/command.ts";
 import { CommandError } from "../sys/command_error.ts";
-import { print } from "../sys/console.ts";
+import { complain, print } from "../sys/console.ts";
 import { chooseColumns } from "./listing/column_list.ts";
 import { chosenColumns, type ColumnChoice } from "./listing/chosen_columns.ts";
 import { type KnownColumn, OWN_COLUMNS } from "./listing/columns.ts";
@@ -29,6 +31,7 @@ export async function list(
   const { device: name } = command;
   const device = name === undefined ? undefined : await deviceNamed(name, states);
   const choice = chooseColumns(command.columns);
+  if (device === undefined) warnOfUnseen();
   const devices = device === undefined ? allDevices(states).filter(isWanted(command)) : [device];
   print(format(devices, choice, command));
   return 0;
@@ -45,9 +48,10 @@ export async function status(
     throw hinting(error, name);
   });
   const line = device.oldLine();
-  // What losetup says of a loop device that is not attached.
   if (line === undefined) {
-    throw new CommandError(`${device.cell("NAME")}: ${errorText(ENOENT)}`);
+    // What losetup says of a loop device that is not attached: why its last call has failed.
+    const reason = errorText(hasSysfs() ? ENOENT : ENXIO);
+    throw new CommandError(`${device.cell("NAME")}: ${reason}`);
   }
   print(forReader(line));
   return 0;
@@ -66,6 +70,12 @@ function forReader(line: string): string {
 async function deviceNamed(name: string, states: readonly AttachState[]): Promise<AnyDevice> {
   const { listedDevice } = await import("./listing/named_device.ts");
   return listedDevice(name, states);
+}
+
+/** Only sysfs tells which nbd devices are connected, and to what. */
+function warnOfUnseen(): void {
+  if (hasSysfs() || diskNames("nbd").length === 0) return;
+  complain("warning: /sys is not mounted: nbd devices are not listed");
 }
 
 function isWanted(

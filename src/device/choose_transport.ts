@@ -7,6 +7,7 @@ import { openImageFile } from "../disk/open.ts";
 import { probeFormat, versionOf } from "../disk/probe.ts";
 import { findDriver } from "../disk/registry.ts";
 import { canUseNbd } from "../kernel/modules.ts";
+import { hasSysfs } from "../kernel/sysfs_disks.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { resolveDevice } from "./device_names.ts";
@@ -49,6 +50,7 @@ function automatic(
   if (format === RAW.name) {
     return { transport: "loop", why: "the loop driver itself reads RAW images" };
   }
+  if (!hasSysfs()) return { transport: "fuse", why: "nbd needs /sys, which is not mounted" };
   return canUseNbd()
     ? { transport: "nbd", why: "the kernel has it" }
     : { transport: "fuse", why: "the kernel has no nbd" };

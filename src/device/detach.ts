@@ -44,11 +44,10 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
     case "nbd":
       return detachForeignNbd(device, options);
     case "loop":
+    case "other":
       return detachLoop(loopDevice(name));
     case "socket":
       return detachState(lostState(device.path, states) ?? refuse(name), states, options);
-    case "other":
-      throw noDevice(name);
   }
 }
 

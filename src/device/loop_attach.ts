@@ -13,20 +13,19 @@ import { RAW } from "../image/formats.ts";
 import { refuseBesideWriter } from "../disk/lock.ts";
 import { openImageFile } from "../disk/open.ts";
 import { rawHint } from "../disk/format_hints.ts";
-import { formatDeviceNumber, kernelDeviceNumber } from "../kernel/block_devices.ts";
-import { attachLoop } from "../kernel/loop.ts";
+import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { loopNode, NoFreeLoopError } from "../kernel/loop_control.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
 import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile } from "../sys/files.ts";
-import { baseName, realPath } from "../sys/paths.ts";
+import { realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import type { Attached } from "./attach_common.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
-import { complain } from "../sys/console.ts";
 import { deviceNode } from "./device_names.ts";
+import { tellLostNode } from "./lost_node.ts";
 
 const SECTOR_BYTES = 512;
 
@@ -51,7 +50,7 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
       label: command.loopReference ?? imagePath,
     });
     states.forgetKilled(path);
-    if (command.partScan) makePartitionNodes(path);
+    if (command.partScan) showItsPartitions(path);
     return { shown: path, device: path, isNew: true, warnings: loopWarnings(command) };
   } catch (error) {
     throw losetupError(error, command, node);
@@ -94,13 +93,22 @@ function refuseWritten(path: string, { readOnly }: AttachCommand): void {
   refuseBesideWriter(file);
 }
 
-/** Where nobody makes nodes for partitions. That it may not be possible is not losetup's concern. */
-function makePartitionNodes(path: string): void {
+/**
+ * Where nobody makes nodes for partitions. That it may not be possible is not losetup's concern, but a
+ * node that leads to another disk must not stay.
+ */
+function showItsPartitions(path: string): void {
   try {
     showPartitions(path);
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
+    if (error instanceof SystemError && error.syscall !== "unlink") return;
+    detachLoop(path);
+    throw error instanceof SystemError ? wrongNode(error) : error;
   }
+}
+
+function wrongNode({ path, message }: SystemError): Error {
+  return new Error(`${path} leads to another disk and cannot be removed: ${message}`);
 }
 
 /** Warnings about a file that is attached as RAW. */
@@ -159,16 +167,4 @@ function openingError(node: string): string | undefined {
   } catch (error) {
     return reasonOf(error);
   }
-}
-
-/** The kernel has the device, but its node is missing and could not be made: a container, mostly. */
-function tellLostNode(error: unknown): void {
-  if (!(error instanceof SystemError) || error.syscall !== "mknod") return;
-  const path = error.path ?? "";
-  const number = kernelDeviceNumber(baseName(path));
-  if (number === undefined || fileExists(path)) return;
-  complain(
-    `device node ${path} (${formatDeviceNumber(number)}) is lost. ` +
-      "You may use mknod(1) to recover it.",
-  );
 }

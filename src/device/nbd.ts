@@ -11,6 +11,7 @@ import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { backendOf } from "./backend.ts";
 import { attachNbd } from "./nbd_attach.ts";
+import { requireSysfs } from "../kernel/sysfs_disks.ts";
 import type { DeviceOperations } from "./operations.ts";
 import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
@@ -44,6 +45,8 @@ function isAttached(state: AttachState): boolean {
 
 function detach(state: AttachState): void {
   if (hasLoopOnTop(state)) return detachLoop(state.device);
+  // Whether it has gone could not be seen.
+  requireSysfs();
   using control = new NbdControl();
   const backend = backendOf(state.format, state.image);
   control.detachLazily(indexOf(state), { backend, node: state.device });

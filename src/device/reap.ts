@@ -7,6 +7,7 @@ import { Log } from "../sys/log.ts";
 import { isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { deviceUsers } from "../kernel/users.ts";
 import { disconnectDead } from "./own_nbd.ts";
+import { clearRemains } from "./tidy.ts";
 
 /**
  * What the watcher does: requests that were under way fail at once. A device that nobody uses is
@@ -22,5 +23,6 @@ export function reap(device: string, runtimeDirectory: string | undefined): numb
   // Those who use it now may be gone by the time it is disconnected, but want to know what happened.
   const isUsed = deviceUsers(device).length > 0;
   if (disconnectDead(state.nbdIndex) && !isUsed) states.remove(state);
+  clearRemains();
   return 0;
 }

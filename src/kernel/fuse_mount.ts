@@ -8,7 +8,8 @@ import { Fd, fileExists, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "../sys/fi
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { mountDetached } from "./detached_mount.ts";
-import { KernelFeatureError, loadFuse } from "./modules.ts";
+import { KernelFeatureError } from "./feature_error.ts";
+import { loadFuse } from "./modules.ts";
 
 const DEVICE = "/dev/fuse";
 

@@ -4,9 +4,18 @@
  * @module
  */
 import { EACCES, EINVAL, ENOSYS, ENOTTY, EROFS, SystemError } from "../sys/errno.ts";
-import { Fd, O_DIRECT, O_PATH, O_RDONLY, O_RDWR, openFile, openFileStatus } from "../sys/files.ts";
+import {
+  type Fd,
+  O_DIRECT,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+  openFile,
+  openFileStatus,
+} from "../sys/files.ts";
 import { reopenFile } from "../sys/reopen.ts";
 import { IoBuffer } from "../sys/memory.ts";
+import { openNode } from "./device_nodes.ts";
 import { loopNode, onFreeLoop } from "./loop_control.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import {
@@ -140,7 +149,7 @@ interface Setup {
 }
 
 function configure(path: string, setup: Setup): OpenLoop {
-  const loop = { path, fd: openFile(path, setup.backing.readOnly ? O_RDONLY : O_RDWR) };
+  const loop = { path, fd: openNode(path, setup.backing.readOnly ? O_RDONLY : O_RDWR) };
   try {
     configureOpen(loop, setup);
     return loop;
@@ -253,6 +262,6 @@ function keepOpenLoop(loop: OpenLoop): void {
 
 /** Opened for reading, which does for all calls. */
 function openLoop(path: string): OpenLoop & Disposable {
-  const fd = openFile(path, O_RDONLY);
+  const fd = openNode(path, O_RDONLY);
   return { path, fd, [Symbol.dispose]: () => fd.close() };
 }

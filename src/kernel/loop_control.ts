@@ -4,15 +4,12 @@
  *
  * @module
  */
-import { EAGAIN, EBUSY, EEXIST, EINVAL, ENODEV, SystemError } from "../sys/errno.ts";
+import { EAGAIN, EBUSY, EEXIST, EINVAL, ENODEV, ifPossible, SystemError } from "../sys/errno.ts";
 import { type Fd, fileExists, O_RDWR, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
-import {
-  blockDeviceName,
-  ensureBlockNode,
-  ensureCharacterNode,
-  kernelDeviceNumber,
-} from "./block_devices.ts";
+import { blockDeviceName, diskExists, kernelDeviceNumber } from "./block_devices.ts";
+import { ensureBlockNode, ensureCharacterNode } from "./device_nodes.ts";
+import { blockDeviceNumber, LOOP_MAJOR } from "./device_numbers.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import { loopNumber } from "./loop_status.ts";
 
@@ -21,7 +18,6 @@ const CONTROL = {
   path: "/dev/loop-control",
   number: { major: 10, minor: 237 },
 };
-const LOOP_MAJOR = 7;
 /** A minor number has 20 bits (linux/kdev_t.h). */
 const MAX_LOOP_NUMBER = 2 ** 20 - 1;
 
@@ -81,28 +77,39 @@ function pauseMs(attempt: number): number {
 }
 
 /**
- * The node of a loop device, which is made where the kernel does not have it yet.
+ * The node of a loop device. Device and node are made where they are missing; of a node that is there
+ * (in a static /dev), the kernel may not have the device yet.
  *
  * @throws {SystemError} with ENODEV if that is no loop device's name, or as mknod(2)
  */
 export function loopNode(device: string): string {
   const number = loopNumber(device);
-  if (number === undefined || number > MAX_LOOP_NUMBER || fileExists(device)) {
-    if (isLoopDevice(device)) return device;
+  if (fileExists(device)) {
+    if (!isLoopDevice(device)) throw new SystemError("open", ENODEV, device);
+    // What cannot be added may be there all the same: opening it will tell.
+    ifPossible(() => addLoop(numberAtEnd(device), device));
+    return number === undefined ? device : nodeOf(number);
+  }
+  if (number === undefined || number > MAX_LOOP_NUMBER) {
     throw new SystemError("open", ENODEV, device);
   }
-  using control = openControl();
-  const call = { fd: control, path: CONTROL.path, argument: number };
-  const added = tryLoopIoctl("LOOP_CTL_ADD", call);
-  if (!added.ok && added.errno !== EEXIST) {
-    throw new SystemError("ioctl LOOP_CTL_ADD", added.errno, device);
-  }
+  addLoop(number, device);
   return nodeOf(number);
 }
 
-/** Whether a path leads to a loop device, attached or not. */
+function addLoop(number: number | undefined, device: string): void {
+  if (number === undefined || diskExists(`loop${number}`)) return;
+  using control = openControl();
+  const call = { fd: control, path: CONTROL.path, argument: number };
+  const added = tryLoopIoctl("LOOP_CTL_ADD", call);
+  if (added.ok || added.errno === EEXIST) return;
+  throw new SystemError("ioctl LOOP_CTL_ADD", added.errno, device);
+}
+
+/** Whether a path leads to a loop device, attached or not, or to the node of one there may be. */
 export function isLoopDevice(path: string): boolean {
-  return blockDeviceName(path)?.startsWith("loop") === true;
+  return loopNumber(blockDeviceName(path) ?? "") !== undefined ||
+    blockDeviceNumber(path)?.major === LOOP_MAJOR;
 }
 
 /**
@@ -113,10 +120,16 @@ export function isLoopDevice(path: string): boolean {
  *   if there is none of that number
  */
 export function removeLoop(device: string): void {
-  const number = /\/(?:loop)?(\d+)[^/]*$/.exec(device)?.[1];
+  const number = numberAtEnd(device);
   if (number === undefined) throw new SystemError("ioctl LOOP_CTL_REMOVE", EINVAL, device);
   using control = openControl();
-  loopIoctl("LOOP_CTL_REMOVE", { fd: control, path: CONTROL.path, argument: Number(number) });
+  loopIoctl("LOOP_CTL_REMOVE", { fd: control, path: CONTROL.path, argument: number });
+}
+
+/** The number in the last part of a path, as losetup reads it. */
+function numberAtEnd(device: string): number | undefined {
+  const number = /\/(?:loop)?(\d+)[^/]*$/.exec(device)?.[1];
+  return number === undefined ? undefined : Number(number);
 }
 
 function nodeOf(number: number): string {

@@ -5,7 +5,7 @@
  */
 import { IoBuffer } from "../sys/memory.ts";
 import { decodeText } from "../sys/text.ts";
-import { decodeDevice, type DeviceNumber } from "./block_devices.ts";
+import { decodeDevice, type DeviceNumber } from "./device_numbers.ts";
 
 const NAME_BYTES = 64; // LO_NAME_SIZE
 

@@ -4,9 +4,10 @@
  * @module
  */
 import { ENXIO, ifPossible, SystemError } from "../sys/errno.ts";
-import { O_RDONLY, openFile } from "../sys/files.ts";
+import { O_RDONLY } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { diskAttribute } from "./block_devices.ts";
+import { openNode } from "./device_nodes.ts";
 import { tryLoopIoctl } from "./loop_ioctl.ts";
 import { decodeLoopStatus, LOOP_INFO_BYTES, type LoopStatus } from "./loop_layout.ts";
 
@@ -27,7 +28,7 @@ export function loopBackingPath(name: string): string | undefined {
  * @throws {SystemError} as open(2) and ioctl(2)
  */
 export function loopStatus(device: string): LoopStatus | undefined {
-  using fd = openFile(device, O_RDONLY);
+  using fd = openNode(device, O_RDONLY);
   const info = new IoBuffer(LOOP_INFO_BYTES);
   const result = tryLoopIoctl("LOOP_GET_STATUS64", { fd, path: device, argument: info.address });
   if (result.ok) return decodeLoopStatus(info.view);

@@ -4,10 +4,13 @@
  * @module
  */
 import { EPERM, SystemError } from "../sys/errno.ts";
-import { fileExists } from "../sys/files.ts";
+import { fileExists, readTextIfAny } from "../sys/files.ts";
 import { runProgram } from "../sys/spawn.ts";
+import { KernelFeatureError } from "./feature_error.ts";
 import { GenericNetlinkSocket } from "./genetlink.ts";
 import { NBD_FAMILY } from "./nbd.ts";
+import { parseMisc } from "./proc_tables.ts";
+import { requireSysfs } from "./sysfs_disks.ts";
 
 /** Neither the caller's PATH nor an initramfs' is to be relied on. */
 const MODPROBE_PATHS = [
@@ -17,26 +20,13 @@ const MODPROBE_PATHS = [
   "/usr/bin/modprobe",
 ];
 
-/** The running kernel lacks something that this program cannot do without. */
-export class KernelFeatureError extends Error {
-  override readonly name = "KernelFeatureError";
-
-  constructor(
-    /** Name of the missing driver, for example `nbd`. */
-    readonly feature: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 /**
  * Makes sure that the nbd driver is there, loading its module if need be.
  *
  * @throws {KernelFeatureError} if it cannot be had, or if /sys is not mounted
  */
 export function requireNbd(): void {
-  requireSysfs();
+  requireSysfs("; --transport fuse and --socket work without");
   if (!canUseNbd()) {
     throw new KernelFeatureError(
       "nbd",
@@ -49,10 +39,9 @@ export function requireNbd(): void {
 /**
  * Makes sure that the loop driver is there, loading its module if need be.
  *
- * @throws {KernelFeatureError} if it cannot be had, or if /sys is not mounted
+ * @throws {KernelFeatureError} if it cannot be had
  */
 export function requireLoop(): void {
-  requireSysfs();
   if (hasLoop()) return;
   loadModule("loop");
   if (!hasLoop()) {
@@ -65,7 +54,7 @@ export function requireLoop(): void {
 
 /** Loads the FUSE driver where it is a module; device managers let the node do that, where there is one. */
 export function loadFuse(): void {
-  if (!fileExists("/sys/class/misc/fuse")) loadModule("fuse");
+  if (!hasMiscDevice("fuse")) loadModule("fuse");
 }
 
 /** Whether the kernel has the nbd driver, loading its module if need be. */
@@ -90,12 +79,13 @@ export function hasNbd(): boolean {
 
 /** Whether the loop driver is in the kernel. */
 function hasLoop(): boolean {
-  return fileExists("/sys/class/misc/loop-control");
+  return hasMiscDevice("loop-control");
 }
 
-function requireSysfs(): void {
-  if (fileExists("/sys/block")) return;
-  throw new KernelFeatureError("sysfs", "/sys is not mounted; --socket works without");
+/** In sysfs, or where that is not mounted in /proc. */
+function hasMiscDevice(name: string): boolean {
+  return fileExists(`/sys/class/misc/${name}`) ||
+    parseMisc(readTextIfAny("/proc/misc") ?? "").includes(name);
 }
 
 function loadModule(name: string): void {

@@ -12,8 +12,9 @@
  * @module
  */
 import { EBUSY, EINVAL, SystemError } from "../sys/errno.ts";
-import { O_RDONLY, openFile } from "../sys/files.ts";
+import { O_RDONLY } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import { openNode } from "./device_nodes.ts";
 import { type Command, GenericNetlinkSocket } from "./genetlink.ts";
 import {
   type Attribute,
@@ -198,7 +199,7 @@ export class NbdControl implements Disposable {
    */
   detachLazily(index: number, { backend, node }: { backend: string; node: string }): void {
     this.disconnectOnLastClose(index, backend);
-    openFile(node, O_RDONLY).close();
+    openNode(node, O_RDONLY).close();
   }
 
   /** Whether the device has a configuration; a mere opener of an idle one also gives it one. */

@@ -8,17 +8,17 @@ import { writeAttribute } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import {
   diskAttribute,
-  diskAttributePath,
   diskExists,
   diskNames,
   diskSizeBytes,
-  ensureBlockNode,
   isDiskReadOnly,
   kernelDeviceNumber,
   nodePath,
   SECTOR_BYTES,
   setDiskReadOnly,
 } from "./block_devices.ts";
+import { ensureBlockNode } from "./device_nodes.ts";
+import { diskAttributePath, requireSysfs } from "./sysfs_disks.ts";
 
 const PREFIX = "nbd";
 
@@ -76,8 +76,13 @@ export function nbdName(index: number): string {
   return `${PREFIX}${index}`;
 }
 
-/** What the kernel says of an nbd device, or undefined if it has none of that number. */
+/**
+ * What the kernel says of an nbd device, or undefined if it has none of that number.
+ *
+ * @throws {KernelFeatureError} if sysfs is not mounted
+ */
 export function nbdDevice(index: number): NbdDevice | undefined {
+  requireSysfs();
   const name = nbdName(index);
   if (!diskExists(name)) return undefined;
   const pid = diskAttribute(name, "pid");

@@ -12,17 +12,12 @@
  *
  * @module
  */
-import { EBUSY, ENXIO, SystemError } from "../sys/errno.ts";
-import { O_RDONLY, openFile } from "../sys/files.ts";
+import { EBUSY, ENXIO, ifPossible, SystemError } from "../sys/errno.ts";
+import { O_RDONLY } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import {
-  blockDeviceName,
-  ensureBlockNode,
-  kernelDeviceNumber,
-  partitionNames,
-  partitionNumber,
-} from "./block_devices.ts";
+import { blockDeviceName, nodePath, partitionsOf } from "./block_devices.ts";
+import { ensureBlockNodes, openNode } from "./device_nodes.ts";
 
 // linux/fs.h, linux/blkpg.h
 const BLKRRPART = 0x125f;
@@ -45,12 +40,9 @@ const BUSY_RETRY = { attempts: 50, pauseMicroseconds: 20_000 } as const;
  */
 export function showPartitions(path: string): string[] {
   const disk = diskNameOf(path);
-  using device = openFile(path, O_RDONLY);
-  if (partitionNames(disk).length === 0) rereadTable(device.number);
-  return partitionNames(disk).flatMap((name) => {
-    const number = kernelDeviceNumber(disk, name);
-    return number === undefined ? [] : [ensureBlockNode(name, number)];
-  });
+  using device = openNode(path, O_RDONLY);
+  if (partitionsOf(disk).length === 0) rereadTable(device.number);
+  return ensureBlockNodes(partitionsOf(disk));
 }
 
 /**
@@ -61,11 +53,20 @@ export function showPartitions(path: string): string[] {
  */
 export function hidePartitions(path: string): void {
   const disk = diskNameOf(path);
-  using device = openFile(path, O_RDONLY);
-  for (const name of partitionNames(disk)) {
-    const number = partitionNumber(disk, name);
-    if (number !== undefined) deletePartition(device.number, { number, path });
+  using device = openNode(path, O_RDONLY);
+  for (const { partition } of partitionsOf(disk)) {
+    deletePartition(device.number, { number: partition, path });
   }
+}
+
+/**
+ * Has the kernel forget the partitions of a disk that is connected to nothing any more, as it does when
+ * such an nbd device is opened.
+ */
+export function dropPartitions(disk: string): void {
+  if (partitionsOf(disk).length === 0) return;
+  // Whoever may not open it sees partitions that nobody can use.
+  ifPossible(() => openNode(nodePath(disk), O_RDONLY).close());
 }
 
 function diskNameOf(path: string): string {

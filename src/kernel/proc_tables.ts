@@ -1,8 +1,9 @@
 /**
- * The tables of mounts and swaps in /proc, as text.
+ * The tables of mounts, swaps and block devices in /proc, as text.
  *
  * @module
  */
+import type { KnownDevice } from "./disk_source.ts";
 
 /** One mount. */
 export interface Mount {
@@ -44,7 +45,20 @@ export function parseSwaps(text: string): string[] {
   );
 }
 
-/** Both tables write blanks and backslashes as three octal digits (mangle_path, fs/seq_file.c). */
+/** The devices in /proc/partitions: `major minor KiB name` (show_partition, block/genhd.c). */
+export function parsePartitions(text: string): KnownDevice[] {
+  return text.split("\n").flatMap((line) => {
+    const [, major, minor, name = ""] = /^ *(\d+) +(\d+) +\d+ (\S+)$/.exec(line) ?? [];
+    return name === "" ? [] : [{ name, number: { major: Number(major), minor: Number(minor) } }];
+  });
+}
+
+/** Names of the drivers in /proc/misc, each behind its minor number (drivers/char/misc.c). */
+export function parseMisc(text: string): string[] {
+  return text.split("\n").flatMap((line) => /^ *\d+ (\S+)$/.exec(line)?.[1] ?? []);
+}
+
+/** The tables of mounts and swaps write blanks and backslashes as three octal digits (mangle_path, fs/seq_file.c). */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }

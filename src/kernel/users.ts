@@ -4,17 +4,16 @@
  * @module
  */
 import { EBUSY, SystemError } from "../sys/errno.ts";
-import { listDirectory, O_RDONLY, openFile, readTextIfAny } from "../sys/files.ts";
+import { listDirectory, O_RDONLY, readTextIfAny } from "../sys/files.ts";
 import {
   blockDeviceName,
-  blockDeviceNumber,
-  type DeviceNumber,
   diskNames,
-  formatDeviceNumber,
   kernelDeviceNumber,
   nodePath,
-  partitionNames,
+  partitionsOf,
 } from "./block_devices.ts";
+import { openNode } from "./device_nodes.ts";
+import { blockDeviceNumber, formatDeviceNumber } from "./device_numbers.ts";
 import { loopBackingPath } from "./loop_status.ts";
 import { parseMounts, parseSwaps } from "./proc_tables.ts";
 
@@ -37,58 +36,68 @@ export interface DeviceUser {
 export function deviceUsers(path: string): DeviceUser[] {
   const disk = blockDeviceName(path);
   if (disk === undefined) return [];
-  const names = [disk, ...partitionNames(disk)];
-  const numbers = new Set(names.map((name) => numberOf(disk, name)).filter((key) => key !== ""));
-  const known = [
-    ...mountsOf(numbers),
-    ...holdersOf(disk, names),
-    ...swapsOn(numbers),
-    ...loopsOver(numbers),
-  ];
+  const used = usedDevice(disk);
+  const known = [...mountsOf(used), ...holdersOf(disk), ...swapsOn(used), ...loopsOver(used)];
   return known.length === 0 && isClaimed(path) ? [{ kind: "claimed", where: path }] : known;
 }
 
-function numberOf(disk: string, name: string): string {
-  const number = kernelDeviceNumber(disk, name === disk ? undefined : name);
-  return number === undefined ? "" : formatDeviceNumber(number);
+/** A disk and its partitions. */
+interface UsedDevice {
+  /** In the kernel's spelling. */
+  readonly numbers: ReadonlySet<string>;
+  /** Where their nodes should be: those that are lost, or another's by now, have no number to tell. */
+  readonly paths: ReadonlySet<string>;
 }
 
-function mountsOf(numbers: ReadonlySet<string>): DeviceUser[] {
+function usedDevice(disk: string): UsedDevice {
+  const number = kernelDeviceNumber(disk);
+  const whole = number === undefined ? [] : [{ name: disk, number }];
+  const devices = [...whole, ...partitionsOf(disk)];
+  return {
+    numbers: new Set(devices.map((device) => formatDeviceNumber(device.number))),
+    paths: new Set(devices.map(({ name }) => nodePath(name))),
+  };
+}
+
+function mountsOf(used: UsedDevice): DeviceUser[] {
   return parseMounts(readTextIfAny("/proc/self/mountinfo") ?? "")
     // The number of a btrfs mount is an anonymous one: there the source tells.
-    .filter(({ number, source }) => numbers.has(number) || isOneOf(source, numbers))
+    .filter(({ number, source }) => used.numbers.has(number) || isOneOf(source, used))
     .map(({ mountPoint }) => ({ kind: "mount", where: mountPoint }));
 }
 
-function holdersOf(disk: string, names: readonly string[]): DeviceUser[] {
-  return names.flatMap((name) => {
-    const folder = name === disk ? `/sys/block/${disk}` : `/sys/block/${disk}/${name}`;
-    return listDirectory(`${folder}/holders`);
-  }).map((holder) => ({ kind: "holder", where: nodePath(holder) }));
+function holdersOf(disk: string): DeviceUser[] {
+  const whole = `/sys/block/${disk}`;
+  const folders = [whole, ...partitionsOf(disk).map(({ name }) => `${whole}/${name}`)];
+  return folders.flatMap((folder) => listDirectory(`${folder}/holders`)).map((holder) => ({
+    kind: "holder",
+    where: nodePath(holder),
+  }));
 }
 
-function swapsOn(numbers: ReadonlySet<string>): DeviceUser[] {
+function swapsOn(used: UsedDevice): DeviceUser[] {
   return parseSwaps(readTextIfAny("/proc/swaps") ?? "")
-    .filter((path) => isOneOf(path, numbers))
+    .filter((path) => isOneOf(path, used))
     .map((path) => ({ kind: "swap", where: path }));
 }
 
-function loopsOver(numbers: ReadonlySet<string>): DeviceUser[] {
+function loopsOver(used: UsedDevice): DeviceUser[] {
   return diskNames("loop")
-    .filter((name) => isOneOf(loopBackingPath(name) ?? "", numbers))
+    .filter((name) => isOneOf(loopBackingPath(name) ?? "", used))
     .map((name) => ({ kind: "loop", where: nodePath(name) }));
 }
 
-function isOneOf(path: string, numbers: ReadonlySet<string>): boolean {
+function isOneOf(path: string, { numbers, paths }: UsedDevice): boolean {
   if (!path.startsWith("/")) return false;
-  const number: DeviceNumber | undefined = blockDeviceNumber(path);
+  if (paths.has(path)) return true;
+  const number = blockDeviceNumber(path);
   return number !== undefined && numbers.has(formatDeviceNumber(number));
 }
 
 /** File systems, swap and stacked devices claim what they use; an exclusive open finds out. */
 function isClaimed(path: string): boolean {
   try {
-    openFile(path, O_RDONLY | O_EXCL).close();
+    openNode(path, O_RDONLY | O_EXCL).close();
     return false;
   } catch (error) {
     return error instanceof SystemError && error.errno === EBUSY;

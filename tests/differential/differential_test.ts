@@ -9,6 +9,7 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { deviceTest } from "../device/fuse/device.ts";
 import { patiently } from "../support/patience.ts";
 import { isCompiled, programCommand } from "../support/program.ts";
+import { MountNamespace, NAMESPACE_TOOLS, WITHOUT_SYSFS } from "../support/mount_namespace.ts";
 import { run } from "../support/tools.ts";
 import { DIFFERENCES } from "./differences.ts";
 import { type Row } from "./row.ts";
@@ -23,6 +24,7 @@ const ORACLE = "util-linux 2.38.1";
 /** By then it waits. */
 const HANGING_ORACLE = ["timeout", "2", "losetup"];
 const SAMPLE_WITHOUT_BINARY = 8;
+const SAMPLE_WITHOUT_SYSFS = 2;
 
 const TABLES: Readonly<Record<string, readonly Row[]>> = {
   "wrong uses": WRONG_ROWS,
@@ -42,9 +44,10 @@ async function isOracleInstalled(): Promise<boolean> {
   }
 }
 
-/** The rows to play. */
-function sample<T>(table: readonly T[]): T[] {
-  return table.filter((_, index) => isCompiled || index % SAMPLE_WITHOUT_BINARY === 0);
+/** The rows to play: one of so many, and fewer without a binary. */
+function sample<T>(table: readonly T[], oneOf = 1): T[] {
+  const step = isCompiled ? oneOf : SAMPLE_WITHOUT_BINARY * oneOf;
+  return table.filter((_, index) => index % step === 0);
 }
 
 function title({ line, before = [], held }: Row): string {
@@ -52,9 +55,14 @@ function title({ line, before = [], held }: Row): string {
   return `${line}${after}${held === undefined ? "" : `  (${held} held open)`}`;
 }
 
-async function playBoth(stage: Stage, row: Row): Promise<{ oracle: Outcome; ours: Outcome }> {
-  const oracle = await stage.play(row, row.losetupHangs ? HANGING_ORACLE : patiently("losetup"));
-  const ours = await stage.play(row, programCommand());
+async function playBoth(
+  stage: Stage,
+  row: Row,
+  prefix: readonly string[] = [],
+): Promise<{ oracle: Outcome; ours: Outcome }> {
+  const losetup = row.losetupHangs ? HANGING_ORACLE : patiently("losetup");
+  const oracle = await stage.play(row, [...prefix, ...losetup]);
+  const ours = await stage.play(row, [...prefix, ...programCommand()]);
   return { oracle, ours };
 }
 
@@ -65,6 +73,20 @@ if (hasOracle) {
       for (const row of sample(table)) {
         await t.step(title(row), async () => {
           const { oracle, ours } = await playBoth(stage, row);
+          assertEquals(ours, oracle);
+        });
+      }
+    });
+  }
+
+  for (const [name, table] of Object.entries(TABLES)) {
+    deviceTest(`as losetup without /sys: ${name}`, ["sfdisk", ...NAMESPACE_TOOLS], async (t) => {
+      await using stage = new Stage();
+      await using chroot = await MountNamespace.make(WITHOUT_SYSFS);
+      const prefix = chroot.command(stage.path);
+      for (const row of sample(table, SAMPLE_WITHOUT_SYSFS)) {
+        await t.step(title(row), async () => {
+          const { oracle, ours } = await playBoth(stage, row, prefix);
           assertEquals(ours, oracle);
         });
       }

@@ -91,6 +91,11 @@ export const FILES: readonly (readonly [string, string])[] = [
   ["`/dev/nbd`<N>", "Network block devices."],
   ["`/dev/fuse`", "For the transport fuse."],
   ["`/run/tslosetup/`, `$XDG_RUNTIME_DIR/tslosetup/`", "A file for each device that is served."],
+  [
+    "`/sys/block/`, `/proc/partitions`",
+    "What the kernel has: nodes in /dev are compared with it before they are used. Without /sys " +
+    "there are only loop devices.",
+  ],
   ["`/sys/block/nbd`<N>`/backend`", "The format and name of the image on an nbd device."],
 ];
 

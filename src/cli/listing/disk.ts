@@ -1,16 +1,15 @@
 /**
- * What sysfs says of a block device, read when it is asked for, and once.
+ * What the kernel says of a block device, read when it is asked for, and once.
  *
  * @module
  */
+import { diskAttribute, nodePath, SECTOR_BYTES } from "../../kernel/block_devices.ts";
 import {
+  blockDeviceNumber,
   type DeviceNumber,
-  diskAttributePath,
-  nodePath,
+  isSameNumber,
   parseDeviceNumber,
-  SECTOR_BYTES,
-} from "../../kernel/block_devices.ts";
-import { fileExists, readAttributeIfAny } from "../../sys/files.ts";
+} from "../../kernel/device_numbers.ts";
 import { type CellTable, paddedNumbers } from "./device.ts";
 
 export class Disk {
@@ -28,7 +27,7 @@ export class Disk {
   /** Undefined where the device has no such attribute. */
   attribute(name: string): string | undefined {
     if (!this.#attributes.has(name)) {
-      this.#attributes.set(name, readAttributeIfAny(diskAttributePath(this.name, name)));
+      this.#attributes.set(name, diskAttribute(this.name, name));
     }
     return this.#attributes.get(name);
   }
@@ -47,9 +46,16 @@ export class Disk {
     return Number(this.attribute("size") ?? 0) * SECTOR_BYTES;
   }
 
-  /** The path, with a mark if nothing lies there (as losetup 2.42 says it). */
+  /** Whether its path leads to it: in a /dev that is no devtmpfs, also to nothing or another device. */
+  get hasNode(): boolean {
+    const { number } = this;
+    const found = blockDeviceNumber(this.path);
+    return found !== undefined && (number === undefined || isSameNumber(number, found));
+  }
+
+  /** The path, with a mark if the device is not there (as losetup 2.42 says it). */
   get shownPath(): string {
-    return fileExists(this.path) ? this.path : `${this.path} (lost)`;
+    return this.hasNode ? this.path : `${this.path} (lost)`;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeDevice } from "../../kernel/block_devices.ts";
+import { encodeDevice } from "../../kernel/device_numbers.ts";
 import { loopStatusIfAny } from "../../kernel/loop_status.ts";
 import type { LoopStatus } from "../../kernel/loop_layout.ts";
 import type { ColumnName } from "./columns.ts";
@@ -35,7 +35,9 @@ export class LoopDevice implements ListedDevice {
 
   /** What sysfs does not have. Undefined for users who may not open the device. */
   get status(): LoopStatus | undefined {
-    if (this.#status === "unknown") this.#status = loopStatusIfAny(this.disk.path);
+    if (this.#status === "unknown") {
+      this.#status = this.disk.hasNode ? loopStatusIfAny(this.disk.path) : undefined;
+    }
     return this.#status;
   }
 

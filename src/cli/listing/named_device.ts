@@ -7,6 +7,7 @@ import type { AttachState } from "../../daemon/state.ts";
 import { blockDeviceName, nodePath } from "../../kernel/block_devices.ts";
 import { loopNumber } from "../../kernel/loop_status.ts";
 import { nbdIndex } from "../../kernel/nbd_devices.ts";
+import { requireSysfs } from "../../kernel/sysfs_disks.ts";
 import { ENXIO, errorText } from "../../sys/errno.ts";
 import { CommandError } from "../../sys/command_error.ts";
 import { deviceNode, noDevice, resolveDevice, stateOn } from "../../device/device_names.ts";
@@ -30,6 +31,7 @@ export function listedDevice(name: string, states: readonly AttachState[]): AnyD
   const diskName = blockDeviceName(name.includes("/") ? name : nodePath(name));
   const disk = diskName === undefined ? undefined : new Disk(diskName, deviceNode(name));
   if (disk !== undefined && loopNumber(disk.name) !== undefined) return listedLoop(disk, states);
+  if (device.kind === "nbd") requireSysfs();
   const state = stateOn(states, device);
   if (state !== undefined && isSocket(state)) return listedSocket(state);
   if (disk === undefined || nbdIndex(disk.name) === undefined) {

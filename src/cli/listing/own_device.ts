@@ -6,7 +6,7 @@
  */
 import { type AttachState, isStale } from "../../daemon/state.ts";
 import { idHere } from "../../daemon/processes.ts";
-import { type DeviceNumber, encodeDevice } from "../../kernel/block_devices.ts";
+import { type DeviceNumber, encodeDevice } from "../../kernel/device_numbers.ts";
 import { fileStatusIfAny } from "../../sys/files.ts";
 import type { ColumnName } from "./columns.ts";
 import { type CellTable, type ListedDevice, paddedNumbers, type WantedFile } from "./device.ts";

@@ -23,8 +23,11 @@ export async function currentStates(runtimeDirectory: string | undefined): Promi
 async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => boolean> {
   const { clearLeftOver, isLeftOver } = await import("../../device/dead_devices.ts");
   const { operationsOf } = await import("../../device/transport_table.ts");
+  const { hasSysfs } = await import("../../kernel/sysfs_disks.ts");
   return (state) => {
-    const { device, pid } = state;
+    const { device, pid, nbdIndex } = state;
+    // Nobody can say what has become of its device.
+    if (nbdIndex !== undefined && !hasSysfs()) return false;
     if (operationsOf(state).isBlockDevice && isLeftOver(state)) {
       complain(
         `${device}: warning: its daemon (pid ${pid}) is gone and all access fails; ` +

@@ -64,10 +64,9 @@ const MISSING: readonly { what: string; prepare: string; reason: RegExp }[] = [
   },
   {
     what: "a loop driver",
-    prepare: "mount -t tmpfs none /sys/class/misc",
+    prepare: "mount -t tmpfs none /sys/class/misc && mount --bind /dev/null /proc/misc",
     reason: /loop driver/,
   },
-  { what: "/sys", prepare: "mount -t tmpfs none /sys", reason: /\/sys/ },
 ];
 
 for (const { what, prepare, reason } of MISSING) {

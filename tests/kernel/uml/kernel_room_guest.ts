@@ -7,7 +7,7 @@
 import { EBUSY, EINVAL, SystemError } from "../../../src/sys/errno.ts";
 import { openNull, spawn, waitFor } from "../../../src/sys/spawn.ts";
 import { streamPair } from "../../../src/sys/sockets.ts";
-import { diskAttribute, diskSizeBytes, partitionNames } from "../../../src/kernel/block_devices.ts";
+import { diskAttribute, diskSizeBytes, partitionsOf } from "../../../src/kernel/block_devices.ts";
 import { attachLoop, detachLoop } from "../../../src/kernel/loop.ts";
 import { loopBackingPath, loopStatus } from "../../../src/kernel/loop_status.ts";
 import { hasNbd, requireLoop, requireNbd } from "../../../src/kernel/modules.ts";
@@ -171,9 +171,9 @@ await check("partitions are shown or hidden as asked", async () => {
   equal(showPartitions(path), ["/dev/nbd5p1", "/dev/nbd5p2"]);
   equal(Deno.statSync("/dev/nbd5p2").isBlockDevice, true);
   hidePartitions(path);
-  equal(partitionNames("nbd5"), []);
+  equal(partitionsOf("nbd5"), []);
   must("dd", `if=${path}`, "of=/dev/null", "count=1");
-  equal(partitionNames("nbd5"), []);
+  equal(partitionsOf("nbd5"), []);
   equal(showPartitions(path).length, 2);
   control.disconnect(index);
   await ended(servers);
@@ -183,7 +183,7 @@ await check("hidePartitions() is enough right after CONNECT", async () => {
   const { index, path, servers } = attach({ control, index: 5 });
   hidePartitions(path);
   must("dd", `if=${path}`, "of=/dev/null", "count=1");
-  equal(partitionNames("nbd5"), []);
+  equal(partitionsOf("nbd5"), []);
   control.disconnect(index);
   await ended(servers);
 });
@@ -317,7 +317,7 @@ await check("a device over a dead server can be taken down by losetup -d", async
   const device = attachLoop({ ...STANDARD_LOOP, backingPath: path, directIo: "preferred" });
   control.disconnectOnLastClose(index, BACKEND);
   equal(showPartitions(device), [`${device}p1`, `${device}p2`]);
-  equal(partitionNames(`nbd${index}`), []);
+  equal(partitionsOf(`nbd${index}`), []);
   servers.forEach((pid) => Deno.kill(pid, "SIGKILL"));
   await ended(servers);
   must("losetup", "-d", device);

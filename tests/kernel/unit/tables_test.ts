@@ -1,16 +1,21 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
+import { blockDeviceName } from "../../../src/kernel/block_devices.ts";
 import {
-  blockDeviceName,
   decodeDevice,
   encodeDevice,
   parseDeviceNumber,
-} from "../../../src/kernel/block_devices.ts";
+} from "../../../src/kernel/device_numbers.ts";
 import { loopNumber } from "../../../src/kernel/loop_status.ts";
 import { decodeLoopStatus, encodeLoopConfig, LO_FLAGS } from "../../../src/kernel/loop_layout.ts";
 import { nbdIndex, nbdName } from "../../../src/kernel/nbd_devices.ts";
 import { countReceivers } from "../../../src/kernel/nbd_receivers.ts";
-import { parseMounts, parseSwaps } from "../../../src/kernel/proc_tables.ts";
+import {
+  parseMisc,
+  parseMounts,
+  parsePartitions,
+  parseSwaps,
+} from "../../../src/kernel/proc_tables.ts";
 import { deviceUsers } from "../../../src/kernel/users.ts";
 import { parseResults } from "../uml/uml.ts";
 
@@ -53,6 +58,26 @@ Deno.test("parseMounts() reads number, mount point, type and source, with their 
 Deno.test("parseMounts() accepts an empty source", () => {
   const [mount] = parseMounts("22 27 0:20 / /x rw - tmpfs  rw");
   assertEquals(mount?.source, "");
+});
+
+Deno.test("parsePartitions() reads names and numbers of disks and partitions", () => {
+  const text = "major minor  #blocks  name\n\n" +
+    "   7        0       4096 loop0\n" +
+    " 259   104711       1024 loop0p1\n" +
+    "  43       32 8589934592 nbd1\n";
+  assertEquals(parsePartitions(text), [
+    { name: "loop0", number: { major: 7, minor: 0 } },
+    { name: "loop0p1", number: { major: 259, minor: 104711 } },
+    { name: "nbd1", number: { major: 43, minor: 32 } },
+  ]);
+});
+
+Deno.test("parseMisc() reads the names of devices", () => {
+  assertEquals(parseMisc("237 loop-control\n229 fuse\n  1 psaux\n\n"), [
+    "loop-control",
+    "fuse",
+    "psaux",
+  ]);
 });
 
 Deno.test("parseSwaps() skips the heading", () => {

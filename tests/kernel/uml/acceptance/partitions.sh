@@ -4,6 +4,7 @@ for round in 1 2 3; do
   attach "-P, round $round" -r -P -t QCOW /dev/nbd0 $images/partitions.qcow2
   same "-P, round $round, nodes on return" "/dev/nbd0 /dev/nbd0p1 /dev/nbd0p2" "$(echo /dev/nbd0*)"
   ((round < 3)) && detached "-P, round $round, -d" -d /dev/nbd0
+  ((round < 3)) && same "-P, round $round, -d, no partitions are left" "/dev/nbd0" "$(echo /dev/nbd0*)"
 done
 mounted_tree "-P, /dev/nbd0p2" /dev/nbd0p2
 detached "-P, -d" -d /dev/nbd0

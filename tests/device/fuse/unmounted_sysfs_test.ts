@@ -1,0 +1,69 @@
+/**
+ * Images where /sys is not mounted: loop devices over FUSE need none, nbd devices do.
+ *
+ * @module
+ */
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { MountNamespace, NAMESPACE_TOOLS, WITHOUT_SYSFS } from "../../support/mount_namespace.ts";
+import { eventually } from "../../support/patience.ts";
+import { asRoot } from "../../support/program.ts";
+import { type Output, run, TempDirectory } from "../../support/tools.ts";
+import { deviceTest, isAttached, MIB } from "./device.ts";
+
+const TOOLS = [...NAMESPACE_TOOLS, "qemu-img"];
+const PROGRAM = asRoot().command;
+const NEED = "/sys is not mounted, and nbd devices need it";
+
+async function make(folder: TempDirectory): Promise<string> {
+  const image = folder.file("disk.qcow2");
+  await run("qemu-img", "create", "-q", "-f", "qcow2", image, "8M");
+  return image;
+}
+
+deviceTest("without /sys an image gets a loop device over FUSE, from -f to -d", TOOLS, async () => {
+  using folder = new TempDirectory();
+  const image = await make(folder);
+  await using chroot = await MountNamespace.make(WITHOUT_SYSFS);
+  const [command = "", ...prefix] = [...chroot.command(), ...PROGRAM];
+  const must = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await run(command, ...prefix, ...args);
+    assertEquals([code, stderr], [0, ""], args.join(" "));
+    return stdout.trim();
+  };
+  const device = await must("-r", "-t", "QCOW", "-f", "--show", image);
+  try {
+    const columns = "NAME,BACK-FILE,FILE-FORMAT,SIZE,TRANSPORT";
+    const listed = await must("--raw", "-n", "-O", columns);
+    assertEquals(
+      listed.split("\n").filter((line) => line.startsWith(`${device} `)),
+      [`${device} ${image} QCOW ${8 * MIB} fuse`],
+    );
+    assertEquals(await must("-j", image), await must(device));
+    assertEquals(await must("-L", "-r", "-t", "QCOW", "-f", "--show", image), device);
+    await must("-c", device);
+  } finally {
+    await must("-d", device);
+  }
+  await eventually(() => !isAttached(device), `${device} to go`);
+});
+
+deviceTest("without /sys nbd devices are refused in one line", TOOLS, async () => {
+  using folder = new TempDirectory();
+  const image = await make(folder);
+  await using chroot = await MountNamespace.make(WITHOUT_SYSFS);
+  const [command = "", ...prefix] = [...chroot.command(), ...PROGRAM];
+  const refused = async (...args: string[]): Promise<string> => {
+    const result: Output = await run(command, ...prefix, ...args);
+    assertEquals([result.code, result.stdout], [1, ""], args.join(" "));
+    return result.stderr;
+  };
+  const failed = `tslosetup: ${image}: failed to set up loop device: ${NEED}`;
+  assertEquals(
+    await refused("--transport", "nbd", "-t", "QCOW", "-f", image),
+    `${failed}; --transport fuse and --socket work without\n`,
+  );
+  assertEquals(await refused("-t", "QCOW", "/dev/nbd0", image), `${failed}\n`);
+  assertEquals(await refused("-d", "/dev/nbd0"), `tslosetup: /dev/nbd0: detach failed: ${NEED}\n`);
+  assertEquals(await refused("/dev/nbd0"), `tslosetup: failed: ${NEED}\n`);
+});

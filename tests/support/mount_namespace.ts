@@ -1,0 +1,53 @@
+/**
+ * A mount namespace of its own: a container's /dev, or a chroot without /sys, while this machine keeps
+ * its own. It lives until the end of the scope, so that paths in it can be told from outside.
+ *
+ * @module
+ */
+
+/** A container's /dev: a tmpfs in which nobody makes nodes. */
+export const BARE_DEV = "mount -t tmpfs none /mnt && " +
+  "cp -a /dev/null /dev/zero /dev/urandom /dev/loop-control /dev/fuse /mnt && " +
+  "mount --rbind /mnt /dev";
+/** A chroot in which packages are built. */
+export const WITHOUT_SYSFS = "umount --lazy /sys";
+
+const READY = "ready";
+
+/** Programs that making and entering one needs. */
+export const NAMESPACE_TOOLS = ["unshare", "nsenter", "mount", "umount"] as const;
+
+export class MountNamespace implements AsyncDisposable {
+  readonly #holder: Deno.ChildProcess;
+
+  private constructor(holder: Deno.ChildProcess) {
+    this.#holder = holder;
+  }
+
+  /** @param script what makes it different, as a shell command */
+  static async make(script: string): Promise<MountNamespace> {
+    const args = ["--mount", "sh", "-c", `${script} && echo ${READY} && exec sleep infinity`];
+    const holder = new Deno.Command("unshare", { args, stdout: "piped", stdin: "null" }).spawn();
+    const reader = holder.stdout.getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    if (new TextDecoder().decode(value).trim() === READY) return new MountNamespace(holder);
+    await holder.status;
+    throw new Error(`no mount namespace could be made by: ${script}`);
+  }
+
+  /** What a command begins with to run in it, in that folder. */
+  command(folder = "/"): string[] {
+    return ["nsenter", `--mount=/proc/${this.#holder.pid}/ns/mnt`, "env", "-C", folder];
+  }
+
+  /** Where a path of it is to be found from outside. */
+  path(inside: string): string {
+    return `/proc/${this.#holder.pid}/root${inside}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#holder.kill("SIGKILL");
+    await this.#holder.status;
+  }
+}
