@@ -25,7 +25,11 @@ export class LazyDetach {
     this.#served = [...served, DaemonFd.Watch];
   }
 
-  /** Starts it, unless it is under way already. */
+  /**
+   * Starts it, unless it is under way already.
+   *
+   * @throws {Error} where there is a want of threads, descriptors or memory: it may be tried again
+   */
   start(state: AttachState): void {
     if (Atomics.exchange(this.#isUnderWay, 0, 1) === 1) return;
     const start: LazyDetachStart = {
@@ -33,6 +37,11 @@ export class LazyDetach {
       served: this.#served,
       isUnderWay: this.#isUnderWay.buffer as SharedArrayBuffer,
     };
-    startThread("device/lazy_detach_thread").postMessage(start);
+    try {
+      startThread("device/lazy_detach_thread").postMessage(start);
+    } catch (error) {
+      Atomics.store(this.#isUnderWay, 0, 0);
+      throw error;
+    }
   }
 }

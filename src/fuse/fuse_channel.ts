@@ -52,6 +52,7 @@ const INPUT_BYTES = MAX_IO_BYTES + 4096;
 /** One descriptor of a session; the kernel hands each request to just one of them. */
 export class FuseChannel implements Channel, RequestOwner {
   idleTurns = 0;
+  readonly deadlineMs = Infinity;
   readonly fd: number;
   readonly #executor: Executor;
   readonly #tree: FuseTree;

@@ -20,7 +20,7 @@ const CacheState = {
 } as const;
 type CacheState = typeof CacheState[keyof typeof CacheState];
 
-export class CacheCleaner {
+export class CacheCleaner implements Disposable {
   readonly #dropCaches: () => void;
   readonly #intervalMs: number;
   readonly #timer = new IntervalTimer();
@@ -54,5 +54,9 @@ export class CacheCleaner {
       this.#timer.setPeriod(0);
       this.#dropCaches();
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer[Symbol.dispose]();
   }
 }

@@ -8,6 +8,8 @@ export interface Channel {
   readonly fd: number;
   /** Turns of the loop since something came in; the loop sets it to 0 when poll() names the fd. */
   idleTurns: number;
+  /** When it is to be served though nothing has come in, by the monotonic clock; Infinity for never. */
+  readonly deadlineMs: number;
   /** Takes and answers what has come in, without waiting; whether anything had. */
   serve(): boolean;
   /** Sends what has been answered meanwhile, without waiting. */

@@ -62,7 +62,7 @@ export class Executor {
   readonly access: ImageAccess;
   readonly #lane: SlowLane;
   readonly #shared: SharedState;
-  readonly #log: ErrorLog;
+  readonly log: ErrorLog;
   readonly #flushes: FlushQueue;
   readonly #hinted = new HintedReads();
   readonly #changes: Changes;
@@ -81,7 +81,7 @@ export class Executor {
     this.access = access;
     this.#lane = lane;
     this.#shared = shared;
-    this.#log = log;
+    this.log = log;
     const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
     const flushing = { lane, shared, thread, wake: wakeThread, onFailure };
     this.#flushes = new FlushQueue(access.filesToSync, flushing);
@@ -156,10 +156,18 @@ export class Executor {
 
   /** Waits for the end of a sync that this thread has begun: others would wait for it for ever. */
   finishSync(): void {
-    while (this.#flushes.isSyncing) {
-      this.#lane.reap();
-      nap();
-    }
+    while (this.#flushes.isSyncing) this.#reapAndNap();
+  }
+
+  /** Waits until no other thread has anything to do with the memory of this one, and its descriptors. */
+  settle(): void {
+    while (this.#lane.busy) this.#reapAndNap();
+    this.#lane[Symbol.dispose]();
+  }
+
+  #reapAndNap(): void {
+    this.#lane.reap();
+    nap();
   }
 
   #readSlowly(parked: ParkedRequest): void {
@@ -233,7 +241,7 @@ export class Executor {
   /** Logs why a request failed; returns its error number, EIO for a damaged image. */
   failure({ what, offset, lengthBytes }: FailedRequest, error: unknown): number {
     const text = `${this.#otherFile(error)}${reasonOf(error)}`;
-    this.#log.error(`${what} of ${lengthBytes} bytes at ${offset} failed: ${text}`);
+    this.log.error(`${what} of ${lengthBytes} bytes at ${offset} failed: ${text}`);
     return error instanceof SystemError ? error.errno : EIO;
   }
 

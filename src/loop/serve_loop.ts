@@ -6,15 +6,15 @@
  *
  * @module
  */
-import { CacheCleaner } from "./cache_cleaner.ts";
-import type { ImageAccess } from "../disk/image_access.ts";
-import { POLLERR, POLLHUP, POLLIN, PollSet } from "../sys/poll.ts";
-import { completionSignal, SignalReader } from "../sys/signals.ts";
 import { SlowLane } from "../storage/slow_lane.ts";
+import { libc } from "../sys/libc.ts";
+import { completionSignal, SignalReader } from "../sys/signals.ts";
+import { CacheCleaner } from "./cache_cleaner.ts";
 import type { Channel } from "./channel.ts";
-import { type ErrorLog, Executor } from "./executor.ts";
+import { Executor } from "./executor.ts";
 import { LoadMeter } from "./load_meter.ts";
-import type { SharedState } from "./shared_state.ts";
+import type { LoopContext } from "./loop_context.ts";
+import { type Source, Sources } from "./sources.ts";
 import { SpinPolicy } from "./spin.ts";
 
 /** Turns after which sources get a look even if traffic never lets the thread sleep. */
@@ -27,53 +27,7 @@ const MAX_SLOW_SLEEP_MS = 100;
 /** Turns without input after which a channel is only looked at when poll() names it. */
 const IDLE_TURNS = 2000;
 
-/** A descriptor other than a channel's that the loop watches. */
-export interface Source {
-  readonly fd: number;
-  onReadable(): void;
-}
-
-/** Threads that do a part of the work of this one, as far as its loop has to know of them. */
-export interface Helpers {
-  /** Whether some of their work is not done, or nobody has been told yet. */
-  readonly busy: boolean;
-  /** Readable when work is done while {@link Helpers.fallAsleep} is in force. */
-  readonly wakeFd: number;
-  /** Empties what {@link Helpers.wakeFd} is. */
-  drain(): void;
-  /** Tells those whose work is done. */
-  reap(): void;
-  /** This thread is about to sleep; false if it had better not: some work is done. */
-  fallAsleep(): boolean;
-  wakeUp(): void;
-}
-
-/** Room that channels may wait for. */
-export interface Room {
-  /** Whether some has been freed since the last call. */
-  takeFreed(): boolean;
-}
-
-export interface LoopContext {
-  readonly access: ImageAccess;
-  readonly shared: SharedState;
-  readonly log: ErrorLog;
-  /** Number of this thread; 0 is the main one. */
-  readonly thread: number;
-  readonly maySpin: boolean;
-  /** Threads that decompress for this one. */
-  readonly decoding?: Helpers;
-  /** What channels wait for that need more memory than there is; they are served again then. */
-  readonly room: Room;
-  /** After this time or twice as much without traffic, memory is given back; 0 for never. */
-  readonly cleanIntervalMs: number;
-  /** Called when a connection has ended. */
-  readonly onConnectionEnd: () => void;
-  /** Called now and then while there is more to do than this thread can. */
-  readonly onOverload: () => void;
-}
-
-export class ServeLoop {
+export class ServeLoop implements Disposable {
   readonly #context: LoopContext;
   readonly #completions: SignalReader;
   /** Executes what the channels take in. */
@@ -81,27 +35,30 @@ export class ServeLoop {
   readonly #spin: SpinPolicy;
   readonly #load = new LoadMeter();
   readonly #cleaner: CacheCleaner | undefined;
-  readonly #sources: Source[] = [];
-  readonly #poll = new PollSet();
+  readonly #sources = new Sources();
   #channels: Channel[] = [];
   #stopped = false;
   /** When channels that are to finish are closed in any case, by the monotonic clock. */
   #finishBy = Infinity;
 
+  /** @throws {SystemError} where there is a want of descriptors; nothing is left open then */
   constructor(context: LoopContext) {
+    using undo = new DisposableStack();
     this.#context = context;
     const signal = completionSignal(context.thread);
-    this.#completions = new SignalReader([signal]);
+    this.#completions = undo.use(new SignalReader([signal]));
     this.executor = new Executor({ ...context, lane: new SlowLane(signal) });
     this.#spin = new SpinPolicy(context.maySpin);
     const drain = (): void => {
       while (this.#completions.next() !== 0);
     };
     this.addSource({ fd: this.#completions.fd, onReadable: drain });
-    this.#cleaner = this.#createCleaner();
+    this.#cleaner = undo.use(this.#createCleaner());
     const { decoding } = context;
-    if (decoding === undefined) return;
-    this.addSource({ fd: decoding.wakeFd, onReadable: () => decoding.drain() });
+    if (decoding !== undefined) {
+      this.addSource({ fd: decoding.wakeFd, onReadable: () => decoding.drain() });
+    }
+    undo.move();
   }
 
   #createCleaner(): CacheCleaner | undefined {
@@ -114,6 +71,13 @@ export class ServeLoop {
     });
     this.addSource({ fd: cleaner.fd, onReadable: () => cleaner.tick() });
     return cleaner;
+  }
+
+  /** After {@link ServeLoop.run}: waits for what is under way, and closes what this has opened. */
+  [Symbol.dispose](): void {
+    this.executor.settle();
+    this.#completions[Symbol.dispose]();
+    this.#cleaner?.[Symbol.dispose]();
   }
 
   /**
@@ -131,17 +95,23 @@ export class ServeLoop {
   }
 
   addSource(source: Source): void {
-    this.#sources.push(source);
+    this.#sources.add(source);
   }
 
   removeSource(fd: number): void {
-    const at = this.#sources.findIndex((source) => source.fd === fd);
-    if (at >= 0) this.#sources.splice(at, 1);
+    this.#sources.remove(fd);
   }
 
   /** Serves one more channel, until it is over. */
   addChannel(channel: Channel): void {
     this.#channels.push(channel);
+  }
+
+  /** Hangs up on somebody who was to be served, but cannot be. */
+  dropConnection(fd: number, reason: string): void {
+    this.#context.log.error(`a client was hung up on: ${reason}`);
+    libc().close(fd);
+    this.#forget();
   }
 
   /** Ends all channels: what has been taken is answered first. */
@@ -192,8 +162,10 @@ export class ServeLoop {
 
   /** Looks at the sources in spite of all the traffic, and whether it is too much. */
   #lookAround(): void {
-    this.#pollOnce(0);
-    if (this.#load.isTooMuch(TURNS_BETWEEN_POLLS, performance.now())) this.#context.onOverload();
+    this.#sources.wait(this.#channels, 0);
+    const nowMs = performance.now();
+    this.#callOverdue(nowMs);
+    if (this.#load.isTooMuch(TURNS_BETWEEN_POLLS, nowMs)) this.#context.onOverload();
   }
 
   #startSpinning(): boolean {
@@ -206,24 +178,29 @@ export class ServeLoop {
     shared.stopSpinning(thread);
     this.#spin.fallsAsleep(performance.now());
     const mayWaitForHelpers = decoding?.fallAsleep() !== false;
-    this.#pollOnce(mayWait && mayWaitForHelpers ? this.#patienceMs() : 0);
+    const timeoutMs = mayWait && mayWaitForHelpers ? this.#patienceMs() : 0;
+    this.#sources.wait(this.#channels, timeoutMs);
     decoding?.wakeUp();
     const wokenAt = performance.now();
     this.#spin.wokenUp(wokenAt);
     this.#load.slept(wokenAt);
-    this.#endOverdue(wokenAt);
+    this.#callOverdue(wokenAt);
   }
 
   /** How long to sleep at most, -1 for as long as it takes. */
   #patienceMs(): number {
+    let untilMs = this.#finishBy;
+    for (const { deadlineMs } of this.#channels) untilMs = Math.min(untilMs, deadlineMs);
     const slowMs = this.executor.waits ? MAX_SLOW_SLEEP_MS : Infinity;
-    const patienceMs = Math.min(slowMs, this.#finishBy - performance.now());
-    if (patienceMs === Infinity) return -1;
-    return Math.max(0, Math.ceil(patienceMs));
+    if (untilMs === Infinity && slowMs === Infinity) return -1;
+    return Math.max(0, Math.ceil(Math.min(slowMs, untilMs - performance.now())));
   }
 
-  /** Ends the channels of those who do not read their last answers. */
-  #endOverdue(nowMs: number): void {
+  /** Has channels served whose time has come; ends those whose clients do not read their last answers. */
+  #callOverdue(nowMs: number): void {
+    for (const channel of this.#channels) {
+      if (channel.deadlineMs <= nowMs) channel.idleTurns = 0;
+    }
     if (nowMs < this.#finishBy) return;
     this.#finishBy = Infinity;
     this.closeChannels();
@@ -267,27 +244,14 @@ export class ServeLoop {
   #close(channels: readonly Channel[]): void {
     for (const channel of channels) {
       channel.close();
-      this.#context.shared.removeConnection(this.#context.thread);
-      this.#context.onConnectionEnd();
+      this.#forget();
     }
   }
 
-  /** Waits for sockets and sources, and lets the sources do their work. */
-  #pollOnce(timeoutMs: number): void {
-    this.#poll.clear();
-    for (const source of this.#sources) this.#poll.add(source.fd, POLLIN);
-    for (const channel of this.#channels) {
-      this.#poll.add(channel.events === 0 ? PollSet.NOTHING : channel.fd, channel.events);
-    }
-    if (this.#poll.wait(timeoutMs) <= 0) return;
-    this.#channels.forEach((channel, index) => {
-      if (this.#poll.events(this.#sources.length + index) !== 0) channel.idleTurns = 0;
-    });
-    // Working on one source may add or remove others.
-    const readable = this.#sources.filter((_, place) =>
-      (this.#poll.events(place) & (POLLIN | POLLHUP | POLLERR)) !== 0
-    );
-    for (const source of readable) source.onReadable();
+  /** One connection of this thread less. */
+  #forget(): void {
+    this.#context.shared.removeConnection(this.#context.thread);
+    this.#context.onConnectionEnd();
   }
 }
 

@@ -12,8 +12,9 @@ const Field = {
   SyncsBegun: 3,
   SyncsEnded: 4,
   SyncAwaiters: 5,
-  Connections: 6,
-  count: 6 + MAX_THREADS,
+  FailedThreads: 6,
+  Connections: 7,
+  count: 7 + MAX_THREADS,
 } as const;
 
 /** Counters and flags that every thread sees. */
@@ -106,6 +107,16 @@ export class SharedState {
 
   addSizeTaken(): void {
     Atomics.add(this.#fields, Field.SizesTaken, 1);
+  }
+
+  /** Says that a thread serves nobody any more. */
+  addFailedThread(thread: number): void {
+    Atomics.or(this.#fields, Field.FailedThreads, 1 << thread);
+  }
+
+  /** The threads, as bits, that have failed since this was asked last. */
+  takeFailedThreads(): number {
+    return Atomics.exchange(this.#fields, Field.FailedThreads, 0);
   }
 
   /** Lets one thread at a time poll busily; false if another one does. */

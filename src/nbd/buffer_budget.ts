@@ -18,6 +18,9 @@ const LONGEST_BYTES = MAX_PAYLOAD_BYTES + HEAD_BYTES;
 /** What all medium messages together may take even while long ones wait. */
 const MEDIUM_BYTES = 8 * MIB + HEAD_BYTES;
 
+/** What a message is to a connection. */
+export type Side = "input" | "output";
+
 /** A connection that has asked for room when there was none. */
 interface Wish {
   readonly owner: object;
@@ -114,7 +117,7 @@ export class BufferBudget {
    * @param owner who may have asked before, and keeps its place among those who wait
    * @returns false if there is none now: to be asked again when something has been freed
    */
-  claim(side: "input" | "output", bytes: number, owner: object): boolean {
+  claim(side: Side, bytes: number, owner: object): boolean {
     const pool = this.#pools[side];
     const granted = pool.claim(owner, bytes);
     // The next one may find room, too.
@@ -122,10 +125,15 @@ export class BufferBudget {
     return granted;
   }
 
-  release(side: "input" | "output", bytes: number): void {
+  release(side: Side, bytes: number): void {
     const pool = this.#pools[side];
     pool.release(bytes);
     if (pool.someoneWaits) this.#freed = true;
+  }
+
+  /** Whether somebody waits for room on that side. */
+  isContested(side: Side): boolean {
+    return this.#pools[side].someoneWaits;
   }
 
   #forget(isVain: (wish: Wish) => boolean): void {

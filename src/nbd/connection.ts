@@ -10,6 +10,7 @@ import { IoBuffer } from "../sys/memory.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "../sys/sockets.ts";
 import { hasHungUp } from "../sys/poll.ts";
 import { BufferBudget } from "./buffer_budget.ts";
+import { Claims } from "./claims.ts";
 
 /** Both buffers: only pages that are used cost memory. They grow for one longer message at a time. */
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -42,8 +43,11 @@ export class Connection {
   /** A message is too long for the room that other connections leave: nothing is taken until then. */
   starved = false;
 
+  /** Why the connection is broken, if that is no fault of the client's. */
+  trouble: string | undefined = undefined;
+
   readonly #libc = libc();
-  readonly #budget: BufferBudget;
+  readonly #claims: Claims;
   /**
    * How far `input` is filled. Not beyond the end of a long message: the next one then begins where
    * this one did, in memory that the processor still has in its cache.
@@ -52,15 +56,11 @@ export class Connection {
   /** What the messages lie in that are not longer than {@link BUFFER_BYTES}. */
   readonly #usualInput = this.input;
   readonly #usualOutput = this.output;
-  /** Bytes claimed for a long message, 0 where there is none. */
-  #claimedInput = 0;
-  #claimedOutput = 0;
 
   /** @param budget of all connections of the thread */
   constructor(fd: number, budget: BufferBudget = new BufferBudget()) {
     this.fd = fd;
-    this.#budget = budget;
-    budget.join();
+    this.#claims = new Claims(budget);
   }
 
   get hasUnsent(): boolean {
@@ -90,6 +90,7 @@ export class Connection {
     const count = this.#libc.recv(this.fd, at, room, MSG_DONTWAIT);
     if (count > 0) {
       this.inputEnd += count;
+      this.#claims.hasMoved();
       return true;
     }
     if (count === 0) this.#endInput();
@@ -124,7 +125,8 @@ export class Connection {
     }
     const pending = this.pendingInput;
     if (bytes > this.input.size) {
-      const larger = IoBuffer.ofMessages(bytes);
+      const larger = this.#bufferOf(bytes);
+      if (larger === undefined) return;
       larger.bytes.set(this.input.bytes.subarray(this.inputStart, this.inputEnd));
       this.input.releasePages();
       this.input = larger;
@@ -138,12 +140,37 @@ export class Connection {
 
   /** Whether there is room for a message of `bytes`, which is claimed if it is a long one. */
   #mayHold(bytes: number): boolean {
-    const free = Math.max(this.#budget.shareBytes, SHORT_INPUT_BYTES, this.#claimedInput);
+    const claims = this.#claims;
+    const free = Math.max(claims.shareBytes, SHORT_INPUT_BYTES, claims.of("input"));
     if (bytes <= free) return true;
     this.#releaseInput();
-    if (!this.#budget.claim("input", bytes, this)) return false;
-    this.#claimedInput = bytes;
-    return true;
+    return claims.claim("input", bytes);
+  }
+
+  /** Where there is no memory for so long a message, its connection has to go. */
+  #bufferOf(bytes: number): IoBuffer | undefined {
+    try {
+      return IoBuffer.ofMessages(bytes);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.trouble = `no memory for a message of ${bytes} bytes`;
+      this.broken = true;
+      return undefined;
+    }
+  }
+
+  /** As {@link Claims.stallsAtMs}. */
+  get stallsAtMs(): number {
+    return this.#claims.stallsAtMs;
+  }
+
+  /**
+   * As {@link Claims.hasStalled}. To receive and to send has been tried a moment ago: if there is room
+   * for more of a message, or a reply is left, it is the client who has to go on.
+   */
+  hasStalled(nowMs: number): boolean {
+    const input = this.takesInput && this.inputEnd < this.#inputRoom;
+    return this.#claims.hasStalled(nowMs, { input, output: this.hasUnsent });
   }
 
   /**
@@ -153,16 +180,19 @@ export class Connection {
    *   have to (starved)
    */
   reserve(bytes: number): number {
-    const room = Math.max(this.#budget.shareBytes, this.#claimedOutput);
+    const claims = this.#claims;
+    const room = Math.max(claims.shareBytes, claims.of("output"));
     if (this.outputEnd + bytes <= room) return this.outputEnd;
     if (!this.send()) return -1;
-    if (bytes <= this.#budget.shareBytes) return 0;
-    if (!this.#budget.claim("output", bytes, this)) {
+    if (bytes <= claims.shareBytes) return 0;
+    if (!claims.claim("output", bytes)) {
       this.starved = true;
       return -1;
     }
-    this.#claimedOutput = bytes;
-    if (bytes > this.output.size) this.output = IoBuffer.ofMessages(bytes);
+    if (bytes <= this.output.size) return 0;
+    const larger = this.#bufferOf(bytes);
+    if (larger === undefined) return -1;
+    this.output = larger;
     return 0;
   }
 
@@ -194,6 +224,7 @@ export class Connection {
         break;
       }
       this.outputStart += count;
+      this.#claims.hasMoved();
     }
     this.outputStart = 0;
     this.outputEnd = 0;
@@ -206,21 +237,19 @@ export class Connection {
    * would come too late.
    */
   #releaseOutput(): void {
-    if (this.#claimedOutput === 0) return;
+    if (this.#claims.of("output") === 0) return;
     this.output.releasePages();
     this.output = this.#usualOutput;
-    this.#budget.release("output", this.#claimedOutput);
-    this.#claimedOutput = 0;
+    this.#claims.release("output");
   }
 
   #releaseInput(): void {
-    if (this.#claimedInput === 0) return;
+    if (this.#claims.of("input") === 0) return;
     if (this.pendingInput === 0) {
       this.input.releasePages();
       this.input = this.#usualInput;
     }
-    this.#budget.release("input", this.#claimedInput);
-    this.#claimedInput = 0;
+    this.#claims.release("input");
   }
 
   /** Gives back the memory of buffers that are empty, until something comes again. */
@@ -231,11 +260,9 @@ export class Connection {
 
   close(): void {
     this.#libc.close(this.fd);
-    this.#releaseInput();
-    this.#releaseOutput();
+    this.#claims.close();
     this.input.releasePages();
     this.output.releasePages();
-    this.#budget.leave(this);
   }
 }
 

@@ -19,28 +19,35 @@ import { Transmission } from "./transmission.ts";
  */
 const SEND_BUFFER_BYTES = 1024 * 1024;
 
+/** How long a client may take for its handshake, which needs a few messages. */
+export const HANDSHAKE_MS = 60_000;
+
+export interface NbdChannelOptions {
+  /** What to tell a new client; undefined for the kernel, which asks nothing. */
+  readonly greeted?: ExportDescription | undefined;
+  /** Of all connections of the thread. */
+  readonly budget?: BufferBudget;
+}
+
 export class NbdChannel implements Channel {
   idleTurns = 0;
+  readonly #executor: Executor;
   readonly #connection: Connection;
   readonly #transmission: Transmission;
   /** Undefined once requests may come. */
   #handshake: Handshake | undefined;
 
-  /**
-   * @param greeted what to tell a new client; undefined for the kernel, which asks nothing
-   * @param budget of all connections of the thread
-   */
-  constructor(
-    fd: number,
-    executor: Executor,
-    greeted: ExportDescription | undefined,
-    budget?: BufferBudget,
-  ) {
+  /** When the handshake has to be over; Infinity if it is. */
+  #handshakeByMs = Infinity;
+
+  constructor(fd: number, executor: Executor, { greeted, budget }: NbdChannelOptions = {}) {
     setSendBuffer(fd, SEND_BUFFER_BYTES);
+    this.#executor = executor;
     this.#connection = new Connection(fd, budget);
     this.#transmission = new Transmission(this.#connection, executor);
     if (greeted === undefined) return;
     this.#handshake = new Handshake(greeted);
+    this.#handshakeByMs = performance.now() + HANDSHAKE_MS;
     this.#connection.push(Handshake.greeting());
     this.#connection.send();
   }
@@ -58,7 +65,17 @@ export class NbdChannel implements Channel {
     return this.#connection.takesInput ? POLLIN : 0;
   }
 
+  get deadlineMs(): number {
+    return Math.min(this.#handshakeByMs, this.#connection.stallsAtMs);
+  }
+
   serve(): boolean {
+    const progress = this.#goOn();
+    if (!progress && this.deadlineMs !== Infinity) this.#losePatience();
+    return progress;
+  }
+
+  #goOn(): boolean {
     const connection = this.#connection;
     // A client that does not read its replies gets no more of them.
     if (connection.hasUnsent && !connection.send()) return false;
@@ -75,6 +92,21 @@ export class NbdChannel implements Channel {
     return progress;
   }
 
+  /** Hangs up on a client that keeps from others what it makes no use of. */
+  #losePatience(): void {
+    const nowMs = performance.now();
+    if (nowMs >= this.#handshakeByMs) this.#hangUp("it has not ended its handshake in time");
+    else if (this.#connection.hasStalled(nowMs)) {
+      this.#hangUp("others wait for the room of a long message that does not go on");
+    }
+  }
+
+  #hangUp(reason: string): void {
+    this.#executor.log.error(`a client was hung up on: ${reason}`);
+    this.#handshakeByMs = Infinity;
+    this.#connection.broken = true;
+  }
+
   #shakeHands(handshake: Handshake): void {
     const connection = this.#connection;
     const { input, inputStart, inputEnd } = connection;
@@ -84,6 +116,7 @@ export class NbdChannel implements Channel {
     if (handshake.state === "transmission") {
       this.#transmission.negotiated(handshake);
       this.#handshake = undefined;
+      this.#handshakeByMs = Infinity;
     }
     if (handshake.state === "closed") connection.finishing = true;
   }
@@ -108,6 +141,8 @@ export class NbdChannel implements Channel {
   }
 
   close(): void {
+    const { trouble } = this.#connection;
+    if (trouble !== undefined) this.#hangUp(trouble);
     this.#connection.broken = true;
     this.#connection.close();
   }

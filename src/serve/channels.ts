@@ -7,12 +7,13 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { FuseChannel } from "../fuse/fuse_channel.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { FuseTree } from "../fuse/fuse_tree.ts";
+import type { LoopContext } from "../loop/loop_context.ts";
 import { ServeLoop } from "../loop/serve_loop.ts";
-import type { LoopContext } from "../loop/serve_loop.ts";
 import { BufferBudget } from "../nbd/buffer_budget.ts";
 import { describeExport, type ExportDescription } from "../nbd/export.ts";
 import { NbdChannel } from "../nbd/nbd_channel.ts";
 import { setNonBlocking } from "../sys/files.ts";
+import { reasonOf } from "../sys/reason.ts";
 
 /** The file of a FUSE session. */
 export interface FuseFile {
@@ -48,11 +49,22 @@ export class Channels {
     this.#addNbd(fd, this.description);
   }
 
+  /** Where there is no memory for one more client, only that one has to go. */
   #addNbd(fd: number, greeted: ExportDescription | undefined): void {
-    this.loop.addChannel(new NbdChannel(fd, this.loop.executor, greeted, this.#buffers));
+    const { loop } = this;
+    try {
+      const budget = this.#buffers;
+      loop.addChannel(new NbdChannel(fd, loop.executor, { greeted, budget }));
+    } catch (error) {
+      loop.dropConnection(fd, reasonOf(error));
+    }
   }
 
-  /** Serves a FUSE session. */
+  /**
+   * Serves a FUSE session.
+   *
+   * @throws {Error} where there is a want of memory or descriptors
+   */
   addFuse(fd: number, { imagePath, sectorBytes }: FuseFile): void {
     setNonBlocking(fd);
     const tree = new FuseTree(diskPath(imagePath), this.#access, sectorBytes);

@@ -7,20 +7,15 @@
  *
  * @module
  */
-import type { DecodeJob, DecodeLane, DecodeTask } from "../image/decoding.ts";
+import type { DecodeJob, DecodeLane } from "../image/decoding.ts";
 import type { Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { pipe } from "../sys/sockets.ts";
 import type { SlowTask } from "../storage/slow_lane.ts";
 import { startThread } from "./start_thread.ts";
-import {
-  type DecodeStart,
-  DecodeTable,
-  JobField,
-  JobState,
-  MAX_DECODE_JOBS,
-} from "./decode_table.ts";
+import { Job, type JobOwner } from "./decode_job.ts";
+import { type DecodeStart, DecodeTable, MAX_DECODE_JOBS } from "./decode_table.ts";
 
 /** So many wishes within so short a time are worth one more thread. */
 const WISHES = 64;
@@ -29,86 +24,12 @@ const WISHES_WITHIN_MS = 100;
 export const MAX_DECODE_THREADS = 3;
 /** Threads cost memory; one that has ended leaves some 50 kB behind, so that none should end often. */
 const PATIENCE_MS = 300_000;
+/** No thread is started for so long after one could not be. */
+const RETRY_MS = 10_000;
 /** One to work on, and one for when that is done. */
 const JOBS_PER_THREAD = 2;
 
-class Job implements DecodeJob {
-  input = new IoBuffer(0);
-  output = new IoBuffer(0);
-  claimed = false;
-  readonly #lane: ThreadedDecodeLane;
-  readonly #table: DecodeTable;
-  readonly #number: number;
-  #task: DecodeTask | undefined;
-  #waiters: SlowTask[] = [];
-
-  constructor(lane: ThreadedDecodeLane, table: DecodeTable, number: number) {
-    this.#lane = lane;
-    this.#table = table;
-    this.#number = number;
-  }
-
-  makeRoom(storedBytes: number, decodedBytes: number): void {
-    if (this.input.size < storedBytes) this.input = new IoBuffer(storedBytes);
-    if (this.output.size < decodedBytes) this.output = new IoBuffer(decodedBytes);
-  }
-
-  start(task: DecodeTask): boolean {
-    const table = this.#table;
-    this.#task = task;
-    table.set(this.#number, JobField.Method, task.method);
-    table.set(this.#number, JobField.StoredBytes, task.storedBytes);
-    table.set(this.#number, JobField.DecodedBytes, task.decodedBytes);
-    this.#setAddress(JobField.InputLow, JobField.InputHigh, this.input.address);
-    this.#setAddress(JobField.OutputLow, JobField.OutputHigh, this.output.address);
-    table.set(this.#number, JobField.State, JobState.Queued);
-    table.announceJob();
-    // The last thread may have lost its patience in that moment.
-    if (table.threads === 0 && table.move(this.#number, JobState.Queued, JobState.Free)) {
-      this.release();
-      return false;
-    }
-    this.#lane.started();
-    return true;
-  }
-
-  #setAddress(low: JobField, high: JobField, address: number): void {
-    this.#table.set(this.#number, low, address | 0);
-    this.#table.set(this.#number, high, Math.floor(address / 2 ** 32));
-  }
-
-  addWaiter(task: SlowTask): void {
-    // It may have been done since somebody found it under way: nobody would tell then.
-    if (this.claimed) this.#waiters.push(task);
-    else this.#lane.tellLater([task]);
-  }
-
-  release(): void {
-    this.claimed = false;
-    this.#task = undefined;
-  }
-
-  get isDone(): boolean {
-    const state = this.#table.get(this.#number, JobField.State);
-    return state === JobState.Done || state === JobState.Failed;
-  }
-
-  /** Has whoever waits for it told later, if it is done; whether it was. */
-  conclude(): boolean {
-    if (!this.isDone) return false;
-    const state = this.#table.get(this.#number, JobField.State);
-    this.#table.set(this.#number, JobField.State, JobState.Free);
-    const task = this.#task;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    task?.onDone(state === JobState.Done);
-    this.release();
-    this.#lane.tellLater(waiters);
-    return true;
-  }
-}
-
-export class ThreadedDecodeLane implements DecodeLane, Disposable {
+export class ThreadedDecodeLane implements DecodeLane, JobOwner, Disposable {
   readonly #table = new DecodeTable();
   readonly #jobs: readonly Job[];
   readonly #maxThreads: number;
@@ -122,6 +43,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
   #toTell: SlowTask[] = [];
   #wishes = 0;
   #wishingSinceMs = 0;
+  #notBeforeMs = -Infinity;
 
   readonly #patienceMs: number;
 
@@ -157,8 +79,7 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
       return undefined;
     }
     const job = this.#jobs.find(({ claimed }) => !claimed);
-    if (job === undefined) return undefined;
-    job.makeRoom(storedBytes, decodedBytes);
+    if (job === undefined || !job.makeRoom(storedBytes, decodedBytes)) return undefined;
     job.claimed = true;
     return job;
   }
@@ -216,7 +137,17 @@ export class ThreadedDecodeLane implements DecodeLane, Disposable {
     }
     if (++this.#wishes < WISHES || this.#started > this.#table.arrivals) return;
     // The one that was on its way may just have come.
-    if (this.#table.threads < this.#maxThreads) this.#startThread();
+    if (this.#table.threads < this.#maxThreads) this.#tryToStartThread(nowMs);
+  }
+
+  /** Where no thread can be had, the serving one goes on doing it all. */
+  #tryToStartThread(nowMs: number): void {
+    if (nowMs < this.#notBeforeMs) return;
+    try {
+      this.#startThread();
+    } catch {
+      this.#notBeforeMs = nowMs + RETRY_MS;
+    }
   }
 
   /** It reports itself for duty. */

@@ -1,86 +1,58 @@
 /**
- * The server of one image, by NBD or FUSE: the main thread's loop, and worker threads beside it.
+ * The server of one image, by NBD or FUSE: the main thread's loop, and further threads beside it.
  *
  * An NBD connection is given to a thread when it first has something to say. The main thread serves
  * the first one itself, so that the usual single client costs no second thread. A FUSE session begins
  * with the main thread, too; when there is more to do than that can, further threads serve descriptors
- * of their own.
+ * of their own. Where only one thread may change the image, the main one serves alone.
  *
  * @module
  */
 import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
-import type { ImageAccess } from "../disk/image_access.ts";
-import type { KeyRing } from "../image/key_ring.ts";
-import type { ImageRequest } from "../disk/request.ts";
-import { RAW } from "../image/formats.ts";
-import { checked } from "../sys/errno.ts";
-import { type Fd } from "../sys/files.ts";
-import { libc } from "../sys/libc.ts";
-import { reasonOf } from "../sys/reason.ts";
-import { IoBuffer } from "../sys/memory.ts";
-import { acceptClient, MSG_DONTWAIT, pipe, takeOverListener } from "../sys/sockets.ts";
-import { Command, REQUEST } from "../nbd/protocol.ts";
-import type { ThreadedDecodeLane } from "./decode_lane.ts";
 import { concludeImage } from "../loop/conclude.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
-import { Channels } from "./channels.ts";
-import type { ExportDescription } from "../nbd/export.ts";
 import { SharedState } from "../loop/shared_state.ts";
-import { MAX_THREADS } from "../loop/threads.ts";
-import { startThread } from "./start_thread.ts";
-import type { ErrorLog } from "../loop/executor.ts";
-import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
+import type { ExportDescription } from "../nbd/export.ts";
+import { isEnding } from "../nbd/first_words.ts";
+import type { Fd } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { reasonOf } from "../sys/reason.ts";
+import { pipe } from "../sys/sockets.ts";
+import { Channels } from "./channels.ts";
+import { Listener } from "./listener.ts";
+import type { ServerOptions } from "./server_options.ts";
+import { SizeRounds } from "./size_rounds.ts";
+import { Control, type WorkerStart } from "./worker_protocol.ts";
+import { type WorkerCommand, Workers } from "./workers.ts";
 
-const MSG_PEEK = 0x2;
 /** A client more would need a descriptor, and buffers, that may be needed elsewhere. */
-const MAX_CONNECTIONS = 512;
-
-export interface ServerOptions {
-  readonly access: ImageAccess;
-  /** What the image was opened with. */
-  readonly decoding: ThreadedDecodeLane;
-  /** For other threads to open the image once more. */
-  readonly image: ImageRequest;
-  /** What opened it, if it is encrypted. */
-  readonly keys?: KeyRing;
-  /** For the log. */
-  readonly imagePath: string;
-  readonly log: ErrorLog;
-  /** A FUSE file is as long as whole sectors of this size. */
-  readonly sectorBytes: number;
-  /** Threads to use at most, the main one included. */
-  readonly threads: number;
-  /** Whether the threads of a FUSE session start at once, not only when there is much to do. */
-  readonly startAll: boolean;
-  readonly maySpin: boolean;
-  /** As {@link LoopContext.cleanIntervalMs}. */
-  readonly cleanIntervalMs: number;
-}
-
-interface Worker {
-  readonly thread: number;
-  readonly control: Fd;
-}
+export const MAX_CONNECTIONS = 512;
 
 export class Server {
   readonly #options: ServerOptions;
   readonly #shared = new SharedState();
   readonly #channels: Channels;
   readonly #loop: ServeLoop;
-  readonly #workers: Worker[] = [];
+  readonly #workers: Workers;
   readonly #wake: readonly [Fd, Fd] = pipe();
   readonly #buffer = new IoBuffer(64);
   /** Kernel sockets that have not said anything yet. */
   readonly #silent = new Set<number>();
   /** Descriptors of a FUSE session that no thread serves yet. */
   readonly #spareFuse: number[] = [];
-  #listener: Fd | undefined;
-  /** What {@link SharedState.sizesTaken} will be when all workers know the size. */
-  #sizesAsked = 0;
-  #onSizeTaken: (() => void)[] = [];
+  #listener: Listener | undefined;
+  readonly #sizeRounds = new SizeRounds(this.#shared);
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#workers = new Workers({
+      shared: this.#shared,
+      log: options.log,
+      // Threads share no metadata: who changes them serves alone.
+      threads: options.access.writers === "any" ? options.threads : 1,
+      describe: () => this.#describeStart(),
+    });
     this.#channels = new Channels({
       access: options.access,
       decoding: options.decoding,
@@ -125,40 +97,45 @@ export class Server {
   }
 
   /** Accepts clients on a listening socket from now on. */
-  listen(listener: Fd): void {
-    takeOverListener(listener.number);
-    this.#listener = listener;
-    this.#loop.addSource({ fd: listener.number, onReadable: () => this.#accept(listener.number) });
+  listen(socket: Fd): void {
+    this.#listener = new Listener(socket, {
+      loop: this.#loop,
+      log: this.#options.log,
+      onClient: (fd) => this.#takeIn(fd),
+    });
   }
 
   /** Serves a socket whose other end the kernel's nbd driver has. */
   serveKernel(fd: number): void {
     this.#silent.add(fd);
-    this.#loop.addSource({ fd, onReadable: () => this.#assign(Control.AddKernelSocket, fd) });
+    this.#loop.addSource({
+      fd,
+      onReadable: () => this.#assign({ what: Control.AddKernelSocket, fd }),
+    });
   }
 
   /**
    * Serves a FUSE session.
    *
    * @param fds descriptors of /dev/fuse that share it; all but the first wait for a thread of their
-   *   own, which they get when there is more to do than the main thread can. Threads that write share
-   *   no metadata, so that only raw images are written to by several.
+   *   own, which they get when there is more to do than the main thread can
    */
   serveFuse([first, ...others]: readonly number[]): void {
     if (first === undefined) return;
-    const { access, image, startAll } = this.#options;
     this.#shared.addConnection(0);
     this.#channels.addFuse(first, this.#options);
-    if (access.readOnly || image.format === RAW.name) this.#spareFuse.push(...others);
-    while (startAll && this.#spareFuse.length > 0) this.#shareFuse();
+    this.#spareFuse.push(...others);
+    while (this.#options.startAll && this.#shareFuse());
   }
 
-  #shareFuse(): void {
-    const fd = this.#spareFuse.pop();
-    if (fd === undefined) return;
-    const worker = this.#startWorker();
-    this.#shared.addConnection(worker.thread);
-    this.#command(worker, Control.AddFuse, fd);
+  /** Has one more thread serve the FUSE session; false if there is none, or it needs no more. */
+  #shareFuse(): boolean {
+    const fd = this.#spareFuse.at(-1);
+    const worker = fd === undefined ? undefined : this.#workers.start();
+    if (fd === undefined || worker === undefined) return false;
+    this.#spareFuse.pop();
+    this.#workers.give({ what: Control.AddFuse, fd }, worker);
+    return true;
   }
 
   /**
@@ -169,19 +146,12 @@ export class Server {
    */
   refreshSize(done: () => void): void {
     this.#loop.refreshSize();
-    this.#sizesAsked += this.#workers.length;
-    this.#onSizeTaken.push(done);
-    for (const worker of this.#workers) this.#command(worker, Control.RefreshSize, 0);
+    this.#sizeRounds.begin(this.#workers.tellAll(Control.RefreshSize), done);
     this.#announceSizeIfTaken();
   }
 
-  /** Not earlier: whoever asks after that must not get the old size from a slower thread. */
   #announceSizeIfTaken(): void {
-    if (this.#onSizeTaken.length === 0 || this.#shared.sizesTaken !== this.#sizesAsked) return;
-    this.#loop.announceSize();
-    const waiting = this.#onSizeTaken;
-    this.#onSizeTaken = [];
-    for (const done of waiting) done();
+    this.#sizeRounds.endIfTaken(() => this.#loop.announceSize());
   }
 
   /** Serves until nobody is left who could ask for anything: see {@link Server.stopListening}. */
@@ -192,104 +162,85 @@ export class Server {
 
   /** Takes no more clients; the server ends with the last connection. */
   stopListening(): void {
-    if (this.#listener !== undefined) {
-      this.#loop.removeSource(this.#listener.number);
-      this.#listener.close();
-      this.#listener = undefined;
-    }
+    this.#listener?.[Symbol.dispose]();
+    this.#listener = undefined;
     this.#endIfDone();
   }
 
   /** Ends every connection once what it has asked for is answered, and with them the server. */
   finish(): void {
-    for (const fd of [...this.#silent]) this.#assign(Control.AddKernelSocket, fd);
+    for (const fd of [...this.#silent]) this.#assign({ what: Control.AddKernelSocket, fd });
     this.#loop.finishChannels();
-    for (const worker of this.#workers) this.#command(worker, Control.Finish, 0);
+    this.#workers.tellAll(Control.Finish);
     this.stopListening();
   }
 
-  #accept(listener: number): void {
-    for (;;) {
-      const fd = acceptClient(listener);
-      if (fd < 0) return;
-      // Many clients ask for the size first, hang up, and come again: that is still the first one.
-      this.#loop.catchUp();
-      if (this.#connections >= MAX_CONNECTIONS) libc().close(fd);
-      else this.#assign(Control.AddClient, fd);
-    }
+  #takeIn(fd: number): void {
+    // Many clients ask for the size first, hang up, and come again: that is still the first one.
+    this.#loop.catchUp();
+    if (this.#connections < MAX_CONNECTIONS) return this.#assign({ what: Control.AddClient, fd });
+    this.#options.log.error(`a client was refused: ${MAX_CONNECTIONS} are connected already`);
+    libc().close(fd);
   }
 
-  #assign(what: Control, fd: number): void {
+  #assign(connection: WorkerCommand): void {
+    const { fd } = connection;
     if (this.#silent.delete(fd)) this.#loop.removeSource(fd);
-    const worker = this.#isEnding(fd) ? undefined : this.#chooseWorker();
-    this.#shared.addConnection(worker?.thread ?? 0);
-    if (worker !== undefined) this.#command(worker, what, fd);
-    else if (what === Control.AddKernelSocket) this.#channels.addKernelSocket(fd);
+    const ownLoad = this.#shared.connectionsOf(0);
+    // To take notice of an end is not worth a thread.
+    const worker = isEnding(fd) ? undefined : this.#workers.choose(ownLoad);
+    if (worker === undefined) this.#serveHere(connection);
+    else this.#workers.give(connection, worker);
+  }
+
+  #serveHere({ what, fd }: WorkerCommand): void {
+    this.#shared.addConnection(0);
+    if (what === Control.AddKernelSocket) this.#channels.addKernelSocket(fd);
     else this.#channels.addClient(fd);
   }
 
-  /** Whether the first thing a socket says is that it ends: not worth a thread. */
-  #isEnding(fd: number): boolean {
-    const { address, view } = this.#buffer;
-    const count = libc().recv(fd, address, REQUEST.size, MSG_PEEK | MSG_DONTWAIT);
-    if (count < 0) return false;
-    return count < REQUEST.size || view.getUint16(REQUEST.type) === Command.Disconnect;
-  }
-
-  /** The thread with the fewest connections, a new one if all have some; undefined: this one. */
-  #chooseWorker(): Worker | undefined {
-    const load = (worker: Worker): number => this.#shared.connectionsOf(worker.thread);
-    const own = this.#shared.connectionsOf(0);
-    if (own === 0) return undefined;
-    const idlest = this.#workers.toSorted((a, b) => load(a) - load(b))[0];
-    if (idlest !== undefined && load(idlest) === 0) return idlest;
-    if (this.#workers.length + 1 < Math.min(this.#options.threads, MAX_THREADS)) {
-      return this.#startWorker();
-    }
-    return idlest !== undefined && load(idlest) < own ? idlest : undefined;
-  }
-
-  #startWorker(): Worker {
-    const [controlEnd, control] = pipe();
-    const thread = this.#workers.length + 1;
-    const { image, keys, imagePath, maySpin, cleanIntervalMs, sectorBytes } = this.#options;
-    const start: WorkerStart = {
-      thread,
+  #describeStart(): Omit<WorkerStart, "thread" | "controlFd"> {
+    const { access, image, keys, imagePath, maySpin, cleanIntervalMs, sectorBytes } = this.#options;
+    return {
       image: { ...image, ...cachesOfFurtherThread(image) },
-      files: this.#options.access.sharedFiles,
-      pieces: this.#options.access.sharedPieces,
+      files: access.sharedFiles,
+      pieces: access.sharedPieces,
       ...(keys === undefined ? {} : { keys }),
       imagePath,
       maySpin,
       cleanIntervalMs,
       sectorBytes,
       sharedMemory: this.#shared.memory,
-      controlFd: controlEnd.release(),
       wakeFd: this.#wake[1].number,
     };
-    startThread("serve/worker").postMessage(start);
-    const worker = { thread, control };
-    this.#workers.push(worker);
-    return worker;
-  }
-
-  #command(worker: Worker, what: Control, fd: number): void {
-    const { address, view } = this.#buffer;
-    view.setInt32(CONTROL.what, what, true);
-    view.setInt32(CONTROL.fd, fd, true);
-    checked(libc().write(worker.control.number, address, CONTROL.size), "write");
   }
 
   #wokenByWorker(fd: number): void {
     libc().read(fd, this.#buffer.address, this.#buffer.size);
+    for (const undone of this.#workers.takeBack()) this.#doItself(undone);
     this.#announceSizeIfTaken();
     this.#endIfDone();
   }
 
+  /** Does what a thread was to do that has failed. */
+  #doItself(undone: WorkerCommand): void {
+    switch (undone.what) {
+      case Control.AddKernelSocket:
+      case Control.AddClient:
+        return this.#serveHere(undone);
+      case Control.AddFuse:
+        // The session is served here anyway.
+        this.#spareFuse.push(undone.fd);
+        return;
+      case Control.RefreshSize:
+        return this.#shared.addSizeTaken();
+      case Control.Finish:
+        return;
+    }
+  }
+
   get #connections(): number {
-    const threads = [0, ...this.#workers.map((worker) => worker.thread)];
-    const open = threads.reduce((sum, thread) => sum + this.#shared.connectionsOf(thread), 0);
-    return open + this.#silent.size;
+    return this.#shared.connectionsOf(0) + this.#workers.connections + this.#silent.size;
   }
 
   #endIfDone(): void {

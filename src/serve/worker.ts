@@ -14,21 +14,21 @@ import { SharedState } from "../loop/shared_state.ts";
 import { CONTROL, Control, type WorkerStart } from "./worker_protocol.ts";
 
 function serve(start: WorkerStart): void {
-  openHotCalls();
   const control = new ControlPipe(start);
   let channels: Channels | undefined;
   try {
+    openHotCalls();
     channels = createChannels(start, control);
     forgetStartupPages();
     channels.loop.run();
   } catch (error) {
-    const reason = reasonOf(error);
-    new Log(start.imagePath).error(`thread ${start.thread} has failed: ${reason}`);
+    new Log(start.imagePath).error(`thread ${start.thread} has failed: ${reasonOf(error)}`);
     // Whoever waits for an answer from this thread had better see the end of the connection.
     channels?.loop.closeChannels();
-    channels?.loop.executor.finishSync();
-    control.refuseAll();
+    control.giveUp();
   }
+  // Other threads may have to do with memory of this one.
+  channels?.loop[Symbol.dispose]();
 }
 
 function createChannels(start: WorkerStart, control: ControlPipe): Channels {
@@ -74,16 +74,11 @@ class ControlPipe {
     libc().write(this.#start.wakeFd, this.#record.address, 1);
   }
 
-  /** Closes every connection that is handed over from now on. */
-  refuseAll(): void {
-    for (let record = this.next(); record !== undefined; record = this.next()) {
-      const what = record.getInt32(CONTROL.what, true);
-      if (what === Control.RefreshSize) this.tellSizeTaken();
-      if (what === Control.RefreshSize || what === Control.Finish) continue;
-      libc().close(record.getInt32(CONTROL.fd, true));
-      this.shared.removeConnection(this.#start.thread);
-      this.wakeMain();
-    }
+  /** Leaves everything to the main thread, also what is in the pipe. */
+  giveUp(): void {
+    this.shared.stopSpinning(this.#start.thread);
+    this.shared.addFailedThread(this.#start.thread);
+    this.wakeMain();
   }
 
   /** Main goes by the new size only when every thread does. */
@@ -106,11 +101,20 @@ function obey(channels: Channels, record: DataView, { start, control }: Surround
     case Control.AddClient:
       return channels.addClient(fd);
     case Control.AddFuse:
-      return channels.addFuse(fd, start);
+      return addFuse(channels, fd, start);
     case Control.RefreshSize:
       return refreshSize(channels, start, control);
     case Control.Finish:
       return channels.loop.finishChannels();
+  }
+}
+
+/** If this thread cannot serve it, others do. */
+function addFuse(channels: Channels, fd: number, start: WorkerStart): void {
+  try {
+    channels.addFuse(fd, start);
+  } catch (error) {
+    channels.loop.dropConnection(fd, reasonOf(error));
   }
 }
 
@@ -125,5 +129,11 @@ function refreshSize({ loop }: Channels, start: WorkerStart, control: ControlPip
   }
 }
 
-const scope = globalThis as unknown as { onmessage: (event: MessageEvent<WorkerStart>) => void };
-scope.onmessage = (event) => serve(event.data);
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent<WorkerStart>) => void;
+  close(): void;
+};
+scope.onmessage = (event) => {
+  serve(event.data);
+  scope.close();
+};

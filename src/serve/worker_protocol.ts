@@ -14,13 +14,13 @@ export interface WorkerStart extends SharedImage {
   readonly sharedMemory: SharedArrayBuffer;
   readonly maySpin: boolean;
   readonly cleanIntervalMs: number;
-  /** Read end of the control pipe. */
+  /** Read end of the control pipe; the main thread's. */
   readonly controlFd: number;
   /** Write end of the main thread's wake-up pipe. */
   readonly wakeFd: number;
 }
 
-/** Control record: i32 what, i32 file descriptor. */
+/** Control record: i32 what, i32 file descriptor, -1 where it is about none. */
 export const CONTROL = { size: 8, what: 0, fd: 4 } as const;
 
 export const Control = {

@@ -32,6 +32,7 @@ export const ENOTSOCK = 88;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const ECANCELED = 125;
+export const ECONNABORTED = 103;
 export const ECONNREFUSED = 111;
 export const ESTALE = 116;
 export const EDQUOT = 122;

@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, GREETING, Option, OPTION_MAGIC, SIMPLE_REPLY } from "../../src/nbd/protocol.ts";
-import { encodeRequest, type RequestFields } from "../nbd/wire.ts";
+import { encodeRequest, joined, type RequestFields } from "../nbd/wire.ts";
 
 /** The server's answer to a request that it did not carry out. */
 export class NbdFailure extends Error {
@@ -27,7 +27,12 @@ export class NbdClient implements Disposable {
   /** Connects and is greeted. */
   static async open(path: string): Promise<NbdClient> {
     const client = new NbdClient(await Deno.connect({ transport: "unix", path }));
-    await client.receiveRaw(GREETING.size);
+    try {
+      await client.receiveRaw(GREETING.size);
+    } catch (error) {
+      client.close();
+      throw error;
+    }
     return client;
   }
 
@@ -43,6 +48,22 @@ export class NbdClient implements Disposable {
   async read(offset: number, length: number): Promise<Uint8Array> {
     await this.#request({ command: Command.Read, offset, length });
     return await this.receiveRaw(length);
+  }
+
+  /** Asks for all ranges at once; they have the same length. */
+  async readMany(offsets: readonly number[], length: number): Promise<Uint8Array[]> {
+    const requests = offsets.map((offset, n) =>
+      encodeRequest({ command: Command.Read, cookie: BigInt(n), offset, length })
+    );
+    await this.sendRaw(joined(requests));
+    const found: Uint8Array[] = [];
+    for (const _ of offsets) {
+      const head = new DataView((await this.receiveRaw(SIMPLE_REPLY.size)).buffer);
+      const error = head.getUint32(SIMPLE_REPLY.error);
+      if (error !== 0) throw new NbdFailure(error);
+      found[Number(head.getBigUint64(SIMPLE_REPLY.cookie))] = await this.receiveRaw(length);
+    }
+    return found;
   }
 
   async write(offset: number, payload: Uint8Array): Promise<void> {

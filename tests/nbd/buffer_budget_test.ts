@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { BufferBudget } from "../../src/nbd/buffer_budget.ts";
+import { Claims } from "../../src/nbd/claims.ts";
 import { Connection } from "../../src/nbd/connection.ts";
 import { streamPair } from "../../src/sys/sockets.ts";
 import { TestClient } from "./wire.ts";
@@ -128,4 +129,27 @@ Deno.test("who has gone, or needs no claim any more, is not waited for", () => {
   for (let n = 0; n < 7; n++) budget.leave({});
   budget.release("input", 8 * MIB);
   assert(budget.claim("input", 6 * MIB, other));
+});
+
+Deno.test("Claims.hasStalled() is true of who has not gone on for long while others wait", () => {
+  const budget = new BufferBudget();
+  const [holder, other] = [new Claims(budget), new Claims(budget)];
+  const clientsTurn = { input: true, output: true };
+  assertEquals(holder.stallsAtMs, Infinity);
+  assert(holder.claim("input", 32 * MIB));
+  const dueMs = holder.stallsAtMs;
+  assert(dueMs < Infinity);
+  assertFalse(holder.hasStalled(dueMs, clientsTurn), "nobody waits");
+  assertFalse(other.claim("input", 32 * MIB));
+  assertFalse(holder.hasStalled(dueMs - 1, clientsTurn), "not yet");
+  assertFalse(
+    holder.hasStalled(Infinity, { input: false, output: true }),
+    "the server has to go on",
+  );
+  assertFalse(holder.hasStalled(holder.stallsAtMs - 1, clientsTurn), "it has been asked again");
+  holder.hasMoved();
+  assert(holder.hasStalled(Infinity, clientsTurn));
+  holder.close();
+  assertEquals(holder.stallsAtMs, Infinity);
+  assert(other.claim("input", 32 * MIB));
 });

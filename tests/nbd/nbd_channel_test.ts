@@ -25,7 +25,7 @@ class Fixture implements Disposable {
     const [ours, theirs] = this.#ends;
     this.client = new TestClient(theirs.number);
     const greeted = options.greeted ? EXPORT : undefined;
-    this.channel = new NbdChannel(ours.number, this.image.executor, greeted);
+    this.channel = new NbdChannel(ours.number, this.image.executor, { greeted });
   }
 
   get clientEnd(): Fd {
@@ -167,4 +167,51 @@ Deno.test("NbdChannel.send() has the loop look again at a client whose requests 
   channel.idleTurns = 5000;
   channel.send();
   assertEquals(channel.idleTurns, 0);
+});
+
+/** Has time pass without waiting for it, until the end of the scope. */
+class Clock implements Disposable {
+  readonly #now = performance.now;
+  #passedMs = 0;
+
+  constructor() {
+    performance.now = () => this.#now.call(performance) + this.#passedMs;
+  }
+
+  pass(milliseconds: number): void {
+    this.#passedMs += milliseconds;
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#now;
+  }
+}
+
+Deno.test("NbdChannel hangs up on a client that does not end its handshake", () => {
+  using clock = new Clock();
+  using fixture = new Fixture({ greeted: true });
+  const { channel, image } = fixture;
+  fixture.turns();
+  clock.pass(59_000);
+  fixture.turns();
+  assertFalse(channel.isOver);
+  assert(channel.deadlineMs < Infinity);
+  clock.pass(channel.deadlineMs - performance.now());
+  fixture.turns();
+  assert(channel.isOver);
+  assertEquals(image.logged, ["a client was hung up on: it has not ended its handshake in time"]);
+  channel.close();
+});
+
+Deno.test("NbdChannel lets a client be silent for as long as it likes after its handshake", () => {
+  using clock = new Clock();
+  using fixture = new Fixture({ greeted: true });
+  const { channel, client } = fixture;
+  client.queue(opening(Option.Go));
+  fixture.turns();
+  assertEquals(channel.deadlineMs, Infinity);
+  clock.pass(1e9);
+  fixture.turns();
+  assertFalse(channel.isOver);
+  channel.close();
 });
