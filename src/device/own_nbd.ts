@@ -17,7 +17,12 @@ export function isOwnNbd(index: number): boolean {
 export function disconnectDead(index: number): boolean {
   if (nbdDevice(index)?.connected !== true) return true;
   if (!isOwnNbd(index)) return false;
+  failRequests(index);
+  return waitUntilDisconnected(index);
+}
+
+/** Disconnects an nbd device that is ours: what is under way fails, and it is free with its last close. */
+export function failRequests(index: number): void {
   using control = new NbdControl();
   control.disconnect(index);
-  return waitUntilDisconnected(index);
 }

@@ -4,14 +4,20 @@
  * @module
  */
 import { Log } from "../sys/log.ts";
+import { waitUntil } from "../daemon/processes.ts";
 import { isStale, stateDirectory, StateStore } from "../daemon/state.ts";
+import { nodePath } from "../kernel/block_devices.ts";
+import { nbdName } from "../kernel/nbd_devices.ts";
 import { deviceUsers } from "../kernel/users.ts";
-import { disconnectDead } from "./own_nbd.ts";
+import { failRequests, isOwnNbd } from "./own_nbd.ts";
 import { clearRemains } from "./tidy.ts";
+
+/** How long programs may take to close a device that does not answer any more. */
+const CLOSE_MS = 60_000;
 
 /**
  * What the watcher does: requests that were under way fail at once. A device that nobody uses is
- * free again; one that is in use stays listed until it is detached.
+ * free again; one that was in use when its daemon died stays listed until it is detached.
  *
  * @returns the exit code
  */
@@ -20,9 +26,12 @@ export function reap(device: string, runtimeDirectory: string | undefined): numb
   const state = states.find((candidate) => candidate.device === device);
   if (state?.nbdIndex === undefined || !isStale(state)) return 1;
   new Log(state.image).error(`the daemon of ${device} (pid ${state.pid}) was killed`);
-  // Those who use it now may be gone by the time it is disconnected, but want to know what happened.
-  const isUsed = deviceUsers(device).length > 0;
-  if (disconnectDead(state.nbdIndex) && !isUsed) states.remove(state);
+  const index = state.nbdIndex;
+  if (isOwnNbd(index)) failRequests(index);
+  // Looked at once, for its users may leave as soon as they hear of it; but not before, for a request
+  // that waits can keep every open waiting.
+  const isUsed = deviceUsers(nodePath(nbdName(index))).length > 0;
+  if (!isUsed && waitUntil(() => !isOwnNbd(index), CLOSE_MS)) states.remove(state);
   clearRemains();
   return 0;
 }

@@ -6,7 +6,9 @@
  * threads for them, as on a busy machine, the work queue's rescuer thread takes all items that wait, and
  * does one after the other (rescuer_thread(), kernel/workqueue.c): it never gets to the second one. Every
  * request sent on that connection then hangs for good, in readers that nothing can kill. Met with Linux
- * 6.1 in 4 of 15 starts of an emulated machine. One connection cannot be hit.
+ * 6.1 in 4 of 15 starts of an emulated machine. One connection cannot be hit. Newer rescuers take one
+ * item and leave the others to threads that come later (assign_rescuer_work(), seen in 6.12.113 and
+ * 7.2): there all connections are listened on, if only after a while.
  *
  * What a kernel thread works on stands in its name: `kworker/u5:1+nbd0-recv`, or `nbd0-recv+nbd0-recv`
  * for the rescuer (wq_worker_comm(), since Linux 4.18).
@@ -39,7 +41,7 @@ export function countReceivers(names: readonly string[], index: number): number 
  * Waits until the kernel listens on all connections of a device that was just connected.
  *
  * @param connections how many it has
- * @returns false if it has not begun to within a second; it never will then
+ * @returns false if it has not begun to within a second; older kernels never will then
  */
 export function waitForReceivers(index: number, connections: number): boolean {
   const deadline = performance.now() + LISTEN_MS;

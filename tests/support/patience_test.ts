@@ -13,7 +13,8 @@ const WITH_CLOCKS = [
   "support/patience",
 ];
 /** A look at the clock, or a limit in seconds. */
-const CLOCK = /performance\.now\(\)|Date\.now\(\)|setTimeout\(|"timeout",|\btimeout [0-9]/;
+const CLOCK =
+  /\beventually [0-9]|performance\.now\(\)|Date\.now\(\)|setTimeout\(|"timeout",|\btimeout [0-9]/;
 
 function* sourcesIn(folder: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(TESTS + folder)) {

@@ -61,6 +61,27 @@ detached "killed when mounted, -d" -d /dev/nbd0
 run tslosetup -l
 same "killed when mounted, the list afterwards" 0 "$code"
 
+# What reads the table of partitions keeps every other open waiting, that of whoever asks for users, too.
+requests_wait() { [[ $(</sys/block/nbd0/inflight) =~ [1-9] ]]; }
+attach "killed while partitions are looked for" /dev/nbd0 $image
+kill -STOP $(daemon_of 0)
+echo 3 >/proc/sys/vm/drop_caches
+blockdev --rereadpt /dev/nbd0 2>/dev/null &
+reader=$!
+check "killed while partitions are looked for, a request waits" eventually requests_wait
+kill -9 $(daemon_of 0)
+check "killed while partitions are looked for, the search ends" eventually has_ended $reader
+nothing_left "killed while partitions are looked for"
+
+attach "killed, then -d when mounted" /dev/nbd0 $image
+mount /dev/nbd0 $mnt
+kill -9 $(daemon_of 0)
+run tslosetup -d /dev/nbd0
+same "killed, then -d when mounted, exit code" "0|" "$code|$out"
+check "killed, then -d when mounted, a warning says so" grep -q "/dev/nbd0: warning: still open" <<<"$err"
+check "killed, then -d when mounted, umount" patiently umount $mnt
+nothing_left "killed, then -d when mounted"
+
 attach "the next attach" -r /dev/nbd0 $images/ext4.raw
 mounted_tree "the next attach" /dev/nbd0
 detached "the next attach, -d" -d /dev/nbd0
