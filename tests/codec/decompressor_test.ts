@@ -9,6 +9,7 @@ import { Libdeflate } from "../../src/codec/libdeflate.ts";
 import { Libzstd } from "../../src/codec/libzstd.ts";
 import { frameEnd, ZstdDecoder } from "../../src/codec/zstd.ts";
 import { randomNumbers } from "../support/images.ts";
+import { testIfPossible } from "../support/tools.ts";
 
 const CLUSTER = 65536;
 const random = randomNumbers(7);
@@ -48,11 +49,10 @@ interface Optional {
   open(): Disposable | undefined;
 }
 
-/** Why a test that needs a library is skipped, and whether. */
-function skippedWithout(name: string, library: Optional): { note: string; ignore: boolean } {
+/** Why a test that needs a library cannot be run, if so. */
+function missing(name: string, library: Optional): string | undefined {
   using opened = library.open();
-  const ignore = opened === undefined;
-  return { note: ignore ? ` [skipped: ${name} is not installed]` : "", ignore };
+  return opened === undefined ? `${name} not installed` : undefined;
 }
 
 /** Registers a test of a decoder of frames with and without the library that may be there. */
@@ -61,11 +61,12 @@ function zstdTest(name: string, body: (decode: Decode) => void): void {
     using decoder = new ZstdDecoder(undefined);
     body(wholeBy(decoder));
   });
-  const { note, ignore } = skippedWithout("libzstd", Libzstd);
-  Deno.test({ name: `ZstdDecoder with libzstd ${name}${note}`, ignore }, () => {
+  const fn = (): void => {
     using decoder = new ZstdDecoder(Libzstd.open());
     body(wholeBy(decoder));
-  });
+  };
+  const obstacle = missing("libzstd", Libzstd);
+  testIfPossible({ name: `ZstdDecoder with libzstd ${name}`, obstacle, fn });
 }
 
 const GOOD = new Map<string, Uint8Array>([
@@ -211,11 +212,12 @@ function inflaterTest(name: string, body: (inflate: Decode) => void): void {
     using inflater = new Inflater(undefined);
     body(wholeBy(inflater));
   });
-  const { note, ignore } = skippedWithout("libdeflate", Libdeflate);
-  Deno.test({ name: `Inflater with libdeflate ${name}${note}`, ignore }, () => {
+  const fn = (): void => {
     using inflater = new Inflater(Libdeflate.open());
     body(wholeBy(inflater));
-  });
+  };
+  const obstacle = missing("libdeflate", Libdeflate);
+  testIfPossible({ name: `Inflater with libdeflate ${name}`, obstacle, fn });
 }
 
 for (const [name, stored] of GOOD_DEFLATED) {

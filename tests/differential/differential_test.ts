@@ -10,7 +10,7 @@ import { deviceTest } from "../device/fuse/device.ts";
 import { patiently } from "../support/patience.ts";
 import { isCompiled, programCommand } from "../support/program.ts";
 import { MountNamespace, NAMESPACE_TOOLS, WITHOUT_SYSFS } from "../support/mount_namespace.ts";
-import { run } from "../support/tools.ts";
+import { run, testIfPossible } from "../support/tools.ts";
 import { DIFFERENCES } from "./differences.ts";
 import { type Row } from "./row.ts";
 import { LIST_ROWS } from "./rows_list.ts";
@@ -122,5 +122,5 @@ if (hasOracle) {
     }
   });
 } else {
-  Deno.test({ name: `as losetup [skipped: no losetup of ${ORACLE}]`, ignore: true, fn: () => {} });
+  testIfPossible({ name: "as losetup", obstacle: `no losetup of ${ORACLE}`, fn: () => {} });
 }

@@ -5,7 +5,7 @@ import { openNamedFile } from "../../src/disk/permission.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { oracleTest, TempDirectory } from "../support/tools.ts";
+import { oracleTest, rootTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -86,10 +86,10 @@ Deno.test("openNamedFile() takes an image that others may write to for another's
   }
 });
 
-Deno.test({
-  name: "openNamedFile() lets another's image name what is below its folder, links followed",
-  ignore: !isRoot,
-  fn: () => {
+rootTest(
+  "openNamedFile() lets another's image name what is below its folder, links followed",
+  [],
+  () => {
     using scene = new Scene().giveAway();
     const { images, elsewhere } = scene;
     Deno.mkdirSync(`${images}/sub`);
@@ -113,7 +113,7 @@ Deno.test({
     ];
     for (const path of outside) scene.refusal(path, { relative: true });
   },
-});
+);
 
 /** Why another's image may not name a file that lies below its folder. */
 function secret({ images }: Scene, path: string): string {
@@ -121,10 +121,10 @@ function secret({ images }: Scene, path: string): string {
     `${images}/${path} may read it (--allow-backing ${images}/${path} allows it)`;
 }
 
-Deno.test({
-  name: "openNamedFile() lets another's image name nothing that its owner could not read",
-  ignore: !isRoot,
-  fn: () => {
+rootTest(
+  "openNamedFile() lets another's image name nothing that its owner could not read",
+  [],
+  () => {
     using scene = new Scene().giveAway();
     const { images } = scene;
     Deno.chmodSync(images, 0o1777);
@@ -147,7 +147,7 @@ Deno.test({
     Deno.chmodSync(`${images}/private`, 0o711);
     assertEquals(scene.open(`${images}/private/x`), 1);
   },
-});
+);
 
 Deno.test("openNamedFile() shows no secret where everybody could have named it", () => {
   using scene = new Scene().chmod(0o666);
@@ -158,10 +158,10 @@ Deno.test("openNamedFile() shows no secret where everybody could have named it",
   assertEquals(refusal.includes(`not all who could have named ${path} may read it`), true);
 });
 
-Deno.test({
-  name: "openNamedFile() asks who could have put links into the folder of a relative name",
-  ignore: !isRoot,
-  fn: () => {
+rootTest(
+  "openNamedFile() asks who could have put links into the folder of a relative name",
+  [],
+  () => {
     using scene = new Scene();
     const path = `${scene.images}/disk`;
     Deno.chmodSync(path, 0o600);
@@ -175,39 +175,31 @@ Deno.test({
     Deno.chownSync(path, NOBODY, NOBODY);
     assertEquals(scene.open(path, { relative: true }) > 0, true);
   },
+);
+
+rootTest("openNamedFile() lets another's image name what the user allows", [], () => {
+  using scene = new Scene().giveAway();
+  const { elsewhere } = scene;
+  const path = `${elsewhere}/disk`;
+  for (const allowed of [[elsewhere], [path], ["/nowhere", elsewhere], ["/"]]) {
+    assertEquals(scene.open(path, { allowed }) > 0, true);
+  }
+  for (const allowed of [[`${elsewhere}/dis`], [`${path}/x`], [elsewhere.slice(0, -1)]]) {
+    scene.refusal(path, { allowed });
+  }
 });
 
-Deno.test({
-  name: "openNamedFile() lets another's image name what the user allows",
-  ignore: !isRoot,
-  fn: () => {
-    using scene = new Scene().giveAway();
-    const { elsewhere } = scene;
-    const path = `${elsewhere}/disk`;
-    for (const allowed of [[elsewhere], [path], ["/nowhere", elsewhere], ["/"]]) {
-      assertEquals(scene.open(path, { allowed }) > 0, true);
-    }
-    for (const allowed of [[`${elsewhere}/dis`], [`${path}/x`], [elsewhere.slice(0, -1)]]) {
-      scene.refusal(path, { allowed });
-    }
-  },
-});
-
-Deno.test({
-  name: "openNamedFile() trusts no relative name in a folder that is somebody else's",
-  ignore: !isRoot,
-  fn: () => {
-    using scene = new Scene();
-    const link = scene.link(`${scene.elsewhere}/disk`, "link");
-    Deno.chownSync(scene.images, NOBODY, NOBODY);
-    scene.refusal(link, { relative: true });
-    assertEquals(scene.open(`${scene.elsewhere}/disk`) > 0, true);
-    Deno.chownSync(scene.images, 0, 0);
-    Deno.chmodSync(scene.images, 0o777);
-    scene.refusal(link, { relative: true });
-    Deno.chmodSync(scene.images, 0o1777);
-    assertEquals(scene.open(link, { relative: true }) > 0, true);
-  },
+rootTest("openNamedFile() trusts no relative name in a folder that is somebody else's", [], () => {
+  using scene = new Scene();
+  const link = scene.link(`${scene.elsewhere}/disk`, "link");
+  Deno.chownSync(scene.images, NOBODY, NOBODY);
+  scene.refusal(link, { relative: true });
+  assertEquals(scene.open(`${scene.elsewhere}/disk`) > 0, true);
+  Deno.chownSync(scene.images, 0, 0);
+  Deno.chmodSync(scene.images, 0o777);
+  scene.refusal(link, { relative: true });
+  Deno.chmodSync(scene.images, 0o1777);
+  assertEquals(scene.open(link, { relative: true }) > 0, true);
 });
 
 Deno.test("openNamedFile() opens nothing but files and block devices, and waits for nothing", () => {

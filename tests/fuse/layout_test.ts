@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import * as protocol from "../../src/fuse/protocol.ts";
-import { hasTool, must, TempDirectory } from "../support/tools.ts";
+import { hasTool, must, TempDirectory, testIfPossible } from "../support/tools.ts";
 
 const HEADER = "/usr/include/linux/fuse.h";
 
@@ -140,10 +140,9 @@ async function valuesInC(expressions: readonly string[]): Promise<number[]> {
 
 const missing = !hasTool("cc") ? "cc" : isThere(HEADER) ? undefined : HEADER;
 
-Deno.test({
-  name: "layouts and numbers are those of linux/fuse.h" +
-    (missing === undefined ? "" : ` [skipped: ${missing} not installed]`),
-  ignore: missing !== undefined,
+testIfPossible({
+  name: "layouts and numbers are those of linux/fuse.h",
+  obstacle: missing === undefined ? undefined : `${missing} not installed`,
   fn: async () => {
     const expressions = Object.keys(EXPECTED);
     const values = await valuesInC(expressions);

@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert } from "@std/assert";
 import { buildNamingImage } from "../format/qcow/image_builder.ts";
-import { oracleTest } from "../support/tools.ts";
+import { rootTest } from "../support/tools.ts";
 import { type Case, checkAsNobody, checkAsRoot, type Place } from "./refusals.ts";
 
 const QCOW = ["--file-fmt-type", "QCOW"];
@@ -158,7 +158,7 @@ Deno.test("tslosetup refuses bad names in images in one line, as root", async (t
   await checkAsRoot(t, CHAIN_CASES);
 });
 
-oracleTest(
+rootTest(
   "tslosetup refuses bad names in images in one line, as nobody",
   ["setpriv"],
   async (t) => {

@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert } from "@std/assert";
 import { buildImage } from "../format/qcow/image_builder.ts";
-import { oracleTest } from "../support/tools.ts";
+import { rootTest } from "../support/tools.ts";
 import { type Case, checkAsNobody, checkAsRoot, type Place } from "./refusals.ts";
 
 const QCOW = ["--file-fmt-type", "QCOW"];
@@ -149,6 +149,6 @@ Deno.test("tslosetup refuses bad input in one line, as root", async (t) => {
   await checkAsRoot(t, CASES);
 });
 
-oracleTest("tslosetup refuses bad input in one line, as nobody", ["setpriv"], async (t) => {
+rootTest("tslosetup refuses bad input in one line, as nobody", ["setpriv"], async (t) => {
   await checkAsNobody(t, [...CASES, ...CASES_OF_NOBODY]);
 });

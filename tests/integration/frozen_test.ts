@@ -3,11 +3,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CGROUP_VERSIONS, Frozen, missingForFreezer } from "../support/freezer.ts";
 import { eventually } from "../support/patience.ts";
 import { asRoot, exists, ExportedImage, statesIn } from "../support/program.ts";
-import { TempDirectory } from "../support/tools.ts";
+import { TempDirectory, testIfPossible } from "../support/tools.ts";
 
 for (const version of CGROUP_VERSIONS) {
   const missing = missingForFreezer(version);
-  const skipped = missing === undefined ? "" : ` [skipped: ${missing}]`;
   const frozenTest = (name: string, body: (image: ExportedImage) => Promise<void>): void => {
     const fn = async (): Promise<void> => {
       using folder = new TempDirectory();
@@ -16,7 +15,7 @@ for (const version of CGROUP_VERSIONS) {
       await using exported = await ExportedImage.attach({ folder, image, as: asRoot() });
       await body(exported);
     };
-    Deno.test({ name: `${name}, version ${version}${skipped}`, ignore: missing !== undefined, fn });
+    testIfPossible({ name: `${name}, version ${version}`, obstacle: missing, fn });
   };
 
   frozenTest("-d and -c say that the daemon is frozen with its cgroup", async (image) => {

@@ -1,11 +1,11 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { exists, ExportedImage, mustSoon, Nobody } from "../support/program.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { must, rootTest, TempDirectory } from "../support/tools.ts";
 
 const NOBODY = 65534;
 
-oracleTest("tslosetup --socket serves an unprivileged user", ["setpriv", "nbdcopy"], async () => {
+rootTest("tslosetup --socket serves an unprivileged user", ["setpriv", "nbdcopy"], async () => {
   using nobody = new Nobody();
   using folder = new TempDirectory();
   Deno.chownSync(folder.path, NOBODY, NOBODY);
@@ -22,7 +22,7 @@ oracleTest("tslosetup --socket serves an unprivileged user", ["setpriv", "nbdcop
   assert(!exists(exported.socket));
 });
 
-oracleTest(
+rootTest(
   "tslosetup makes a write-protected file a read-only export",
   ["setpriv", "nbdinfo"],
   async () => {

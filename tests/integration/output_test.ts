@@ -1,7 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
 import { asRoot, exists, programCommand, statesIn } from "../support/program.ts";
-import { oracleTest, type Output, run, TempDirectory } from "../support/tools.ts";
+import { oracleTest, type Output, rootTest, run, TempDirectory } from "../support/tools.ts";
 
 const FULL = "tslosetup: write error: No space left on device\n";
 /** Above any process id (linux/threads.h). */
@@ -27,7 +27,7 @@ oracleTest("an export whose name cannot be told is not left", ["unshare"], async
   assertEquals(statesIn(program.stateDirectory).filter(({ device }) => device === socket), []);
 });
 
-oracleTest("what cannot be cleared away does not keep -l from listing", ["unshare"], async () => {
+rootTest("what cannot be cleared away does not keep -l from listing", ["unshare"], async () => {
   using folder = new TempDirectory();
   const stale = { version: 1, pid: NO_PID, startTime: 1, transport: "socket", socketInode: 1 };
   const state = { ...stale, device: folder.file("socket"), image: "/disk" };

@@ -5,7 +5,7 @@ import { seededBytes } from "../nbd/served_image.ts";
 import { IMAGE_TOOLS, type ImageRecipe, makeImage, type TestImage } from "../support/images.ts";
 import { eventually } from "../support/patience.ts";
 import { ExportedImage, type ExportOptions, mustSoon } from "../support/program.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, rootTest, TempDirectory } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
 
@@ -133,7 +133,7 @@ async function coldCopy(options: ExportOptions, raw: Uint8Array): Promise<void> 
   }
 }
 
-oracleTest(
+rootTest(
   "tslosetup reads what is not in the page cache",
   [...IMAGE_TOOLS, "nbdcopy", "sync"],
   async () => {
@@ -146,7 +146,7 @@ oracleTest(
   },
 );
 
-oracleTest(
+rootTest(
   "tslosetup reads images on a file system that cannot tell what is cached",
   [...IMAGE_TOOLS, "nbdcopy", "nbdfuse", "sync"],
   async () => {
@@ -180,7 +180,12 @@ class FuseFile implements AsyncDisposable {
       stdin: "null",
     }).spawn();
     const file = new FuseFile(path, process);
-    await eventually(() => Deno.statSync(path).size > 0, "nbdfuse to mount");
+    let hasEnded = false;
+    process.status.finally(() => hasEnded = true);
+    await eventually(() => {
+      if (hasEnded) throw new Error("nbdfuse does not mount");
+      return Deno.statSync(path).size > 0;
+    }, "nbdfuse to mount");
     return file;
   }
 
@@ -190,7 +195,7 @@ class FuseFile implements AsyncDisposable {
   }
 }
 
-oracleTest("tslosetup reads a block device", ["losetup", "nbdcopy"], async () => {
+rootTest("tslosetup reads a block device", ["losetup", "nbdcopy"], async () => {
   using folder = new TempDirectory();
   const backing = folder.file("backing");
   const content = seededBytes(2 * MIB, 3);

@@ -4,7 +4,7 @@ import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
 import { randomNumbers } from "../support/images.ts";
 import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, rootTest, TempDirectory } from "../support/tools.ts";
 import { NbdClient, NbdFailure } from "./nbd_client.ts";
 
 const MIB = 1024 * 1024;
@@ -131,7 +131,7 @@ Deno.test("tslosetup --socket lets several clients write at once", async () => {
   assert(sameBytes(Deno.readFileSync(image), model));
 });
 
-oracleTest("tslosetup survives a full disk under a RAW image", ["mount", "umount"], async () => {
+rootTest("tslosetup survives a full disk under a RAW image", ["mount", "umount"], async () => {
   using folder = new TempDirectory();
   const small = folder.file("small");
   Deno.mkdirSync(small);

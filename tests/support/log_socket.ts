@@ -9,7 +9,7 @@ import { libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { MSG_DONTWAIT } from "../../src/sys/sockets.ts";
 import { exists } from "./program.ts";
-import { oracleTest } from "./tools.ts";
+import { lackOfRights, missingTools, testIfPossible } from "./tools.ts";
 
 const LOG_SOCKET = "/dev/log";
 const AF_UNIX = 1;
@@ -24,14 +24,17 @@ export function logTest(
   tools: readonly string[],
   body: (log: LogSocket) => void | Promise<void>,
 ): void {
-  if (exists(LOG_SOCKET)) {
-    Deno.test({ name: `${name} [skipped: a log service runs]`, ignore: true, fn: () => {} });
-    return;
-  }
-  oracleTest(name, tools, async () => {
+  const obstacle = obstacleToListening() ?? missingTools(tools);
+  const fn = async (): Promise<void> => {
     using log = new LogSocket();
     await body(log);
-  });
+  };
+  testIfPossible({ name, obstacle, fn });
+}
+
+function obstacleToListening(): string | undefined {
+  if (exists(LOG_SOCKET)) return "a log service runs";
+  return lackOfRights();
 }
 
 /** Listens where a log service would, on a machine without one. */

@@ -5,7 +5,7 @@
  */
 import { eventually } from "./patience.ts";
 import { asRootElsewhere, bindStates, exists, processIds, type Surroundings } from "./program.ts";
-import { hasTool, TempDirectory } from "./tools.ts";
+import { hasTool, TempDirectory, testIfPossible } from "./tools.ts";
 
 /** Why there are none to be had, if so. */
 export function missingForPidNamespaces(): string | undefined {
@@ -57,7 +57,5 @@ function parentOf(pid: number): number | undefined {
 
 /** Registers a test that needs PID namespaces. */
 export function pidNamespaceTest(name: string, body: () => Promise<void>): void {
-  const missing = missingForPidNamespaces();
-  const reason = missing === undefined ? "" : ` [skipped: ${missing}]`;
-  Deno.test({ name: name + reason, ignore: missing !== undefined, fn: body });
+  testIfPossible({ name, obstacle: missingForPidNamespaces(), fn: body });
 }

@@ -89,12 +89,21 @@ const ROOT_STATES = "/run/tslosetup";
 let ownStates: string | undefined;
 
 /**
- * The program as the superuser runs it, in a mount namespace where its state folder is one of this
- * test run: what else is attached on this machine is none of the tests' business, nor the reverse.
+ * The program as whoever runs the tests does, with a state folder that is one of this test run: what
+ * else is attached on this machine is none of the tests' business, nor the reverse. The superuser's is
+ * at a fixed place, and so in a mount namespace.
  */
 export function asRoot(environment: Readonly<Record<string, string>> = {}): Surroundings {
+  if (Deno.uid() !== 0) return asUser(environment);
   const enter = ["unshare", "--mount", "sh", "-c", `${bindStates()} && exec "$@"`, "sh"];
   return new User([...enter, ...programCommand()], sharedStates(), environment);
+}
+
+function asUser(environment: Readonly<Record<string, string>>): Surroundings {
+  const runtime = sharedStates();
+  const states = `${runtime}/tslosetup`;
+  Deno.mkdirSync(states, { recursive: true, mode: 0o700 });
+  return new User(["env", `XDG_RUNTIME_DIR=${runtime}`, ...programCommand()], states, environment);
 }
 
 /**
@@ -141,8 +150,7 @@ export class Nobody implements Disposable {
     Deno.chmodSync(this.folder.path, 0o755);
     this.#make(this.home);
     const runtime = this.#make(this.folder.file("runtime"));
-    const identity = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
-    const command = ["setpriv", ...identity, ...this.#readableProgram()];
+    const command = [...AS_NOBODY, ...this.#readableProgram()];
     this.program = new User(command, `${runtime}/tslosetup`, {
       XDG_RUNTIME_DIR: runtime,
       DENO_DIR: this.folder.file("deno"),
@@ -175,7 +183,7 @@ export class Nobody implements Disposable {
       Deno.copyFileSync(`${CHECKOUT}/${name}`, `${sources}/${name}`);
     }
     this.#copyPackages();
-    return fromSources(Deno.execPath(), sources);
+    return fromSources(executableForNobody(Deno.execPath()), sources);
   }
 
   /** The npm packages that are in the cache already. */
@@ -190,6 +198,25 @@ export class Nobody implements Disposable {
   [Symbol.dispose](): void {
     this.folder[Symbol.dispose]();
   }
+}
+
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+let executableCopy: string | undefined;
+
+/** A program, or a copy of it where nobody cannot get at it, as in the home folder of the superuser. */
+function executableForNobody(path: string): string {
+  const [program = "", ...args] = [...AS_NOBODY, "test", "-x", path];
+  if (new Deno.Command(program, { args }).outputSync().success) return path;
+  return executableCopy ??= copiedForAll(path);
+}
+
+function copiedForAll(path: string): string {
+  const folder = Deno.makeTempDirSync({ prefix: "tslosetup-program-" });
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+  const copy = `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`;
+  Deno.copyFileSync(path, copy);
+  for (const name of [folder, copy]) Deno.chmodSync(name, 0o755);
+  return copy;
 }
 
 function copyTree(from: string, to: string): void {

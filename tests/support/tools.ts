@@ -1,5 +1,6 @@
 /**
- * Tests that need programs we did not write. Where one is absent, the test is skipped and says why.
+ * Tests that need programs we did not write, or rights. Where they cannot be had, the test is skipped
+ * and says why.
  *
  * @module
  */
@@ -20,15 +21,43 @@ function isFile(path: string): boolean {
   }
 }
 
+/** A test that cannot be run everywhere. */
+export interface ConditionalTest {
+  readonly name: string;
+  /** Why it cannot be run here, if so. */
+  readonly obstacle: string | undefined;
+  readonly fn: (t: Deno.TestContext) => void | Promise<void>;
+}
+
+/** Registers a test; where there is an obstacle to it, it is skipped and says why. */
+export function testIfPossible({ name, obstacle, fn }: ConditionalTest): void {
+  if (obstacle === undefined) Deno.test(name, fn);
+  else Deno.test({ name: `${name} [skipped: ${obstacle}]`, ignore: true, fn });
+}
+
+/** Registers a test that only the superuser can run, where all of `tools` are installed. */
+export function rootTest(name: string, tools: readonly string[], fn: ConditionalTest["fn"]): void {
+  testIfPossible({ name, obstacle: lackOfRights() ?? missingTools(tools), fn });
+}
+
+/** Why what the superuser does cannot be done here, if so. */
+export function lackOfRights(): string | undefined {
+  return Deno.uid() === 0 ? undefined : "not root";
+}
+
 /** Registers a test that runs only where all of `tools` are installed. */
 export function oracleTest(
   name: string,
   tools: readonly string[],
   body: (t: Deno.TestContext) => void | Promise<void>,
 ): void {
+  testIfPossible({ name, obstacle: missingTools(tools), fn: body });
+}
+
+/** Which of `tools` are not installed, if any are not. */
+export function missingTools(tools: readonly string[]): string | undefined {
   const missing = tools.filter((tool) => !hasTool(tool));
-  const reason = missing.length > 0 ? ` [skipped: ${missing.join(", ")} not installed]` : "";
-  Deno.test({ name: name + reason, ignore: missing.length > 0, fn: body });
+  return missing.length > 0 ? `${missing.join(", ")} not installed` : undefined;
 }
 
 /** What a finished program printed. */

@@ -6,11 +6,17 @@
 import { eventually } from "../../support/patience.ts";
 import { asRoot, exists, isRunning, statesIn, type Surroundings } from "../../support/program.ts";
 import { randomNumbers } from "../../support/images.ts";
-import { hasTool, must, run, type TempDirectory } from "../../support/tools.ts";
+import {
+  lackOfRights,
+  missingTools,
+  must,
+  run,
+  type TempDirectory,
+  testIfPossible,
+} from "../../support/tools.ts";
 
 /** Why no device can be made here, if so. */
 function missingForDevices(): string | undefined {
-  if (Deno.uid() !== 0) return "not root";
   if (!exists("/dev/fuse")) return "no /dev/fuse";
   if (!exists("/sys/class/misc/loop-control")) return "no loop driver";
   return undefined;
@@ -22,11 +28,8 @@ export function deviceTest(
   tools: readonly string[],
   body: (t: Deno.TestContext) => Promise<void>,
 ): void {
-  const absent = ["losetup", ...tools].filter((tool) => !hasTool(tool));
-  const missing = missingForDevices() ??
-    (absent.length > 0 ? `${absent.join(", ")} not installed` : undefined);
-  const reason = missing === undefined ? "" : ` [skipped: ${missing}]`;
-  Deno.test({ name: name + reason, ignore: missing !== undefined, fn: body });
+  const obstacle = lackOfRights() ?? missingForDevices() ?? missingTools(["losetup", ...tools]);
+  testIfPossible({ name, obstacle, fn: body });
 }
 
 /** Asks for the transport under test; also where the kernel has nbd. */

@@ -7,7 +7,7 @@ import {
   missingForFreezer,
 } from "../../support/freezer.ts";
 import { eventually } from "../../support/patience.ts";
-import { runPatiently, TempDirectory } from "../../support/tools.ts";
+import { runPatiently, TempDirectory, testIfPossible } from "../../support/tools.ts";
 import { Device, deviceTest, makeSparse, MIB } from "./device.ts";
 
 function frozenTest(
@@ -18,7 +18,7 @@ function frozenTest(
   const missing = missingForFreezer(version);
   const fullName = `${name}, version ${version}`;
   if (missing !== undefined) {
-    Deno.test({ name: `${fullName} [skipped: ${missing}]`, ignore: true, fn: () => {} });
+    testIfPossible({ name: fullName, obstacle: missing, fn: () => {} });
     return;
   }
   deviceTest(fullName, [], async () => {

@@ -1,0 +1,65 @@
+/**
+ * Runs tests, after it has made ready what they need, and says at the end what was left out.
+ *
+ *     deno run --allow-all tests/run/main.ts all [PATH or option of `deno test`]...
+ *     deno run --allow-all tests/run/main.ts kernel
+ *     deno run --allow-all tests/run/main.ts kernel --only-install
+ *
+ * Types are checked first, once: with an empty cache, a worker's types would be checked in the middle
+ * of the test that starts it.
+ *
+ * @module
+ */
+import { TempDirectory } from "../support/tools.ts";
+import { leftOutLines } from "./left_out.ts";
+import { installPackages } from "./packages.ts";
+import { type Suite, SUITES } from "./suites.ts";
+
+const ONLY_INSTALL = "--only-install";
+
+async function main([name = "", ...words]: readonly string[]): Promise<number> {
+  const suite = SUITES[name];
+  if (suite === undefined) return complain(`one of ${Object.keys(SUITES).join(", ")} is expected`);
+  const missing = await installPackages(suite.packages);
+  if (words.includes(ONLY_INSTALL)) return missing === undefined ? 0 : complain(missing);
+  if (!await deno("check", "--quiet", "src", "tests")) return 1;
+  const closing = await runTests(suite, words);
+  const hints = closing.lines.length > 0 && missing !== undefined ? [missing] : [];
+  for (const line of [...closing.lines, ...hints]) complain(line);
+  return closing.succeeded ? 0 : 1;
+}
+
+interface Closing {
+  readonly succeeded: boolean;
+  readonly lines: readonly string[];
+}
+
+async function runTests(suite: Suite, words: readonly string[]): Promise<Closing> {
+  using folder = new TempDirectory();
+  const report = folder.file("report.xml");
+  const paths = words.some((word) => !word.startsWith("-")) ? [] : suite.paths;
+  const args = ["test", "--no-check", "--no-prompt", "--allow-all", `--junit-path=${report}`];
+  const succeeded = await deno(...args, ...suite.options, ...words, ...paths);
+  return { succeeded, lines: leftOutLines(textIfAny(report)) };
+}
+
+async function deno(...args: readonly string[]): Promise<boolean> {
+  const { success } = await new Deno.Command(Deno.execPath(), { args: [...args] }).spawn().status;
+  return success;
+}
+
+/** A run that was cut off leaves no report. */
+function textIfAny(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
+
+function complain(line: string): number {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+  return 1;
+}
+
+Deno.exit(await main(Deno.args));
