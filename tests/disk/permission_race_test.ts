@@ -5,6 +5,7 @@ import { ImageFile } from "../../src/storage/image_file.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
+import { pause } from "../support/patience.ts";
 import { TempDirectory } from "../support/tools.ts";
 import type { Exchange } from "./exchanger.ts";
 
@@ -53,7 +54,7 @@ async function openOften(
   await whileExchanging(exchange, async () => {
     const isTested = (): boolean => tally.opened > 0 && tally.refused > 0;
     for (let attempt = 0; attempt < ATTEMPTS || !isTested(); attempt++) {
-      if (attempt % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+      if (attempt % 1000 === 0) await pause(0);
       try {
         using file = openNamedFile(`${folder}/${name}`, { by, folder, allowed: [] });
         if (file.sizeBytes === SECRET_BYTES) tally.secrets++;

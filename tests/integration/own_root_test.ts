@@ -13,14 +13,14 @@ import {
   type Surroundings,
 } from "../support/program.ts";
 import { eventually } from "../support/patience.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { lackOfRights, must, oracleTest, TempDirectory, testIfPossible } from "../support/tools.ts";
 import { NbdClient, NbdFailure } from "./nbd_client.ts";
 
 const MIB = 1024 * 1024;
 const QCOW = ["-r", "-t", "QCOW"];
 
 /** Why a daemon has no root of its own here, if so. */
-const missing = Deno.uid() !== 0 ? "not root" : isCompiled ? undefined : "not compiled";
+const missing = lackOfRights() ?? (isCompiled ? undefined : "not compiled");
 
 /** What an initramfs does: the new root takes /dev, /proc and /run along, and covers the old one. */
 function switchRoot(newRoot: string): string {
@@ -73,7 +73,7 @@ const LOSSES: Readonly<Record<string, (folder: TempDirectory) => string>> = {
 for (const [loss, script] of Object.entries(LOSSES)) {
   const name = `a daemon goes on when ${loss}`;
   if (missing !== undefined) {
-    Deno.test({ name: `${name} [skipped: ${missing}]`, ignore: true, fn: () => {} });
+    testIfPossible({ name, obstacle: missing, fn: () => {} });
     continue;
   }
   oracleTest(`${name}: threads, and its end`, ["qemu-img", "unshare"], async () => {

@@ -14,7 +14,7 @@ cp -a /dev/null /dev/zero /dev/urandom /dev/loop-control /dev/fuse /run/bare
 # The checks go on in the guest's own /dev.
 unshare --mount sh -c 'mount --bind /run/bare /dev && exec sleep 1000' &
 container=$!
-eventually 20 grep -q '^none /dev tmpfs' /proc/$container/mounts
+eventually grep -q '^none /dev tmpfs' /proc/$container/mounts
 inside() { nsenter --mount=/proc/$container/ns/mnt "$@"; }
 
 # second NODE: the name at the start of the second partition
@@ -69,7 +69,7 @@ done
 # A daemon that was killed: its device is detached with all its nodes.
 shows "killed, one" one --transport nbd
 kill -9 $(daemon_of ${out#/dev/nbd})
-eventually 10 eval '! [[ -e /sys/block/${out#/dev/}/pid ]]'
+eventually eval '! [[ -e /sys/block/${out#/dev/}/pid ]]'
 run inside $program -l
 same "killed, no nodes are left" "" "$(nodes)"
 nothing_left "killed"

@@ -18,7 +18,7 @@ umount $mnt
 check "it has stayed" read_block /dev/nbd0
 mount -o ro,noload /dev/nbd0 $mnt
 kill -TERM $(daemon_of 0)
-check "SIGTERM when mounted, the device is marked" eventually 20 eval '[[ $(flag /dev/nbd0) == 1 ]]'
+check "SIGTERM when mounted, the device is marked" eventually eval '[[ $(flag /dev/nbd0) == 1 ]]'
 umount $mnt
 nothing_left "marked devices"
 
@@ -51,7 +51,7 @@ attach "dead and open" -r -t QCOW /dev/nbd0 $images/plain.qcow2
 sleep 1000 </dev/nbd0 &
 opener=$!
 kill -9 $(daemon_of 0)
-eventually 20 eval '! processes | grep -q -e "--[i]nternal"'
+eventually eval '! processes | grep -q -e "--[i]nternal"'
 run tslosetup -d /dev/nbd0
 same "dead and open, -d" 0 "$code"
 check "dead and open, -d says so" grep -q "/dev/nbd0: warning: still open" <<<"$err"
