@@ -1,5 +1,6 @@
 /**
  * How the sources hang together: imports point down, and nothing knows itself in a roundabout way.
+ * And what tests do in one way only.
  *
  * @module
  */
@@ -44,10 +45,10 @@ function imports(): ReadonlyMap<string, readonly string[]> {
   return found;
 }
 
-function sourceFiles(folder: string): string[] {
-  return [...Deno.readDirSync(SOURCES + folder)].flatMap(({ name, isDirectory }) => {
-    if (isDirectory) return sourceFiles(`${folder}${name}/`);
-    return name.endsWith(".ts") ? [folder + name] : [];
+function sourceFiles(folder: string, root = SOURCES): string[] {
+  return [...Deno.readDirSync(root + folder)].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return sourceFiles(`${folder}${name}/`, root);
+    return /\.(ts|sh)$/.test(name) ? [folder + name] : [];
   });
 }
 
@@ -102,3 +103,45 @@ Deno.test("README.md lists the folders of src from the top down", () => {
   const level = (name: string): number => LAYERS.indexOf(name === "fuse" ? "nbd" : name);
   assertEquals(listed.map(level), folders.map(level));
 });
+
+const TESTS = new URL("./", import.meta.url).pathname;
+
+/** What only a few files of the tests may have in them. */
+interface TestRule {
+  readonly name: string;
+  readonly pattern: RegExp;
+  /** Beginnings of the paths of those that may. */
+  readonly except: readonly string[];
+}
+
+const TEST_RULES: readonly TestRule[] = [
+  {
+    name: "tests have no clocks of their own: all waits are those of support/patience.ts",
+    pattern:
+      /\beventually [0-9]|performance\.now\(\)|Date\.now\(\)|setTimeout\(|"timeout",|\btimeout [0-9]/,
+    // What measures, watches over a whole machine, sets the clock, or ends the stock tool where that
+    // never does.
+    except: [
+      "bench/",
+      "differential/differential_test.ts",
+      "hostile/",
+      "kernel/uml/uml.ts",
+      "nbd/nbd_channel_test.ts",
+    ],
+  },
+  {
+    name: "tests are skipped by testIfPossible() alone, which says why",
+    pattern: /\bignore: |\.ignore\(/,
+    except: ["support/tools.ts", "run/left_out_test.ts"],
+  },
+];
+
+for (const { name, pattern, except } of TEST_RULES) {
+  Deno.test(name, () => {
+    const free = [...except, "structure_test.ts", "support/patience.ts"];
+    const breaking = sourceFiles("", TESTS)
+      .filter((path) => !free.some((prefix) => path.startsWith(prefix)))
+      .filter((path) => pattern.test(Deno.readTextFileSync(TESTS + path)));
+    assertEquals(breaking, []);
+  });
+}

@@ -11,7 +11,7 @@ import { logTest } from "../support/log_socket.ts";
 import { becomesIdle } from "../support/patience.ts";
 import { ExportedImage, mustSoon } from "../support/program.ts";
 import { missingForThreadLimits, ThreadLimit } from "../support/thread_limit.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, TempDirectory, testIfPossible } from "../support/tools.ts";
 import { NbdClient } from "./nbd_client.ts";
 
 const MIB = 1024 * 1024;
@@ -54,10 +54,9 @@ async function servesClients(exported: ExportedImage, image: Compressed): Promis
 
 const noLimits = missingForThreadLimits();
 
-Deno.test({
-  name: "a daemon that can start no thread serves all clients itself" +
-    (noLimits === undefined ? "" : ` [skipped: ${noLimits}]`),
-  ignore: noLimits !== undefined,
+testIfPossible({
+  name: "a daemon that can start no thread serves all clients itself",
+  obstacle: noLimits,
   fn: async () => {
     using folder = new TempDirectory();
     const image = await compressedImage(folder);
@@ -68,10 +67,9 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "a daemon that can start no thread flushes and reads from disk" +
-    (noLimits === undefined ? "" : ` [skipped: ${noLimits}]`),
-  ignore: noLimits !== undefined,
+testIfPossible({
+  name: "a daemon that can start no thread flushes and reads from disk",
+  obstacle: noLimits,
   fn: async () => {
     using folder = new TempDirectory();
     const image = folder.file("disk");

@@ -5,6 +5,7 @@
  */
 import { parseMounts } from "../../src/kernel/proc_tables.ts";
 import { eventually } from "./patience.ts";
+import { lackOfRights } from "./tools.ts";
 
 const VERSIONS = {
   1: {
@@ -39,7 +40,8 @@ function hierarchy(version: CgroupVersion): string | undefined {
 
 /** Why nothing can be frozen here, if so. */
 export function missingForFreezer(version: CgroupVersion): string | undefined {
-  if (Deno.uid() !== 0) return "not root";
+  const lack = lackOfRights();
+  if (lack !== undefined) return lack;
   return hierarchy(version) === undefined ? `no freezer of cgroups, version ${version}` : undefined;
 }
 

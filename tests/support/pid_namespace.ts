@@ -5,11 +5,12 @@
  */
 import { eventually } from "./patience.ts";
 import { asRootElsewhere, bindStates, exists, processIds, type Surroundings } from "./program.ts";
-import { hasTool, TempDirectory, testIfPossible } from "./tools.ts";
+import { hasTool, lackOfRights, TempDirectory, testIfPossible } from "./tools.ts";
 
 /** Why there are none to be had, if so. */
 export function missingForPidNamespaces(): string | undefined {
-  if (Deno.uid() !== 0) return "not root";
+  const lack = lackOfRights();
+  if (lack !== undefined) return lack;
   const absent = ["unshare", "nsenter", "setsid"].filter((tool) => !hasTool(tool));
   return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined;
 }
