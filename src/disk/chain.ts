@@ -23,6 +23,8 @@ import { parseRelatedName, type RelatedName } from "./related_name.ts";
 
 /** Metadata that all images of a chain may keep in memory: the table of one can have 32 MiB. */
 const MAX_METADATA_BYTES = 128 * 1024 * 1024;
+/** In a thread after the first one, which can do without that. */
+const MAX_METADATA_BYTES_AGAIN = 8 * 1024 * 1024;
 
 /** What is known of opening the images of a chain. */
 export interface ChainOptions {
@@ -144,11 +146,11 @@ export class Chain implements RelatedFiles, Disposable {
 
   reserveMemory(lengthBytes: number): void {
     this.#metadataBytes += lengthBytes;
-    if (this.#metadataBytes > MAX_METADATA_BYTES) {
-      throw new RangeError(
-        `the metadata of all images would take more than ${MAX_METADATA_BYTES} bytes of memory`,
-      );
-    }
+    const limit = this.#replay === undefined ? MAX_METADATA_BYTES : MAX_METADATA_BYTES_AGAIN;
+    if (this.#metadataBytes <= limit) return;
+    throw new RangeError(
+      `the metadata of all images would take more than ${limit} bytes of memory`,
+    );
   }
 
   /** A file that turns up twice is a loop: no image can have any use for that. */

@@ -195,6 +195,21 @@ Deno.test("openImage() keeps the metadata of a chain within bounds", () => {
   );
 });
 
+Deno.test("openSharedImage() keeps less metadata than the first thread may", () => {
+  using scene = new Scene();
+  const l1_size = 1024 * 1024;
+  const share = (entries: number): void => {
+    const header = { l1_size: entries, size: entries * CLUSTER * CLUSTER / 8 };
+    Deno.truncateSync(scene.write("top", buildImage({ header })), 64 * 1024 * 1024);
+    using access = scene.open();
+    const image = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
+    openSharedImage({ image, files: access.sharedFiles, pieces: access.sharedPieces })
+      [Symbol.dispose]();
+  };
+  share(l1_size);
+  assertThrows(() => share(l1_size + 1), RangeError, "more than 8388608 bytes of memory");
+});
+
 Deno.test("openImage() does without backing files if the user wants that", () => {
   using scene = new Scene();
   scene.over("top", "missing");
