@@ -36,6 +36,8 @@ const MIN_WINDOW_BITS = 10;
 /** Streams refuse larger windows (zstd.h, ZSTD_WINDOWLOG_LIMIT_DEFAULT). */
 const MAX_WINDOW_BITS = 27;
 const MAX_BLOCK_BYTES = 128 * 1024;
+/** Of one cluster: hundreds of thousands that are empty would keep everybody waiting. */
+const MAX_FRAMES = 1024;
 
 // Block_Header (section 3.1.1.2)
 const BLOCK_HEADER_BYTES = 3;
@@ -68,7 +70,9 @@ export class ZstdDecoder implements Decompressor {
   #decompressAll(stored: Uint8Array, cluster: Uint8Array): boolean {
     const stream = this.#stream ??= new ReusableStream("zstd");
     let filled = 0;
+    let frames = 0;
     for (let at = 0; filled < cluster.length;) {
+      if (++frames > MAX_FRAMES) return false;
       const frame = stored.subarray(at, frameEnd(stored, at));
       if (frame.length === 0) return false;
       at += frame.length;

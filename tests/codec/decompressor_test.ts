@@ -80,6 +80,7 @@ const GOOD = new Map<string, Uint8Array>([
   ["two frames", joined(compressed(CONTENT.subarray(0, 999)), compressed(CONTENT.subarray(999)))],
   ["an empty frame before it", joined(compressed(new Uint8Array()), FRAME)],
   ["a frame to skip before it", joined(SKIPPABLE, FRAME)],
+  ["many frames to skip before it", joined(...new Array<Uint8Array>(1023).fill(SKIPPABLE), FRAME)],
 ]);
 
 for (const [name, stored] of GOOD) {
@@ -98,6 +99,8 @@ const BAD = new Map<string, Uint8Array>([
   ["a frame of far more than a cluster", compressed(new Uint8Array(2 ** 26))],
   ["two frames of more than a cluster", joined(compressed(CONTENT.subarray(1)), FRAME)],
   ["frames to skip without end", joined(SKIPPABLE, SKIPPABLE, SKIPPABLE)],
+  // not for any reason but that it takes long
+  ["too many frames", joined(...new Array<Uint8Array>(1024).fill(SKIPPABLE), FRAME)],
   ["a checksum that is wrong", wrongChecksum()],
   // 64 KiB of one byte, in a block that is no longer than a cluster
   ["a block longer than its window", repeated(0x00, 0x00)],
