@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { listDirectory, readTextIfAny } from "../sys/files.ts";
+import { listDirectory } from "../sys/directories.ts";
+import { readTextIfAny } from "../sys/files.ts";
 import { checked, ifPossible } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { readLink } from "../sys/paths.ts";

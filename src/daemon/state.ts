@@ -5,14 +5,8 @@
  * @module
  */
 import { EACCES, ifPossible, SystemError } from "../sys/errno.ts";
-import {
-  linkStatusIfAny,
-  listDirectory,
-  makeDirectory,
-  removeFile,
-  replaceFile,
-  temporaryWriter,
-} from "../sys/files.ts";
+import { listDirectory, makeDirectory } from "../sys/directories.ts";
+import { linkStatusIfAny, removeFile, replaceFile, temporaryWriter } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { SERVED_TRANSPORTS, type ServedTransport } from "./job.ts";
 import { identityOf, isOutOfSight, isRunning, type ProcessIdentity } from "./processes.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type FileStatus, listDirectory, readTextIfAny } from "../sys/files.ts";
+import { listDirectory } from "../sys/directories.ts";
+import { type FileStatus, readTextIfAny } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 
 /**

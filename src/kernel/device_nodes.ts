@@ -8,6 +8,7 @@
  * @module
  */
 import { EEXIST, ifPossible, SystemError } from "../sys/errno.ts";
+import { unsortedDirectory } from "../sys/directories.ts";
 import {
   type Fd,
   type FileStatus,
@@ -15,7 +16,6 @@ import {
   linkStatusIfAny,
   openFile,
   removeFile,
-  unsortedDirectory,
 } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";

@@ -3,19 +3,11 @@
  *
  * @module
  */
-import { EACCES, EINVAL, ENOSYS, ENOTTY, EROFS, SystemError } from "../sys/errno.ts";
-import {
-  type Fd,
-  O_DIRECT,
-  O_PATH,
-  O_RDONLY,
-  O_RDWR,
-  openFile,
-  openFileStatus,
-} from "../sys/files.ts";
-import { reopenFile } from "../sys/reopen.ts";
+import { EINVAL, ENOSYS, ENOTTY, SystemError } from "../sys/errno.ts";
+import { type Fd, O_RDONLY, O_RDWR } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { openNode } from "./device_nodes.ts";
+import { type Backing, openBacking } from "./loop_backing.ts";
 import { loopNode, onFreeLoop } from "./loop_control.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import {
@@ -104,41 +96,6 @@ function attach(attachment: LoopAttachment, flags: number): OpenLoop {
   using backing = openBacking(attachment);
   const setUp = (path: string): OpenLoop => configure(path, { backing, attachment, flags });
   return device === undefined ? onFreeLoop(setUp) : setUp(loopNode(device));
-}
-
-/** A backing file, open as the device is to be used. */
-class Backing implements Disposable {
-  constructor(readonly fd: Fd, readonly readOnly: boolean) {}
-
-  [Symbol.dispose](): void {
-    this.fd.close();
-  }
-}
-
-function openBacking({ backingPath, readOnly, directIo }: LoopAttachment): Backing {
-  const flags = directIo === "required" ? O_DIRECT : 0;
-  using handle = openFile(backingPath, O_PATH);
-  refuseUnseekable(handle, backingPath);
-  const open = (access: number): Fd => reopenFile(handle.number, backingPath, access | flags);
-  if (!readOnly) {
-    try {
-      return new Backing(open(O_RDWR), false);
-    } catch (error) {
-      if (!isWriteProtection(error)) throw error;
-    }
-  }
-  return new Backing(open(O_RDONLY), true);
-}
-
-/** What must not even be opened, because that could wait or change something: the kernel's words. */
-function refuseUnseekable(handle: Fd, path: string): void {
-  const { kind } = openFileStatus(handle.number);
-  if (kind !== "fifo" && kind !== "character") return;
-  throw new SystemError("ioctl LOOP_CONFIGURE", EINVAL, path);
-}
-
-function isWriteProtection(error: unknown): boolean {
-  return error instanceof SystemError && (error.errno === EROFS || error.errno === EACCES);
 }
 
 interface Setup {

@@ -15,7 +15,8 @@
  *
  * @module
  */
-import { readAttributeIfAny, unsortedDirectory } from "../sys/files.ts";
+import { unsortedDirectory } from "../sys/directories.ts";
+import { readAttributeIfAny } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { trace } from "../sys/trace.ts";
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { fileExists, readAttributeIfAny, unsortedDirectory } from "../sys/files.ts";
+import { unsortedDirectory } from "../sys/directories.ts";
+import { fileExists, readAttributeIfAny } from "../sys/files.ts";
 import { realPath } from "../sys/paths.ts";
 import { formatDeviceNumber, parseDeviceNumber } from "./device_numbers.ts";
 import { KernelFeatureError } from "./feature_error.ts";

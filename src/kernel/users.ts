@@ -4,7 +4,8 @@
  * @module
  */
 import { EBUSY, SystemError } from "../sys/errno.ts";
-import { listDirectory, O_RDONLY, readTextIfAny } from "../sys/files.ts";
+import { listDirectory } from "../sys/directories.ts";
+import { O_RDONLY, readTextIfAny } from "../sys/files.ts";
 import {
   blockDeviceName,
   diskNames,

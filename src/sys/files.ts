@@ -6,7 +6,7 @@
  */
 import { Fd } from "./fd.ts";
 import { O_PATH, openInPieces, PATH_MAX } from "./long_paths.ts";
-import { checked, EEXIST, EINTR, ENOENT, ifPossible, SystemError } from "./errno.ts";
+import { checked, EINTR, ENOENT, ifPossible, SystemError } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
 import { addressOf, cString, IoBuffer } from "./memory.ts";
 import { decodeText } from "./text.ts";
@@ -307,45 +307,9 @@ export function temporaryWriter(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Names in a folder, without `.` and `..`, sorted; none where the folder cannot be read. */
-export function listDirectory(path: string): string[] {
-  return unsortedDirectory(path).sort();
-}
-
-/** As {@link listDirectory}, in the order the file system has. */
-export function unsortedDirectory(path: string): string[] {
-  const directory = Number(libc().opendir(cString(path)));
-  if (directory === 0) return [];
-  const names: string[] = [];
-  for (;;) {
-    const entry = libc().readdir(directory);
-    if (entry === null) break;
-    const name = entryName(entry);
-    if (name !== "." && name !== "..") names.push(name);
-  }
-  libc().closedir(directory);
-  return names;
-}
-
-// struct dirent64, bits/dirent.h: d_ino 8, d_off 8, d_reclen 2, d_type 1, d_name
-const DIRENT_NAME = 19;
-
-function entryName(entry: Deno.PointerObject): string {
-  return new Deno.UnsafePointerView(entry).getCString(DIRENT_NAME);
-}
-
 /** Removes a file; one that is not there counts as removed. */
 export function removeFile(path: string): void {
   const result = libc().unlink(cString(path));
   if (result < 0 && lastErrno() === ENOENT) return;
   checked(result, "unlink", path);
-}
-
-/** Makes a folder; one that is already there is left as it is. */
-export function makeDirectory(path: string, mode: number): void {
-  const mask = libc().umask(0);
-  const result = libc().mkdir(cString(path), mode);
-  const errno = lastErrno();
-  libc().umask(mask);
-  if (result < 0 && errno !== EEXIST) throw new SystemError("mkdir", errno, path);
 }

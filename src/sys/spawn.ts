@@ -4,7 +4,8 @@
  * @module
  */
 import { checked, SystemError } from "./errno.ts";
-import { Fd, listDirectory, readTextFile } from "./files.ts";
+import { listDirectory } from "./directories.ts";
+import { Fd, readTextFile } from "./files.ts";
 import { libc } from "./libc.ts";
 import { addressOf, cString } from "./memory.ts";
 import { expectChildren, INTERRUPTIONS, signalSet } from "./signals.ts";

@@ -1,0 +1,63 @@
+/**
+ * The backing files of loop devices.
+ *
+ * @module
+ */
+import { EACCES, EINVAL, EROFS, SystemError } from "../sys/errno.ts";
+import {
+  type Fd,
+  O_DIRECT,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+  openFile,
+  openFileStatus,
+} from "../sys/files.ts";
+import { reopenFile } from "../sys/reopen.ts";
+
+/** A backing file, open as the device is to be used. */
+export class Backing implements Disposable {
+  constructor(readonly fd: Fd, readonly readOnly: boolean) {}
+
+  [Symbol.dispose](): void {
+    this.fd.close();
+  }
+}
+
+/** How a backing file is to be opened: see {@link LoopAttachment}. */
+interface Wanted {
+  readonly backingPath: string;
+  readonly readOnly: boolean;
+  readonly directIo: "no" | "preferred" | "required";
+}
+
+/**
+ * Opens a backing file: for reading only, where it is write-protected.
+ *
+ * @throws {SystemError} as open(2); EINVAL for what a loop device cannot have
+ */
+export function openBacking({ backingPath, readOnly, directIo }: Wanted): Backing {
+  const flags = directIo === "required" ? O_DIRECT : 0;
+  using handle = openFile(backingPath, O_PATH);
+  refuseUnseekable(handle, backingPath);
+  const open = (access: number): Fd => reopenFile(handle.number, backingPath, access | flags);
+  if (!readOnly) {
+    try {
+      return new Backing(open(O_RDWR), false);
+    } catch (error) {
+      if (!isWriteProtection(error)) throw error;
+    }
+  }
+  return new Backing(open(O_RDONLY), true);
+}
+
+/** What must not even be opened, because that could wait or change something: the kernel's words. */
+function refuseUnseekable(handle: Fd, path: string): void {
+  const { kind } = openFileStatus(handle.number);
+  if (kind !== "fifo" && kind !== "character") return;
+  throw new SystemError("ioctl LOOP_CONFIGURE", EINVAL, path);
+}
+
+function isWriteProtection(error: unknown): boolean {
+  return error instanceof SystemError && (error.errno === EROFS || error.errno === EACCES);
+}
