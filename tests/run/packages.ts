@@ -28,7 +28,7 @@ export const PACKAGES: Packages = {
 /** What the tests in user-mode Linux need, too. */
 export const KERNEL_PACKAGES: Packages = {
   ...PACKAGES,
-  "a real kernel": ["user-mode-linux"],
+  "real kernels": ["user-mode-linux", "patchelf"],
 };
 
 /** Set to `keep`: nothing is installed. */

@@ -30,15 +30,16 @@ export async function kernelTest(
   body: (t: Deno.TestContext, kernel: BootedKernel) => Promise<void>,
 ): Promise<void> {
   const trials = await Promise.all(listedKernels(Deno.env.get(VARIABLE)).map(tried));
-  const kernels = trials.flatMap((trial) => "kernel" in trial ? [trial.kernel] : []);
+  const booted = trials.flatMap((trial) => "kernel" in trial ? [trial.kernel] : []);
+  const kernels = new Map(booted.map((kernel) => [kernel.release, kernel]));
   const obstacles = trials.flatMap((trial) => "obstacle" in trial ? [trial.obstacle] : []);
-  if (kernels.length === 0) {
+  if (kernels.size === 0) {
     const obstacle = obstacles.join("; ") || "no user-mode Linux installed";
     testIfPossible({ name, obstacle, fn: () => {} });
     return;
   }
   tell(obstacles);
-  for (const kernel of kernels) {
+  for (const kernel of kernels.values()) {
     Deno.test(`${name}, Linux ${kernel.release}`, (t) => body(t, kernel));
   }
 }
