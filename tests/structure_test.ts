@@ -17,6 +17,7 @@ const LAYERS = [
   "codec",
   "format",
   "disk",
+  "view",
   "loop",
   "nbd",
   "fuse",

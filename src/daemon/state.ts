@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ImageView } from "../disk/request.ts";
 import { EACCES, ifPossible, SystemError } from "../sys/errno.ts";
 import { listDirectory, makeDirectory } from "../sys/directories.ts";
 import { linkStatusIfAny, removeFile, replaceFile, temporaryWriter } from "../sys/files.ts";
@@ -21,15 +22,6 @@ import {
 } from "./state_file.ts";
 
 const SUFFIX = ".json";
-
-/** What was asked for that decides which bytes an image shows. */
-export interface ImageView {
-  /** Identifier or name of the internal snapshot, as given. */
-  readonly snapshot?: string;
-  readonly noBacking?: true;
-  readonly backingFormat?: string;
-  readonly force?: true;
-}
 
 /** Whether all that was written is on disk, or some of it may be lost. */
 export type Outcome = "saved" | "lost";

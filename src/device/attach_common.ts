@@ -6,10 +6,10 @@
 import type { Job, Ready } from "../daemon/job.ts";
 import type { Daemons, Launched } from "../daemon/launch.ts";
 import { ownSurroundings } from "../daemon/processes.ts";
-import type { AttachState, ImageView, StateStore } from "../daemon/state.ts";
+import type { AttachState, StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import { MAX_UNASKED_THREADS } from "../loop/threads.ts";
-import type { ImageRequest } from "../disk/request.ts";
+import type { ImageRequest, ImageView } from "../disk/request.ts";
 import { fileStatus } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
 import type { AttachCommand } from "./attach_command.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type AttachState, type ImageView, isStale, type StateStore } from "../daemon/state.ts";
+import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
+import type { ImageView } from "../disk/request.ts";
 import { findDriver } from "../disk/registry.ts";
 import { diskNames, isDiskReadOnly, nodePath } from "../kernel/block_devices.ts";
 import { keepLoop } from "../kernel/loop.ts";

@@ -102,6 +102,11 @@ export class ImageAccess implements Disposable {
     return this.image.writing?.files ?? [];
   }
 
+  /** All files the image reads from: its own first, then those below it. */
+  get files(): readonly ImageFile[] {
+    return this.#files;
+  }
+
   /** The open files, for another thread to open the image once more. */
   get sharedFiles(): SharedFile[] {
     return this.#files.map(({ fd, path, sizeBytes }) => ({ fd, path, sizeBytes }));

@@ -30,3 +30,12 @@ export interface ImageRequest extends WindowLimits {
   /** As {@link OpenOptions.dataCacheBytes}. */
   readonly dataCacheBytes?: number;
 }
+
+/** What was asked for that decides which bytes an image shows. */
+export interface ImageView {
+  /** Identifier or name of the internal snapshot, as given. */
+  readonly snapshot?: string;
+  readonly noBacking?: true;
+  readonly backingFormat?: string;
+  readonly force?: true;
+}

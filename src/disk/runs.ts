@@ -14,6 +14,8 @@ export const MAX_CHAIN_IMAGES = 200;
 /** A run of guest bytes; one record is filled again and again. The words are those of qemu-img(1). */
 export class Run {
   lengthBytes = 0;
+  /** Whether files are asked for holes, where that pays; for all answers from then on. */
+  seesHoles = true;
   /** Whether it is known to read as zeros. */
   isZero = false;
   /** Whether it is stored somewhere. */
@@ -86,7 +88,8 @@ function describe(image: MappedDisk, lengthBytes: number, run: Run): void {
   run.isCompressed = kind === Extent.Packed;
   run.file = kind === Extent.Data ? file : undefined;
   run.hostOffset = hostOffset;
-  if (run.file !== undefined && image.fileHoles !== undefined) findHole(image, run.file, run);
+  if (run.file === undefined || !run.seesHoles || image.fileHoles === undefined) return;
+  findHole(image, run.file, run);
 }
 
 /** What is a hole in its file, is one in the disk. Where telling might take long, nothing is. */

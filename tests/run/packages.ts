@@ -18,6 +18,7 @@ export const PACKAGES: Packages = {
   "file systems to put into images": ["e2fsprogs"],
   "what may decompress clusters": ["libdeflate0"],
   "makers of compressed files and encrypted volumes": ["zstd", "cryptsetup-bin"],
+  "readers of what views are made of": ["erofs-utils"],
   "structures against the kernel's headers": ["gcc", "libc6-dev"],
   "what programs ask the kernel for": ["strace"],
   "the installation": ["curl", "shellcheck"],

@@ -1,0 +1,105 @@
+/**
+ * EROFS on disk, as far as a view needs it (linux, fs/erofs/erofs_fs.h). All numbers are little-endian.
+ *
+ *     0       1024         1152            block 1 or later
+ *     +-------+------------+---------------+---------------+---------------+----------+----------+
+ *     | empty | superblock | device slots  | folders, each | inode of the  | chunks   | copied   |
+ *     |       |            | (128 bytes)   | in 512 bytes  | disk's file   | (8 bytes)| blocks   |
+ *     +-------+------------+---------------+---------------+---------------+----------+----------+
+ *
+ * The file's content is an array of chunk entries: for each chunk of the file in which device it lies,
+ * and from which block on. Device 0 is this image itself: its copied blocks are what lies elsewhere so
+ * that the kernel cannot read it there.
+ *
+ * @module
+ */
+import { RecordLayout } from "../format/kit/record.ts";
+
+export const SUPER_OFFSET = 1024;
+export const MAGIC = 0xe0f5e1e2;
+
+/** struct erofs_super_block */
+export const SUPER_BLOCK = new RecordLayout({
+  magic: "u32",
+  checksum: "u32",
+  feature_compat: "u32",
+  blkszbits: "u8",
+  sb_extslots: "u8",
+  root_nid: "u16",
+  inos: "u64",
+  build_time: "u64",
+  build_time_nsec: "u32",
+  blocks: "u32",
+  meta_blkaddr: "u32",
+  xattr_blkaddr: "u32",
+  uuid: "bytes16",
+  volume_name: "bytes16",
+  feature_incompat: "u32",
+  available_compr_algs: "u16",
+  extra_devices: "u16",
+  devt_slotoff: "u16",
+  dirblkbits: "u8",
+  xattr_prefix_count: "u8",
+  xattr_prefix_start: "u32",
+  packed_nid: "u64",
+  xattr_filter_reserved: "u8",
+  reserved: "bytes23",
+}, { sizeBytes: 128, endian: "little" });
+
+/** feature_incompat: files in chunks, and devices besides the first. */
+export const INCOMPAT_CHUNKED_FILE = 0x4;
+export const INCOMPAT_DEVICE_TABLE = 0x8;
+
+/** struct erofs_deviceslot */
+export const DEVICE_SLOT = new RecordLayout({
+  tag: "bytes64",
+  blocks: "u32",
+  mapped_blkaddr: "u32",
+  reserved: "bytes56",
+}, { sizeBytes: 128, endian: "little" });
+
+/** struct erofs_inode_extended */
+export const INODE = new RecordLayout({
+  i_format: "u16",
+  i_xattr_icount: "u16",
+  i_mode: "u16",
+  i_reserved: "u16",
+  i_size: "u64",
+  i_u: "u32",
+  i_ino: "u32",
+  i_uid: "u32",
+  i_gid: "u32",
+  i_mtime: "u64",
+  i_mtime_nsec: "u32",
+  i_nlink: "u32",
+  i_reserved2: "bytes16",
+}, { sizeBytes: 64, endian: "little" });
+
+/** i_format: bit 0 for the extended inode, from bit 1 on where the content is. */
+export const FORMAT_EXTENDED = 0x1;
+export const FORMAT_LAYOUT_SHIFT = 1;
+export const InodeLayout = { Inline: 2, Chunks: 4 } as const;
+/** An inode's number counts steps of this size from the first metadata block on. */
+export const INODE_STEP_BYTES = 32;
+
+/** i_u of a file in chunks: bits 0-4 how many blocks a chunk has, as a power of two; bit 5: entries. */
+export const CHUNK_FORMAT_INDEXES = 0x20;
+export const MAX_CHUNK_FORMAT_BITS = 31;
+
+/** struct erofs_dirent; names follow all of a block's. */
+export const DIRENT = new RecordLayout({
+  nid: "u64",
+  nameoff: "u16",
+  file_type: "u8",
+  reserved: "u8",
+}, { sizeBytes: 12, endian: "little" });
+export const FileType = { File: 1, Folder: 2 } as const;
+
+/** struct erofs_inode_chunk_index: u16 unused, u16 device, u32 first block. */
+export const CHUNK_ENTRY = { size: 8, device: 2, block: 4 } as const;
+/** A chunk that is a hole has no block; no chunk begins there or later. */
+export const NO_BLOCK = 0xffffffff;
+
+/** Sizes that a block may have: up to the smallest page. */
+export const MIN_BLOCK_BITS = 9;
+export const MAX_BLOCK_BITS = 12;

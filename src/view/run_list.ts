@@ -1,0 +1,145 @@
+/**
+ * What a disk consists of, as a list: the one answer of all images of its chain that a view of it, a
+ * copy that shares its extents, or a table of targets can be made from.
+ *
+ * @module
+ */
+import { Run } from "../disk/runs.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+
+/** What a run is made of. */
+export const RunKind = {
+  /** Reads as zeros. */
+  Zero: 0,
+  /** Bytes of a file, unchanged. */
+  Plain: 1,
+  /** Stored, but only a server can read it: compressed or encrypted. */
+  Special: 2,
+} as const;
+export type RunKind = typeof RunKind[keyof typeof RunKind];
+
+/** Runs that a list may have: at 40 bytes each, no more memory than a cache. */
+export const MAX_RUNS = 4 * 1024 * 1024;
+const FIRST_RUNS = 256;
+const NO_FILE = -1;
+
+/** The runs of a disk in their order, without gaps, joined as far as they can be. */
+export class RunList {
+  /** The files that plain runs can lie in. */
+  readonly files: readonly ImageFile[];
+  #count = 0;
+  #kinds = new Uint8Array(FIRST_RUNS);
+  #starts = new Float64Array(FIRST_RUNS);
+  #ends = new Float64Array(FIRST_RUNS);
+  #fileNumbers = new Int32Array(FIRST_RUNS);
+  #hostOffsets = new Float64Array(FIRST_RUNS);
+
+  constructor(files: readonly ImageFile[]) {
+    this.files = files;
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#count;
+  }
+
+  kind(run: number): RunKind {
+    return (this.#kinds[run] ?? RunKind.Zero) as RunKind;
+  }
+
+  /** Where a run begins in the disk. */
+  start(run: number): number {
+    return this.#starts[run] ?? 0;
+  }
+
+  /** Where it ends. */
+  end(run: number): number {
+    return this.#ends[run] ?? 0;
+  }
+
+  /** Plain: which of {@link RunList.files} it lies in. */
+  fileNumber(run: number): number {
+    return this.#fileNumbers[run] ?? NO_FILE;
+  }
+
+  /** Plain: where it begins in its file. */
+  hostOffset(run: number): number {
+    return this.#hostOffsets[run] ?? 0;
+  }
+
+  /**
+   * Adds a run that begins where the last one ends.
+   *
+   * @throws {RangeError} if there are too many
+   */
+  add(run: Run): void {
+    const { lengthBytes, hostOffset } = run;
+    const kind = kindOf(run);
+    const file = run.file === undefined || kind !== RunKind.Plain
+      ? NO_FILE
+      : this.files.indexOf(run.file);
+    const last = this.#count - 1;
+    const start = last < 0 ? 0 : this.end(last);
+    if (last >= 0 && this.#goesOn(last, { kind, file, hostOffset })) {
+      this.#ends[last] = start + lengthBytes;
+      return;
+    }
+    const at = this.#count;
+    if (at === MAX_RUNS) throw new RangeError(`the disk has more than ${MAX_RUNS} runs`);
+    if (at === this.#kinds.length) this.#grow();
+    this.#count++;
+    this.#kinds[at] = kind;
+    this.#starts[at] = start;
+    this.#ends[at] = start + lengthBytes;
+    this.#fileNumbers[at] = file;
+    this.#hostOffsets[at] = file === NO_FILE ? 0 : hostOffset;
+  }
+
+  #goesOn(
+    last: number,
+    { kind, file, hostOffset }: { kind: RunKind; file: number; hostOffset: number },
+  ): boolean {
+    if (this.kind(last) !== kind || this.fileNumber(last) !== file) return false;
+    if (kind !== RunKind.Plain) return true;
+    return this.hostOffset(last) + this.end(last) - this.start(last) === hostOffset;
+  }
+
+  #grow(): void {
+    const size = Math.min(this.#kinds.length * 2, MAX_RUNS);
+    this.#kinds = grown(this.#kinds, new Uint8Array(size));
+    this.#starts = grown(this.#starts, new Float64Array(size));
+    this.#ends = grown(this.#ends, new Float64Array(size));
+    this.#fileNumbers = grown(this.#fileNumbers, new Int32Array(size));
+    this.#hostOffsets = grown(this.#hostOffsets, new Float64Array(size));
+  }
+}
+
+function kindOf({ isZero, file }: Run): RunKind {
+  if (isZero) return RunKind.Zero;
+  return file === undefined ? RunKind.Special : RunKind.Plain;
+}
+
+function grown<T extends Uint8Array | Float64Array | Int32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/**
+ * Lists the runs of a disk. Reads all of its tables, waiting for them. Holes of files count as what they
+ * lie in: data.
+ *
+ * @throws {ImageFormatError} at a place where the metadata are damaged
+ * @throws {RangeError} if there are too many runs
+ */
+export function listRuns(access: ImageAccess): RunList {
+  const list = new RunList(access.files);
+  const run = new Run();
+  run.seesHoles = false;
+  const { sizeBytes } = access;
+  for (let start = 0; start < sizeBytes; start += run.lengthBytes) {
+    access.findRun(start, sizeBytes - start, run);
+    list.add(run);
+  }
+  return list;
+}
