@@ -5,14 +5,11 @@
  */
 import { eventually } from "./patience.ts";
 import { asRootElsewhere, bindStates, exists, processIds, type Surroundings } from "./program.ts";
-import { hasTool, lackOfRights, TempDirectory, testIfPossible } from "./tools.ts";
+import { lackOfRights, missingTools, TempDirectory, testIfPossible } from "./tools.ts";
 
 /** Why there are none to be had, if so. */
 export function missingForPidNamespaces(): string | undefined {
-  const lack = lackOfRights();
-  if (lack !== undefined) return lack;
-  const absent = ["unshare", "nsenter", "setsid"].filter((tool) => !hasTool(tool));
-  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined;
+  return lackOfRights() ?? missingTools(["unshare", "nsenter", "setsid"]);
 }
 
 /** A PID namespace, with all its processes, until the end of the scope. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { eventually, patiently } from "./patience.ts";
-import { must, TempDirectory } from "./tools.ts";
+import { lackOfNamespaces, must, TempDirectory } from "./tools.ts";
 
 const BINARY = Deno.env.get("TSLOSETUP_BINARY");
 const CHECKOUT = new URL("../..", import.meta.url).pathname;
@@ -95,6 +95,8 @@ let ownStates: string | undefined;
  */
 export function asRoot(environment: Readonly<Record<string, string>> = {}): Surroundings {
   if (Deno.uid() !== 0) return asUser(environment);
+  // A chroot has a /run of its own anyway.
+  if (lackOfNamespaces() !== undefined) return new User(programCommand(), ROOT_STATES, environment);
   const enter = ["unshare", "--mount", "sh", "-c", `${bindStates()} && exec "$@"`, "sh"];
   return new User([...enter, ...programCommand()], sharedStates(), environment);
 }

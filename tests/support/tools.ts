@@ -54,10 +54,22 @@ export function oracleTest(
   testIfPossible({ name, obstacle: missingTools(tools), fn: body });
 }
 
-/** Which of `tools` are not installed, if any are not. */
+/** Which of `tools` cannot be used here, and why, if any cannot. */
 export function missingTools(tools: readonly string[]): string | undefined {
   const missing = tools.filter((tool) => !hasTool(tool));
-  return missing.length > 0 ? `${missing.join(", ")} not installed` : undefined;
+  if (missing.length > 0) return `${missing.join(", ")} not installed`;
+  return tools.includes("unshare") ? lackOfNamespaces() : undefined;
+}
+
+let canUnshare: boolean | undefined;
+
+/** Why no mount namespaces can be made here, if so. */
+export function lackOfNamespaces(): string | undefined {
+  const lack = lackOfRights();
+  if (lack !== undefined) return lack;
+  const args = ["--mount", "true"];
+  canUnshare ??= new Deno.Command("unshare", { args, stderr: "null" }).outputSync().success;
+  return canUnshare ? undefined : "no mount namespaces: the root of this chroot is no mount point";
 }
 
 /** What a finished program printed. */

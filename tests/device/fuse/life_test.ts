@@ -304,7 +304,7 @@ const OLD_KERNEL = "strace -qq -o /dev/null -e inject=fsopen:error=ENOSYS";
 
 deviceTest(
   "before kernel 5.2 it mounts for a moment, and leaves no mount",
-  ["strace", "cmp"],
+  ["strace", "cmp", "unshare"],
   async () => {
     using folder = new TempDirectory();
     const [image, states] = [folder.file("disk"), folder.file("states")];
