@@ -123,7 +123,7 @@ export class Chain implements RelatedFiles, Disposable {
     this.layers.push(layer);
     const { driver, file } = layer;
     refuseHugeFile(file, driver.name);
-    const image = lookWith(driver, file, () => driver.open(file, this.openOptions));
+    const image = lookWith(layer, () => driver.open(file, this.openOptions));
     this.images.push(image);
     this.warnings.push(...(image.warnings ?? []).map((text) => `${layer.file.path}: ${text}`));
     return image;

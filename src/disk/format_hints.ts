@@ -27,13 +27,19 @@ export function rawHint(file: ImageFile): string | undefined {
   }
 }
 
+/** A file, and the driver for what it is taken for. */
+export interface TakenFor {
+  readonly file: ImageFile;
+  readonly driver: FormatDriver;
+}
+
 /**
  * Has a driver look into a file. Where that fails because the file is of another format, the error
  * says of which.
  *
  * @throws whatever `look` does; an {@link ImageFormatError} in place of one if more is known
  */
-export function lookWith<T>(driver: FormatDriver, file: ImageFile, look: () => T): T {
+export function lookWith<T>({ driver, file }: TakenFor, look: () => T): T {
   try {
     return look();
   } catch (error) {

@@ -83,8 +83,9 @@ export function inspect(path: string, options: InspectOptions): Inspection {
   return { images, problems };
 }
 
-function infoOf({ file, driver }: Layer, memory: MemoryLimit): ImageInfo {
-  return lookWith(driver, file, () => {
+function infoOf(layer: Layer, memory: MemoryLimit): ImageInfo {
+  const { file, driver } = layer;
+  return lookWith(layer, () => {
     if (driver.info !== undefined) return driver.info(file, memory);
     using image = driver.open(file, { readOnly: true });
     return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };

@@ -95,7 +95,7 @@ export function openImage(
   const options = { ...chain.openOptions, readOnly };
   try {
     const wanted = snapshot === undefined ? options : { ...options, snapshot };
-    const image = lookWith(driver, file, () => driver.open(file, wanted));
+    const image = lookWith({ driver, file }, () => driver.open(file, wanted));
     return accessTo(image, chain, { request, ...more });
   } catch (error) {
     chain[Symbol.dispose]();
