@@ -33,7 +33,11 @@ export async function makeImages(folder: string): Promise<void> {
   await Deno.writeFile(file("truncated.qcow2"), start);
 }
 
-/** Many small files, some larger ones, holes, odd names. */
+/** What a system mounts below its root, and the links to /usr. */
+const ROOT_FOLDERS = ["dev", "etc", "proc", "run", "sys", "tmp", "usr"];
+const ROOT_LINKS = ["bin", "lib", "lib64", "sbin"];
+
+/** Many small files, some larger ones, holes, odd names; and what a root file system has to have. */
 async function makeTree(folder: string): Promise<void> {
   for (let number = 0; number < 120; number++) {
     const subfolder = `${folder}/folder ${number % 7}/ä${number % 3}`;
@@ -44,6 +48,8 @@ async function makeTree(folder: string): Promise<void> {
   for (let number = 1; number <= 8; number++) {
     await Deno.writeFile(`${folder}/random-${number}.bin`, randomBytes(number * 200 * KIB + 17));
   }
+  for (const name of ROOT_FOLDERS) await Deno.mkdir(`${folder}/${name}`);
+  for (const name of ROOT_LINKS) await Deno.symlink(`usr/${name}`, `${folder}/${name}`);
   await Deno.writeFile(`${folder}/empty`, new Uint8Array());
   await makeEmpty(`${folder}/holes`, 6 * MIB);
   await patch(`${folder}/holes`, 5 * MIB - 3, randomBytes(KIB));

@@ -16,6 +16,7 @@ const GUESTS: readonly (readonly string[])[] = [
   ["reading", "writing", "refused"],
   ["killed", "cycles", "container"],
   ["receivers", "lazy", "detaching", "partitions", "listing", "fuse"],
+  ["switch_root"],
 ];
 const AT_ONCE = 2;
 

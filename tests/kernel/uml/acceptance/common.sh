@@ -93,7 +93,8 @@ nothing_left() {
 
 daemon_of() { sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$states/nbd${1}.json"; }
 
-has_ended() { [[ ! -s /proc/$1/cmdline ]]; }
+# has_ended PID: a zombie has, and has no command line (files in /proc have no size that would tell)
+has_ended() { [[ -z $(tr -d '\0' 2>/dev/null </proc/$1/cmdline) ]]; }
 
 # tree_is_right NAME FOLDER: every file of the source is there with the same content, and no other
 tree_is_right() {

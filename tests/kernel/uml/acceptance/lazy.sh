@@ -9,16 +9,23 @@ goes_on() {
   check "$1, the daemon is there" grep -q -e '--internal-daemon' <<<"$(processes)"
 }
 
-# helper_has_ended PID: what a daemon has started at SIGTERM is done; it stays a zombie as long as the
-# daemon lives
-helper_has_ended() { grep -q "^[0-9]* ([^)]*) Z $1 " /proc/[0-9]*/stat 2>/dev/null; }
+has_thread() { grep -q '^worker' /proc/$1/task/*/comm 2>/dev/null; }
+
+# thread_ends PID: what a daemon has started at SIGTERM is done. It may have come and gone unseen.
+thread_ends() {
+  for _ in {1..30}; do
+    has_thread $1 && break
+    sleep 0.1
+  done
+  eventually eval "! has_thread $1"
+}
 
 for device in /dev/nbd0 /dev/loop0; do
   attach "SIGTERM, $device" -r -t QCOW $device $images/compressed.qcow2
   mount -o ro $device $mnt
   pid=$(daemon_of 0)
   kill -TERM $pid
-  check "SIGTERM, $device, its helper ends" eventually helper_has_ended $pid
+  check "SIGTERM, $device, its thread ends" thread_ends $pid
   goes_on "SIGTERM, $device" $device
   umount $mnt
   nothing_left "SIGTERM, $device"
@@ -51,7 +58,7 @@ mount /dev/nbd0 $mnt
 echo before >$mnt/before
 pid=$(daemon_of 0)
 kill -TERM $pid
-check "SIGTERM to a writer, its helper ends" eventually helper_has_ended $pid
+check "SIGTERM to a writer, its thread ends" thread_ends $pid
 echo after >$mnt/after
 umount $mnt
 nothing_left "SIGTERM to a writer"
