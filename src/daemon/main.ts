@@ -2,22 +2,14 @@
  * The daemon: one process for each attached image. It only serves: the command that has started it does
  * all that has to be configured.
  *
- * No thread of it ever opens, syncs or configures the device it serves: a process that waits for its own
- * device cannot even be killed.
+ * No thread that serves ever opens, syncs or configures the device: a process that waits for its own
+ * device cannot even be killed. (lazy_detach_thread.ts, which has to, says how.)
  *
  * @module
  */
 import { loadDecompressors } from "../codec/libraries.ts";
-import type { ImageAccess } from "../disk/image_access.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
-import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
-import { rawHint } from "../disk/format_hints.ts";
-import { lockImage } from "../disk/lock.ts";
-import { openImage, openImageFile, reopenReadOnly } from "../disk/open.ts";
-import type { ImageRequest } from "../disk/request.ts";
-import { driverFor } from "../disk/probe.ts";
-import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readBytes, readText, writeText } from "../sys/files.ts";
 import { receiveDescriptors } from "../sys/descriptor_passing.ts";
@@ -28,22 +20,13 @@ import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/sig
 import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
+import { Guard } from "./guard.ts";
 import { Log } from "../sys/log.ts";
 import { LazyDetach } from "./lazy_detach.ts";
+import { type Opened, openJob } from "./opened.ts";
 import { OwnState } from "./own_state.ts";
 import { stateDirectory } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
-
-/** An image that is open and locked. */
-interface Opened {
-  readonly access: ImageAccess;
-  /** What other threads need to open it once more: the keys of its disks, no passphrase. */
-  readonly keys: KeyRing;
-  readonly decoding: ThreadedDecodeLane;
-  /** What was asked for, with the format found out and the access that was possible. */
-  readonly request: ImageRequest;
-  readonly warnings: readonly string[];
-}
 
 /**
  * Takes a job from standard input and serves it to its end.
@@ -60,7 +43,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const own = new OwnState(descriptors[job.sockets]);
   const means: Means = { surroundings, own };
   surroundings.leave();
-  const opened = tryToOpen(job);
+  const opened = tryToOpen(job, means);
   if (opened === undefined) {
     removeTraces(job, means);
     return 1;
@@ -82,46 +65,16 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
 }
 
 /** Opens the image, or says why not. */
-function tryToOpen(job: Job): Opened | undefined {
+function tryToOpen(job: Job, means: Means): Opened | undefined {
   try {
-    return open(job);
+    using _guard = job.passphrase === undefined ? undefined : new Guard(job, means);
+    return openJob(job);
   } catch (error) {
     const message = reasonOf(error);
     const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };
     tryToAnswer({ ok: false, message, ...needsPassphrase });
     return undefined;
   }
-}
-
-function open(job: Job): Opened {
-  const asked = job.image;
-  const first = openImageFile(job.imagePath, asked);
-  const driver = driverFor(asked.format, first.file);
-  const warnings: string[] = [];
-  let { file, readOnly } = first;
-  if (!readOnly && !driver.writable) {
-    // Reopened, so that nothing in this process could write to it.
-    file = reopenReadOnly(file);
-    readOnly = true;
-    warnings.push(`the ${driver.name} driver only reads: the device is read-only`);
-  } else if (readOnly && !asked.readOnly) {
-    warnings.push("the file is write-protected: the device is read-only");
-  }
-  if (!lockImage(file, readOnly ? "read" : "write")) {
-    warnings.push("the file system has no locks: nothing keeps others from writing to the image");
-  }
-  const hint = driver.name === RAW.name ? rawHint(file) : undefined;
-  if (hint !== undefined) warnings.push(hint);
-  const request = { ...asked, format: driver.name, readOnly };
-  const keys = keyRing(job.passphrase);
-  const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
-  const access = openImage(file, request, { keys, decoding });
-  if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
-    warnings.push("the image is not encrypted: the passphrase was not needed");
-  }
-  forgetPassphrase(keys);
-  warnings.push(...access.warnings);
-  return { access, keys, decoding, request, warnings };
 }
 
 function createServer(job: Job, opened: Opened, served: readonly number[]): Server {

@@ -15,6 +15,11 @@ export class OwnState {
     this.#fd = fd;
   }
 
+  /** The descriptor. */
+  get fd(): number | undefined {
+    return this.#fd;
+  }
+
   /** What the command has written, and what has changed since; undefined before it has. */
   read(): AttachState | undefined {
     const state = this.#fd === undefined ? undefined : readLines(this.#fd);

@@ -21,7 +21,8 @@ const RUN = "/run/";
 
 export class Surroundings {
   readonly #job: Job;
-  readonly #states: string;
+  /** Path of the folder of state files, as long as nothing has been withdrawn to. */
+  readonly stateDirectory: string;
   readonly #root: number | undefined;
   /** The folder of the socket, if that has to be found from the own root. */
   readonly #socketFolder: Fd | undefined;
@@ -29,7 +30,7 @@ export class Surroundings {
   /** @param descriptors what came with the job; the root is no longer among them afterwards */
   constructor(job: Job, descriptors: number[], stateDirectory: string) {
     this.#job = job;
-    this.#states = stateDirectory;
+    this.stateDirectory = stateDirectory;
     this.#root = job.hasOwnRoot ? descriptors.pop() : undefined;
     const isApart = this.#root !== undefined && job.socket !== undefined;
     this.#socketFolder = isApart ? openFolder(folderOf(job.socket.path)) : undefined;
@@ -55,7 +56,7 @@ export class Surroundings {
 
   /** Does something with the state files. */
   withStates<T>(act: (states: StateStore) => T): T {
-    if (!isInOwnRoot()) return act(new StateStore(this.#states));
+    if (!isInOwnRoot()) return act(new StateStore(this.stateDirectory));
     return inRunFolder(() => act(new StateStore(ROOT_STATES.slice(RUN.length))));
   }
 

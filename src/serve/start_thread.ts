@@ -6,7 +6,11 @@
 import { requireThreadRoom } from "../sys/thread_room.ts";
 
 /** The modules that threads begin with, below the sources' folder. */
-export type ThreadModule = "serve/worker" | "serve/decode_worker" | "device/lazy_detach_thread";
+export type ThreadModule =
+  | "serve/worker"
+  | "serve/decode_worker"
+  | "daemon/guard_thread"
+  | "device/lazy_detach_thread";
 
 /**
  * Starts a thread. In a bundle, all files lie in one folder, but for these modules, and their names end

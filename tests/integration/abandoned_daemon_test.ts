@@ -1,7 +1,9 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeJob, type Job } from "../../src/daemon/job.ts";
-import { eventually, patiently } from "../support/patience.ts";
+import { HEADER, KEY_SLOT } from "../../src/format/luks/layout.ts";
+import { buildVolume, BUILT_PASSPHRASE, USED_SLOT } from "../format/luks/volume_builder.ts";
+import { eventually, patiently, processorTicks } from "../support/patience.ts";
 import { exists, isRunning, processIds, programCommand, statesIn } from "../support/program.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
@@ -115,6 +117,54 @@ Deno.test("a daemon that was started ahead ends when its command is killed", asy
   await command.output();
   await eventually(() => !isRunning(daemon), "the daemon ends");
 });
+
+/** As many as are not refused: work for minutes. */
+const ITERATIONS = 2 ** 27 - 1000;
+/** What only a process that derives a key has used, and far less than all of that takes. */
+const DERIVING_TICKS = 100;
+const FEW_TICKS = 500;
+
+/** A volume that takes so long to unlock. */
+function slowVolume(): Uint8Array<ArrayBuffer> {
+  const volume = buildVolume();
+  const slot = HEADER.sizeBytes + USED_SLOT * KEY_SLOT.sizeBytes;
+  new DataView(volume.buffer).setUint32(slot + KEY_SLOT.offsets.iterations, ITERATIONS);
+  return volume;
+}
+
+/** State files that a process has begun. */
+function statesBegunBy(pid: number): string[] {
+  if (!exists("/run/tslosetup")) return [];
+  return [...Deno.readDirSync("/run/tslosetup")].map(({ name }) => name)
+    .filter((name) => name.endsWith(`.${pid}.new`));
+}
+
+for (const signal of ["SIGINT", "SIGKILL"] as const) {
+  Deno.test(`a daemon that derives a key ends with its command, which gets ${signal}`, async () => {
+    using folder = new TempDirectory();
+    const [image, key, socket] = [folder.file("volume"), folder.file("key"), folder.file("socket")];
+    Deno.writeFileSync(image, slowVolume());
+    Deno.writeFileSync(key, BUILT_PASSPHRASE);
+    const [program = "", ...first] = programCommand();
+    const words = ["-r", "-t", "LUKS", "--key-file", key, "--socket", socket, image];
+    const args = [...first, ...words];
+    const command = new Deno.Command(program, { args, stderr: "null" }).spawn();
+    const derives = (pid: number): boolean => processorTicks(pid) > DERIVING_TICKS;
+    await eventually(() => childrenOf(command.pid).some(derives), "the key to be derived");
+    const [daemon = -1] = childrenOf(command.pid);
+    assert(exists(socket));
+    command.kill(signal);
+    const before = processorTicks(daemon);
+    await command.status;
+    await eventually(() => {
+      const hasEnded = !isRunning(daemon);
+      assert(hasEnded || processorTicks(daemon) - before < FEW_TICKS, "it goes on deriving");
+      return hasEnded;
+    }, "the daemon to end");
+    assertEquals(exists(socket), false);
+    assertEquals(statesBegunBy(command.pid), []);
+  });
+}
 
 Deno.test("a command whose waiting daemon was killed says so, and leaves nothing", async () => {
   using folder = new TempDirectory();

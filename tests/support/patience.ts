@@ -53,7 +53,7 @@ export async function becomesIdle(pid: number): Promise<void> {
 }
 
 /** User and system time of a process, in hundredths of a second: fields 14 and 15 of /proc/PID/stat. */
-function processorTicks(pid: number): number {
+export function processorTicks(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[11]) + Number(fields[12]);

@@ -23,7 +23,7 @@ const HASH = "sha256";
 const ITERATIONS = 2;
 /** One stripe is the key itself. */
 const STRIPES = 1;
-const USED_SLOT = 3;
+export const USED_SLOT = 3;
 const MATERIAL_SECTOR = 2;
 const PAYLOAD_SECTOR = 4;
 const DISK_SECTORS = 3;

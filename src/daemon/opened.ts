@@ -1,0 +1,62 @@
+/**
+ * Opening the image of a job.
+ *
+ * @module
+ */
+import { rawHint } from "../disk/format_hints.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
+import { lockImage } from "../disk/lock.ts";
+import { openImage, openImageFile, reopenReadOnly } from "../disk/open.ts";
+import { driverFor } from "../disk/probe.ts";
+import type { ImageRequest } from "../disk/request.ts";
+import { RAW } from "../image/formats.ts";
+import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
+import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
+import type { Job } from "./job.ts";
+
+/** An image that is open and locked. */
+export interface Opened {
+  readonly access: ImageAccess;
+  /** What other threads need to open it once more: the keys of its disks, no passphrase. */
+  readonly keys: KeyRing;
+  readonly decoding: ThreadedDecodeLane;
+  /** What was asked for, with the format found out and the access that was possible. */
+  readonly request: ImageRequest;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Opens and locks it.
+ *
+ * @throws {Error} if it cannot be served as it shall
+ */
+export function openJob(job: Job): Opened {
+  const asked = job.image;
+  const first = openImageFile(job.imagePath, asked);
+  const driver = driverFor(asked.format, first.file);
+  const warnings: string[] = [];
+  let { file, readOnly } = first;
+  if (!readOnly && !driver.writable) {
+    // Reopened, so that nothing in this process could write to it.
+    file = reopenReadOnly(file);
+    readOnly = true;
+    warnings.push(`the ${driver.name} driver only reads: the device is read-only`);
+  } else if (readOnly && !asked.readOnly) {
+    warnings.push("the file is write-protected: the device is read-only");
+  }
+  if (!lockImage(file, readOnly ? "read" : "write")) {
+    warnings.push("the file system has no locks: nothing keeps others from writing to the image");
+  }
+  const hint = driver.name === RAW.name ? rawHint(file) : undefined;
+  if (hint !== undefined) warnings.push(hint);
+  const request = { ...asked, format: driver.name, readOnly };
+  const keys = keyRing(job.passphrase);
+  const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
+  const access = openImage(file, request, { keys, decoding });
+  if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
+    warnings.push("the image is not encrypted: the passphrase was not needed");
+  }
+  forgetPassphrase(keys);
+  warnings.push(...access.warnings);
+  return { access, keys, decoding, request, warnings };
+}
