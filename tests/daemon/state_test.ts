@@ -4,7 +4,7 @@ import { identityOf } from "../../src/daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../src/daemon/state.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { openLibc } from "../../src/sys/libc.ts";
-import { oracleTest, TempDirectory } from "../support/tools.ts";
+import { rootTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -158,7 +158,7 @@ Deno.test("StateStore.prepare() refuses folders that others can write to, and li
   assertThrows(() => new StateStore(folder.file("missing/states")).prepare(), SystemError);
 });
 
-oracleTest("StateStore believes nothing in another user's folder", ["chown"], () => {
+rootTest("StateStore believes nothing in another user's folder", [], () => {
   using fixture = new Fixture();
   fixture.store.write(state({}));
   Deno.chownSync(fixture.path, NOBODY, NOBODY);

@@ -9,7 +9,7 @@ import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { must, rootTest, TempDirectory } from "../support/tools.ts";
 import { becomesCold } from "../support/page_cache.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
@@ -133,7 +133,7 @@ Deno.test("openImageFile() refuses what has no content of its own", () => {
   assertThrows(() => openImageFile(folder.file("missing"), wanted), SystemError, "No such file");
 });
 
-oracleTest(
+rootTest(
   "openImageFile() takes a read-only block device for what it is",
   ["losetup"],
   async () => {
