@@ -114,6 +114,8 @@ export interface Ready {
   readonly readOnly: boolean;
   /** Transmission flags for the kernel. */
   readonly flags: number;
+  /** How many connections are of use at most: one where only one thread may change the image. */
+  readonly connections: number;
   /** Lines for the user that are no errors. */
   readonly warnings: readonly string[];
 }

@@ -54,14 +54,18 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const server = createServer(job, opened, served);
   watchLifeline(server);
   watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served) });
-  const { sizeBytes, flags } = server.description;
-  const { readOnly, format } = opened.request;
-  const warnings = opened.warnings;
-  if (tryToAnswer({ ok: true, format, sizeBytes, readOnly, flags, warnings })) {
+  if (tryToAnswer(readyFor(server, opened))) {
     keepBuffersApart();
     server.run();
   }
   return conclude(job, { ...means, server });
+}
+
+function readyFor(server: Server, { request, warnings }: Opened): Answer {
+  const { sizeBytes, flags } = server.description;
+  const { readOnly, format } = request;
+  const connections = server.usefulConnections;
+  return { ok: true, format, sizeBytes, readOnly, flags, connections, warnings };
 }
 
 /** Opens the image, or says why not. */

@@ -55,11 +55,11 @@ export function attachNbd(request: AttachRequest): Attached {
 
 /**
  * How many connections to try, one number after the other: that the kernel listens on several of them
- * is to be seen first. When it has not once, it has made the threads for it in the meantime.
+ * is to be seen first. When it has not once, it has made the threads for it in the meantime. An image
+ * may have use for fewer.
  */
 function connectionCounts(command: AttachCommand): readonly number[] {
-  // Threads come only with traffic on more than one connection.
-  const wanted = command.readOnly && areReceiversVisible() ? threadCount(command) : 1;
+  const wanted = areReceiversVisible() ? threadCount(command) : 1;
   return wanted === 1 ? [1] : [wanted, wanted, 1];
 }
 
@@ -72,7 +72,8 @@ interface Means {
 function attachOver(count: number, request: AttachRequest, means: Means): Attached | undefined {
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
-  const job = jobFor(request, { transport: "nbd", sockets: count, threads: count });
+  const threads = threadCount(request.command);
+  const job = jobFor(request, { transport: "nbd", sockets: count, threads });
   using stateFile = request.states.begin();
   const launched = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),
@@ -112,7 +113,8 @@ function configure(setup: Setup): Attached | undefined {
   const index = uninterrupted(() =>
     connect(control, {
       ...(device?.kind === "nbd" ? { index: device.index } : {}),
-      sockets: kernelEnds.map((end) => end.number),
+      // The others are closed then, and end for the daemon, too.
+      sockets: kernelEnds.slice(0, ready.connections).map((end) => end.number),
       sizeBytes,
       blockSizeBytes: sectorBytes,
       serverFlags: ready.flags,

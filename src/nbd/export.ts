@@ -27,6 +27,10 @@ export function describeExport(access: ImageAccess): ExportDescription {
   };
 }
 
+/**
+ * Several connections are one and the same disk, whatever the image: where several threads may change
+ * it, they share its files and their flushes; else one thread serves all who may change it.
+ */
 function transmissionFlags(access: ImageAccess): number {
   const { HasFlags, ReadOnly, SendFlush, SendFua, SendTrim, SendWriteZeroes } = TransmissionFlag;
   const { CanMultiConn, SendFastZero } = TransmissionFlag;

@@ -49,8 +49,7 @@ export class Server {
     this.#workers = new Workers({
       shared: this.#shared,
       log: options.log,
-      // Threads share no metadata: who changes them serves alone.
-      threads: options.access.writers === "any" ? options.threads : 1,
+      threads: this.usefulConnections,
       describe: () => this.#describeStart(),
     });
     this.#channels = new Channels({
@@ -71,6 +70,11 @@ export class Server {
 
   get description(): ExportDescription {
     return this.#channels.description;
+  }
+
+  /** How many threads may serve: they share no metadata, so that who changes them does it alone. */
+  get usefulConnections(): number {
+    return this.#options.access.writers === "any" ? this.#options.threads : 1;
   }
 
   /**

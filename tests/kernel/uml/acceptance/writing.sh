@@ -46,6 +46,16 @@ detached "RAW, -d /dev/nbd5" -d /dev/nbd5
 check "content of the image" cmp $image /run/copy.img
 rm $image /run/copy*.img
 
+# Several threads may write to a RAW image, each with a connection of its own.
+truncate -s 16M $image
+dd if=/dev/urandom of=/run/copy.img bs=1M count=16 status=none
+attach "RAW, --threads 4" --threads 4 /dev/nbd0 $image
+same "RAW, --threads 4, connections" 4 "$(grep -lE '\+nbd0-recv$' /proc/[0-9]*/comm | wc -l)"
+check "RAW, --threads 4, written" dd if=/run/copy.img of=/dev/nbd0 bs=64k oflag=direct conv=fsync status=none
+check "RAW, --threads 4, is in the image" cmp $image /run/copy.img
+detached "RAW, --threads 4, -d" -d /dev/nbd0
+rm $image /run/copy.img
+
 # RAW files may have any size: what does not fill a sector is not accessible.
 head -c 5000 /dev/urandom >/run/odd.img
 run tslosetup /dev/nbd0 /run/odd.img
