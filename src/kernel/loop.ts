@@ -4,11 +4,11 @@
  * @module
  */
 import { EINVAL, ENOSYS, ENOTTY, SystemError } from "../sys/errno.ts";
-import { type Fd, O_RDONLY, O_RDWR } from "../sys/files.ts";
+import { type Fd, type LentFd, O_RDONLY, O_RDWR } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { openNode } from "./device_nodes.ts";
 import { type Backing, openBacking } from "./loop_backing.ts";
-import { loopNode, onFreeLoop } from "./loop_control.ts";
+import { loopNode, onFreeLoop, onHighLoop } from "./loop_control.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import {
   clearAutoClear,
@@ -31,8 +31,15 @@ export type LoopDirectIo = "no" | "preferred" | "required";
 export interface LoopAttachment {
   /** Node of the loop device, which may not exist yet; left out, a free one is taken. */
   readonly device?: string;
+  /** Whether the free one is to be out of the way, with a large number. */
+  readonly high?: boolean;
   /** A regular file or a block device. */
   readonly backingPath: string;
+  /**
+   * The backing file, open already: the driver keeps this very description, with the locks on it. It is
+   * open as the device is to be used.
+   */
+  readonly backing?: LentFd;
   /** Where the backing file is write-protected, the device is read-only all the same. */
   readonly readOnly: boolean;
   readonly directIo: LoopDirectIo;
@@ -92,10 +99,11 @@ interface OpenLoop {
 }
 
 function attach(attachment: LoopAttachment, flags: number): OpenLoop {
-  const { device } = attachment;
+  const { device, high = false } = attachment;
   using backing = openBacking(attachment);
   const setUp = (path: string): OpenLoop => configure(path, { backing, attachment, flags });
-  return device === undefined ? onFreeLoop(setUp) : setUp(loopNode(device));
+  if (device !== undefined) return setUp(loopNode(device));
+  return high ? onHighLoop(setUp) : onFreeLoop(setUp);
 }
 
 interface Setup {

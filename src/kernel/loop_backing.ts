@@ -6,6 +6,7 @@
 import { EACCES, EINVAL, EROFS, SystemError } from "../sys/errno.ts";
 import {
   type Fd,
+  type LentFd,
   O_DIRECT,
   O_PATH,
   O_RDONLY,
@@ -17,26 +18,28 @@ import { reopenFile } from "../sys/reopen.ts";
 
 /** A backing file, open as the device is to be used. */
 export class Backing implements Disposable {
-  constructor(readonly fd: Fd, readonly readOnly: boolean) {}
+  constructor(readonly fd: Fd | LentFd, readonly readOnly: boolean) {}
 
   [Symbol.dispose](): void {
-    this.fd.close();
+    this.fd[Symbol.dispose]();
   }
 }
 
 /** How a backing file is to be opened: see {@link LoopAttachment}. */
 interface Wanted {
   readonly backingPath: string;
+  readonly backing?: LentFd;
   readonly readOnly: boolean;
   readonly directIo: "no" | "preferred" | "required";
 }
 
 /**
- * Opens a backing file: for reading only, where it is write-protected.
+ * Opens a backing file, unless it is open: for reading only, where it is write-protected.
  *
  * @throws {SystemError} as open(2); EINVAL for what a loop device cannot have
  */
-export function openBacking({ backingPath, readOnly, directIo }: Wanted): Backing {
+export function openBacking({ backing, backingPath, readOnly, directIo }: Wanted): Backing {
+  if (backing !== undefined) return new Backing(backing, readOnly);
   const flags = directIo === "required" ? O_DIRECT : 0;
   using handle = openFile(backingPath, O_PATH);
   refuseUnseekable(handle, backingPath);

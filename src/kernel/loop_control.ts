@@ -4,22 +4,37 @@
  *
  * @module
  */
-import { EAGAIN, EBUSY, EEXIST, EINVAL, ENODEV, ifPossible, SystemError } from "../sys/errno.ts";
+import {
+  EAGAIN,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENODEV,
+  ENOENT,
+  ENXIO,
+  ifPossible,
+  SystemError,
+} from "../sys/errno.ts";
 import { type Fd, fileExists, O_RDWR, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { blockDeviceName, diskExists, kernelDeviceNumber } from "./block_devices.ts";
 import { ensureBlockNode, ensureCharacterNode } from "./device_nodes.ts";
 import { blockDeviceNumber, LOOP_MAJOR } from "./device_numbers.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
-import { loopNumber } from "./loop_status.ts";
+import { loopBackingPath, loopNumber } from "./loop_status.ts";
 
 const CONTROL = {
   name: "loop-control",
   path: "/dev/loop-control",
   number: { major: 10, minor: 237 },
 };
+/** Without it, only trying tells which devices there are. */
+const SYSFS = "/sys/block";
 /** A minor number has 20 bits (linux/kdev_t.h). */
 const MAX_LOOP_NUMBER = 2 ** 20 - 1;
+
+/** The numbers that what is made for a device of ours alone can have. */
+const HIGH = { first: 512, last: 16383 } as const;
 
 /**
  * Tries to get a free device while others take them away from under us: 64, as in losetup. The
@@ -65,6 +80,41 @@ export function onFreeLoop<T>(setUp: (path: string) => T): T {
       libc().usleep(Math.round(pauseMs(attempt) * 1000));
     }
   }
+}
+
+/**
+ * As {@link onFreeLoop}, for a device that nobody is to know by its number: the small ones, which people
+ * and scripts name, stay free.
+ */
+export function onHighLoop<T>(setUp: (path: string) => T): T {
+  let obstacle = new SystemError("ioctl LOOP_CONFIGURE", EBUSY, `/dev/loop${HIGH.first}`);
+  for (let number: number = HIGH.first; number <= HIGH.last; number++) {
+    const name = `loop${number}`;
+    if (loopBackingPath(name) !== undefined) continue;
+    try {
+      if (!diskExists(name) && !makeLoop(number) && fileExists(SYSFS)) continue;
+      return setUp(nodeOf(number));
+    } catch (error) {
+      if (!(error instanceof SystemError) || !isOthers(error)) throw error;
+      obstacle = error;
+    }
+  }
+  throw new NoFreeLoopError(obstacle);
+}
+
+/** False if somebody else makes it just now. */
+function makeLoop(number: number): boolean {
+  using control = openControl();
+  const call = { fd: control, path: CONTROL.path, argument: number };
+  const added = tryLoopIoctl("LOOP_CTL_ADD", call);
+  if (added.ok || added.errno === EEXIST) return added.ok;
+  throw new SystemError("ioctl LOOP_CTL_ADD", added.errno, `/dev/loop${number}`);
+}
+
+/** Taken, or being made or removed: the kernel shows a device some moments longer than it can be opened. */
+function isOthers(error: SystemError): boolean {
+  const isMoving = error.errno === ENXIO || error.errno === ENODEV || error.errno === ENOENT;
+  return isMoving || isTaken(error);
 }
 
 function isTaken(error: unknown): boolean {

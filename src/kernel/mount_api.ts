@@ -13,9 +13,13 @@ const SYSCALL = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const;
 // linux/mount.h
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;
+const FSCONFIG_SET_FLAG = 0;
 const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const MOUNT_ATTR = { noSuid: 2, noDev: 4, noExec: 8 } as const;
+
+/** An option of a file system: a name with its value, or a name alone. */
+export type MountParameter = readonly [name: string, value?: string];
 
 /** What to mount. */
 export interface MountRequest {
@@ -25,6 +29,8 @@ export interface MountRequest {
   readonly subtype?: string;
   /** Options of the file system. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Those that are given several times or have no value; only mountNowhere() knows them. */
+  readonly further?: readonly MountParameter[];
   /** Whether device nodes on it can be opened. */
   readonly devices: boolean;
 }
@@ -35,22 +41,36 @@ export interface MountRequest {
  * @returns a descriptor of its root; the mount lasts as long as that or a file of it is open
  * @throws {SystemError} ENOSYS before kernel 5.2, EPERM without CAP_SYS_ADMIN, as fsconfig(2)
  */
-export function mountNowhere({ type, subtype, parameters, devices }: MountRequest): Fd {
+export function mountNowhere(request: MountRequest): Fd {
+  const { type, subtype, parameters, further = [], devices } = request;
   const name = cString(type);
   using context = new Fd(call("fsopen", addressOf(name), FSOPEN_CLOEXEC));
   const names = subtype === undefined ? {} : { source: subtype, subtype };
-  for (const [key, value] of Object.entries({ ...names, ...parameters })) {
-    setParameter(context, key, value);
+  for (const parameter of [...Object.entries({ ...names, ...parameters }), ...further]) {
+    setParameter(context, parameter);
   }
   call("fsconfig", context.number, FSCONFIG_CMD_CREATE, 0, 0, 0);
   const attributes = MOUNT_ATTR.noSuid | MOUNT_ATTR.noExec | (devices ? 0 : MOUNT_ATTR.noDev);
   return new Fd(call("fsmount", context.number, FSMOUNT_CLOEXEC, attributes));
 }
 
-function setParameter(context: Fd, key: string, value: string): void {
+/**
+ * Makes sure that the kernel has a file system, which it may load for that.
+ *
+ * @throws {SystemError} ENODEV if it has none of that name; ENOSYS, EPERM as {@link mountNowhere}
+ */
+export function requireFileSystem(type: string): void {
+  const name = cString(type);
+  new Fd(call("fsopen", addressOf(name), FSOPEN_CLOEXEC)).close();
+}
+
+function setParameter({ number }: Fd, [key, value]: MountParameter): void {
   const name = cString(key);
+  if (value === undefined) {
+    call("fsconfig", number, FSCONFIG_SET_FLAG, addressOf(name), 0, 0);
+    return;
+  }
   const text = cString(value);
-  const { number } = context;
   call("fsconfig", number, FSCONFIG_SET_STRING, addressOf(name), addressOf(text), 0);
 }
 

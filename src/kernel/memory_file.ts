@@ -1,0 +1,29 @@
+/**
+ * Files that are memory and have no name: they last as long as somebody has them open.
+ *
+ * @module
+ */
+import { checked } from "../sys/errno.ts";
+import { Fd, writeBytes } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
+import { cString } from "../sys/memory.ts";
+
+/** linux/memfd.h */
+const MFD_CLOEXEC = 1;
+
+/**
+ * Makes such a file.
+ *
+ * @param name shows in /proc/PID/fd, for people
+ * @throws {SystemError} as memfd_create(2) and write(2)
+ */
+export function memoryFile(name: string, content: Uint8Array<ArrayBuffer>): Fd {
+  const fd = new Fd(checked(libc().memfd_create(cString(name), MFD_CLOEXEC), "memfd_create"));
+  try {
+    writeBytes(fd.number, content);
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
