@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { ServedTransport } from "../daemon/job.ts";
 import type { Daemons } from "../daemon/launch.ts";
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { openImageFile } from "../disk/open.ts";
@@ -19,7 +18,9 @@ import {
   PassphraseNeededError,
 } from "../device/attach_common.ts";
 import { attachPlainLoop } from "../device/loop_attach.ts";
-import { chooseTransport } from "../device/choose_transport.ts";
+import { chooseTransport, type UsedTransport } from "../device/choose_transport.ts";
+import type { DeviceOperations } from "../device/operations.ts";
+import { attachView } from "../device/view_attach.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
@@ -53,27 +54,33 @@ export function attach(
   const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
     (transport === "loop"
       ? attachPlainLoop(command, states)
-      : attachServed(transport, { command, states, daemons }));
+      : attachOurs(SETUP[transport], { command, states, daemons }));
   if (command.show) show(attached, runtimeDirectory);
   for (const warning of attached.warnings) complain(`${command.file}: ${warning}`);
   return 0;
 }
 
-function attachServed(
-  transport: ServedTransport,
-  means: Omit<AttachRequest, "imagePath">,
-): Attached {
+/** How each of our own transports makes a device, and what errors call that. */
+const SETUP: Readonly<Record<Exclude<UsedTransport, "loop">, Setup>> = {
+  nbd: operationsOf({ transport: "nbd" }),
+  fuse: operationsOf({ transport: "fuse" }),
+  socket: operationsOf({ transport: "socket" }),
+  view: { called: "loop device", attach: attachView },
+};
+
+type Setup = Pick<DeviceOperations, "called" | "attach">;
+
+function attachOurs(setup: Setup, means: Omit<AttachRequest, "imagePath">): Attached {
   const { command } = means;
-  const { called } = operationsOf({ transport });
   try {
     checkServedSectors(command);
     checkOrder(command);
     const imagePath = readableImage(command.file);
     prepare(means.states);
-    return attachUnlocked(transport, { ...means, imagePath });
+    return attachUnlocked(setup, { ...means, imagePath });
   } catch (error) {
     const reason = explain(error, command);
-    throw new CommandError(`${command.file}: failed to set up ${called}: ${reason}`);
+    throw new CommandError(`${command.file}: failed to set up ${setup.called}: ${reason}`);
   }
 }
 
@@ -95,26 +102,25 @@ function checkOrder({ device, file }: AttachCommand): void {
 }
 
 /** The passphrase is asked for when the image turns out to need one: most do not. */
-function attachUnlocked(transport: ServedTransport, request: AttachRequest): Attached {
+function attachUnlocked(setup: Setup, request: AttachRequest): Attached {
   const { keyFile, file } = request.command;
   const given = keyFile === undefined ? undefined : readKeyFile(keyFile);
   try {
-    return attachWith(given, transport, request);
+    return attachWith(given, setup, request);
   } catch (error) {
     if (!(error instanceof PassphraseNeededError)) throw error;
     const answer = askForPassphrase(file);
     if (answer === undefined) throw error;
-    return attachWith(answer, transport, request);
+    return attachWith(answer, setup, request);
   }
 }
 
 function attachWith(
   passphrase: Uint8Array | undefined,
-  transport: ServedTransport,
+  { attach }: Setup,
   request: AttachRequest,
 ): Attached {
   try {
-    const { attach } = operationsOf({ transport });
     return attach(passphrase === undefined ? request : { ...request, passphrase });
   } finally {
     passphrase?.fill(0);

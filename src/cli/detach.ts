@@ -11,7 +11,8 @@ import { tellLostNode } from "../device/lost_node.ts";
 import { clearRemains } from "../device/tidy.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop } from "../kernel/loop.ts";
-import { loopBackingPath } from "../kernel/loop_status.ts";
+import { isBelowView } from "../device/own_view.ts";
+import { loopBackingPath, loopStatusIfAny } from "../kernel/loop_status.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
@@ -75,7 +76,9 @@ export function detachAll(runtimeDirectory: string | undefined): number {
 }
 
 function attachedLoops(): string[] {
-  return diskNames("loop").filter((name) => loopBackingPath(name) !== undefined).map(nodePath);
+  // What is below a view goes with it.
+  return diskNames("loop").filter((name) => loopBackingPath(name) !== undefined).map(nodePath)
+    .filter((path) => !isBelowView(loopStatusIfAny(path)));
 }
 
 /** @returns the exit code: 1 if any of them failed */

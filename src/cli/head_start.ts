@@ -18,7 +18,7 @@ export function headStart(command: AttachCommand): Daemons {
 
 /** RAW images may go to the loop driver alone, and a device that is there already may be shown. */
 function needsDaemon({ transport, format, noOverlap }: AttachCommand): boolean {
-  if (noOverlap || transport === "loop") return false;
+  if (noOverlap || transport === "loop" || transport === "view") return false;
   if (transport !== "auto") return true;
   return format !== undefined && format !== RAW.name && format !== AUTO_FORMAT;
 }

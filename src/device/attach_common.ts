@@ -7,9 +7,10 @@ import type { Job, Ready } from "../daemon/job.ts";
 import type { Daemons, Launched } from "../daemon/launch.ts";
 import { ownSurroundings } from "../daemon/processes.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
+import type { ImageView } from "../disk/request.ts";
 import { RAW } from "../image/formats.ts";
 import { MAX_UNASKED_THREADS } from "../loop/threads.ts";
-import type { ImageRequest, ImageView } from "../disk/request.ts";
+import type { ImageRequest } from "../disk/request.ts";
 import { fileStatus } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
 import type { AttachCommand } from "./attach_command.ts";
@@ -81,7 +82,7 @@ export function threadCount({ threads }: AttachCommand): number {
 }
 
 /** What the words of the command ask of the image. */
-function imageRequest(command: AttachCommand): ImageRequest {
+export function imageRequest(command: AttachCommand): ImageRequest {
   const { backingFormat, force, noBacking, snapshot } = command;
   return {
     format: command.format ?? RAW.name,
@@ -121,7 +122,10 @@ export function readyAnswer(launched: Launched, request: AttachRequest): Ready {
   return answer;
 }
 
-function warn({ command, isRepeated }: AttachRequest, text: string): void {
+export function warn(
+  { command, isRepeated }: Pick<AttachRequest, "command" | "isRepeated">,
+  text: string,
+): void {
   if (!isRepeated) complain(`${command.file}: warning: ${text}`);
 }
 
@@ -175,8 +179,8 @@ export function viewOf({ snapshot, noBacking, backingFormat, force }: AttachComm
  * @throws {RangeError} if the disk is smaller than a sector
  */
 export function wholeSectors(
-  request: AttachRequest,
-  ready: Ready,
+  request: Pick<AttachRequest, "command" | "isRepeated">,
+  ready: Pick<Ready, "sizeBytes">,
   sectorBytes: number,
 ): number {
   const rest = ready.sizeBytes % sectorBytes;

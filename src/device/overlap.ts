@@ -19,6 +19,8 @@ import type { TransportChoice } from "./choose_transport.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { RAW } from "../image/formats.ts";
+import type { ViewDescription } from "../view/description.ts";
+import { isBelowView, viewShown } from "./own_view.ts";
 import { haveStay } from "./let_go.ts";
 import { operationsOf } from "./transport_table.ts";
 
@@ -30,8 +32,10 @@ interface Rival {
   /** 0: up to the end. */
   readonly sizeLimitBytes: number;
   readonly readOnly: boolean;
-  /** Of a device of ours. */
+  /** Of a device that a daemon of ours serves. */
   readonly state?: AttachState;
+  /** Which disk of the image it shows. */
+  readonly view?: ImageView;
 }
 
 /**
@@ -57,7 +61,7 @@ export function reusableDevice(
 function showsTheSame(rival: Rival, command: AttachCommand, { format }: TransportChoice): boolean {
   return rival.format === format && rival.offsetBytes === command.offsetBytes &&
     rival.sizeLimitBytes === command.sizeLimitBytes &&
-    isSameView(rival.state?.view ?? {}, viewOf(command));
+    isSameView(rival.view ?? {}, viewOf(command));
 }
 
 /** A snapshot that is named in another way counts as another one. */
@@ -103,7 +107,7 @@ function haveItStay({ path, state }: Rival, states: StateStore): void {
   else haveStay(state, states);
 }
 
-/** Loop devices right on the file. */
+/** Loop devices right on the file, or on a view of it. */
 function loopsOf(file: string): Rival[] {
   const image = fileStatusIfAny(file);
   return diskNames("loop")
@@ -111,10 +115,12 @@ function loopsOf(file: string): Rival[] {
     .flatMap((name): Rival[] => {
       const path = nodePath(name);
       const status = loopStatusIfAny(path);
-      if (status === undefined || !isOnFile(status, { name, file, image })) return [];
+      if (status === undefined || isBelowView(status)) return [];
       const { offsetBytes, sizeLimitBytes } = status;
-      const readOnly = isDiskReadOnly(name);
-      return [{ path, format: RAW.name, offsetBytes, sizeLimitBytes, readOnly }];
+      const part = { path, offsetBytes, sizeLimitBytes, readOnly: isDiskReadOnly(name) };
+      const shown = viewShown(status);
+      if (shown !== undefined) return isImage(shown, image) ? [{ ...part, ...shown }] : [];
+      return isOnFile(status, { name, file, image }) ? [{ ...part, format: RAW.name }] : [];
     });
 }
 
@@ -134,6 +140,14 @@ function isOnFile(
     backingDevice.minor === image.deviceMinor;
 }
 
+function isImage(
+  { imageDevice: [major, minor], imageInode }: ViewDescription,
+  image: FileStatus | undefined,
+): boolean {
+  return image?.inode === imageInode && image.deviceMajor === major &&
+    image.deviceMinor === minor;
+}
+
 /** Devices of ours, but for sockets, which are none, that show the image. */
 function ownDevicesOf(file: string, states: StateStore): Rival[] {
   const image = fileStatusIfAny(file);
@@ -142,7 +156,7 @@ function ownDevicesOf(file: string, states: StateStore): Rival[] {
     .filter(({ imageDevice: [major, minor], imageInode }) =>
       image?.inode === imageInode && image.deviceMajor === major && image.deviceMinor === minor
     )
-    .map((state) => ({ ...ownRival(state), state }));
+    .map((state) => ({ ...ownRival(state), state, view: state.view ?? {} }));
 }
 
 function ownRival(state: AttachState): Rival {

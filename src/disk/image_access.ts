@@ -88,6 +88,11 @@ export class ImageAccess implements Disposable {
     return this.#files[0]?.path ?? "";
   }
 
+  /** Canonical name of the image's format. */
+  get format(): string {
+    return this.#parts.formats?.[0] ?? "";
+  }
+
   get readOnly(): boolean {
     return this.#writer === undefined;
   }

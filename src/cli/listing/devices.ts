@@ -14,21 +14,27 @@ import { Disk } from "./disk.ts";
 import { ForeignNbd } from "./foreign_nbd.ts";
 import { LoopDevice } from "./loop_device.ts";
 import { OwnDevice, type OwnImage } from "./own_device.ts";
+import { isBelowView, viewShown } from "../../device/own_view.ts";
+import { ViewDevice } from "./view_device.ts";
 
 /** Any kind of device. */
-export type AnyDevice = LoopDevice | OwnDevice | ForeignNbd;
+export type AnyDevice = LoopDevice | ViewDevice | OwnDevice | ForeignNbd;
 
 /**
  * All that is attached: loop devices in the kernel's order, as losetup lists them, then nbd devices by
- * number, then sockets. Where a loop device carries an image over nbd, the nbd device is left out.
+ * number, then sockets. What carries one of the loop devices is left out: an nbd device, or the loop
+ * devices below a view.
  */
 export function allDevices(states: readonly AttachState[]): AnyDevice[] {
   const loops = unsortedDiskNames("loop")
     .filter((name) => loopNumber(name) !== undefined)
     .map((name) => new Disk(name))
     .filter((disk) => disk.attribute("loop/backing_file") !== undefined)
-    .map((disk) => listedLoop(disk, states));
-  const below = new Set(loops.map((loop) => loop.isPlainLoop ? undefined : nbdBelow(loop.disk)));
+    .map((disk) => listedLoop(disk, states))
+    .filter((loop) => !(loop instanceof LoopDevice && isBelowView(loop.status)));
+  const below = new Set(
+    loops.map((loop) => loop instanceof OwnDevice ? nbdBelow(loop.disk) : undefined),
+  );
   const nbds = unsortedDiskNames("nbd")
     .map(nbdIndex)
     .filter((index) => index !== undefined)
@@ -46,10 +52,16 @@ export function isConnected(nbd: Disk): boolean {
 }
 
 /** A loop device, attached or not. */
-export function listedLoop(disk: Disk, states: readonly AttachState[]): LoopDevice | OwnDevice {
+export function listedLoop(
+  disk: Disk,
+  states: readonly AttachState[],
+): LoopDevice | ViewDevice | OwnDevice {
   const state = states.find((candidate) => isOnLoop(candidate, disk));
   const own = state === undefined ? imageBelow(disk) : ownImage(state);
-  return own === undefined ? new LoopDevice(disk) : new OwnDevice(own, disk);
+  if (own !== undefined) return new OwnDevice(own, disk);
+  const loop = new LoopDevice(disk);
+  const shown = viewShown(loop.status);
+  return shown === undefined ? loop : new ViewDevice(loop, shown);
 }
 
 function isOnLoop(state: AttachState, disk: Disk): boolean {

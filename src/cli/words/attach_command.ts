@@ -109,7 +109,7 @@ function askedTransport({ transport = "auto", socketPath, format }: Settings): T
   }
   if (transport === "loop" && isContainer(format)) {
     throw new UsageError(
-      `transport 'loop' is for RAW images; for ${format} there are nbd and fuse`,
+      `transport 'loop' is for RAW images; for ${format} there are view, nbd and fuse`,
     );
   }
   if (socketPath !== undefined && transport !== "auto" && transport !== "socket") {

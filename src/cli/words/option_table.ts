@@ -280,7 +280,7 @@ export const OPTIONS = [
     argument: "required",
     label: " <name>",
     group: "format",
-    help: "by way of auto, loop, nbd, fuse or socket",
+    help: "by way of auto, loop, view, nbd, fuse or socket",
     onlyNamed: true,
     extension: true,
   },

@@ -145,7 +145,7 @@ Deno.test("attachCommand() takes transport loop for what may be RAW only", () =>
   }
   assertEquals(
     fault("--transport loop -t QCOW -f img"),
-    "transport 'loop' is for RAW images; for QCOW there are nbd and fuse",
+    "transport 'loop' is for RAW images; for QCOW there are view, nbd and fuse",
   );
 });
 

@@ -30,7 +30,7 @@ Deno.test("parseTransport() knows the transports there are", () => {
   assertThrows(
     () => parseTransport("NBD"),
     UsageError,
-    "unknown transport 'NBD'; known: auto, loop, nbd, fuse, socket",
+    "unknown transport 'NBD'; known: auto, loop, view, nbd, fuse, socket",
   );
 });
 

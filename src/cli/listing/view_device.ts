@@ -1,0 +1,62 @@
+/**
+ * Loop devices that show an image by a view. The kernel knows most of them: offset and size limit are
+ * those within the virtual disk already.
+ *
+ * @module
+ */
+import type { ViewDescription } from "../../view/description.ts";
+import { encodeDevice } from "../../kernel/device_numbers.ts";
+import type { ColumnName } from "./columns.ts";
+import { type CellTable, type ListedDevice, paddedNumbers, type WantedFile } from "./device.ts";
+import type { LoopDevice } from "./loop_device.ts";
+import { formatOldLine } from "./old_line.ts";
+
+export class ViewDevice implements ListedDevice {
+  readonly isPlainLoop = false;
+
+  constructor(readonly loop: LoopDevice, readonly shown: ViewDescription) {}
+
+  cell(column: ColumnName): string | undefined {
+    const cell = CELLS[column];
+    return cell === undefined ? this.loop.cell(column) : cell(this.shown);
+  }
+
+  get path(): string {
+    return this.loop.path;
+  }
+
+  /** By device and inode; by name only where those cannot be known. */
+  isOf({ status, names }: WantedFile): boolean {
+    const { image, imageDevice: [major, minor], imageInode } = this.shown;
+    if (status === undefined) return names.includes(image);
+    return imageInode === status.inode && major === status.deviceMajor &&
+      minor === status.deviceMinor;
+  }
+
+  /** As xlosetup has it. */
+  oldLine(): string | undefined {
+    const { image, format, imageDevice: [major, minor], imageInode } = this.shown;
+    return formatOldLine({
+      name: this.cell("NAME") ?? "",
+      backingFile: this.loop.backingFile ?? image,
+      backingDevice: encodeDevice({ major, minor }),
+      backingInode: String(imageInode),
+      offset: this.cell("OFFSET"),
+      sizeLimit: this.cell("SIZELIMIT"),
+      format,
+    });
+  }
+}
+
+const deviceOf = ({ imageDevice: [major, minor] }: ViewDescription) => ({ major, minor });
+
+/** What the loop device itself would tell otherwise. */
+const CELLS: Partial<CellTable<ViewDescription>> = {
+  "FILE-FORMAT": ({ format }) => format,
+  "BACK-INO": ({ imageInode }) => String(imageInode),
+  "BACK-MAJ:MIN": (shown) => paddedNumbers(deviceOf(shown), 8),
+  "BACK-MAJ": (shown) => String(deviceOf(shown).major),
+  "BACK-MIN": (shown) => String(deviceOf(shown).minor),
+  "PID": () => undefined,
+  "TRANSPORT": () => "view",
+};

@@ -1,0 +1,116 @@
+/**
+ * What lies below a view: the devices of an image's files, that of the metadata, and the file system.
+ *
+ * @module
+ */
+import { ProvisionalLoop } from "../kernel/loop.ts";
+import { memoryFile } from "../kernel/memory_file.ts";
+import { KernelFeatureError } from "../kernel/feature_error.ts";
+import { mountNowhere, type MountParameter, requireFileSystem } from "../kernel/mount_api.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import { EINVAL, ENODEV, ENOSYS, ENOTBLK, SystemError } from "../sys/errno.ts";
+import { type Fd, LentFd } from "../sys/files.ts";
+import { VIEW_LABELS } from "../view/description.ts";
+
+const SECTOR_BYTES = 512;
+const FILE_SYSTEM = "erofs";
+
+/** Size of the device that shows a file: whole sectors. */
+export function deviceBytes({ sizeBytes, status }: ImageFile): number {
+  return status.kind === "block" ? sizeBytes : sizeBytes - sizeBytes % SECTOR_BYTES;
+}
+
+/** The devices that show the files of an image, with the locks of these; a block device shows itself. */
+export class LowerDevices implements Disposable {
+  readonly paths: readonly string[];
+  readonly #loops: ProvisionalLoop[] = [];
+
+  /** @throws as {@link ProvisionalLoop} */
+  constructor(files: readonly ImageFile[]) {
+    try {
+      this.paths = files.map((file) => this.#deviceOf(file));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #deviceOf({ fd, path, status }: ImageFile): string {
+    if (status.kind === "block") return path;
+    const loop = lowerLoop(new LentFd(fd), { path, label: VIEW_LABELS.file });
+    this.#loops.push(loop);
+    return loop.path;
+  }
+
+  /** Lets go of them: those that the view does not hold are detached. */
+  [Symbol.dispose](): void {
+    for (const loop of this.#loops) loop[Symbol.dispose]();
+  }
+}
+
+/** A device with the metadata, which are kept in memory as long as it is attached. */
+export function metadataDevice(metadata: Uint8Array<ArrayBuffer>): ProvisionalLoop {
+  using file = memoryFile("tslosetup-view", metadata);
+  return lowerLoop(new LentFd(file.number), { path: "metadata", label: VIEW_LABELS.metadata });
+}
+
+function lowerLoop(
+  backing: LentFd,
+  { path, label }: { readonly path: string; readonly label: string },
+): ProvisionalLoop {
+  return new ProvisionalLoop({
+    high: true,
+    backingPath: path,
+    backing,
+    readOnly: true,
+    directIo: "no",
+    partScan: false,
+    sectorSizeBytes: 0,
+    label,
+  });
+}
+
+/**
+ * Makes sure that the kernel has the file system of views, before anything is read for one.
+ *
+ * @throws {KernelFeatureError} if not
+ */
+export function requireViews(): void {
+  withoutViews(() => requireFileSystem(FILE_SYSTEM));
+}
+
+/**
+ * Mounts a view's file system nowhere.
+ *
+ * @param source device of the metadata
+ * @param devices of the files, in their order
+ * @returns a descriptor of its root
+ * @throws {KernelFeatureError} where the kernel cannot
+ */
+export function mountView(source: string, devices: readonly string[]): Fd {
+  const below = devices.map((device): MountParameter => ["device", device]);
+  return withoutViews(() =>
+    mountNowhere({
+      type: FILE_SYSTEM,
+      parameters: { source },
+      further: [["ro"], ...below],
+      devices: false,
+    })
+  );
+}
+
+/** What kernels answer that have no EROFS, or not enough of it. */
+const NO_VIEWS: readonly number[] = [ENODEV, ENOSYS, EINVAL, ENOTBLK];
+
+function withoutViews<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof SystemError) || !NO_VIEWS.includes(error.errno)) throw error;
+    throw new KernelFeatureError(
+      FILE_SYSTEM,
+      "the kernel has no EROFS that takes several devices (Linux 5.16); " +
+        "--transport nbd and fuse work without",
+    );
+  }
+}
