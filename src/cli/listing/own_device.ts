@@ -7,11 +7,11 @@
 import { type AttachState, isStale } from "../../daemon/state.ts";
 import { idHere } from "../../daemon/processes.ts";
 import { type DeviceNumber, encodeDevice } from "../../kernel/device_numbers.ts";
-import { fileStatusIfAny } from "../../sys/files.ts";
 import type { ColumnName } from "./columns.ts";
 import { type CellTable, type ListedDevice, paddedNumbers, type WantedFile } from "./device.ts";
 import { type Disk, DISK_CELLS } from "./disk.ts";
 import { LoopDevice } from "./loop_device.ts";
+import { currentImageName, isImageOf } from "./image_name.ts";
 import { formatOldLine } from "./old_line.ts";
 
 /** What is known of an image on a device. */
@@ -48,17 +48,17 @@ export class OwnDevice implements ListedDevice {
     return major === undefined || minor === undefined ? undefined : { major, minor };
   }
 
-  /** Marked as the kernel marks what was deleted. */
+  /** As it is called now; marked as the kernel marks what was deleted. */
   get backingFile(): string {
     const { image, state } = this.own;
-    return state === undefined || isAt(image, state) ? image : `${image} (deleted)`;
+    return state === undefined ? image : currentImageName(state);
   }
 
   isOf({ status, names }: WantedFile): boolean {
     const { image, state } = this.own;
     return status === undefined || state === undefined
       ? names.includes(image)
-      : isSameFile(status, state);
+      : isImageOf(state, status);
   }
 
   /** As xlosetup has it. */
@@ -76,26 +76,6 @@ export class OwnDevice implements ListedDevice {
       format: this.own.format,
     });
   }
-}
-
-interface FileIdentity {
-  readonly deviceMajor: number;
-  readonly deviceMinor: number;
-  readonly inode: number;
-}
-
-function isSameFile(
-  { deviceMajor, deviceMinor, inode }: FileIdentity,
-  state: AttachState,
-): boolean {
-  const [major, minor] = state.imageDevice;
-  return major === deviceMajor && minor === deviceMinor && state.imageInode === inode;
-}
-
-/** Whether the image still has that name. */
-function isAt(path: string, state: AttachState): boolean {
-  const status = fileStatusIfAny(path);
-  return status !== undefined && isSameFile(status, state);
 }
 
 /** A loop device on top of nbd or FUSE, as the kernel sees it. */

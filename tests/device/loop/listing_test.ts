@@ -243,6 +243,25 @@ deviceTest("-j finds an image by whatever name, and by its offset", [], async ()
   await device.detach();
 });
 
+deviceTest("an image that was renamed, or its folder, is listed by its new name", [], async () => {
+  using folder = new LoopFolder();
+  Deno.mkdirSync(folder.file("old"));
+  const image = folder.sparse("old/disk", MIB);
+  await using device = await Device.attach(image);
+  const { program, path } = device;
+  const listedFile = (): Promise<string> => program.must("-nO", "BACK-FILE", path);
+  assertEquals(await listedFile(), `${image}\n`);
+  Deno.renameSync(image, folder.file("old/renamed"));
+  assertEquals(await listedFile(), `${folder.file("old/renamed")}\n`);
+  Deno.renameSync(folder.file("old"), folder.file("new folder"));
+  const now = folder.file("new folder/renamed");
+  assertEquals(await listedFile(), `${now}\n`);
+  assertMatch(await program.must("-j", now), /\/new folder\/renamed\), file-format RAW\n$/);
+  Deno.removeSync(now);
+  assertEquals(await listedFile(), `${image} (deleted)\n`);
+  await device.detach();
+});
+
 deviceTest("an image that was deleted, or replaced, is marked as the kernel does", [], async () => {
   using folder = new LoopFolder();
   const image = folder.sparse("disk", MIB);
