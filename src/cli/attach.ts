@@ -27,6 +27,7 @@ import { complain, print } from "../sys/console.ts";
 import { detach } from "./detach.ts";
 import { resolveDevice } from "../device/device_names.ts";
 import { reusableDevice } from "../device/overlap.ts";
+import { partitionWarning } from "../device/partition_warning.ts";
 import { clearRemains } from "../device/tidy.ts";
 import { operationsOf } from "../device/transport_table.ts";
 import { checkSectorSize } from "./words/values.ts";
@@ -56,8 +57,15 @@ export function attach(
       ? attachPlainLoop(command, states)
       : attachOurs(SETUP[transport], { command, states, daemons }));
   if (command.show) show(attached, runtimeDirectory);
-  for (const warning of attached.warnings) complain(`${command.file}: ${warning}`);
+  warn(attached, command);
   return 0;
+}
+
+function warn({ device, warnings }: Attached, { file, partScan }: AttachCommand): void {
+  const missing = partScan ? partitionWarning(device) : undefined;
+  for (const warning of [...warnings, missing]) {
+    if (warning !== undefined) complain(`${file}: ${warning}`);
+  }
 }
 
 /** How each of our own transports makes a device, and what errors call that. */

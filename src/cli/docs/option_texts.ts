@@ -54,7 +54,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "kernel takes. With the name of a loop device and no file, its sector size is changed.",
   ],
   "partscan": [
-    "Have the kernel look for partitions; when the command returns, their devices are there.",
+    "Have the kernel look for partitions; when the command returns, their devices are there. A " +
+    "warning tells if there is a partition table, but the kernel cannot read it, or it is made for " +
+    "sectors of another size.",
   ],
   "read-only": ["Set up a device that cannot be written to, and open the image for reading only."],
   "direct-io": [
