@@ -16,6 +16,8 @@ import type { BoundSocket } from "../sys/sockets.ts";
 
 /** The hidden first argument that makes the program a daemon. */
 export const DAEMON_ARGUMENT = "--internal-daemon";
+/** For what a daemon serves to be shown on its command line, in bytes. */
+export const COMMAND_LINE_ROOM_BYTES = 1024;
 /** The hidden first argument of the helper a daemon starts for a lazy detach. */
 export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { DaemonRoot } from "../kernel/daemon_root.ts";
+import { roomArgument } from "../sys/command_line.ts";
 import { sendDescriptors } from "../sys/descriptor_passing.ts";
 import { EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
 import { type Fd, O_PATH, openFile, readText, writeBytes, writeText } from "../sys/files.ts";
@@ -13,7 +14,14 @@ import { pipe, streamPair } from "../sys/sockets.ts";
 import { SIGKILL } from "../sys/signals.ts";
 import { openNull, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
-import { type Answer, DAEMON_ARGUMENT, encodeJob, GO, type Job } from "./job.ts";
+import {
+  type Answer,
+  COMMAND_LINE_ROOM_BYTES,
+  DAEMON_ARGUMENT,
+  encodeJob,
+  GO,
+  type Job,
+} from "./job.ts";
 import { lastWords } from "./last_words.ts";
 import { ownExecutable, spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
@@ -113,7 +121,10 @@ class WaitingDaemon implements Launching, Disposable {
     const nothing = openNull();
     const run = openRunFolder();
     const daemonEnds = [jobEnd, nothing, errorsEnd, readyStart, lifelineEnd, watchEnd, run];
-    const pid = spawnSelf([DAEMON_ARGUMENT], daemonEnds.map(({ number }) => number));
+    const pid = spawnSelf(
+      [DAEMON_ARGUMENT, roomArgument(COMMAND_LINE_ROOM_BYTES)],
+      daemonEnds.map(({ number }) => number),
+    );
     for (const fd of daemonEnds) fd.close();
     this.#process = identityOf(pid) ?? { pid, startTime: 0 };
     this.#job = job;

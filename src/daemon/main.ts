@@ -52,7 +52,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   surroundings.withdraw();
   const served = descriptors.slice(0, job.sockets);
   const server = createServer(job, opened, served);
-  watchLifeline(server);
+  watchLifeline(server, surroundings);
   watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served) });
   if (tryToAnswer(readyFor(server, opened))) {
     keepBuffersApart();
@@ -132,14 +132,15 @@ function answer(message: Answer): void {
  * A command that ends without having said "go" has failed to set up the device. Only after it, nobody
  * waits for what takes some milliseconds.
  */
-function watchLifeline(server: Server): void {
+function watchLifeline(server: Server, surroundings: Surroundings): void {
   const { Lifeline } = DaemonFd;
   server.watch(Lifeline, () => {
     const word = readText(Lifeline);
     server.unwatch(Lifeline);
     libc().close(Lifeline);
-    if (word.startsWith(GO)) forgetStartupPages();
-    else server.finish();
+    if (!word.startsWith(GO)) return server.finish();
+    surroundings.showDevice(word.slice(GO.length));
+    forgetStartupPages();
   });
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CommandLineRoom } from "../sys/command_line.ts";
 import { ifPossible, SystemError } from "../sys/errno.ts";
 import { type Fd, O_PATH, openFile, writeAttribute } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
@@ -11,7 +12,7 @@ import { addressOf, cString } from "../sys/memory.ts";
 import { enterOwnRoot, inFolder, inRunFolder, isInOwnRoot } from "../sys/own_root.ts";
 import { baseName, folderOf } from "../sys/paths.ts";
 import { removeSocket } from "../sys/sockets.ts";
-import type { Job } from "./job.ts";
+import { COMMAND_LINE_ROOM_BYTES, type Job } from "./job.ts";
 import { ROOT_STATES, StateStore } from "./state.ts";
 
 const PR_SET_NAME = 15;
@@ -24,6 +25,8 @@ export class Surroundings {
   /** Path of the folder of state files, as long as nothing has been withdrawn to. */
   readonly stateDirectory: string;
   readonly #root: number | undefined;
+  /** For what it serves to be seen by others. */
+  readonly #commandLine = CommandLineRoom.find(COMMAND_LINE_ROOM_BYTES);
   /** The folder of the socket, if that has to be found from the own root. */
   readonly #socketFolder: Fd | undefined;
 
@@ -41,6 +44,11 @@ export class Surroundings {
     libc().chdir(cString("/"));
     libc().prctl(PR_SET_NAME, addressOf(cString("tslosetup")), 0, 0, 0);
     if (this.#job.transport !== "socket") tryToWrite("/proc/self/oom_score_adj", OOM_NEVER);
+  }
+
+  /** Shows others what it serves, and as what. */
+  showDevice(device: string): void {
+    this.#commandLine?.show(device, this.#job.imagePath);
   }
 
   /**
