@@ -19,7 +19,8 @@ same "tslosetup -l --raw, columns" \
 same "tslosetup -l --raw, truth" \
   "/dev/loop0 0 0 0 1 $images/plain.qcow2 QCOW 0 512 $ext4_bytes $(daemon_of 0) nbd" \
   "$(echo $(tail -n +2 <<<"$out"))"
-same "the daemon of -l runs" "@tslosetup --internal-daemon" "$(echo $(tr '\0' ' ' </proc/$(daemon_of 0)/cmdline))"
+same "ps tells what the daemon of -l serves" "@tslosetup --internal-daemon /dev/loop0 $images/plain.qcow2" \
+  "$(echo $(tr '\0' ' ' </proc/$(daemon_of 0)/cmdline))"
 same "its watcher has a name that systemd spares, too" "@tslosetup/sh" \
   "$(processes | sed -n 's/^[0-9]* \(@[^ ]*\) -c .*/\1/p')"
 same "state folder, its mode" "700 root" "$(stat -c '%a %U' $states)"
