@@ -27,7 +27,8 @@ export function turnUntil(condition: () => boolean, what: string): void {
   for (const waiting = new Waiting(what); !condition();) waiting.goOn();
 }
 
-class Waiting {
+/** As {@link eventually}, for what takes steps of its own: each of them is followed by `goOn`. */
+export class Waiting {
   readonly #what: string;
   readonly #deadline = performance.now() + PATIENCE_MS;
 

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { seededBytes } from "../../nbd/served_image.ts";
 import { NbdClient } from "../../integration/nbd_client.ts";
+import { eventually } from "../../support/patience.ts";
 import { DeafDaemon } from "../../support/deaf_daemon.ts";
 import { asRoot, ExportedImage, statesIn } from "../../support/program.ts";
 import { must, run, TempDirectory } from "../../support/tools.ts";
@@ -85,7 +86,8 @@ deviceTest(
       assertEquals(code, 0, stderr);
       assertMatch(stderr, /: warning: gave up on its daemon \(pid \d+\)\n$/);
       assert(!daemon.isRunning);
-      assert(!isAttached(device));
+      // Somebody may be looking at it at that moment.
+      await eventually(() => !isAttached(device), `${device} to go`);
       assertEquals(statesIn(daemon.program.stateDirectory), []);
     }
   },

@@ -1,7 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { seededBytes } from "../../nbd/served_image.ts";
-import { eventually } from "../../support/patience.ts";
+import { eventually, Waiting } from "../../support/patience.ts";
 import { must, TempDirectory } from "../../support/tools.ts";
 import { Device, deviceTest, KIB, makeSparse, MIB } from "./device.ts";
 
@@ -47,9 +47,12 @@ deviceTest(
     await using device = await Device.attach(qcow, "-r", "-t", "QCOW", "--threads", "3");
     await eventually(() => readsOfWorkers(device).length === 2, "two more threads");
     const before = readsOfWorkers(device);
-    await readByMany(device, raw);
-    for (const [index, count] of readsOfWorkers(device).entries()) {
-      assertGreater(count, (before[index] ?? 0) + 10, `worker ${index + 1}`);
+    const shares = (): number[] =>
+      readsOfWorkers(device).map((count, index) => count - (before[index] ?? 0));
+    // On a busy machine one thread may be faster than the others can wake up.
+    for (const patience = new Waiting("all threads to get reads"); Math.min(...shares()) < 10;) {
+      await readByMany(device, raw);
+      patience.goOn();
     }
     await device.detach();
     await device.gone();
