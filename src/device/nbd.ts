@@ -12,6 +12,7 @@ import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { backendOf } from "./backend.ts";
 import { attachNbd } from "./nbd_attach.ts";
 import { requireSysfs } from "../kernel/sysfs_disks.ts";
+import { isInOwnRoot } from "../sys/own_root.ts";
 import type { DeviceOperations } from "./operations.ts";
 import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
@@ -45,8 +46,8 @@ function isAttached(state: AttachState): boolean {
 
 function detach(state: AttachState): void {
   if (hasLoopOnTop(state)) return detachLoop(state.device);
-  // Whether it has gone could not be seen.
-  requireSysfs();
+  // A command could not see whether it has gone. A daemon does not look, and its root has no /sys.
+  if (!isInOwnRoot()) requireSysfs();
   using control = new NbdControl();
   const backend = backendOf(state.format, state.image);
   control.detachLazily(indexOf(state), { backend, node: state.device });
