@@ -5,11 +5,14 @@
  */
 import { startThread } from "../serve/start_thread.ts";
 import { DaemonFd } from "./job.ts";
+import type { OwnState } from "./own_state.ts";
 import type { AttachState } from "./state.ts";
 
 /** What the thread gets that does it. */
 export interface LazyDetachStart {
   readonly state: AttachState;
+  /** Descriptor of the daemon's state file. */
+  readonly stateFd: number | undefined;
   /** Descriptors that only the other threads may hold. */
   readonly served: readonly number[];
   /** One 32-bit word: 1 until the thread is done. */
@@ -20,8 +23,11 @@ export class LazyDetach {
   readonly #served: readonly number[];
   readonly #isUnderWay = new Int32Array(new SharedArrayBuffer(4));
 
+  readonly #own: OwnState;
+
   /** @param served descriptors through which the device is served */
-  constructor(served: readonly number[]) {
+  constructor(served: readonly number[], own: OwnState) {
+    this.#own = own;
     this.#served = [...served, DaemonFd.Watch];
   }
 
@@ -34,6 +40,7 @@ export class LazyDetach {
     if (Atomics.exchange(this.#isUnderWay, 0, 1) === 1) return;
     const start: LazyDetachStart = {
       state,
+      stateFd: this.#own.fd,
       served: this.#served,
       isUnderWay: this.#isUnderWay.buffer as SharedArrayBuffer,
     };

@@ -53,7 +53,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const served = descriptors.slice(0, job.sockets);
   const server = createServer(job, opened, served);
   watchLifeline(server, surroundings);
-  watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served) });
+  watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, own) });
   if (tryToAnswer(readyFor(server, opened))) {
     keepBuffersApart();
     server.run();

@@ -8,7 +8,8 @@
  * @module
  */
 import type { LazyDetachStart } from "../daemon/lazy_detach.ts";
-import { checked } from "../sys/errno.ts";
+import { OwnState } from "../daemon/own_state.ts";
+import { checked, ifPossible } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { Log } from "../sys/log.ts";
 import { reasonOf } from "../sys/reason.ts";
@@ -16,15 +17,23 @@ import { operationsOf } from "./transport_table.ts";
 
 const CLONE_FILES = 0x400;
 
-function detach({ state, served, isUnderWay }: LazyDetachStart): void {
+function detach({ state, stateFd, served, isUnderWay }: LazyDetachStart): void {
+  const own = new OwnState(stateFd);
   try {
     letGoOf(served);
+    mark(own, true);
     operationsOf(state).detach(state);
   } catch (error) {
+    mark(own, false);
     new Log(state.image).error(`${state.device} cannot be detached: ${reasonOf(error)}`);
   } finally {
     Atomics.store(new Int32Array(isUnderWay), 0, 0);
   }
+}
+
+/** Has listings say so. A full disk keeps no device from going. */
+function mark(own: OwnState, isLeaving: boolean): void {
+  ifPossible(() => own.change({ isLeaving }));
 }
 
 function letGoOf(fds: readonly number[]): void {
