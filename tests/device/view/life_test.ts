@@ -136,14 +136,19 @@ viewTest("the images of a view are locked, without any process", TOOLS, async ()
 viewTest("an image that is being written is refused", TOOLS, async () => {
   using folder = new TempDirectory();
   const image = await makeChain(folder);
-  const server = new Deno.Command("qemu-io", { args: ["-f", "qcow2", image], stdin: "piped" })
-    .spawn();
-  const isLocked = (): boolean =>
-    !new Deno.Command("qemu-img", { args: ["info", image], stdout: "null", stderr: "null" })
-      .outputSync().success;
-  await eventually(isLocked, "qemu-io to have it open");
+  const server = new Deno.Command("qemu-io", {
+    args: ["-f", "qcow2", image],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = server.stdin.getWriter();
+  await input.write(new TextEncoder().encode("length\n"));
+  // It has opened the image once it says anything.
+  const output = server.stdout.getReader();
+  assertEquals((await output.read()).done, false);
   const { code, stderr } = await asRoot().run(...VIEW, "-r", "-t", "QCOW", "-f", image);
-  await server.stdin.close();
+  await input.close();
+  await output.cancel();
   await server.status;
   assertEquals(code, 1);
   assertMatch(stderr, /is being written by qemu-io/);
