@@ -24,7 +24,7 @@ export function haveStay(state: AttachState, states: StateStore): void {
 }
 
 /**
- * What the daemon's helper does at SIGTERM: the device goes with its last close.
+ * What a command's helper does where the command cannot wait: the device goes with its last close.
  *
  * @returns the exit code
  */
