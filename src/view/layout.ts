@@ -84,7 +84,6 @@ export const INODE_STEP_BYTES = 32;
 
 /** i_u of a file in chunks: bits 0-4 how many blocks a chunk has, as a power of two; bit 5: entries. */
 export const CHUNK_FORMAT_INDEXES = 0x20;
-export const MAX_CHUNK_FORMAT_BITS = 31;
 
 /** struct erofs_dirent; names follow all of a block's. */
 export const DIRENT = new RecordLayout({
