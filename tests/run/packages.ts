@@ -15,7 +15,7 @@ type Packages = Readonly<Record<string, readonly string[]>>;
 export const PACKAGES: Packages = {
   "oracles and competitors": ["qemu-utils", "libnbd-bin", "nbdkit", "fio"],
   "devices, partitions, namespaces": ["mount", "util-linux", "fdisk", "kmod", "fuse3"],
-  "file systems to put into images": ["e2fsprogs"],
+  "file systems to put into images": ["e2fsprogs", "dosfstools"],
   "what may decompress clusters": ["libdeflate0"],
   "makers of compressed files and encrypted volumes": ["zstd", "cryptsetup-bin"],
   "readers of what views are made of": ["erofs-utils"],
