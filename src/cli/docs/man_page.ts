@@ -7,9 +7,8 @@ import { AUTO_FORMAT, AUTO_SUMMARY } from "../../image/formats.ts";
 import { TRANSPORTS } from "../../device/transports.ts";
 import { FORMATS } from "../../image/formats.ts";
 import { LIST_COLUMNS } from "../listing/columns.ts";
-import type { OptionGroup, OptionRow } from "../words/option_table.ts";
+import { OPTION_GROUPS, type OptionRow } from "../words/option_table.ts";
 import { RELEASE_DATE, VERSION } from "../version.ts";
-import { DOCUMENTED_OPTIONS } from "./arguments.ts";
 import * as texts from "./man_texts.ts";
 import { OPTION_TEXTS } from "./option_texts.ts";
 import { example, heading, literal, roff, tagged } from "./roff.ts";
@@ -22,7 +21,7 @@ export function manPage(): string {
     ["NAME", "tslosetup \\- set up and control loop devices for disk images of any format"],
     ["SYNOPSIS", ...lines(texts.SYNOPSIS)],
     ["DESCRIPTION", paragraphs(texts.DESCRIPTION)],
-    ["OPTIONS", roff(texts.SIZES), ...groups().map(optionGroup)],
+    ["OPTIONS", roff(texts.SIZES), ...optionGroups()],
     ["FORMATS", roff(texts.FORMATS_TEXT), ...formatTerms()],
     ["TRANSPORTS", roff(texts.TRANSPORTS_TEXT), ...transportTerms()],
     ["COLUMNS", roff(texts.COLUMNS_TEXT), ...columnTerms()],
@@ -47,13 +46,11 @@ function lines(list: readonly string[]): string[] {
   return list.map((line, index) => `${index === 0 ? "" : ".br\n"}${roff(line)}`);
 }
 
-function groups(): OptionGroup[] {
-  return [...new Set(DOCUMENTED_OPTIONS.map(({ group }) => group))];
-}
-
-function optionGroup(group: OptionGroup): string {
-  const options = DOCUMENTED_OPTIONS.filter((option) => option.group === group);
-  return [`.SS ${texts.GROUP_TITLES[group]}`, ...options.map(optionTerm)].join("\n");
+function optionGroups(): string[] {
+  const titles: Readonly<Record<string, string>> = texts.GROUP_TITLES;
+  return Object.entries(OPTION_GROUPS).map(([group, options]) =>
+    [`.SS ${titles[group]}`, ...options.map(optionTerm)].join("\n")
+  );
 }
 
 function optionTerm(option: OptionRow): string {
