@@ -172,7 +172,7 @@ export class FuseChannel implements Channel, RequestOwner {
   #read(): void {
     this.#parseRange();
     const { attempt } = this.#reading;
-    this.#executor.prepare(attempt, "among others");
+    this.#executor.waits.prepare(attempt, "among others");
     if (!this.#readNow()) this.#executor.park(this.park(), attempt);
   }
 
@@ -252,7 +252,7 @@ export class FuseChannel implements Channel, RequestOwner {
     if (whence !== Whence.Data && whence !== Whence.Hole) return this.#reply(-EINVAL);
     if (this.#offset >= this.#executor.access.sizeBytes) return this.#reply(-ENXIO);
     this.#length = whence;
-    this.#executor.prepare(this.#seek.attempt, "among others");
+    this.#executor.waits.prepare(this.#seek.attempt, "among others");
     this.#goOnSeeking(this.#offset, undefined);
   }
 
@@ -312,10 +312,10 @@ export class FuseChannel implements Channel, RequestOwner {
   #resumed(parked: ParkedRequest): boolean {
     switch (parked.command) {
       case Opcode.Read:
-        this.#executor.prepareAgain(this.#reading.attempt, parked);
+        this.#executor.waits.prepareAgain(this.#reading.attempt, parked);
         return this.#readNow() || this.#parkAgain(parked);
       case Opcode.Lseek:
-        this.#executor.prepareAgain(this.#seek.attempt, parked);
+        this.#executor.waits.prepareAgain(this.#seek.attempt, parked);
         return this.#goOnSeeking(parked.progress, parked);
       case Opcode.Fsync:
         this.#reply(parked.error === 0 ? 0 : -EIO);

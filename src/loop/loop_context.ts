@@ -4,7 +4,7 @@
  * @module
  */
 import type { ImageAccess } from "../disk/image_access.ts";
-import type { ErrorLog } from "./executor.ts";
+import type { ErrorLog } from "./failures.ts";
 import type { SharedState } from "./shared_state.ts";
 
 /** Threads that do a part of the work of this one, as far as its loop has to know of them. */

@@ -191,7 +191,7 @@ export class ServeLoop implements Disposable {
   #patienceMs(): number {
     let untilMs = this.#finishBy;
     for (const { deadlineMs } of this.#channels) untilMs = Math.min(untilMs, deadlineMs);
-    const slowMs = this.executor.waits ? MAX_SLOW_SLEEP_MS : Infinity;
+    const slowMs = this.executor.busy ? MAX_SLOW_SLEEP_MS : Infinity;
     if (untilMs === Infinity && slowMs === Infinity) return -1;
     return Math.max(0, Math.ceil(Math.min(slowMs, untilMs - performance.now())));
   }

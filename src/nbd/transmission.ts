@@ -14,7 +14,8 @@ import { ChangeOutcome } from "../loop/changes.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import { EDQUOT, EFBIG, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM, EROFS } from "../sys/errno.ts";
 import type { Connection } from "./connection.ts";
-import type { Company, Executor } from "../loop/executor.ts";
+import type { Executor } from "../loop/executor.ts";
+import type { Company } from "../loop/waits.ts";
 import type { ParkedRequest, RequestOwner } from "../loop/parked_request.ts";
 import { BLOCK_STATUS_BYTES, BlockStatus } from "./block_status.ts";
 import { Command, CommandFlag, MAX_PAYLOAD_BYTES, NbdError, REQUEST } from "./protocol.ts";
@@ -139,7 +140,7 @@ export class Transmission implements RequestOwner {
   /** Answers a read from `place` on, or parks it. */
   #read(connection: Connection, place: number): void {
     const { attempt } = this.#reading;
-    this.#executor.prepare(attempt, this.#company(connection));
+    this.#executor.waits.prepare(attempt, this.#company(connection));
     if (!this.#readAt(place)) this.#executor.park(this.park(), attempt);
   }
 
@@ -184,7 +185,7 @@ export class Transmission implements RequestOwner {
 
   #status(connection: Connection, place: number): void {
     const { attempt } = this.#statusRun;
-    this.#executor.prepare(attempt, this.#company(connection));
+    this.#executor.waits.prepare(attempt, this.#company(connection));
     if (!this.#replyWithStatus(place)) this.#executor.park(this.park(), attempt);
   }
 
@@ -301,12 +302,12 @@ export class Transmission implements RequestOwner {
   #resumeAt(place: number, parked: ParkedRequest): boolean {
     if (parked.command === Command.Read) {
       const { attempt } = this.#reading;
-      this.#executor.prepareAgain(attempt, parked);
+      this.#executor.waits.prepareAgain(attempt, parked);
       return this.#readAt(place) || this.#parkAgain(parked, attempt);
     }
     if (parked.command === Command.BlockStatus) {
       const { attempt } = this.#statusRun;
-      this.#executor.prepareAgain(attempt, parked);
+      this.#executor.waits.prepareAgain(attempt, parked);
       return this.#replyWithStatus(place) || this.#parkAgain(parked, attempt);
     }
     this.#reply(place, nbdError(parked.error));

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ErrorLog } from "../loop/executor.ts";
+import type { ErrorLog } from "../loop/failures.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
 import { EAGAIN, ECONNABORTED, EINTR, errorText, ifPossible } from "../sys/errno.ts";
 import type { Fd } from "../sys/files.ts";

@@ -6,7 +6,7 @@
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { KeyRing } from "../image/key_ring.ts";
-import type { ErrorLog } from "../loop/executor.ts";
+import type { ErrorLog } from "../loop/failures.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
 
 export interface ServerOptions {

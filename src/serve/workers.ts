@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { ErrorLog } from "../loop/executor.ts";
+import type { ErrorLog } from "../loop/failures.ts";
 import type { SharedState } from "../loop/shared_state.ts";
 import { MAX_THREADS } from "../loop/threads.ts";
 import { checked } from "../sys/errno.ts";

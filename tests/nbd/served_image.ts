@@ -179,7 +179,7 @@ export class ServedImage implements Disposable {
   settle(): void {
     let quiet = 0;
     turnUntil(() => {
-      quiet = this.turn() || this.executor.waits ? 0 : quiet + 1;
+      quiet = this.turn() || this.executor.busy ? 0 : quiet + 1;
       return quiet === 3;
     }, "all to come to rest");
   }
