@@ -10,7 +10,8 @@ import { MAX_PAYLOAD_BYTES } from "./protocol.ts";
 const MIB = 1024 * 1024;
 /** Replies that wait for clients to read, all clients together. */
 const SHARED_BYTES = 16 * MIB;
-const MAX_SHARE_BYTES = 4 * MIB;
+/** The most that one connection may have without asking; so long are its usual buffers. */
+export const MAX_SHARE_BYTES = 4 * MIB;
 const MIN_SHARE_BYTES = 64 * 1024;
 /** Room for the part of a message that is not payload, rounded up. */
 const HEAD_BYTES = 4096;

@@ -82,11 +82,11 @@ export class NbdChannel implements Channel {
     if (connection.finishing) return false;
     connection.starved = false;
     const received = !connection.inputEnded && connection.receive();
-    const pending = connection.pendingInput;
+    const pending = connection.input.pending;
     if (this.#handshake !== undefined) this.#shakeHands(this.#handshake);
     if (this.#handshake === undefined) this.#transmission.serve();
     if (connection.hasUnsent) connection.send();
-    const progress = received || connection.pendingInput !== pending;
+    const progress = received || connection.input.pending !== pending;
     // Whatever is left now is no whole request.
     if (connection.inputEnded && !progress && connection.takesInput) connection.finishing = true;
     return progress;
@@ -109,10 +109,10 @@ export class NbdChannel implements Channel {
 
   #shakeHands(handshake: Handshake): void {
     const connection = this.#connection;
-    const { input, inputStart, inputEnd } = connection;
+    const { buffer, start, end } = connection.input;
     const reply = (bytes: Uint8Array): void => connection.push(bytes);
-    const next = handshake.advance(input, inputStart, inputEnd, reply);
-    connection.take(next - inputStart);
+    const next = handshake.advance(buffer, start, end, reply);
+    connection.input.take(next - start);
     if (handshake.state === "transmission") {
       this.#transmission.negotiated(handshake);
       this.#handshake = undefined;
@@ -124,7 +124,7 @@ export class NbdChannel implements Channel {
   send(): void {
     if (this.#connection.hasUnsent) this.#connection.send();
     // Requests that there was no room for are taken now, though nothing new comes in.
-    if (this.#connection.pendingInput > 0) this.idleTurns = 0;
+    if (this.#connection.input.pending > 0) this.idleTurns = 0;
   }
 
   /** The protocol has no word for it: the kernel is told by netlink, new clients in the handshake. */

@@ -91,18 +91,18 @@ export class Transmission implements RequestOwner {
     const connection = this.#connection;
     while (connection.takesInput && !connection.broken) {
       if (!this.#takeRequest(connection)) return;
-      if (connection.outputEnd - connection.outputStart >= SEND_AT_BYTES) connection.send();
+      if (connection.output.pending >= SEND_AT_BYTES) connection.send();
     }
   }
 
   /** False if the next request has not arrived as a whole, or there is no room for its reply. */
   #takeRequest(connection: Connection): boolean {
-    const arrived = connection.pendingInput;
+    const arrived = connection.input.pending;
     if (arrived < REQUEST.size) {
       connection.expect(REQUEST.size);
       return false;
     }
-    if (!this.#request.parse(connection.input.view, connection.inputStart)) {
+    if (!this.#request.parse(connection.input.buffer.view, connection.input.start)) {
       // What follows cannot be understood: there is no way to go on with this client.
       connection.broken = true;
       return false;
@@ -122,7 +122,7 @@ export class Transmission implements RequestOwner {
     if (place < 0) return false;
     if (refusal === NbdError.None) this.#read(connection, place);
     else this.#reply(place, refusal);
-    connection.take(REQUEST.size);
+    connection.input.take(REQUEST.size);
     return true;
   }
 
@@ -144,8 +144,8 @@ export class Transmission implements RequestOwner {
     if (!this.#readAt(place)) this.#executor.park(this.park(), attempt);
   }
 
-  #company({ pendingInput }: Connection): Company {
-    return pendingInput === REQUEST.size ? "alone" : "among others";
+  #company({ input }: Connection): Company {
+    return input.pending === REQUEST.size ? "alone" : "among others";
   }
 
   /** Answers a read from `place` on; false if it has to wait. */
@@ -155,7 +155,7 @@ export class Transmission implements RequestOwner {
     reading.mayOmitZeros = this.#replies.hole !== undefined && length >= SHORTEST_HOLE_BYTES;
     try {
       const dataAt = place + this.#replies.dataStart;
-      const done = this.#executor.access.read(reading.into(this.#connection.output, dataAt));
+      const done = this.#executor.access.read(reading.into(this.#connection.output.buffer, dataAt));
       if (done) this.#replyWithData(place);
       return done;
     } catch (error) {
@@ -179,7 +179,7 @@ export class Transmission implements RequestOwner {
     const refusal = this.#refusalOfBlockStatus();
     if (refusal !== NbdError.None) this.#reply(place, refusal);
     else this.#status(connection, place);
-    connection.take(REQUEST.size);
+    connection.input.take(REQUEST.size);
     return true;
   }
 
@@ -199,7 +199,7 @@ export class Transmission implements RequestOwner {
   /** False if it has to be parked. */
   #replyWithStatus(place: number): boolean {
     const connection = this.#connection;
-    const { view } = connection.output;
+    const { view } = connection.output.buffer;
     try {
       const { access } = this.#executor;
       const bytes = this.#blockStatus?.reply(view, place, this.#request, access) ?? 0;
@@ -235,7 +235,7 @@ export class Transmission implements RequestOwner {
       }
       if (outcome !== ChangeOutcome.Parked) this.#reply(place, nbdError(outcome));
     }
-    connection.take(bytes);
+    connection.input.take(bytes);
     return true;
   }
 
@@ -258,7 +258,7 @@ export class Transmission implements RequestOwner {
     change.keepAllocated = (flags & CommandFlag.NoHole) !== 0;
     change.onlyIfFast = (flags & CommandFlag.FastZero) !== 0;
     if (command !== Command.Write) return change;
-    return change.from(connection.input, connection.inputStart + REQUEST.size);
+    return change.from(connection.input.buffer, connection.input.start + REQUEST.size);
   }
 
   #failure(what: string, error: unknown): number {
@@ -268,13 +268,13 @@ export class Transmission implements RequestOwner {
 
   /** Adds a reply without data. */
   #reply(place: number, error: number): void {
-    const { output } = this.#connection;
-    this.#connection.commit(this.#replies.status(output.view, place, this.#request, error));
+    const { view } = this.#connection.output.buffer;
+    this.#connection.commit(this.#replies.status(view, place, this.#request, error));
   }
 
   /** Completes the reply to a read, whose data are already there, or are zeros. */
   #replyWithData(place: number): void {
-    const { view } = this.#connection.output;
+    const { view } = this.#connection.output.buffer;
     const replies = this.#replies;
     const isHole = replies.hole !== undefined && this.#reading.hasOmittedZeros;
     const bytes = isHole
@@ -327,6 +327,6 @@ function nbdError(errno: number): number {
 
 function endRequests(connection: Connection): boolean {
   connection.finishing = true;
-  connection.take(connection.pendingInput);
+  connection.input.take(connection.input.pending);
   return true;
 }

@@ -43,7 +43,7 @@ function fill(connection: Connection, partBytes: number): number {
 Deno.test("many clients that do not read take little more than a few", () => {
   using crowd = new Crowd(100);
   for (const connection of crowd.connections) fill(connection, 32768);
-  const unsent = crowd.connections.reduce((sum, { outputEnd }) => sum + outputEnd, 0);
+  const unsent = crowd.connections.reduce((sum, { output }) => sum + output.end, 0);
   assert(unsent <= 16 * MIB, `${unsent}`);
   assertEquals(crowd.connections.filter(({ starved }) => starved).length, 0);
 });
@@ -71,7 +71,7 @@ Deno.test("a long message waits until others have arrived", () => {
   second?.expect(30 * MIB);
   assertEquals([first?.starved, second?.starved], [false, true]);
   assertEquals(second?.reserve(30 * MIB), 0);
-  first?.take(0);
+  first?.input.take(0);
   assert(crowd.budget.takeFreed());
 });
 

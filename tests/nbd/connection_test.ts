@@ -25,8 +25,8 @@ class Pair implements Disposable {
   }
 }
 
-function received({ input, inputStart, inputEnd }: Connection): Uint8Array {
-  return input.bytes.slice(inputStart, inputEnd);
+function received({ input: { buffer, start, end } }: Connection): Uint8Array {
+  return buffer.bytes.slice(start, end);
 }
 
 Deno.test("Connection.receive() notices that the other end has been closed", () => {
@@ -46,13 +46,13 @@ Deno.test("Connection.receive() keeps what is not taken", () => {
   client.queue(Uint8Array.of(1, 2, 3));
   client.move();
   assert(connection.receive());
-  connection.take(1);
+  connection.input.take(1);
   client.queue(Uint8Array.of(4));
   client.move();
   assert(connection.receive());
   assertEquals(received(connection), Uint8Array.of(2, 3, 4));
-  connection.take(3);
-  assertEquals([connection.inputStart, connection.inputEnd], [0, 0]);
+  connection.input.take(3);
+  assertEquals([connection.input.start, connection.input.end], [0, 0]);
 });
 
 Deno.test("Connection.receive() takes in no more than some short messages", () => {
@@ -64,31 +64,31 @@ Deno.test("Connection.receive() takes in no more than some short messages", () =
     client.move();
     connection.receive();
   }
-  assertEquals(connection.pendingInput, size);
+  assertEquals(connection.input.pending, size);
   assertFalse(connection.broken);
-  connection.take(1000);
+  connection.input.take(1000);
   connection.receive();
-  assertEquals(connection.pendingInput, size);
+  assertEquals(connection.input.pending, size);
   assert(sameBytes(received(connection), seededBytes(MIB, 1).subarray(1000, 1000 + size)));
 });
 
 Deno.test("Connection.expect() makes room for one longer message, and take() gives it back", () => {
   using pair = new Pair();
   const { connection, client } = pair;
-  const usual = connection.input.size;
+  const usual = connection.input.buffer.size;
   const message = seededBytes(usual + MIB, 2);
   client.queue(Uint8Array.of(9, 9, 9), message);
   client.move();
   connection.receive();
-  connection.take(3);
+  connection.input.take(3);
   connection.expect(message.length);
-  for (let turn = 0; connection.pendingInput < message.length && turn < 1000; turn++) {
+  for (let turn = 0; connection.input.pending < message.length && turn < 1000; turn++) {
     client.move();
     connection.receive();
   }
   assert(sameBytes(received(connection), message));
-  connection.take(message.length);
-  assertEquals(connection.input.size, usual);
+  connection.input.take(message.length);
+  assertEquals(connection.input.buffer.size, usual);
 });
 
 Deno.test("Connection.receive() notices the end of the input, and breaks with an error", () => {
@@ -118,7 +118,7 @@ Deno.test("Connection.reserve() has no room until the client reads", () => {
   let place = connection.reserve(MIB);
   for (; place >= 0 && expected.length < 20; place = connection.reserve(MIB)) {
     const part = seededBytes(MIB, expected.length);
-    connection.output.bytes.set(part, place);
+    connection.output.buffer.bytes.set(part, place);
     connection.commit(MIB);
     expected.push(part);
   }
@@ -138,9 +138,9 @@ Deno.test("Connection.reserve() has no room until the client reads", () => {
 
 Deno.test("Connection.reserve() finds room for one reply longer than the buffer", () => {
   using pair = new Pair();
-  const usual = pair.connection.output.size;
+  const usual = pair.connection.output.buffer.size;
   assertEquals(pair.connection.reserve(usual + 1), 0);
-  pair.connection.output.bytes[usual] = 7;
+  pair.connection.output.buffer.bytes[usual] = 7;
   pair.connection.commit(usual + 1);
   for (let turn = 0; turn < 100; turn++) {
     pair.connection.send();
@@ -148,7 +148,7 @@ Deno.test("Connection.reserve() finds room for one reply longer than the buffer"
   }
   assertEquals(pair.client.unparsed.length, usual + 1);
   assertEquals(pair.client.unparsed[usual], 7);
-  assertEquals(pair.connection.output.size, usual);
+  assertEquals(pair.connection.output.buffer.size, usual);
 });
 
 Deno.test("Connection.isOver waits for the answers of those who wait", () => {

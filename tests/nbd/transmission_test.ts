@@ -71,7 +71,7 @@ Deno.test("Transmission.serve() serves reads and writes of 32 MiB", () => {
   assert(sameBytes(client.take(2n).data, payload));
   assert(sameBytes(client.take(3n).data, served.image.model.subarray(0, 512)));
   // The long messages' buffers are not kept.
-  assertLess(connection.input.size + connection.output.size, 9 * MIB);
+  assertLess(connection.input.buffer.size + connection.output.buffer.size, 9 * MIB);
 });
 
 Deno.test("Transmission.serve() takes requests whose bytes come in any two pieces", () => {
@@ -456,9 +456,9 @@ Deno.test("Transmission.serve() stops where a client does not read, and goes on 
   );
   client.ask(...requests);
   served.settle();
-  assertLess(connection.output.size, 5 * MIB);
+  assertLess(connection.output.buffer.size, 5 * MIB);
   assert(connection.hasUnsent);
-  assert(connection.pendingInput > 0, "requests are left");
+  assert(connection.input.pending > 0, "requests are left");
   client.reads = true;
   served.settle();
   for (const { cookie, offset, length } of requests) {
