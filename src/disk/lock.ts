@@ -33,12 +33,19 @@ export class ImageInUseError extends Error {
 }
 
 /**
- * Takes the locks for reading, or for reading and writing, `file`. They last until it is closed.
+ * Takes the locks for reading, or for reading and writing, `file`. They last until it is closed. Until
+ * then somebody else may have made it longer: the size to go by is the one it has with them.
  *
  * @returns false where the file system has no locks
  * @throws {ImageInUseError} if another program's use does not allow it
  */
 export function lockImage(file: ImageFile, mode: "read" | "write"): boolean {
+  const isLocked = hasTakenLocks(file, mode);
+  file.takeSize();
+  return isLocked;
+}
+
+function hasTakenLocks(file: ImageFile, mode: "read" | "write"): boolean {
   try {
     takeLocks(file, mode);
   } catch (error) {

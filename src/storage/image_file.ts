@@ -115,8 +115,8 @@ export class ImageFile implements Disposable {
   }
 
   /**
-   * Size in bytes when it was opened or {@link ImageFile.refreshSize} was called, or what writing here
-   * has made of it since. Exact if it is a safe integer.
+   * Size in bytes when it was opened, {@link ImageFile.takeSize} or {@link ImageFile.refreshSize} was
+   * called, or what writing here has made of it since. Exact if it is a safe integer.
    */
   get sizeBytes(): number {
     return this.#sizeBytes;
@@ -141,6 +141,11 @@ export class ImageFile implements Disposable {
     const sizeBytes = Number(this.exactSize());
     if (!Number.isSafeInteger(sizeBytes)) throw new SystemError("lseek", EFBIG, this.path);
     this.#sizeBytes = sizeBytes;
+  }
+
+  /** Goes by the size it has now, as when it was opened; throws as lseek(2). */
+  takeSize(): void {
+    this.#sizeBytes = Number(this.exactSize());
   }
 
   /** The size it has now, be it as large as it may; throws as lseek(2). */

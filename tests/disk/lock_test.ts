@@ -40,6 +40,18 @@ Deno.test("lockImage() lets readers share, and a writer be alone", () => {
   assertEquals([canLock(path, "read"), canLock(path, "write")], [true, true]);
 });
 
+Deno.test("lockImage() goes by the size that the file has once it is locked", () => {
+  using folder = new TempDirectory();
+  const path = imagePath(folder);
+  for (const mode of ["read", "write"] as const) {
+    using file = openImageFile(path, { readOnly: mode === "read" });
+    const longer = file.sizeBytes + 4096;
+    Deno.truncateSync(path, longer);
+    lockImage(file, mode);
+    assertEquals(file.sizeBytes, longer);
+  }
+});
+
 Deno.test("lockImage() leaves no lock behind where it is refused", () => {
   using folder = new TempDirectory();
   const path = imagePath(folder);
