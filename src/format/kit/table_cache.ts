@@ -113,7 +113,7 @@ export class TableCache {
     this.#dirtySlots--;
   }
 
-  /** Has the slot at `position` stay until {@link TableCache.unpin}, though it is clean. */
+  /** Has the slot at `position` stay until {@link TableCache.unpin}, though it is clean or being filled. */
   pin(position: number): void {
     this.#setMark(position / this.slotBytes, Mark.Pinned);
   }
@@ -181,12 +181,12 @@ export class TableCache {
 
   /** Of a set, the slot that is empty or was used longest ago; -1 if none may be taken. */
   #leastRecentlyUsed(home: number): number {
-    if (this.#keys[home] === EMPTY) return home;
+    if (this.#keys[home] === EMPTY && this.#marks[home] === 0) return home;
     const first = home - home % this.#ways;
     let oldest = NONE;
     for (let slot = first; slot < first + this.#ways; slot++) {
-      if (this.#keys[slot] === EMPTY) return slot;
       if (this.#marks[slot] !== 0) continue;
+      if (this.#keys[slot] === EMPTY) return slot;
       if (oldest === NONE || (this.#lastUse[slot] ?? 0) < (this.#lastUse[oldest] ?? 0)) {
         oldest = slot;
       }

@@ -111,6 +111,14 @@ Deno.test("TableCache.take() leaves alone what is dirty or pinned", () => {
   assertEquals(cache.take(101), first);
 });
 
+Deno.test("TableCache.take() leaves a slot alone that is being filled, if it is pinned", () => {
+  const cache = new TableCache(64, { cacheBytes: 8 * 64, keys: ENDLESS });
+  for (let key = 0; key < 8; key++) cache.pin(cache.take(key));
+  assertEquals([cache.take(0), cache.take(8)], [-1, -1]);
+  cache.unpin(3 * 64);
+  assertEquals(cache.take(0), 3 * 64);
+});
+
 Deno.test("TableCache.nextDirty() finds what has to be written, each once", () => {
   const cache = new TableCache(64, { cacheBytes: 16 * 64, keys: ENDLESS });
   for (let key = 0; key < 16; key++) fill(cache, key);
