@@ -6,6 +6,7 @@
  */
 // @ts-types="./support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
+import type { Image } from "../src/image/driver.ts";
 
 /** The folders of src/, each of which may import from itself and from those before it. */
 const LAYERS = [
@@ -103,6 +104,55 @@ Deno.test("README.md lists the folders of src from the top down", () => {
   // The protocols, which know nothing of each other, may come in either order.
   const level = (name: string): number => LAYERS.indexOf(name === "fuse" ? "nbd" : name);
   assertEquals(listed.map(level), folders.map(level));
+});
+
+/** All that there is, or the types would not fit: a driver's contract is to stay small. */
+const IMAGE_MEMBERS: Readonly<Record<keyof Image, true>> = {
+  sizeBytes: true,
+  fileHoles: true,
+  map: true,
+  warnings: true,
+  dropCaches: true,
+  writing: true,
+  [Symbol.dispose]: true,
+};
+
+Deno.test("Image has seven members", () => {
+  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 7);
+});
+
+/** Records that go along with a call, and say what is asked for or what has come of it. */
+const RECORDS = [
+  "AioSlot",
+  "Attempt",
+  "Change",
+  "DiskSeek",
+  "FileRange",
+  "Frame",
+  "Mapping",
+  "Placement",
+  "ReadRequest",
+  "Run",
+];
+const CLASS = /^(?:export )?class (\w+)[^]*?^}/gm;
+/** A public field that others may set. */
+const OPEN_FIELD =
+  /^ {2}(?!(?:readonly|get|set|static) )([a-z]\w*)(?:[!?]?: [^(\n]+)?(?: =(?!>)|;$)/gm;
+
+Deno.test("no field of image access, files or drivers is there to steer the next call", () => {
+  const steering: string[] = [];
+  for (
+    const path of ["storage/", "image/", "codec/", "format/", "disk/"].flatMap((folder) =>
+      sourceFiles(folder)
+    )
+  ) {
+    const text = Deno.readTextFileSync(SOURCES + path);
+    for (const [body, name = ""] of text.matchAll(CLASS)) {
+      if (RECORDS.includes(name)) continue;
+      for (const [, field] of body.matchAll(OPEN_FIELD)) steering.push(`${path}: ${name}.${field}`);
+    }
+  }
+  assertEquals(steering, []);
 });
 
 const TESTS = new URL("./", import.meta.url).pathname;
