@@ -132,8 +132,7 @@ export function warn(
 /** The state file's content for a device that has been set up. */
 export function stateFor(
   { command, imagePath }: AttachRequest,
-  launched: Launched,
-  ready: Ready,
+  { launched, ready }: { readonly launched: Launched; readonly ready: Ready },
   device: Pick<
     AttachState,
     | "device"

@@ -101,7 +101,7 @@ function configure(
   tuneQueue(name, QUEUE);
   if (partScan) showPartitions(path);
   const diskSequence = diskAttribute(name, "diskseq");
-  const state = stateFor(request, launched, ready, {
+  const state = stateFor(request, { launched, ready }, {
     device: path,
     transport: "fuse",
     fuseConnection: fuseConnectionOf(file),

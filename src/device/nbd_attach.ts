@@ -125,7 +125,7 @@ function configure(setup: Setup): Attached | undefined {
   if (index === undefined) return undefined;
   try {
     const path = makeUsable(setup, { index, sizeBytes, sectorBytes, backend });
-    const state = stateFor(request, launched, ready, {
+    const state = stateFor(request, { launched, ready }, {
       device: path,
       transport: "nbd",
       nbdIndex: index,

@@ -72,7 +72,7 @@ function serve(request: AttachRequest, { socket, launched, stateFile }: Served):
     const { sizeBytes } = ready;
     const device = { device: path, transport: "socket", sizeBytes, socketInode } as const;
     ignoreInterruptions();
-    request.states.write(stateFor(request, launched, ready, device), stateFile);
+    request.states.write(stateFor(request, { launched, ready }, device), stateFile);
     launched.confirm(path);
   } catch (error) {
     launched.abandon();

@@ -9,6 +9,7 @@ import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/dr
 import { RelatedFileError } from "../image/errors.ts";
 import { refuseHugeFile } from "../image/exact.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
+import type { BackingInfo } from "../image/info.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { lookWith } from "./format_hints.ts";
@@ -81,7 +82,7 @@ export class Chain implements RelatedFiles, Disposable {
   }
 
   openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined {
-    return this.#below(by, name, format, (layer) => this.#openImage(layer));
+    return this.#below(by, { name, format }, (layer) => this.#openImage(layer));
   }
 
   /**
@@ -90,7 +91,7 @@ export class Chain implements RelatedFiles, Disposable {
    * @throws as {@link Chain.openBacking}
    */
   openLayer(by: ImageFile, name: string, format: string | undefined): Layer | undefined {
-    return this.#below(by, name, format, (layer) => {
+    return this.#below(by, { name, format }, (layer) => {
       this.layers.push(layer);
       return layer;
     });
@@ -98,8 +99,7 @@ export class Chain implements RelatedFiles, Disposable {
 
   #below<T>(
     by: ImageFile,
-    name: string,
-    format: string | undefined,
+    { name, format }: BackingInfo,
     take: (layer: Layer) => T,
   ): T | undefined {
     if (this.#options.request.noBacking) return undefined;

@@ -19,8 +19,8 @@ import type { Unpacking } from "./unpacker.ts";
 import { type Window, type WindowLimits, windowOf } from "./window.ts";
 import { Writer } from "./writer.ts";
 
-/** What there may be besides the image itself. */
-export interface AccessParts {
+/** The window that is wanted, and what there may be besides the image itself. */
+export interface AccessParts extends WindowLimits {
   /** The images below it, from its backing image on. */
   readonly images?: readonly Image[];
   /** What the user had better know of them. */
@@ -44,7 +44,6 @@ export class ImageAccess implements Disposable {
   readonly cannotTellCached: boolean;
   /** What the user had better know of the image and those below it. */
   readonly warnings: readonly string[];
-  readonly #limits: WindowLimits;
   #window: Window;
   readonly #files: readonly ImageFile[];
   readonly #parts: AccessParts;
@@ -57,17 +56,11 @@ export class ImageAccess implements Disposable {
    * @param files every file the image reads from, its own first, then those of its backing images
    * @throws {RangeError} if the window would lie past the end of the disk
    */
-  constructor(
-    image: Image,
-    files: readonly ImageFile[],
-    limits: WindowLimits,
-    parts: AccessParts = {},
-  ) {
+  constructor(image: Image, files: readonly ImageFile[], parts: AccessParts) {
     this.image = image;
     this.warnings = [...image.warnings ?? [], ...parts.warnings ?? []];
     this.#parts = parts;
-    this.#limits = limits;
-    this.#window = windowOf(image.sizeBytes, limits);
+    this.#window = windowOf(image.sizeBytes, parts);
     this.#files = files;
     this.cannotTellCached = files.some((file) => file.cacheKnowledge === "unknown");
     this.#reader = new Reader(image, (depth) => this.#unpackingAt(depth));
@@ -163,7 +156,7 @@ export class ImageAccess implements Disposable {
    */
   refreshSize(): void {
     this.#files[0]?.refreshSize();
-    this.#window = windowOf(this.image.sizeBytes, this.#limits);
+    this.#window = windowOf(this.image.sizeBytes, this.#parts);
   }
 
   /**

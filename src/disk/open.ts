@@ -114,9 +114,11 @@ function accessTo(
   { request, decoding, pieces }: OpenMeans & Pick<ChainOptions, "request">,
 ): ImageAccess {
   const formats = layers.map(({ driver }) => driver.name);
-  const parts = { images, warnings, formats, decoding, cacheSizes: request };
+  const { offsetBytes, sizeLimitBytes } = request;
+  const window = { offsetBytes, sizeLimitBytes };
+  const parts = { ...window, images, warnings, formats, decoding, cacheSizes: request };
   try {
-    return new ImageAccess(image, files, request, pieces ? { ...parts, pieces } : parts);
+    return new ImageAccess(image, files, pieces ? { ...parts, pieces } : parts);
   } catch (error) {
     image[Symbol.dispose]();
     throw error;

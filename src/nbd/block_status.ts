@@ -31,13 +31,15 @@ export const BLOCK_STATUS_BYTES: number = CHUNK.size + CHUNK_BLOCK_STATUS.size +
 
 /** Finds out and writes down the states of ranges. */
 export class BlockStatus {
+  readonly #access: ImageAccess;
   readonly #run: Run;
   #descriptors = 0;
   #lastState = -1;
   #lastBytes = 0;
 
   /** @param run its attempt says whether finding out may wait, and then what came in its way */
-  constructor(run: Run) {
+  constructor(access: ImageAccess, run: Run) {
+    this.#access = access;
     this.#run = run;
   }
 
@@ -47,23 +49,23 @@ export class BlockStatus {
    * @returns its size, or 0 if not even the beginning is known without waiting for a disk
    * @throws {ImageFormatError} if the image is damaged at the beginning of the range
    */
-  reply(view: DataView, place: number, request: Request, access: ImageAccess): number {
+  reply(view: DataView, place: number, request: Request): number {
     const payload = place + CHUNK.size;
     view.setUint32(payload + CHUNK_BLOCK_STATUS.context, BASE_ALLOCATION.id);
     const descriptors = payload + CHUNK_BLOCK_STATUS.size;
-    if (!this.#describe(view, descriptors, request, access)) return 0;
+    if (!this.#describe(view, descriptors, request)) return 0;
     const payloadBytes = CHUNK_BLOCK_STATUS.size + this.#descriptors * DESCRIPTOR.size;
     return chunk(view, place, request, ChunkType.BlockStatus, payloadBytes);
   }
 
   /** Writes descriptors from `place` on; false if there is none to write yet. */
-  #describe(view: DataView, place: number, request: Request, access: ImageAccess): boolean {
+  #describe(view: DataView, place: number, request: Request): boolean {
     const limit = (request.flags & CommandFlag.RequestOne) !== 0 ? 1 : MAX_DESCRIPTORS;
     this.#descriptors = 0;
     this.#lastState = -1;
     let done = 0;
     for (let step = 0; step < MAX_STEPS && done < request.length; step++) {
-      if (!this.#find(access, request.offset + done, request.length - done)) break;
+      if (!this.#find(request.offset + done, request.length - done)) break;
       if (!this.#add(view, place, limit)) break;
       done += this.#run.lengthBytes;
     }
@@ -71,10 +73,10 @@ export class BlockStatus {
   }
 
   /** Damage is only told when it is met at the beginning: what lies before it is good. */
-  #find(access: ImageAccess, offset: number, lengthBytes: number): boolean {
-    if (this.#descriptors === 0) return access.findRun(offset, lengthBytes, this.#run);
+  #find(offset: number, lengthBytes: number): boolean {
+    if (this.#descriptors === 0) return this.#access.findRun(offset, lengthBytes, this.#run);
     try {
-      return access.findRun(offset, lengthBytes, this.#run);
+      return this.#access.findRun(offset, lengthBytes, this.#run);
     } catch {
       return false;
     }

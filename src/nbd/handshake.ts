@@ -30,6 +30,9 @@ import {
 /** What is to be done with the connection after a step. */
 export type HandshakeState = "greeting" | "options" | "transmission" | "closed";
 
+/** Sends something back. */
+type Reply = (bytes: Uint8Array) => void;
+
 /** Most options one client may send: a legitimate one needs a handful. */
 const MAX_OPTIONS = 1024;
 const SERVER_FLAGS = HandshakeFlag.FixedNewstyle | HandshakeFlag.NoZeroes;
@@ -37,6 +40,7 @@ const SERVER_FLAGS = HandshakeFlag.FixedNewstyle | HandshakeFlag.NoZeroes;
 /** One client's handshake. */
 export class Handshake {
   readonly #description: ExportDescription;
+  readonly #reply: Reply;
   #state: HandshakeState = "greeting";
   #noZeroes = false;
   #options = 0;
@@ -45,8 +49,10 @@ export class Handshake {
   /** Data of an option that was refused unread, still to come and to be dropped. */
   #toSkip = 0;
 
-  constructor(description: ExportDescription) {
+  /** @param reply gets what is to be sent back */
+  constructor(description: ExportDescription, reply: Reply) {
     this.#description = description;
+    this.#reply = reply;
   }
 
   get state(): HandshakeState {
@@ -72,23 +78,22 @@ export class Handshake {
   /**
    * Takes as many whole messages as there are in `input` from `start` to `end`.
    *
-   * @param reply gets what is to be sent back
    * @returns the offset of the first byte not taken
    */
-  advance(input: IoBuffer, start: number, end: number, reply: (bytes: Uint8Array) => void): number {
+  advance(input: IoBuffer, start: number, end: number): number {
     let at = start;
     for (;;) {
-      const next = this.#step(input, at, end, reply);
+      const next = this.#step(input, at, end);
       if (next === at || this.#state === "transmission" || this.#state === "closed") return next;
       at = next;
     }
   }
 
-  #step(input: IoBuffer, at: number, end: number, reply: (bytes: Uint8Array) => void): number {
+  #step(input: IoBuffer, at: number, end: number): number {
     if (this.#toSkip > 0) return this.#skip(at, end);
     return this.#state === "greeting"
       ? this.#takeClientFlags(input, at, end)
-      : this.#takeOption(input, at, end, reply);
+      : this.#takeOption(input, at, end);
   }
 
   #skip(at: number, end: number): number {
@@ -111,7 +116,6 @@ export class Handshake {
     input: IoBuffer,
     at: number,
     end: number,
-    reply: (bytes: Uint8Array) => void,
   ): number {
     if (end - at < OPTION.size) return at;
     const { view } = input;
@@ -127,8 +131,8 @@ export class Handshake {
     const isRefused = length > MAX_OPTION_BYTES;
     if (!isRefused && end - dataAt < length) return at;
     this.#options++;
-    if (isRefused) return this.#refuseUnread(type, length, dataAt, reply);
-    this.#answer(type, input.bytes.subarray(dataAt, dataAt + length), reply);
+    if (isRefused) return this.#refuseUnread(type, length, dataAt);
+    this.#answer(type, input.bytes.subarray(dataAt, dataAt + length));
     return dataAt + length;
   }
 
@@ -136,42 +140,41 @@ export class Handshake {
     type: number,
     length: number,
     dataAt: number,
-    reply: (bytes: Uint8Array) => void,
   ): number {
     if (type === Option.ExportName) {
       this.#state = "closed";
       return dataAt;
     }
     this.#toSkip = length;
-    reply(errorReply(type, OptionReply.ErrTooBig, "the option is too long"));
+    this.#reply(errorReply(type, OptionReply.ErrTooBig, "the option is too long"));
     return dataAt;
   }
 
-  #answer(type: number, data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+  #answer(type: number, data: Uint8Array): void {
     switch (type) {
       case Option.ExportName:
-        return this.#answerExportName(data, reply);
+        return this.#answerExportName(data);
       case Option.Abort:
-        reply(optionReply(type, OptionReply.Ack));
+        this.#reply(optionReply(type, OptionReply.Ack));
         this.#state = "closed";
         return;
       case Option.List:
-        return answerList(data, reply);
+        return answerList(data, this.#reply);
       case Option.Info:
       case Option.Go:
-        return this.#answerInfo(type, data, reply);
+        return this.#answerInfo(type, data);
       case Option.StructuredReply:
-        return this.#answerStructuredReply(data, reply);
+        return this.#answerStructuredReply(data);
       case Option.ListMetaContext:
       case Option.SetMetaContext:
-        return this.#answerMetaContext(type, data, reply);
+        return this.#answerMetaContext(type, data);
       default:
-        reply(errorReply(type, OptionReply.ErrUnsupported, "the option is not supported"));
+        this.#reply(errorReply(type, OptionReply.ErrUnsupported, "the option is not supported"));
     }
   }
 
   /** The oldest way to ask: no reply can say that there is no such export, only closing can. */
-  #answerExportName(name: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+  #answerExportName(name: Uint8Array): void {
     if (name.length > 0) {
       this.#state = "closed";
       return;
@@ -180,21 +183,21 @@ export class Handshake {
     const message = new Writer().u64(sizeBytes).u16(this.#flags);
     assertSize(message, EXPORT_NAME_REPLY.size);
     if (!this.#noZeroes) message.raw(new Uint8Array(EXPORT_NAME_REPLY.zeroes));
-    reply(Uint8Array.from(message.bytes));
+    this.#reply(Uint8Array.from(message.bytes));
     this.#state = "transmission";
   }
 
-  #answerInfo(type: number, data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+  #answerInfo(type: number, data: Uint8Array): void {
     const name = requestedName(data);
-    if (name === undefined) return reply(unfit(type));
-    if (name.length > 0) return reply(unknownExport(type));
+    if (name === undefined) return this.#reply(unfit(type));
+    if (name.length > 0) return this.#reply(unknownExport(type));
     const { sizeBytes, minimumBlockBytes, preferredBlockBytes } = this.#description;
     const info = new Writer().u16(Info.Export).u64(sizeBytes).u16(this.#flags);
-    reply(optionReply(type, OptionReply.Info, assertSize(info, INFO_EXPORT.size)));
+    this.#reply(optionReply(type, OptionReply.Info, assertSize(info, INFO_EXPORT.size)));
     const blocks = new Writer().u16(Info.BlockSize)
       .u32(minimumBlockBytes).u32(preferredBlockBytes).u32(MAX_PAYLOAD_BYTES);
-    reply(optionReply(type, OptionReply.Info, assertSize(blocks, INFO_BLOCK_SIZE.size)));
-    reply(optionReply(type, OptionReply.Ack));
+    this.#reply(optionReply(type, OptionReply.Info, assertSize(blocks, INFO_BLOCK_SIZE.size)));
+    this.#reply(optionReply(type, OptionReply.Ack));
     if (type === Option.Go) this.#state = "transmission";
   }
 
@@ -203,35 +206,35 @@ export class Handshake {
     return this.#description.flags | (this.#structured ? TransmissionFlag.SendDontFragment : 0);
   }
 
-  #answerStructuredReply(data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+  #answerStructuredReply(data: Uint8Array): void {
     const type = Option.StructuredReply;
     if (data.length > 0) {
-      reply(errorReply(type, OptionReply.ErrInvalid, "the option takes no data"));
+      this.#reply(errorReply(type, OptionReply.ErrInvalid, "the option takes no data"));
       return;
     }
     this.#structured = true;
-    reply(optionReply(type, OptionReply.Ack));
+    this.#reply(optionReply(type, OptionReply.Ack));
   }
 
   /** A new selection takes the place of the one before, even if it fails. */
-  #answerMetaContext(type: number, data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+  #answerMetaContext(type: number, data: Uint8Array): void {
     const selects = type === Option.SetMetaContext;
     if (selects) this.#blockStatus = false;
     const request = parseMetaContexts(data);
     if (!this.#structured) {
-      reply(errorReply(type, OptionReply.ErrInvalid, "structured replies come first"));
+      this.#reply(errorReply(type, OptionReply.ErrInvalid, "structured replies come first"));
       return;
     }
-    if (request === undefined) return reply(unfit(type));
-    if (request.exportName.length > 0) return reply(unknownExport(type));
+    if (request === undefined) return this.#reply(unfit(type));
+    if (request.exportName.length > 0) return this.#reply(unknownExport(type));
     const isMeant = selects ? request.selectsAllocation : request.listsAllocation;
     if (isMeant) {
       const id = selects ? BASE_ALLOCATION.id : 0;
       const context = new Writer().u32(id).raw(new TextEncoder().encode(BASE_ALLOCATION.name));
-      reply(optionReply(type, OptionReply.MetaContext, Uint8Array.from(context.bytes)));
+      this.#reply(optionReply(type, OptionReply.MetaContext, Uint8Array.from(context.bytes)));
     }
     if (selects) this.#blockStatus = isMeant;
-    reply(optionReply(type, OptionReply.Ack));
+    this.#reply(optionReply(type, OptionReply.Ack));
   }
 }
 
@@ -244,7 +247,7 @@ function unfit(type: number): Uint8Array {
 }
 
 /** Lists the one export, whose name is empty. */
-function answerList(data: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+function answerList(data: Uint8Array, reply: Reply): void {
   if (data.length > 0) {
     reply(errorReply(Option.List, OptionReply.ErrInvalid, "the option takes no data"));
     return;

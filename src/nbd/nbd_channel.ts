@@ -46,7 +46,7 @@ export class NbdChannel implements Channel {
     this.#connection = new Connection(fd, budget);
     this.#transmission = new Transmission(this.#connection, executor);
     if (greeted === undefined) return;
-    this.#handshake = new Handshake(greeted);
+    this.#handshake = new Handshake(greeted, (bytes) => this.#connection.push(bytes));
     this.#handshakeByMs = performance.now() + HANDSHAKE_MS;
     this.#connection.push(Handshake.greeting());
     this.#connection.send();
@@ -110,8 +110,7 @@ export class NbdChannel implements Channel {
   #shakeHands(handshake: Handshake): void {
     const connection = this.#connection;
     const { buffer, start, end } = connection.input;
-    const reply = (bytes: Uint8Array): void => connection.push(bytes);
-    const next = handshake.advance(buffer, start, end, reply);
+    const next = handshake.advance(buffer, start, end);
     connection.input.take(next - start);
     if (handshake.state === "transmission") {
       this.#transmission.negotiated(handshake);

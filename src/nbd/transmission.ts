@@ -83,7 +83,9 @@ export class Transmission implements RequestOwner {
   negotiated({ structured, blockStatus }: Negotiated): void {
     this.#replies = structured ? STRUCTURED_REPLIES : SIMPLE_REPLIES;
     this.#readFlags = CommandFlag.Fua | (structured ? CommandFlag.DontFragment : 0);
-    this.#blockStatus = structured && blockStatus ? new BlockStatus(this.#statusRun) : undefined;
+    this.#blockStatus = structured && blockStatus
+      ? new BlockStatus(this.#executor.access, this.#statusRun)
+      : undefined;
   }
 
   /** Takes every request that has arrived, as far as there is room for replies. */
@@ -201,8 +203,7 @@ export class Transmission implements RequestOwner {
     const connection = this.#connection;
     const { view } = connection.output.buffer;
     try {
-      const { access } = this.#executor;
-      const bytes = this.#blockStatus?.reply(view, place, this.#request, access) ?? 0;
+      const bytes = this.#blockStatus?.reply(view, place, this.#request) ?? 0;
       connection.commit(bytes);
       return bytes > 0;
     } catch (error) {

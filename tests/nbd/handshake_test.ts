@@ -33,8 +33,8 @@ const BOTH_FLAGS = HandshakeFlag.FixedNewstyle | HandshakeFlag.NoZeroes;
 
 /** A handshake fed from a buffer as the serve loop does it. */
 class Client {
-  readonly handshake = new Handshake(EXPORT);
   readonly #replies: Uint8Array[] = [];
+  readonly handshake = new Handshake(EXPORT, (bytes) => this.#replies.push(bytes));
   #pending: Uint8Array = new Uint8Array();
 
   get isOpen(): boolean {
@@ -56,7 +56,7 @@ class Client {
     const input = new IoBuffer(start + held.length + 2);
     input.bytes.set(held, start);
     const end = start + held.length;
-    const next = this.handshake.advance(input, start, end, (bytes) => this.#replies.push(bytes));
+    const next = this.handshake.advance(input, start, end);
     assert(next >= start && next <= end);
     this.#pending = held.slice(next - start);
   }

@@ -132,13 +132,17 @@ function checkedIterations(iterations: number, path: string): number {
 function readSlots(view: DataView, cipher: CipherSpec, area: HeaderArea): KeySlot[] {
   const slots = Array.from({ length: KEY_SLOTS }, (_, number) => {
     const at = HEADER.sizeBytes + number * KEY_SLOT.sizeBytes;
-    return parseSlot(view, at, cipher, area);
+    return parseSlot(view, at, { cipher, area });
   });
   if (slots.some(({ isActive }) => isActive)) return slots;
   throw damaged(area.file.path, "none of its key slots is in use");
 }
 
-function parseSlot(view: DataView, at: number, cipher: CipherSpec, area: HeaderArea): KeySlot {
+function parseSlot(
+  view: DataView,
+  at: number,
+  { cipher, area }: { readonly cipher: CipherSpec; readonly area: HeaderArea },
+): KeySlot {
   const { active, iterations, salt, key_material_offset, stripes } = KEY_SLOT.read(view, at);
   const { file: { path }, startBytes } = area;
   const isActive = active === SlotState.enabled;

@@ -38,7 +38,7 @@ function volumeKey(header: LuksHeader, area: HeaderArea, keys: KeyRing | undefin
   for (const slot of header.slots) {
     if (!slot.isActive) continue;
     takeRounds(roundsOf(slot, header), keys, path);
-    const key = tryToOpen(slot, keys.passphrase, header, area);
+    const key = tryToOpen(slot, keys.passphrase, { header, area });
     if (key === undefined) continue;
     keys.volumeKeys.set(name, key);
     return key;
@@ -57,8 +57,7 @@ function takeRounds(rounds: number, keys: KeyRing, path: string): void {
 function tryToOpen(
   slot: KeySlot,
   passphrase: Uint8Array,
-  header: LuksHeader,
-  area: HeaderArea,
+  { header, area }: { readonly header: LuksHeader; readonly area: HeaderArea },
 ): Uint8Array | undefined {
   const { cipher, hash } = header;
   const { pbkdf2Sync } = nodeCrypto();

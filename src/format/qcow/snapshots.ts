@@ -137,13 +137,13 @@ export function listSnapshots(
 export function* readSnapshots(file: ImageFile, table: SnapshotTable): Generator<Snapshot> {
   let at = table.offset;
   for (let index = 0; index < table.entries; index++) {
-    const fixed = SNAPSHOT.read(readPart(file, table, at, SNAPSHOT.sizeBytes).view, 0);
+    const fixed = SNAPSHOT.read(readPart({ file, table }, at, SNAPSHOT.sizeBytes).view, 0);
     const { extra_data_size, id_str_size, name_size } = fixed;
     if (extra_data_size > MAX_SNAPSHOT_EXTRA_BYTES) {
       throw damaged(file.path, "a snapshot has too much extra data", at);
     }
     const variableBytes = extra_data_size + id_str_size + name_size;
-    const variable = readPart(file, table, at + SNAPSHOT.sizeBytes, variableBytes);
+    const variable = readPart({ file, table }, at + SNAPSHOT.sizeBytes, variableBytes);
     yield snapshotOf(fixed, variable);
     const end = at + SNAPSHOT.sizeBytes + variableBytes;
     at = Math.ceil(end / SNAPSHOT_ALIGNMENT_BYTES) * SNAPSHOT_ALIGNMENT_BYTES;
@@ -151,8 +151,7 @@ export function* readSnapshots(file: ImageFile, table: SnapshotTable): Generator
 }
 
 function readPart(
-  file: ImageFile,
-  table: SnapshotTable,
+  { file, table }: { readonly file: ImageFile; readonly table: SnapshotTable },
   hostOffset: number,
   lengthBytes: number,
 ): IoBuffer {
