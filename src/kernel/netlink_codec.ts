@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { joined } from "../sys/joined.ts";
 
 // struct nlmsghdr, linux/netlink.h
 const MESSAGE = { length: 0, type: 4, flags: 6, sequence: 8, port: 12, size: 16 } as const;
@@ -90,7 +91,7 @@ export function nestedAttribute(
   type: number,
   attributes: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
-  return attribute(type | NLA_F_NESTED, concatenated(attributes));
+  return attribute(type | NLA_F_NESTED, joined(attributes));
 }
 
 function attribute(type: number, value: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -149,7 +150,7 @@ export function unsignedValue(value: Uint8Array | undefined, sizeBytes: 1 | 2 | 
 /** A whole request, ready to be sent; it asks for an acknowledgement. */
 export function encodeRequest(request: Request): Uint8Array<ArrayBuffer> {
   const headers = new Uint8Array(MESSAGE.size + COMMAND.size);
-  const bytes = concatenated([headers, ...request.attributes]);
+  const bytes = joined([headers, ...request.attributes]);
   const view = viewOf(bytes);
   view.setUint32(MESSAGE.length, bytes.length, true);
   view.setUint16(MESSAGE.type, request.familyId, true);
@@ -212,14 +213,4 @@ function aligned(length: number): number {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

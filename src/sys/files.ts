@@ -8,6 +8,7 @@ import { Fd } from "./fd.ts";
 import { O_PATH, openInPieces, PATH_MAX } from "./long_paths.ts";
 import { checked, EINTR, ENOENT, ifPossible, SystemError } from "./errno.ts";
 import { lastErrno, libc } from "./libc.ts";
+import { joined } from "./joined.ts";
 import { addressOf, cString, IoBuffer } from "./memory.ts";
 import { decodeText } from "./text.ts";
 
@@ -226,16 +227,6 @@ export function readBytes(
   }
   const whole = joined(chunks);
   for (const chunk of chunks) chunk.fill(0);
-  return whole;
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
   return whole;
 }
 

@@ -85,3 +85,13 @@ export function readRange(path: string, offset: number, lengthBytes: number): Ui
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
 }
+
+/** @throws {Error} if a range of the disk is not what the raw image at `rawPath` has there */
+export function checkRange(
+  opened: OpenedImage,
+  rawPath: string,
+  [offset, lengthBytes]: readonly [offset: number, lengthBytes: number],
+): void {
+  if (sameBytes(opened.read(offset, lengthBytes), readRange(rawPath, offset, lengthBytes))) return;
+  throw new Error(`${lengthBytes} bytes at ${offset} differ`);
+}

@@ -4,7 +4,8 @@
  * @module
  */
 import { Command, GREETING, Option, OPTION_MAGIC, SIMPLE_REPLY } from "../../src/nbd/protocol.ts";
-import { encodeRequest, joined, type RequestFields } from "../nbd/wire.ts";
+import { joined } from "../../src/sys/joined.ts";
+import { encodeRequest, type RequestFields } from "../nbd/wire.ts";
 
 /** The server's answer to a request that it did not carry out. */
 export class NbdFailure extends Error {

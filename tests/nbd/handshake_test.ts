@@ -18,7 +18,7 @@ import {
 } from "../../src/nbd/protocol.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
-import { joined } from "./wire.ts";
+import { joined } from "../../src/sys/joined.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();

@@ -7,7 +7,8 @@ import { libc } from "../../src/sys/libc.ts";
 import { POLLIN, POLLOUT } from "../../src/sys/poll.ts";
 import { streamPair } from "../../src/sys/sockets.ts";
 import { ServedImage } from "./served_image.ts";
-import { encodeRequest, joined, TestClient } from "./wire.ts";
+import { joined } from "../../src/sys/joined.ts";
+import { encodeRequest, TestClient } from "./wire.ts";
 
 const MIB = 1024 * 1024;
 /** Number of shutdown(2). */

@@ -15,7 +15,8 @@ import { pipe } from "../../src/sys/sockets.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { dropFromCache } from "../support/page_cache.ts";
 import { block, FakeImage, seededBytes, ServedImage } from "./served_image.ts";
-import { encodeRequest, joined, type RequestFields } from "./wire.ts";
+import { joined } from "../../src/sys/joined.ts";
+import { encodeRequest, type RequestFields } from "./wire.ts";
 
 // linux/falloc.h
 const [KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE] = [0x01, 0x02, 0x10];

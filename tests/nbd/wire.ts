@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { joined } from "../../src/sys/joined.ts";
 import {
   CHUNK,
   CHUNK_DATA,
@@ -208,14 +209,4 @@ function parseChunk(bytes: Uint8Array): Parsed | undefined {
     ...(isData ? { offset: view.getBigUint64(CHUNK.size) } : {}),
   };
   return { reply, size };
-}
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
