@@ -15,6 +15,10 @@ const COPY_WEIGHT = 16;
 /** Copied at most, of what lies awkwardly: the last blocks of files, mostly. */
 const MAX_COPIED_BYTES = 8 * 1024 * 1024;
 
+/** Metadata that are kept in memory at most. */
+const MAX_METADATA_BYTES = 256 * 1024 * 1024;
+const MAX_CHUNKS = MAX_METADATA_BYTES / CHUNK_ENTRY.size;
+
 /** Where chunks are taken from that are in none of the files. */
 export const ChunkSource = {
   /** A hole. */
@@ -48,6 +52,8 @@ export interface ViewPlan {
  * Plans a view.
  *
  * @param fileSizes of the list's files, in bytes
+ * @throws {RangeError} if there would be too many chunks, or a server is needed for a disk whose blocks
+ *   have no numbers
  */
 export function planView(
   runs: RunList,
@@ -55,6 +61,8 @@ export function planView(
 ): ViewPlan {
   const blockBits = commonBlockBits(runs);
   const chunkBits = cheapestChunkBits(runs, sizeBytes);
+  const chunks = Math.ceil(sizeBytes / 2 ** chunkBits);
+  if (chunks > MAX_CHUNKS) throw new RangeError("the disk has too many clusters for a view");
   const walker = new ChunkWalker(runs, { sizeBytes, fileSizes, blockBits, chunkBits });
   const copies: number[] = [];
   const chunkBytes = 2 ** chunkBits;
@@ -70,11 +78,15 @@ export function planView(
     walker.copiesAreServed = true;
     serverChunks += copies.length;
   }
+  const blocks = Math.ceil(sizeBytes / 2 ** blockBits);
+  if (serverChunks > 0 && blocks >= NO_BLOCK) {
+    throw new RangeError(`a disk of ${blocks} blocks is too large for a view with a server`);
+  }
   return {
     sizeBytes,
     blockBits,
     chunkBits,
-    chunks: Math.ceil(sizeBytes / chunkBytes),
+    chunks,
     copies: areTooMany ? [] : copies,
     serverChunks,
     plainChunks,
@@ -121,11 +133,10 @@ function startsByAlignment(runs: RunList): Uint32Array {
   return starts;
 }
 
-/** The highest power of two up to 2^`most` that divides `offset`. */
+/** The highest power of two up to 2^`most`, which is at most 2^31, that divides `offset`. */
 function alignmentBits(offset: number, most: number): number {
-  let bits = most;
-  while (offset % 2 ** bits !== 0) bits--;
-  return bits;
+  const low = offset | 0;
+  return low === 0 ? most : Math.min(most, 31 - Math.clz32(low & -low));
 }
 
 interface Geometry {
@@ -140,22 +151,37 @@ class ChunkWalker {
   /** Whether chunks that would be copied are the server's. */
   copiesAreServed = false;
   readonly #runs: RunList;
-  readonly #geometry: Geometry;
+  readonly #sizeBytes: number;
+  readonly #chunkBytes: number;
+  readonly #blocksPerByte: number;
+  /** Of each file, how many blocks can be named. */
+  readonly #fileBlocks: readonly number[];
 
-  constructor(runs: RunList, geometry: Geometry) {
+  constructor(runs: RunList, { sizeBytes, fileSizes, blockBits, chunkBits }: Geometry) {
     this.#runs = runs;
-    this.#geometry = geometry;
+    this.#sizeBytes = sizeBytes;
+    this.#chunkBytes = 2 ** chunkBits;
+    this.#blocksPerByte = 2 ** -blockBits;
+    this.#fileBlocks = fileSizes.map((size) =>
+      Math.min(Math.floor(size * this.#blocksPerByte), NO_BLOCK - 1)
+    );
   }
 
   forEachChunk(visit: (chunk: number, source: number, hostOffset: number) => void): void {
-    const { sizeBytes, chunkBits } = this.#geometry;
-    const chunkBytes = 2 ** chunkBits;
+    const sizeBytes = this.#sizeBytes;
+    const chunkBytes = this.#chunkBytes;
     let run = 0;
     for (let start = 0, chunk = 0; start < sizeBytes; start += chunkBytes, chunk++) {
       const end = Math.min(start + chunkBytes, sizeBytes);
       while (this.#runs.end(run) <= start) run++;
       const source = this.#sourceOf(run, start, end);
-      if (source === ChunkSource.Zero) continue;
+      if (source === ChunkSource.Zero) {
+        const whole = Math.floor((this.#runs.end(run) - start) / chunkBytes);
+        // All that lie in the same hole at once: most of a sparse disk.
+        chunk += Math.max(0, whole - 1);
+        start = chunk * chunkBytes;
+        continue;
+      }
       const isPlain = source >= 0;
       visit(chunk, source, isPlain ? this.#hostOffset(run, start) : 0);
     }
@@ -188,13 +214,9 @@ class ChunkWalker {
 
   /** Whether whole blocks of the file have the chunk, none of which reaches past its device's end. */
   #canReadPlainly(run: number, start: number, end: number): boolean {
-    const { blockBits, fileSizes } = this.#geometry;
-    const blockBytes = 2 ** blockBits;
-    const hostOffset = this.#hostOffset(run, start);
-    if (hostOffset % blockBytes !== 0) return false;
-    const blocks = Math.ceil((end - start) / blockBytes);
-    const fileBlocks = Math.floor((fileSizes[this.#runs.fileNumber(run)] ?? 0) / blockBytes);
-    const first = hostOffset / blockBytes;
-    return first + blocks <= fileBlocks && first + blocks < NO_BLOCK;
+    const first = this.#hostOffset(run, start) * this.#blocksPerByte;
+    if (first !== Math.floor(first)) return false;
+    const blocks = Math.ceil((end - start) * this.#blocksPerByte);
+    return first + blocks <= (this.#fileBlocks[this.#runs.fileNumber(run)] ?? 0);
   }
 }

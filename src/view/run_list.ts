@@ -74,35 +74,34 @@ export class RunList {
    * @throws {RangeError} if there are too many
    */
   add(run: Run): void {
-    const { lengthBytes, hostOffset } = run;
     const kind = kindOf(run);
-    const file = run.file === undefined || kind !== RunKind.Plain
-      ? NO_FILE
-      : this.files.indexOf(run.file);
+    const isPlain = kind === RunKind.Plain;
+    const file = isPlain && run.file !== undefined ? this.files.indexOf(run.file) : NO_FILE;
+    const hostOffset = isPlain ? run.hostOffset : 0;
     const last = this.#count - 1;
     const start = last < 0 ? 0 : this.end(last);
-    if (last >= 0 && this.#goesOn(last, { kind, file, hostOffset })) {
-      this.#ends[last] = start + lengthBytes;
+    const end = start + run.lengthBytes;
+    const goesOn = last >= 0 && this.kind(last) === kind && this.fileNumber(last) === file &&
+      (!isPlain || this.hostOffset(last) + start - this.start(last) === hostOffset);
+    if (goesOn) {
+      this.#ends[last] = end;
       return;
     }
+    const at = this.#room();
+    this.#kinds[at] = kind;
+    this.#starts[at] = start;
+    this.#ends[at] = end;
+    this.#fileNumbers[at] = file;
+    this.#hostOffsets[at] = hostOffset;
+  }
+
+  /** The place of one more run. */
+  #room(): number {
     const at = this.#count;
     if (at === MAX_RUNS) throw new RangeError(`the disk has more than ${MAX_RUNS} runs`);
     if (at === this.#kinds.length) this.#grow();
     this.#count++;
-    this.#kinds[at] = kind;
-    this.#starts[at] = start;
-    this.#ends[at] = start + lengthBytes;
-    this.#fileNumbers[at] = file;
-    this.#hostOffsets[at] = file === NO_FILE ? 0 : hostOffset;
-  }
-
-  #goesOn(
-    last: number,
-    { kind, file, hostOffset }: { kind: RunKind; file: number; hostOffset: number },
-  ): boolean {
-    if (this.kind(last) !== kind || this.fileNumber(last) !== file) return false;
-    if (kind !== RunKind.Plain) return true;
-    return this.hostOffset(last) + this.end(last) - this.start(last) === hostOffset;
+    return at;
   }
 
   #grow(): void {

@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { NO_BLOCK } from "../../src/view/layout.ts";
 import { ChunkSource, planView, type ViewPlan } from "../../src/view/plan.ts";
@@ -126,6 +126,27 @@ Deno.test("planView() copies a file's last partial block", () => {
     64 * KIB - 512,
   ]);
   assertEquals([plan.copies, plan.plainChunks, plan.serverChunks], [[0], 0, 0]);
+});
+
+Deno.test("planView() refuses a disk that a server could not have at the same offsets", () => {
+  const planTo = (sizeBytes: number): ViewPlan => {
+    const list = listOf([], [
+      { kind: RunKind.Special, lengthBytes: 2 * MIB },
+      { kind: RunKind.Zero, lengthBytes: sizeBytes - 2 * MIB },
+    ]);
+    return planView(list, { sizeBytes, fileSizes: [] });
+  };
+  assertEquals(planTo(LAST_OFFSET - 4 * KIB).serverChunks, 1);
+  assertThrows(() => planTo(LAST_OFFSET), RangeError, "too large");
+});
+
+Deno.test("planView() refuses a disk with too many clusters", () => {
+  const list = listOf([], [
+    { kind: RunKind.Special, lengthBytes: 4 * KIB },
+    { kind: RunKind.Zero, lengthBytes: 2 ** 52 },
+  ]);
+  const sizeBytes = 2 ** 52 + 4 * KIB;
+  assertThrows(() => planView(list, { sizeBytes, fileSizes: [] }), RangeError, "too many");
 });
 
 Deno.test("planView() leaves to a server what only that can read, or what would be much to copy", () => {
