@@ -18,9 +18,8 @@ import {
   PassphraseNeededError,
 } from "../device/attach_common.ts";
 import { attachPlainLoop } from "../device/loop_attach.ts";
-import { chooseTransport, type UsedTransport } from "../device/choose_transport.ts";
+import { chooseTransport } from "../device/choose_transport.ts";
 import type { DeviceOperations } from "../device/operations.ts";
-import { attachView } from "../device/view_attach.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
@@ -55,7 +54,7 @@ export function attach(
   const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
     (transport === "loop"
       ? attachPlainLoop(command, states)
-      : attachOurs(SETUP[transport], { command, states, daemons }));
+      : attachOurs(operationsOf({ transport }), { command, states, daemons }));
   if (command.show) show(attached, runtimeDirectory);
   warn(attached, command);
   return 0;
@@ -68,14 +67,7 @@ function warn({ device, warnings }: Attached, { file, partScan }: AttachCommand)
   }
 }
 
-/** How each of our own transports makes a device, and what errors call that. */
-const SETUP: Readonly<Record<Exclude<UsedTransport, "loop">, Setup>> = {
-  nbd: operationsOf({ transport: "nbd" }),
-  fuse: operationsOf({ transport: "fuse" }),
-  socket: operationsOf({ transport: "socket" }),
-  view: { called: "loop device", attach: attachView },
-};
-
+/** What makes a device, and what errors call that. */
 type Setup = Pick<DeviceOperations, "called" | "attach">;
 
 function attachOurs(setup: Setup, means: Omit<AttachRequest, "imagePath">): Attached {

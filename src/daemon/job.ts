@@ -37,8 +37,11 @@ export const DaemonFd = {
 /** The hidden first argument that disconnects the device of a daemon that was killed. */
 export const REAP_ARGUMENT = "--internal-reap";
 
-/** What a daemon can serve: an nbd device, a FUSE file, or clients of a socket. */
-export const SERVED_TRANSPORTS = ["nbd", "fuse", "socket"] as const;
+/**
+ * What a daemon can serve: an nbd device, a FUSE file, that of a view, which has the rest from the
+ * kernel, or clients of a socket.
+ */
+export const SERVED_TRANSPORTS = ["nbd", "fuse", "view", "socket"] as const;
 export type ServedTransport = (typeof SERVED_TRANSPORTS)[number];
 
 export interface Job {
@@ -120,6 +123,8 @@ export interface Ready {
   readonly connections: number;
   /** Lines for the user that are no errors. */
   readonly warnings: readonly string[];
+  /** {@link ImageFile.identity} of the files it reads: the image's own first, then those below it. */
+  readonly files: readonly string[];
 }
 
 /** It does not, and has ended. */

@@ -61,11 +61,12 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   return conclude(job, { ...means, server });
 }
 
-function readyFor(server: Server, { request, warnings }: Opened): Answer {
+function readyFor(server: Server, { access, request, warnings }: Opened): Answer {
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = request;
   const connections = server.usefulConnections;
-  return { ok: true, format, sizeBytes, readOnly, flags, connections, warnings };
+  const files = access.files.map(({ identity }) => identity);
+  return { ok: true, format, sizeBytes, readOnly, flags, connections, warnings, files };
 }
 
 /** Opens the image, or says why not. */
@@ -104,6 +105,7 @@ function serve(server: Server, transport: Job["transport"], fds: readonly number
     case "nbd":
       return fds.forEach((fd) => server.serveKernel(fd));
     case "fuse":
+    case "view":
       return server.serveFuse(fds);
     case "socket":
       return fds.forEach((fd) => server.listen(new Fd(fd)));

@@ -9,6 +9,7 @@ import { EACCES, ifPossible, SystemError } from "../sys/errno.ts";
 import { listDirectory, makeDirectory } from "../sys/directories.ts";
 import { linkStatusIfAny, removeFile, replaceFile, temporaryWriter } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import { baseName } from "../sys/paths.ts";
 import { SERVED_TRANSPORTS, type ServedTransport } from "./job.ts";
 import { identityOf, isOutOfSight, isRunning, type ProcessIdentity } from "./processes.ts";
 import {
@@ -53,7 +54,7 @@ export interface AttachState extends ProcessIdentity {
    * before 5.15 have none.
    */
   readonly diskSequence?: string;
-  /** Number of the FUSE connection (kernel/fuse_control.ts), for the transport fuse. */
+  /** Number of the FUSE connection (kernel/fuse_control.ts), for the transports fuse and view. */
   readonly fuseConnection?: number;
   /** Inode of the socket at `device`, for the transport socket. */
   readonly socketInode?: number;
@@ -191,7 +192,8 @@ export class StateStore {
 /** After the kernel's device that the daemon itself serves; a socket's path would be too long. */
 const FILE_NAMES: Readonly<Record<ServedTransport, (state: AttachState) => string>> = {
   nbd: ({ nbdIndex }) => `nbd${nbdIndex}`,
-  fuse: ({ device }) => device.slice(device.lastIndexOf("/") + 1),
+  fuse: ({ device }) => baseName(device),
+  view: ({ device }) => baseName(device),
   socket: ({ pid, pidNamespace = 0 }) => `socket-${pid}-${pidNamespace}`,
 };
 

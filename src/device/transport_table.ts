@@ -9,10 +9,12 @@ import { FUSE } from "./fuse.ts";
 import { NBD } from "./nbd.ts";
 import type { DeviceOperations } from "./operations.ts";
 import { SOCKET } from "./socket.ts";
+import { VIEW } from "./view.ts";
 
 const OPERATIONS: Readonly<Record<ServedTransport, DeviceOperations>> = {
   nbd: NBD,
   fuse: FUSE,
+  view: VIEW,
   socket: SOCKET,
 };
 

@@ -7,7 +7,7 @@
 import type { ServedTransport } from "../daemon/job.ts";
 
 /** How an image can become a device; `auto` leaves the choice to the attach action. */
-export type Transport = "auto" | "loop" | "view" | ServedTransport;
+export type Transport = "auto" | "loop" | ServedTransport;
 
 /** In the order of the documentation. */
 export const TRANSPORTS: readonly Transport[] = ["auto", "loop", "view", "nbd", "fuse", "socket"];

@@ -1,24 +1,23 @@
 /**
- * Attaching an image to a loop device without any server: the kernel itself finds the clusters, by way
- * of a small file system whose only file is the disk, and which is mounted nowhere.
+ * Attaching an image to a loop device without any server, as far as that goes: the kernel itself finds
+ * the clusters, by way of a small file system whose only file is the disk, and which is mounted nowhere.
  *
- *     image ── loop ──┐
- *     base  ── loop ──┼── EROFS ── file ── /dev/loopN, direct I/O
- *     metadata ─ loop ┘
+ *     image ── loop ──────────────────┐
+ *     base  ── loop ──────────────────┼── EROFS ── file ── /dev/loopN, direct I/O
+ *     metadata ─ loop ────────────────┤
+ *     image ── daemon ══ file ── loop ┘
  *
  * The upper loop device holds the file, that the file system, and that the lower loop devices, which go
  * with their last user: when the upper one is detached, by whatever tool, all of it goes. The lower
  * ones hold the files with their locks, so that the image stays locked without any process.
  *
+ * Only where there are clusters that the kernel cannot read (compressed, encrypted, not aligned), a
+ * daemon serves those. If it is killed, the others are read as before.
+ *
  * @module
  */
 import type { ImageAccess } from "../disk/image_access.ts";
-import { lockImage } from "../disk/lock.ts";
-import { openImage, openImageFile } from "../disk/open.ts";
-import { ReadRequest } from "../disk/reader.ts";
 import { windowOf } from "../disk/window.ts";
-import { diskPath } from "../fuse/disk_path.ts";
-import { keyRing } from "../image/key_ring.ts";
 import { openInMount } from "../kernel/fuse_mount.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
@@ -26,42 +25,30 @@ import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { type Fd, LentFd } from "../sys/files.ts";
-import { IoBuffer } from "../sys/memory.ts";
 import { baseName } from "../sys/paths.ts";
 import { ignoreInterruptions } from "../sys/signals.ts";
-import { encodeDescription } from "../view/description.ts";
-import { CHUNK_ENTRY } from "../view/layout.ts";
-import { ViewMetadata } from "../view/metadata.ts";
-import { planView, type ViewPlan } from "../view/plan.ts";
-import { listRuns } from "../view/run_list.ts";
 import {
   type Attached,
   type AttachRequest,
-  imageRequest,
   QUEUE,
   sectorBytes,
-  viewOf,
   warn,
   wholeSectors,
 } from "./attach_common.ts";
 import { freeDeviceNamed } from "./device_names.ts";
+import { ServedFile } from "./served_file.ts";
 import {
-  deviceBytes,
   LowerDevices,
   metadataDevice,
   mountView,
   requireViews,
+  servedDevice,
 } from "./view_devices.ts";
-
-/** Metadata that are kept in memory at most: 8 bytes for each cluster of the disk. */
-const MAX_METADATA_BYTES = 256 * 1024 * 1024;
-/** What else there is for what a view cannot show. */
-const OTHERS = "(--transport nbd or fuse)";
+import { pathInView, SERVED_IMAGE, ViewImage } from "./view_image.ts";
 
 /** @throws {Error} if it fails; nothing is left behind then */
 export function attachView(request: AttachRequest): Attached {
-  const { command, imagePath } = request;
-  const device = freeDeviceNamed(command);
+  const device = freeDeviceNamed(request.command);
   if (device?.kind === "nbd") {
     throw new CommandError(
       `${device.path}: transport 'view' makes loop devices: name one, or --find`,
@@ -69,93 +56,57 @@ export function attachView(request: AttachRequest): Attached {
   }
   requireLoop();
   requireViews();
-  using access = open(request);
-  const plan = planOf(access);
-  using below = new LowerDevices(access.files);
-  using source = metadataDevice(metadataOf(request, { access, plan }));
-  using root = mountView(source.path, below.paths);
-  using file = openInMount(root, pathInView(imagePath), { readOnly: true });
-  for (const text of access.warnings) warn(request, text);
-  const { sizeBytes } = windowOf(access.sizeBytes, command);
-  wholeSectors(request, { sizeBytes }, sectorBytes(command));
-  return finish(request, { file, device: device?.path });
+  using image = new ViewImage(request);
+  if (image.needsServer) request.daemons.startAhead("device");
+  checkSize(image.access, request);
+  using below = new LowerDevices(image.access.files);
+  using metadata = metadataDevice(image.metadata());
+  using served = image.needsServer ? serve(image.access, request) : undefined;
+  using special = served && servedDevice(served.file);
+  if (served === undefined) tellWarnings(image.access, request);
+  const devices = special === undefined ? below.paths : [...below.paths, special.path];
+  using root = mountView(metadata.path, devices);
+  using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
+  return finish(request, { file, device: device?.path, served });
 }
 
-/** The whole disk, read-only, locked. */
-function open({ command, imagePath, passphrase }: AttachRequest): ImageAccess {
-  const { file } = openImageFile(imagePath, { readOnly: true });
-  try {
-    lockImage(file, "read");
-    const whole = { ...imageRequest(command), offsetBytes: 0, sizeLimitBytes: 0, readOnly: true };
-    return openImage(file, whole, { keys: keyRing(passphrase) });
-  } catch (error) {
-    file[Symbol.dispose]();
-    throw error;
-  }
+function checkSize({ sizeBytes }: ImageAccess, request: AttachRequest): void {
+  const { command } = request;
+  wholeSectors(request, windowOf(sizeBytes, command), sectorBytes(command));
 }
 
-/** @throws {CommandError} if the kernel cannot find all of the disk by itself */
-function planOf(access: ImageAccess): ViewPlan {
-  const fileSizes = access.files.map(deviceBytes);
-  const plan = planView(listRuns(access), { sizeBytes: access.sizeBytes, fileSizes });
-  if (plan.serverChunks > 0) {
-    throw new CommandError(
-      "some of its clusters are compressed, encrypted or not aligned: only a server can read " +
-        `them ${OTHERS}`,
-    );
-  }
-  if (plan.chunks * CHUNK_ENTRY.size > MAX_METADATA_BYTES) {
-    throw new CommandError(`the disk has too many clusters for a view ${OTHERS}`);
-  }
-  return plan;
+/** A daemon would have told them, and does where there is one. */
+function tellWarnings({ warnings }: ImageAccess, request: AttachRequest): void {
+  for (const text of warnings) warn(request, text);
+  if (request.passphrase === undefined) return;
+  warn(request, "the image is not encrypted: the passphrase was not needed");
 }
 
-function metadataOf(
-  { command, imagePath }: AttachRequest,
-  { access, plan }: { readonly access: ImageAccess; readonly plan: ViewPlan },
-): Uint8Array<ArrayBuffer> {
-  const deviceSizes = access.files.map(deviceBytes);
-  const path = pathInView(imagePath);
-  const metadata = new ViewMetadata({ plan, path, deviceSizes, serverDevice: undefined });
-  const { deviceMajor, deviceMinor, inode } = access.files[0]?.status ??
-    { deviceMajor: 0, deviceMinor: 0, inode: 0 };
-  metadata.bytes.set(encodeDescription({
-    image: imagePath,
-    format: access.format,
-    imageDevice: [deviceMajor, deviceMinor],
-    imageInode: inode,
-    view: viewOf(command),
-  }));
-  copyChunks(metadata, { access, plan });
-  return metadata.bytes;
-}
-
-function copyChunks(
-  metadata: ViewMetadata,
-  { access, plan }: { readonly access: ImageAccess; readonly plan: ViewPlan },
-): void {
-  const chunkBytes = 2 ** plan.chunkBits;
-  const buffer = new IoBuffer(chunkBytes);
-  const request = new ReadRequest();
-  plan.copies.forEach((chunk, index) => {
-    const start = chunk * chunkBytes;
-    const count = Math.min(chunkBytes, access.sizeBytes - start);
-    access.read(request.ask(start, count).into(buffer, 0));
-    metadata.bytes.set(buffer.bytes.subarray(0, count), metadata.copyPosition(index));
-  });
-}
-
-/** The image's own path: what sysfs shows as the backing file. */
-function pathInView(imagePath: string): string {
-  return diskPath(imagePath).slice(1);
+/**
+ * Has a daemon serve the disk.
+ *
+ * @throws {Error} if it cannot, or does not find the same files that the view is made of
+ */
+function serve({ files }: ImageAccess, request: AttachRequest): ServedFile {
+  const served = new ServedFile(request, { transport: "view", image: SERVED_IMAGE });
+  const found = served.ready.files;
+  const areSame = found.length === files.length &&
+    files.every(({ identity }, index) => identity === found[index]);
+  if (areSame) return served;
+  served[Symbol.dispose]();
+  throw new CommandError("the image, or one below it, was replaced meanwhile");
 }
 
 interface Finish {
   readonly file: Fd;
   readonly device: string | undefined;
+  readonly served: ServedFile | undefined;
 }
 
-function finish({ command, imagePath, states }: AttachRequest, { file, device }: Finish): Attached {
+function finish(
+  { command, imagePath, states }: AttachRequest,
+  { file, device, served }: Finish,
+): Attached {
   using loop = new ProvisionalLoop({
     ...(device === undefined ? {} : { device }),
     backingPath: imagePath,
@@ -171,7 +122,8 @@ function finish({ command, imagePath, states }: AttachRequest, { file, device }:
   const { path } = loop;
   tuneQueue(baseName(path), QUEUE);
   if (command.partScan) showPartitions(path);
-  states.forgetKilled(path);
+  if (served === undefined) states.forgetKilled(path);
+  else served.confirm(path);
   ignoreInterruptions();
   loop.keep();
   const warnings = command.readOnly

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ProvisionalLoop } from "../kernel/loop.ts";
+import { type LoopDirectIo, ProvisionalLoop } from "../kernel/loop.ts";
 import { memoryFile } from "../kernel/memory_file.ts";
 import { KernelFeatureError } from "../kernel/feature_error.ts";
 import { mountNowhere, type MountParameter, requireFileSystem } from "../kernel/mount_api.ts";
@@ -54,16 +54,25 @@ export function metadataDevice(metadata: Uint8Array<ArrayBuffer>): ProvisionalLo
   return lowerLoop(new LentFd(file.number), { path: "metadata", label: VIEW_LABELS.metadata });
 }
 
-function lowerLoop(
-  backing: LentFd,
-  { path, label }: { readonly path: string; readonly label: string },
-): ProvisionalLoop {
+/** A device with the disk as a daemon serves it: what it reads is not cached once more. */
+export function servedDevice(file: Fd): ProvisionalLoop {
+  const backing = new LentFd(file.number);
+  return lowerLoop(backing, { path: "served", label: VIEW_LABELS.served, directIo: "preferred" });
+}
+
+interface LowerLoop {
+  readonly path: string;
+  readonly label: string;
+  readonly directIo?: LoopDirectIo;
+}
+
+function lowerLoop(backing: LentFd, { path, label, directIo = "no" }: LowerLoop): ProvisionalLoop {
   return new ProvisionalLoop({
     high: true,
     backingPath: path,
     backing,
     readOnly: true,
-    directIo: "no",
+    directIo,
     partScan: false,
     sectorSizeBytes: 0,
     label,

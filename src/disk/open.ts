@@ -22,6 +22,7 @@ import type { DecodeLane } from "../image/decoding.ts";
 import { lookWith } from "./format_hints.ts";
 import { type AccessParts, ImageAccess } from "./image_access.ts";
 import { ImageFile } from "../storage/image_file.ts";
+import { PaddedImage } from "./padded_image.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { refuseKind } from "./permission.ts";
 import { driverFor } from "./probe.ts";
@@ -96,11 +97,15 @@ export function openImage(
   try {
     const wanted = snapshot === undefined ? options : { ...options, snapshot };
     const image = lookWith({ driver, file }, () => driver.open(file, wanted));
-    return accessTo(image, chain, { request, ...more });
+    return accessTo(padded(image, request), chain, { request, ...more });
   } catch (error) {
     chain[Symbol.dispose]();
     throw error;
   }
+}
+
+function padded(image: Image, { paddedToBytes }: ImageRequest): Image {
+  return paddedToBytes === undefined ? image : new PaddedImage(image, paddedToBytes);
 }
 
 /** What an image is opened with, and what decompresses its pieces. */

@@ -21,6 +21,8 @@ export interface ImageRequest extends WindowLimits {
   readonly noBacking?: boolean;
   /** Files, and folders with all below them, that any image may name: paths without links. */
   readonly allowBacking?: readonly string[];
+  /** Whether the disk is shown with zeros behind its end, up to a whole block of so many bytes. */
+  readonly paddedToBytes?: number;
   /** As {@link OpenOptions.snapshot}. */
   readonly snapshot?: string;
   /** As {@link OpenOptions.force}. */

@@ -123,13 +123,16 @@ export class ImageFile implements Disposable {
   }
 
   /** Whether both are the same file or device, by whatever names. */
-  isSameAs({ status }: ImageFile): boolean {
-    const own = this.status;
-    return own.kind === "block"
-      ? status.kind === "block" && status.specialMajor === own.specialMajor &&
-        status.specialMinor === own.specialMinor
-      : status.exactInode === own.exactInode && status.deviceMajor === own.deviceMajor &&
-        status.deviceMinor === own.deviceMinor;
+  isSameAs({ identity }: ImageFile): boolean {
+    return this.identity === identity;
+  }
+
+  /** What only this file or device has, whatever it is called; for other processes, too. */
+  get identity(): string {
+    const { kind, specialMajor, specialMinor, deviceMajor, deviceMinor, exactInode } = this.status;
+    return kind === "block"
+      ? `device ${specialMajor}:${specialMinor}`
+      : `file ${exactInode} on ${deviceMajor}:${deviceMinor}`;
   }
 
   /**

@@ -56,7 +56,8 @@ export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
   loop: "The kernel's loop driver alone, for RAW images: /dev/loop<N>, as losetup makes it.",
   view:
     "An image whose clusters the kernel can find by itself (neither compressed nor encrypted), " +
-    "read-only, on a loop device that no process serves. Needs EROFS (Linux 5.16).",
+    "read-only, on a loop device that no process serves; a process serves only what other " +
+    "clusters there are. Needs EROFS (Linux 5.16), and FUSE for that process.",
   nbd: "The kernel's nbd driver, connected to the serving process: /dev/nbd<N>, or a loop device " +
     "on top of it if one is named.",
   fuse: "A loop device over a file that the serving process provides by FUSE. The file system is " +

@@ -72,6 +72,7 @@ function isOnLoop(state: AttachState, disk: Disk): boolean {
 const IS_ON_LOOP: Readonly<Record<ServedTransport, (state: AttachState, disk: Disk) => boolean>> = {
   nbd: ({ nbdIndex }, disk) => nbdIndex !== undefined && nbdBelow(disk) === nbdName(nbdIndex),
   fuse: isSameLoop,
+  view: isSameLoop,
   socket: () => false,
 };
 

@@ -1,0 +1,11 @@
+/**
+ * The transport `view`: a loop device over the file of a view. What is said here of daemons is about
+ * those that serve a part of one; without such a part there is none, and the kernel knows all.
+ *
+ * @module
+ */
+import { FUSE } from "./fuse.ts";
+import type { DeviceOperations } from "./operations.ts";
+import { attachView } from "./view_attach.ts";
+
+export const VIEW: DeviceOperations = { ...FUSE, attach: attachView };
