@@ -11,6 +11,10 @@
  * and from which block on. Device 0 is this image itself: its copied blocks are what lies elsewhere so
  * that the kernel cannot read it there.
  *
+ * Or it is an array of extents, which can be compressed (Linux 6.15): for each where it begins in the
+ * file, and its stored bytes, at any place of an address space that all devices share. Between superblock
+ * and device slots lies what decompression needs to know then, and in front of the extents a header.
+ *
  * @module
  */
 import { RecordLayout } from "../format/kit/record.ts";
@@ -43,19 +47,36 @@ export const SUPER_BLOCK = new RecordLayout({
   xattr_prefix_start: "u32",
   packed_nid: "u64",
   xattr_filter_reserved: "u8",
-  reserved: "bytes23",
+  reserved: "bytes7",
+  rootnid_8b: "u64",
+  reserved2: "bytes8",
 }, { sizeBytes: 128, endian: "little" });
 
-/** feature_incompat: files in chunks, and devices besides the first. */
+/**
+ * feature_incompat: what compression needs to know, files in chunks, devices besides the first, extents
+ * at any byte. With the last one, the root's number is in rootnid_8b.
+ */
+export const INCOMPAT_COMPRESSION = 0x2;
 export const INCOMPAT_CHUNKED_FILE = 0x4;
 export const INCOMPAT_DEVICE_TABLE = 0x8;
+export const INCOMPAT_48BIT = 0x80;
+
+/** Algorithms by their numbers: bits of available_compr_algs. */
+export const Algorithm = { Deflate: 2, Zstd: 3 } as const;
+
+/** struct z_erofs_deflate_cfgs behind its length: the largest window of deflate, 2^15. */
+export const DEFLATE_SETTINGS = Uint8Array.of(15, 0, 0, 0, 0, 0);
+/** struct z_erofs_zstd_cfgs: format 0; and the largest window that the kernel takes, 2^(10+10). */
+export const ZSTD_SETTINGS = Uint8Array.of(0, 10, 0, 0, 0, 0);
 
 /** struct erofs_deviceslot */
 export const DEVICE_SLOT = new RecordLayout({
   tag: "bytes64",
-  blocks: "u32",
-  mapped_blkaddr: "u32",
-  reserved: "bytes56",
+  blocks_lo: "u32",
+  uniaddr_lo: "u32",
+  blocks_hi: "u16",
+  uniaddr_hi: "u16",
+  reserved: "bytes52",
 }, { sizeBytes: 128, endian: "little" });
 
 /** struct erofs_inode_extended */
@@ -78,7 +99,7 @@ export const INODE = new RecordLayout({
 /** i_format: bit 0 for the extended inode, from bit 1 on where the content is. */
 export const FORMAT_EXTENDED = 0x1;
 export const FORMAT_LAYOUT_SHIFT = 1;
-export const InodeLayout = { Inline: 2, Chunks: 4 } as const;
+export const InodeLayout = { Compressed: 1, Inline: 2, Chunks: 4 } as const;
 /** An inode's number counts steps of this size from the first metadata block on. */
 export const INODE_STEP_BYTES = 32;
 
@@ -98,6 +119,35 @@ export const FileType = { File: 1, Folder: 2 } as const;
 export const CHUNK_ENTRY = { size: 8, device: 2, block: 4 } as const;
 /** A chunk that is a hole has no block; no chunk begins there or later. */
 export const NO_BLOCK = 0xffffffff;
+
+/** struct z_erofs_map_header, in front of extents. */
+export const MAP_HEADER = new RecordLayout({
+  h_extents_lo: "u32",
+  h_advise: "u16",
+  h_extents_hi: "u16",
+}, { sizeBytes: 8, endian: "little" });
+/** h_advise: bit 0 for extents, bits 1 and 2 for the size of their records, 4 << n. */
+export const ADVISE_EXTENTS = 0x1;
+export const ADVISE_RECORD_SHIFT = 1;
+
+/**
+ * struct z_erofs_extent: without the last two fields where no file has 4 GiB. It begins at multiples of
+ * its size.
+ */
+export const EXTENT = new RecordLayout({
+  plen: "u32",
+  pstart_lo: "u32",
+  pstart_hi: "u32",
+  lstart_lo: "u32",
+  lstart_hi: "u32",
+  reserved: "bytes12",
+}, { sizeBytes: 32, endian: "little" });
+export const SHORT_EXTENT_BYTES = 16;
+/** plen: how many bytes are stored (0: a hole); whether there may be more; and the algorithm + 1. */
+export const EXTENT_PARTIAL = 1 << 27;
+export const EXTENT_FORMAT_SHIFT = 28;
+/** Stored bytes of an extent at most (Z_EROFS_PCLUSTER_MAX_SIZE). */
+export const MAX_EXTENT_BYTES = 1024 * 1024;
 
 /** Sizes that a block may have: up to the smallest page. */
 export const MIN_BLOCK_BITS = 9;
