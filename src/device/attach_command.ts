@@ -53,5 +53,7 @@ export interface AttachCommand {
   readonly threads: number | undefined;
   /** `socket` exactly if there is a {@link socketPath}. */
   readonly transport: Transport;
+  /** Whether the kernel is to decompress, where it is a view. */
+  readonly kernelDecode: boolean;
   readonly socketPath: string | undefined;
 }

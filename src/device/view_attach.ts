@@ -57,15 +57,16 @@ export function attachView(request: AttachRequest): Attached {
   requireLoop();
   requireViews();
   using image = new ViewImage(request);
-  if (image.needsServer) request.daemons.startAhead("device");
+  const { needsServer } = image.form;
+  if (needsServer) request.daemons.startAhead("device");
   checkSize(image.access, request);
   using below = new LowerDevices(image.access.files);
   using metadata = metadataDevice(image.metadata());
-  using served = image.needsServer ? serve(image.access, request) : undefined;
+  using served = needsServer ? serve(image.access, request) : undefined;
   using special = served && servedDevice(served.file);
   if (served === undefined) tellWarnings(image.access, request);
   const devices = special === undefined ? below.paths : [...below.paths, special.path];
-  using root = mountView(metadata.path, devices);
+  using root = mountView(metadata.path, devices, image.form);
   using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
   return finish(request, { file, device: device?.path, served });
 }

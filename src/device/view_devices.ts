@@ -8,9 +8,10 @@ import { memoryFile } from "../kernel/memory_file.ts";
 import { KernelFeatureError } from "../kernel/feature_error.ts";
 import { mountNowhere, type MountParameter, requireFileSystem } from "../kernel/mount_api.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { EINVAL, ENODEV, ENOSYS, ENOTBLK, SystemError } from "../sys/errno.ts";
+import { EINVAL, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import { type Fd, LentFd } from "../sys/files.ts";
 import { VIEW_LABELS } from "../view/description.ts";
+import type { ViewForm } from "../view/form.ts";
 
 const SECTOR_BYTES = 512;
 const FILE_SYSTEM = "erofs";
@@ -96,30 +97,43 @@ export function requireViews(): void {
  * @returns a descriptor of its root
  * @throws {KernelFeatureError} where the kernel cannot
  */
-export function mountView(source: string, devices: readonly string[]): Fd {
+export function mountView(
+  source: string,
+  devices: readonly string[],
+  { isDecoding }: Pick<ViewForm, "isDecoding">,
+): Fd {
   const below = devices.map((device): MountParameter => ["device", device]);
-  return withoutViews(() =>
+  // Otherwise stored bytes are kept in memory besides what they are decompressed to.
+  const decoding: MountParameter[] = isDecoding ? [["cache_strategy", "disabled"]] : [];
+  const mount = (): Fd =>
     mountNowhere({
       type: FILE_SYSTEM,
       parameters: { source },
-      further: [["ro"], ...below],
+      further: [["ro"], ...decoding, ...below],
       devices: false,
-    })
-  );
+    });
+  return withoutViews(mount, isDecoding ? NO_DECODING : NO_DEVICES);
 }
 
 /** What kernels answer that have no EROFS, or not enough of it. */
-const NO_VIEWS: readonly number[] = [ENODEV, ENOSYS, EINVAL, ENOTBLK];
+const NO_VIEWS: readonly number[] = [
+  ENODEV,
+  ENOSYS,
+  EINVAL,
+  ENOTBLK,
+  EOPNOTSUPP,
+];
+const NO_DEVICES = "the kernel has no EROFS that takes several devices (Linux 5.16); " +
+  "--transport nbd and fuse work without";
+const NO_DECODING =
+  "the kernel has no EROFS that decompresses what the image has (Linux 6.15, and " +
+  "zlib or zstd, whichever it is, enabled there); it works without --kernel-decode";
 
-function withoutViews<T>(action: () => T): T {
+function withoutViews<T>(action: () => T, what = NO_DEVICES): T {
   try {
     return action();
   } catch (error) {
     if (!(error instanceof SystemError) || !NO_VIEWS.includes(error.errno)) throw error;
-    throw new KernelFeatureError(
-      FILE_SYSTEM,
-      "the kernel has no EROFS that takes several devices (Linux 5.16); " +
-        "--transport nbd and fuse work without",
-    );
+    throw new KernelFeatureError(FILE_SYSTEM, what);
   }
 }

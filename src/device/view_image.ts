@@ -7,14 +7,10 @@
 import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage, openImageFile } from "../disk/open.ts";
-import { ReadRequest } from "../disk/reader.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { CommandError } from "../sys/command_error.ts";
-import { IoBuffer } from "../sys/memory.ts";
-import { encodeDescription } from "../view/description.ts";
-import { ViewMetadata } from "../view/metadata.ts";
-import { planView, type ViewPlan } from "../view/plan.ts";
-import { listRuns } from "../view/run_list.ts";
+import { encodeDescription, type ViewDescription } from "../view/description.ts";
+import { type ViewForm, viewForm } from "../view/form.ts";
 import { type AttachRequest, imageRequest, viewOf } from "./attach_common.ts";
 import { deviceBytes } from "./view_devices.ts";
 
@@ -26,7 +22,7 @@ const SERVED_BLOCK_BYTES = 4096;
 /** The image of a view: the whole disk, read-only, locked. */
 export class ViewImage implements Disposable {
   readonly access: ImageAccess;
-  readonly plan: ViewPlan;
+  readonly form: ViewForm;
   readonly #request: AttachRequest;
 
   /** @throws {Error} if the image cannot be opened, or no view made of it */
@@ -34,42 +30,38 @@ export class ViewImage implements Disposable {
     this.#request = request;
     this.access = open(request);
     try {
-      this.plan = planOf(this.access);
+      this.form = formOf(this.access, request);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** Whether a daemon has to serve a part of the disk. */
-  get needsServer(): boolean {
-    return this.plan.serverChunks > 0;
-  }
-
   /** The metadata of its file system. */
   metadata(): Uint8Array<ArrayBuffer> {
-    const { access, plan } = this;
-    const { command, imagePath } = this.#request;
+    const { access, form: { needsServer } } = this;
     const fileSizes = access.files.map(deviceBytes);
-    const served = this.needsServer ? [servedBytes(access.sizeBytes)] : [];
-    const metadata = new ViewMetadata({
-      plan,
-      path: pathInView(imagePath),
+    const served = needsServer ? [servedBytes(access.sizeBytes)] : [];
+    const metadata = this.form.metadata({
+      path: pathInView(this.#request.imagePath),
       deviceSizes: [...fileSizes, ...served],
-      // Device 0 is that of the metadata.
-      serverDevice: this.needsServer ? fileSizes.length + 1 : undefined,
+      serverDevice: needsServer ? fileSizes.length + 1 : undefined,
     });
-    const { deviceMajor, deviceMinor, inode } = access.files[0]?.status ??
+    metadata.set(encodeDescription(this.#description));
+    return metadata;
+  }
+
+  get #description(): ViewDescription {
+    const { command, imagePath } = this.#request;
+    const { deviceMajor, deviceMinor, inode } = this.access.files[0]?.status ??
       { deviceMajor: 0, deviceMinor: 0, inode: 0 };
-    metadata.bytes.set(encodeDescription({
+    return {
       image: imagePath,
-      format: access.format,
+      format: this.access.format,
       imageDevice: [deviceMajor, deviceMinor],
       imageInode: inode,
       view: viewOf(command),
-    }));
-    copyChunks(metadata, { access, plan });
-    return metadata.bytes;
+    };
   }
 
   [Symbol.dispose](): void {
@@ -102,32 +94,14 @@ function open({ command, imagePath }: AttachRequest): ImageAccess {
   }
 }
 
-/** @throws {CommandError} if the kernel cannot find any of the disk by itself, or only with difficulty */
-function planOf(access: ImageAccess): ViewPlan {
-  const { sizeBytes } = access;
+/** @throws {CommandError} if the kernel cannot read any of the disk by itself */
+function formOf(access: ImageAccess, { command }: AttachRequest): ViewForm {
   const fileSizes = access.files.map(deviceBytes);
-  const plan = planView(listRuns(access), { sizeBytes, fileSizes });
-  if (plan.serverChunks > 0 && plan.plainChunks === 0) {
-    throw new CommandError(
-      `all of its clusters are compressed, encrypted or not aligned: ${OTHERS} is for those`,
-    );
-  }
-  return plan;
-}
-
-function copyChunks(
-  metadata: ViewMetadata,
-  { access, plan }: { readonly access: ImageAccess; readonly plan: ViewPlan },
-): void {
-  const chunkBytes = 2 ** plan.chunkBits;
-  const buffer = new IoBuffer(chunkBytes);
-  const request = new ReadRequest();
-  plan.copies.forEach((chunk, index) => {
-    const start = chunk * chunkBytes;
-    const count = Math.min(chunkBytes, access.sizeBytes - start);
-    access.read(request.ask(start, count).into(buffer, 0));
-    metadata.bytes.set(buffer.bytes.subarray(0, count), metadata.copyPosition(index));
-  });
+  const form = viewForm({ access, fileSizes }, command.kernelDecode);
+  if (!form.isServedAlone) return form;
+  throw new CommandError(
+    `all of its clusters are compressed, encrypted or not aligned: ${OTHERS} is for those`,
+  );
 }
 
 /** The image's own path: what sysfs shows as the backing file. */

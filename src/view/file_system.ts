@@ -5,7 +5,6 @@
  */
 import {
   Algorithm,
-  DEFLATE_SETTINGS,
   DEVICE_SLOT,
   DIRENT,
   FileType,
@@ -20,9 +19,9 @@ import {
   InodeLayout,
   MAGIC,
   NO_BLOCK,
+  SETTINGS,
   SUPER_BLOCK,
   SUPER_OFFSET,
-  ZSTD_SETTINGS,
 } from "./layout.ts";
 
 /** A folder's inode and entries lie in so many bytes, which no block boundary divides. */
@@ -43,8 +42,9 @@ export interface FileSystemParts {
   readonly deviceSizes: readonly number[];
   /** Size of the file. */
   readonly sizeBytes: number;
-  /** What the file consists of: chunks, or extents that can be compressed. */
+  /** What the file consists of: chunks, or extents that can be compressed, and by what. */
   readonly layout: "chunks" | "extents";
+  readonly algorithms?: ReadonlySet<Algorithm>;
   /** i_u of its inode. */
   readonly inodeUnion: number;
   /** So many bytes follow its inode, to be written by the caller. */
@@ -87,7 +87,7 @@ export class FileSystem {
     this.bytes = new Uint8Array(this.#places.end);
     this.view = new DataView(this.bytes.buffer);
     this.#writeSuperBlock();
-    if (this.#isEncoded) this.#writeCompression();
+    this.#writeSettings();
     this.#writeDeviceSlots();
     this.#names.forEach((_, depth) => this.#writeFolder(depth));
     this.#writeInode();
@@ -126,7 +126,7 @@ export class FileSystem {
     const root = this.#nidOf(this.#places.firstFolder);
     const encoded = {
       feature_incompat: INCOMPAT_COMPRESSION | INCOMPAT_DEVICE_TABLE | INCOMPAT_48BIT,
-      available_compr_algs: 1 << Algorithm.Deflate | 1 << Algorithm.Zstd,
+      available_compr_algs: algorithmsOf(this.#parts).reduce((bits, one) => bits | 1 << one, 0),
       rootnid_8b: BigInt(root),
     };
     const chunked = {
@@ -146,13 +146,11 @@ export class FileSystem {
     });
   }
 
-  /** The settings of each algorithm, in the order of their numbers, each behind its length. */
-  #writeCompression(): void {
+  #writeSettings(): void {
     let at = SUPER_OFFSET + SUPER_BLOCK.sizeBytes;
-    for (const settings of [DEFLATE_SETTINGS, ZSTD_SETTINGS]) {
-      this.view.setUint16(at, settings.length, true);
-      this.bytes.set(settings, at + 2);
-      at += 2 + settings.length;
+    for (const algorithm of algorithmsOf(this.#parts)) {
+      this.bytes.set(SETTINGS[algorithm], at);
+      at += SETTINGS[algorithm].length;
     }
   }
 
@@ -231,11 +229,16 @@ export class FileSystem {
   }
 }
 
+/** In the order of their numbers. */
+function algorithmsOf({ algorithms = new Set() }: FileSystemParts): Algorithm[] {
+  return [...algorithms].sort();
+}
+
 function placesOf(parts: FileSystemParts, folders: number): Places {
-  const { blockBits, deviceSizes, layout, contentBytes, copiedBytes } = parts;
+  const { blockBits, deviceSizes, contentBytes, copiedBytes } = parts;
   const blockBytes = 2 ** blockBits;
-  const settings = [DEFLATE_SETTINGS, ZSTD_SETTINGS].map(({ length }) => 2 + length);
-  const settingsBytes = layout === "chunks" ? 0 : settings.reduce((sum, bytes) => sum + bytes);
+  const settingsBytes = algorithmsOf(parts)
+    .reduce((sum, algorithm) => sum + SETTINGS[algorithm].length, 0);
   const superEnd = SUPER_OFFSET + SUPER_BLOCK.sizeBytes + settingsBytes;
   const slots = roundUp(superEnd, DEVICE_SLOT.sizeBytes);
   const slotsEnd = slots + deviceSizes.length * DEVICE_SLOT.sizeBytes;

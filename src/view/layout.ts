@@ -63,11 +63,17 @@ export const INCOMPAT_48BIT = 0x80;
 
 /** Algorithms by their numbers: bits of available_compr_algs. */
 export const Algorithm = { Deflate: 2, Zstd: 3 } as const;
+export type Algorithm = typeof Algorithm[keyof typeof Algorithm];
 
-/** struct z_erofs_deflate_cfgs behind its length: the largest window of deflate, 2^15. */
-export const DEFLATE_SETTINGS = Uint8Array.of(15, 0, 0, 0, 0, 0);
-/** struct z_erofs_zstd_cfgs: format 0; and the largest window that the kernel takes, 2^(10+10). */
-export const ZSTD_SETTINGS = Uint8Array.of(0, 10, 0, 0, 0, 0);
+/**
+ * What the kernel has to know of an algorithm, each behind its length, in the order of the numbers.
+ * struct z_erofs_deflate_cfgs: the largest window of deflate, 2^15. struct z_erofs_zstd_cfgs: format 0,
+ * and the largest window that the kernel takes, 2^(10+10).
+ */
+export const SETTINGS: Readonly<Record<Algorithm, Uint8Array>> = {
+  [Algorithm.Deflate]: Uint8Array.of(6, 0, 15, 0, 0, 0, 0, 0),
+  [Algorithm.Zstd]: Uint8Array.of(6, 0, 0, 10, 0, 0, 0, 0),
+};
 
 /** struct erofs_deviceslot */
 export const DEVICE_SLOT = new RecordLayout({

@@ -13,10 +13,10 @@ const MAX_CHUNK_BITS = 21;
 /** How much dearer a copied byte is than one of an entry: it is in memory twice then. */
 const COPY_WEIGHT = 16;
 /** Copied at most, of what lies awkwardly: the last blocks of files, mostly. */
-const MAX_COPIED_BYTES = 8 * 1024 * 1024;
+export const MAX_COPIED_BYTES = 8 * 1024 * 1024;
 
 /** Metadata that are kept in memory at most. */
-const MAX_METADATA_BYTES = 256 * 1024 * 1024;
+export const MAX_METADATA_BYTES = 256 * 1024 * 1024;
 const MAX_CHUNKS = MAX_METADATA_BYTES / CHUNK_ENTRY.size;
 
 /** Where chunks are taken from that are in none of the files. */
@@ -139,6 +139,11 @@ function alignmentBits(offset: number, most: number): number {
   return low === 0 ? most : Math.min(most, 31 - Math.clz32(low & -low));
 }
 
+/** Whether only a server can read a run, as far as chunks go. */
+function isServed(kind: RunKind): boolean {
+  return kind === RunKind.Special || kind === RunKind.Packed;
+}
+
 interface Geometry {
   readonly sizeBytes: number;
   readonly fileSizes: readonly number[];
@@ -196,14 +201,14 @@ class ChunkWalker {
     const runs = this.#runs;
     if (runs.end(run) >= end) {
       if (runs.kind(run) === RunKind.Zero) return ChunkSource.Zero;
-      if (runs.kind(run) === RunKind.Special) return ChunkSource.Server;
+      if (isServed(runs.kind(run))) return ChunkSource.Server;
       return this.#canReadPlainly(run, start, end) ? runs.fileNumber(run) : this.#awkward;
     }
     // Of several runs: the server's, if it is needed for one of them.
     let last = run;
     while (runs.end(last) < end) last++;
     for (let at = run; at <= last; at++) {
-      if (runs.kind(at) === RunKind.Special) return ChunkSource.Server;
+      if (isServed(runs.kind(at))) return ChunkSource.Server;
     }
     return this.#awkward;
   }

@@ -6,6 +6,8 @@
  */
 import { Run } from "../disk/runs.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
+import { CompressionMethod } from "../image/decoding.ts";
+import type { Mapping } from "../image/mapping.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 
 /** What a run is made of. */
@@ -16,6 +18,8 @@ export const RunKind = {
   Plain: 1,
   /** Stored, but only a server can read it: compressed or encrypted. */
   Special: 2,
+  /** Compressed, alone and from its beginning on; only in lists that tell it from what is special. */
+  Packed: 3,
 } as const;
 export type RunKind = typeof RunKind[keyof typeof RunKind];
 
@@ -34,9 +38,17 @@ export class RunList {
   #ends = new Float64Array(FIRST_RUNS);
   #fileNumbers = new Int32Array(FIRST_RUNS);
   #hostOffsets = new Float64Array(FIRST_RUNS);
+  /** Of lists that tell what is packed. */
+  #hostBytes: Uint32Array | undefined;
+  #pieceBytes: Uint32Array | undefined;
+  #methods: Uint8Array | undefined;
 
-  constructor(files: readonly ImageFile[]) {
+  constructor(files: readonly ImageFile[], { tellsPacked = false } = {}) {
     this.files = files;
+    if (!tellsPacked) return;
+    this.#hostBytes = new Uint32Array(FIRST_RUNS);
+    this.#pieceBytes = new Uint32Array(FIRST_RUNS);
+    this.#methods = new Uint8Array(FIRST_RUNS);
   }
 
   /** How many there are. */
@@ -58,14 +70,29 @@ export class RunList {
     return this.#ends[run] ?? 0;
   }
 
-  /** Plain: which of {@link RunList.files} it lies in. */
+  /** Plain, packed: which of {@link RunList.files} it lies in. */
   fileNumber(run: number): number {
     return this.#fileNumbers[run] ?? NO_FILE;
   }
 
-  /** Plain: where it begins in its file. */
+  /** Plain: where it begins in its file. Packed: where its stored bytes do. */
   hostOffset(run: number): number {
     return this.#hostOffsets[run] ?? 0;
+  }
+
+  /** Packed: how many bytes are stored at most. */
+  hostBytes(run: number): number {
+    return this.#hostBytes?.[run] ?? 0;
+  }
+
+  /** Packed: how many bytes they are when decompressed; the run can be shorter. */
+  pieceBytes(run: number): number {
+    return this.#pieceBytes?.[run] ?? 0;
+  }
+
+  /** Packed: how. */
+  method(run: number): CompressionMethod {
+    return (this.#methods?.[run] ?? CompressionMethod.Deflate) as CompressionMethod;
   }
 
   /**
@@ -74,14 +101,17 @@ export class RunList {
    * @throws {RangeError} if there are too many
    */
   add(run: Run): void {
-    const kind = kindOf(run);
-    const isPlain = kind === RunKind.Plain;
-    const file = isPlain && run.file !== undefined ? this.files.indexOf(run.file) : NO_FILE;
-    const hostOffset = isPlain ? run.hostOffset : 0;
     const last = this.#count - 1;
     const start = last < 0 ? 0 : this.end(last);
+    const kind = this.#kindOf(run, start);
+    const isPlain = kind === RunKind.Plain;
+    const isPacked = kind === RunKind.Packed;
+    const stored = isPlain ? run.file : isPacked ? run.mapping.file : undefined;
+    const file = stored === undefined ? NO_FILE : this.files.indexOf(stored);
+    const hostOffset = stored === undefined ? 0 : run.hostOffset;
     const end = start + run.lengthBytes;
-    const goesOn = last >= 0 && this.kind(last) === kind && this.fileNumber(last) === file &&
+    const goesOn = last >= 0 && !isPacked && this.kind(last) === kind &&
+      this.fileNumber(last) === file &&
       (!isPlain || this.hostOffset(last) + start - this.start(last) === hostOffset);
     if (goesOn) {
       this.#ends[last] = end;
@@ -93,6 +123,20 @@ export class RunList {
     this.#ends[at] = end;
     this.#fileNumbers[at] = file;
     this.#hostOffsets[at] = hostOffset;
+    if (isPacked) this.#setPacking(at, run.mapping);
+  }
+
+  #kindOf({ isZero, isCompressed, file, mapping }: Run, start: number): RunKind {
+    if (isZero) return RunKind.Zero;
+    if (file !== undefined) return RunKind.Plain;
+    const isPacked = this.#hostBytes !== undefined && isCompressed && mapping.pieceStart === start;
+    return isPacked ? RunKind.Packed : RunKind.Special;
+  }
+
+  #setPacking(at: number, { hostBytes, pieceBytes, method }: Mapping): void {
+    if (this.#hostBytes !== undefined) this.#hostBytes[at] = hostBytes;
+    if (this.#pieceBytes !== undefined) this.#pieceBytes[at] = pieceBytes;
+    if (this.#methods !== undefined) this.#methods[at] = method;
   }
 
   /** The place of one more run. */
@@ -111,15 +155,17 @@ export class RunList {
     this.#ends = grown(this.#ends, new Float64Array(size));
     this.#fileNumbers = grown(this.#fileNumbers, new Int32Array(size));
     this.#hostOffsets = grown(this.#hostOffsets, new Float64Array(size));
+    if (this.#hostBytes !== undefined) {
+      this.#hostBytes = grown(this.#hostBytes, new Uint32Array(size));
+    }
+    if (this.#pieceBytes !== undefined) {
+      this.#pieceBytes = grown(this.#pieceBytes, new Uint32Array(size));
+    }
+    if (this.#methods !== undefined) this.#methods = grown(this.#methods, new Uint8Array(size));
   }
 }
 
-function kindOf({ isZero, file }: Run): RunKind {
-  if (isZero) return RunKind.Zero;
-  return file === undefined ? RunKind.Special : RunKind.Plain;
-}
-
-function grown<T extends Uint8Array | Float64Array | Int32Array>(from: T, to: T): T {
+function grown<T extends Uint8Array | Float64Array | Int32Array | Uint32Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }
@@ -131,8 +177,8 @@ function grown<T extends Uint8Array | Float64Array | Int32Array>(from: T, to: T)
  * @throws {ImageFormatError} at a place where the metadata are damaged
  * @throws {RangeError} if there are too many runs
  */
-export function listRuns(access: ImageAccess): RunList {
-  const list = new RunList(access.files);
+export function listRuns(access: ImageAccess, options: { tellsPacked?: boolean } = {}): RunList {
+  const list = new RunList(access.files, options);
   const run = new Run();
   run.seesHoles = false;
   const { sizeBytes } = access;

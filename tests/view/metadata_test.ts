@@ -41,6 +41,7 @@ class Files implements Disposable {
     const bytes = new Uint8Array(sizeOf(runs));
     let at = 0;
     for (const { kind, lengthBytes, file = 0, hostOffset = 0 } of runs) {
+      if (kind === RunKind.Special) bytes.fill(0x5a, at, at + lengthBytes);
       const stored = this.contents[file]?.subarray(hostOffset, hostOffset + lengthBytes);
       if (kind === RunKind.Plain && stored !== undefined) bytes.set(stored, at);
       at += lengthBytes;
@@ -62,15 +63,26 @@ function metadataOf(
   const list = listOf(files.open, runs);
   const deviceSizes = files.contents.map(({ length }) => length);
   const plan = planView(list, { sizeBytes: sizeOf(runs), fileSizes: deviceSizes });
-  assertEquals(plan.serverChunks, 0);
-  const metadata = new ViewMetadata({ plan, path, deviceSizes, serverDevice: undefined });
   const disk = files.bytesOf(runs);
+  const metadata = new ViewMetadata({
+    plan,
+    path,
+    deviceSizes: [...deviceSizes, servedBytes(disk).length],
+    serverDevice: FILES + 1,
+  });
   const chunkBytes = 2 ** plan.chunkBits;
   plan.copies.forEach((chunk, index) => {
     const bytes = disk.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
     metadata.bytes.set(bytes, metadata.copyPosition(index));
   });
   return { metadata: metadata.bytes, disk, withoutHoles: withoutHoles(disk, plan) };
+}
+
+/** The disk as it is served: up to a whole block. */
+function servedBytes(disk: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil(disk.length / 4096) * 4096);
+  bytes.set(disk);
+  return bytes;
 }
 
 /** What fsck.erofs 1.5 extracts: it leaves holes out, instead of writing zeros. */
@@ -91,7 +103,8 @@ async function checkReads(
   const { metadata, disk, withoutHoles } = metadataOf(files, runs, path);
   const [image, out] = [folder.file("metadata"), folder.file("out")];
   Deno.writeFileSync(image, metadata);
-  const devices = files.paths.map((file) => `--device=${file}`);
+  Deno.writeFileSync(folder.file("served"), servedBytes(disk));
+  const devices = [...files.paths, folder.file("served")].map((file) => `--device=${file}`);
   await must("fsck.erofs", ...devices, "--overwrite", `--extract=${out}`, image);
   const bytes = Deno.readFileSync(`${out}/${path}`);
   Deno.removeSync(out, { recursive: true });
@@ -102,6 +115,7 @@ const SIMPLE: readonly RunWords[] = [
   { kind: RunKind.Plain, lengthBytes: 128 * KIB, file: 1, hostOffset: MIB },
   { kind: RunKind.Zero, lengthBytes: 256 * KIB },
   { kind: RunKind.Plain, lengthBytes: 64 * KIB, file: 2, hostOffset: 64 * KIB },
+  { kind: RunKind.Special, lengthBytes: 64 * KIB },
 ];
 
 const PATHS = [
@@ -133,7 +147,6 @@ oracleTest("ViewMetadata shows any runs as erofs-utils read them", EROFS_TOOLS, 
   const runs = anyRuns(FILE_BYTES).map((list) =>
     list.map((run) => ({
       ...run,
-      kind: run.kind === RunKind.Special ? RunKind.Zero : run.kind,
       lengthBytes: Math.min(run.lengthBytes, FILE_BYTES),
       hostOffset: blockOf(
         Math.min(run.hostOffset ?? 0, FILE_BYTES - Math.min(run.lengthBytes, FILE_BYTES)),
@@ -153,7 +166,8 @@ oracleTest("ViewMetadata names its devices and its size", EROFS_TOOLS, async () 
   using folder = new TempDirectory();
   using files = new Files(folder);
   Deno.writeFileSync(folder.file("metadata"), metadataOf(files, SIMPLE, "disk").metadata);
-  const devices = files.paths.map((file) => `--device=${file}`);
+  Deno.writeFileSync(folder.file("served"), new Uint8Array(sizeOf(SIMPLE)));
+  const devices = [...files.paths, folder.file("served")].map((file) => `--device=${file}`);
   const dump = (...words: string[]) =>
     must("dump.erofs", ...devices, ...words, folder.file("metadata"));
   assertMatch(await dump("-s"), /features:.*chunked_file.*device_table/);
@@ -161,8 +175,10 @@ oracleTest("ViewMetadata names its devices and its size", EROFS_TOOLS, async () 
   assertStringIncludes(extents, `Size: ${sizeOf(SIMPLE)}`);
   assertMatch(
     extents,
-    /0:\s+0\.\. +131072 \| +131072 : +1048576\.\. +1179648 \| +131072 +# device 2/,
+    /0:\s+0\.\. +65536 \| +65536 : +1048576\.\. +1114112 \| +65536 +# device 2/,
   );
+  // What is served lies at its own offset, in the last device.
+  assertMatch(extents, /458752\.\. +524288 \| +65536 : +458752\.\. +524288 \| +65536 +# device 4/);
 });
 
 Deno.test("ViewMetadata refuses names that no file system takes", () => {

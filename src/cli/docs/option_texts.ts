@@ -124,6 +124,13 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "bytes, or `-` where they are not there as they are read.",
   ],
   "transport": ["How to make the device: see TRANSPORTS."],
+  "kernel-decode": [
+    "Whether the kernel itself decompresses zlib and zstd clusters, where the device is a view. Needs " +
+    "Linux 6.15, where this is young code that the bytes of the image reach: only for images that " +
+    "one trusts. Clusters of more than 1 MiB, and those whose stored bytes begin with a zero byte, " +
+    "are left to a process. Images that have no compressed clusters, or such as are smaller than 4 KiB, " +
+    "get an ordinary view.",
+  ],
   "socket": [
     "Make no device, but a Unix socket at <path> where up to 512 NBD clients can be connected. " +
     "Needs no privilege. Only its owner may connect, until the mode of the socket is changed.",

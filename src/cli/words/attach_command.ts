@@ -52,6 +52,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     keyFile: settings.keyFile,
     threads: settings.threads,
     transport: askedTransport(settings),
+    kernelDecode: settings.kernelDecode === "on",
     socketPath,
   };
 }

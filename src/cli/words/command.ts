@@ -109,7 +109,13 @@ function oneOrMore([device, ...others]: readonly string[]): [string, ...string[]
 }
 
 const LOSETUP_SETUP_OPTIONS = ["sizelimit", "partscan", "read-only", "show"] as const;
-const OWN_SETUP_OPTIONS = ["file-fmt-type", "transport", "socket", "threads"] as const;
+const OWN_SETUP_OPTIONS = [
+  "file-fmt-type",
+  "transport",
+  "kernel-decode",
+  "socket",
+  "threads",
+] as const;
 const IMAGE_OPTIONS = [
   "backing-fmt",
   "no-backing",

@@ -53,6 +53,7 @@ export interface Settings {
   /** Path as given; `-` is standard input. */
   readonly keyFile: string | undefined;
   readonly transport: Transport | undefined;
+  readonly kernelDecode: "on" | "off";
   readonly threads: number | undefined;
   readonly socketPath: string | undefined;
   /** The file of `-j`. */
@@ -114,6 +115,7 @@ function emptyDraft(): Draft {
     allowBacking: [],
     keyFile: undefined,
     transport: undefined,
+    kernelDecode: "off",
     threads: undefined,
     socketPath: undefined,
     associatedFile: undefined,
@@ -199,6 +201,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "transport":
       draft.transport = agreeing(name, draft.transport, parseTransport(value));
+      break;
+    case "kernel-decode":
+      draft.kernelDecode = parseSwitch(value);
       break;
     case "threads":
       draft.threads = parseThreads(value);

@@ -1,5 +1,5 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { AttachCommand } from "../../../src/device/attach_command.ts";
 import { parseCommand } from "../../../src/cli/words/command.ts";
 import { UsageError } from "../../../src/cli/words/usage_error.ts";
@@ -51,6 +51,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     keyFile: undefined,
     threads: undefined,
     transport: "auto",
+    kernelDecode: false,
     socketPath: undefined,
   });
 });
@@ -82,6 +83,7 @@ Deno.test("attachCommand() takes every setting", () => {
     keyFile: undefined,
     threads: undefined,
     transport: "nbd",
+    kernelDecode: false,
     socketPath: undefined,
   });
 });
@@ -96,6 +98,13 @@ Deno.test("attachCommand() takes what is said of backing files", () => {
     fault("-f img --no-backing --backing-fmt RAW"),
     "mutually exclusive arguments: --no-backing --backing-fmt",
   );
+});
+
+Deno.test("attachCommand() takes the last word on who decompresses", () => {
+  assertEquals(attach("-f img --kernel-decode on").kernelDecode, true);
+  assertEquals(attach("-f img --kernel-decode on --kernel-decode off").kernelDecode, false);
+  assertEquals(fault("-f img --kernel-decode yes"), "argument error: 'yes'");
+  assertMatch(fault("-d /dev/loop0 --kernel-decode on"), /kernel-decode/);
 });
 
 Deno.test("attachCommand() takes a snapshot, and the word that forces", () => {

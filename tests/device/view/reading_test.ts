@@ -6,6 +6,7 @@ import { asRoot, statesIn } from "../../support/program.ts";
 import { IMAGE_TOOLS, randomNumbers } from "../../support/images.ts";
 import { must, run, TempDirectory } from "../../support/tools.ts";
 import { checksums, makeFileSystem, stockColumns } from "../fuse/device.ts";
+import { readAtRandom } from "./read_at_random.ts";
 import { listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
 
 const KIB = 1024;
@@ -42,26 +43,6 @@ viewTest("images of the matrix are qemu's, byte for byte", [...IMAGE_TOOLS, "cmp
   assertGreater(served, 20);
   await nothingBelow();
 });
-
-/** Reads of any alignment and length, through the page cache. */
-async function readAtRandom(path: string, raw: string, seed: number): Promise<void> {
-  const expected = await Deno.readFile(raw);
-  using device = await Deno.open(path);
-  const random = randomNumbers(seed);
-  for (let count = 0; count < 40; count++) {
-    const offset = Math.floor(random() * expected.length);
-    const wanted = 1 + Math.floor(random() ** 6 * 256 * KIB);
-    const bytes = new Uint8Array(Math.min(wanted, expected.length - offset));
-    await device.seek(offset, Deno.SeekMode.Start);
-    for (let done = 0; done < bytes.length;) {
-      const read = await device.read(bytes.subarray(done));
-      if (read === null) break;
-      done += read;
-    }
-    const slice = expected.subarray(offset, offset + bytes.length);
-    assert(bytes.every((byte, at) => byte === slice[at]), `${bytes.length} at ${offset}`);
-  }
-}
 
 viewTest("a file system in a view is mounted", ["mkfs.ext4", "qemu-img", "mount"], async () => {
   using folder = new TempDirectory();

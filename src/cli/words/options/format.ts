@@ -121,6 +121,15 @@ export const FORMAT_OPTIONS = [
     extension: true,
   },
   {
+    long: ["kernel-decode"],
+    short: "",
+    argument: "required",
+    label: " <on|off>",
+    help: "whether views decompress in the kernel, default off",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["socket"],
     short: "",
     argument: "required",
