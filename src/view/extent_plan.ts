@@ -47,6 +47,9 @@ export class ExtentPlan {
   /** How many of them the kernel decompresses, and how many are the server's. */
   packedExtents = 0;
   serverExtents = 0;
+  /** How much of the disk is stored, and the server's part of that. */
+  storedBytes = 0;
+  servedBytes = 0;
   /** What it does that by. */
   readonly algorithms = new Set<Algorithm>();
   #count = 0;
@@ -170,6 +173,9 @@ class ExtentPlanner {
   }
 
   addRun(run: number): void {
+    if (this.#runs.kind(run) !== RunKind.Zero) {
+      this.plan.storedBytes += this.#runs.end(run) - this.#runs.start(run);
+    }
     switch (this.#runs.kind(run)) {
       case RunKind.Zero:
         return this.plan.add(this.#runs.start(run), ChunkSource.Zero, 0, 0);
@@ -237,6 +243,7 @@ class ExtentPlanner {
   }
 
   #addServed(start: number, end: number): void {
+    this.plan.servedBytes += end - start;
     for (let at = start; at < end; at += MAX_PLAIN_BYTES) {
       const stored = wholeBlocks(Math.min(MAX_PLAIN_BYTES, end - at));
       this.plan.add(at, ChunkSource.Server, at, stored);

@@ -25,9 +25,10 @@ export interface DeviceArrangement {
 
 /** One form of views. */
 export interface ViewForm {
-  /** Whether a server has to have a part of the disk, and whether that is all that is stored. */
+  /** Whether a server has to have a part of the disk. */
   readonly needsServer: boolean;
-  readonly isServedAlone: boolean;
+  /** How much that is of all that is stored, from 0 to 1. */
+  readonly servedShare: number;
   /** Whether the kernel decompresses. */
   readonly isDecoding: boolean;
   /** The metadata, whole. */
@@ -82,8 +83,9 @@ class ChunkedForm implements ViewForm {
     return this.#plan.serverChunks > 0;
   }
 
-  get isServedAlone(): boolean {
-    return this.needsServer && this.#plan.plainChunks === 0;
+  get servedShare(): number {
+    const { serverChunks, plainChunks } = this.#plan;
+    return this.needsServer ? serverChunks / (serverChunks + plainChunks) : 0;
   }
 
   metadata(arrangement: DeviceArrangement): Uint8Array<ArrayBuffer> {
@@ -104,7 +106,6 @@ class ChunkedForm implements ViewForm {
 /** The file is in extents, some of which the kernel decompresses. */
 class DecodingForm implements ViewForm {
   readonly isDecoding = true;
-  readonly isServedAlone = false;
   readonly #access: ImageAccess;
   readonly #plan: ExtentPlan;
 
@@ -115,6 +116,10 @@ class DecodingForm implements ViewForm {
 
   get needsServer(): boolean {
     return this.#plan.serverExtents > 0;
+  }
+
+  get servedShare(): number {
+    return this.#plan.servedBytes / this.#plan.storedBytes;
   }
 
   metadata(arrangement: DeviceArrangement): Uint8Array<ArrayBuffer> {

@@ -127,6 +127,7 @@ for (
       ...surroundings,
     });
     const [first, second] = plan === undefined ? [] : extentsOf(plan);
+    assertEquals([plan?.servedBytes, plan?.storedBytes], [64 * KIB, 128 * KIB]);
     assertEquals(first, {
       start: 0,
       source: ChunkSource.Server,

@@ -1,7 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { eventually } from "../../support/patience.ts";
-import { asRoot, isRunning, statesIn } from "../../support/program.ts";
+import { asRoot, isRunning, programCommand, statesIn } from "../../support/program.ts";
 import { must, mustDeriveKey, run, TempDirectory } from "../../support/tools.ts";
 import { listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
 
@@ -186,4 +186,30 @@ viewTest("an image of which the kernel could read nothing gets no view", TOOLS, 
   assertEquals(code, 1);
   assertMatch(stderr, /^tslosetup: .*: all of its clusters are compressed, .*nbd or fuse.*\n$/);
   await nothingBelow();
+});
+
+/** The calls of the kernel by which a mixed view is made, and how often at most. */
+const STEPS = { ioctl: 16, fsopen: 3, fsconfig: 12, fsmount: 2, sendmsg: 1, rename: 1 };
+
+viewTest("killed at any step, a mixed attach leaves nothing", [...TOOLS, "strace"], async () => {
+  using folder = new TempDirectory();
+  const image = await makeMixed(folder);
+  const program = asRoot();
+  const steps = Object.entries(STEPS).flatMap(([step, most]) =>
+    Array.from({ length: most }, (_, index) => [step, index + 1] as const)
+  );
+  let killed = 0;
+  for (const [step, count] of steps) {
+    const inject = `--inject=${step}:signal=SIGKILL:when=${count}`;
+    const strace = ["-qq", "-o", "/dev/null", `--trace=${step}`, inject, ...programCommand()];
+    const [shell = "", ...before] = program.command.slice(0, -programCommand().length);
+    const attach = [...VIEW, "-r", "-t", "QCOW", "--find", "--show", image];
+    const { code, stdout } = await run(shell, ...before, "strace", ...strace, ...attach);
+    const device = stdout.trim();
+    if (code !== 0) killed++;
+    else await must("losetup", "-d", device);
+    await nothingBelow();
+    await eventually(() => statesIn(program.stateDirectory).length === 0, "the daemon to end");
+  }
+  assert(killed > 20, `only ${killed} were killed`);
 });
