@@ -49,7 +49,8 @@ export function reusableDevice(
   choice: TransportChoice,
   states: StateStore,
 ): Attached | undefined {
-  const rivals = [...loopsOf(command.file), ...ownDevicesOf(command.file, states)];
+  // What has a daemon comes first: a view can have one, and is a loop device to be found, too.
+  const rivals = [...ownDevicesOf(command.file, states), ...loopsOf(command.file)];
   const match = rivals.find((rival) => showsTheSame(rival, command, choice));
   if (match !== undefined && command.device === undefined) return reuse(match, { command, states });
   if (match === undefined && !rivals.some((rival) => overlaps(rival, command, choice))) {

@@ -15,8 +15,11 @@ const COPY_WEIGHT = 16;
 /** Copied at most, of what lies awkwardly: the last blocks of files, mostly. */
 export const MAX_COPIED_BYTES = 8 * 1024 * 1024;
 
-/** Metadata that are kept in memory at most. */
-export const MAX_METADATA_BYTES = 256 * 1024 * 1024;
+/**
+ * Metadata that are kept in memory at most: those of 1 TiB in scattered clusters of 64 KiB, which take
+ * half a second to make, and twice the memory of a daemon.
+ */
+export const MAX_METADATA_BYTES = 128 * 1024 * 1024;
 const MAX_CHUNKS = MAX_METADATA_BYTES / CHUNK_ENTRY.size;
 
 /** Where chunks are taken from that are in none of the files. */

@@ -177,6 +177,23 @@ viewTest("SIGTERM to the daemon of a mixed view has it go with its last close", 
   await nothingBelow();
 });
 
+viewTest("--nooverlap has a mixed view stay that was about to go", TOOLS, async () => {
+  using folder = new TempDirectory();
+  const image = await makeMixed(folder);
+  await using view = await View.attach(image, "-t", "QCOW");
+  const { program, path } = view;
+  const again = [...VIEW, "-L", "-r", "-t", "QCOW", "--find", "--show", image];
+  {
+    using _user = Deno.openSync(path);
+    await program.run("-d", path);
+    assertEquals((await listed(program, path))?.["autoclear"], true);
+    assertEquals((await program.must(...again)).trim(), path);
+  }
+  const [state] = statesIn(program.stateDirectory) as { isLeaving?: boolean }[];
+  assertEquals(state?.isLeaving, false);
+  assertShows(path);
+});
+
 viewTest("an image of which the kernel could read nothing gets no view", TOOLS, async () => {
   using folder = new TempDirectory();
   const [raw, image] = [folder.file("raw"), folder.file("disk.qcow2")];
