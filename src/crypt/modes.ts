@@ -1,5 +1,5 @@
 /**
- * Modes of operation, decrypting a run of sectors with one call of AES rather than one for each
+ * Modes of operation, working on a run of sectors with one call of AES rather than one for each
  * sector: what surrounds AES is done on 32-bit words, of which both XTS and CBC need little.
  *
  * @module
@@ -10,7 +10,7 @@ import type { IvGenerator } from "./iv.ts";
 export const SECTOR_BYTES = 512;
 const SECTOR_WORDS = SECTOR_BYTES / Uint32Array.BYTES_PER_ELEMENT;
 
-/** Consecutive sectors that are decrypted in place. */
+/** Consecutive sectors that are decrypted or encrypted in place. */
 export interface SectorRun {
   readonly words: Uint32Array;
   /** The same memory as `words`. */
@@ -19,14 +19,16 @@ export interface SectorRun {
   readonly count: number;
 }
 
-/** Decrypts runs of sectors. */
+/** Decrypts and encrypts runs of sectors. */
 export interface Mode extends Disposable {
   decrypt(run: SectorRun): void;
+  encrypt(run: SectorRun): void;
 }
 
 /** XTS (IEEE 1619): each block is masked, before and after AES, by a tweak that is never repeated. */
 export class XtsMode implements Mode {
   readonly #aes: AesBlocks;
+  readonly #encryptingAes: AesBlocks;
   readonly #tweakAes: AesBlocks;
   readonly #ivs: IvGenerator;
   readonly #tweaks: Uint32Array;
@@ -38,21 +40,32 @@ export class XtsMode implements Mode {
   constructor(key: Uint8Array, ivs: IvGenerator, most: number) {
     const half = key.length / 2;
     this.#aes = new AesBlocks(key.subarray(0, half), "decrypt");
+    this.#encryptingAes = new AesBlocks(key.subarray(0, half), "encrypt");
     this.#tweakAes = new AesBlocks(key.subarray(half), "encrypt");
     this.#ivs = ivs;
     this.#tweaks = new Uint32Array(most * SECTOR_WORDS);
   }
 
-  decrypt({ words, bytes, firstSector, count }: SectorRun): void {
+  decrypt(run: SectorRun): void {
+    this.#transform(run, this.#aes);
+  }
+
+  encrypt(run: SectorRun): void {
+    this.#transform(run, this.#encryptingAes);
+  }
+
+  #transform({ words, bytes, firstSector, count }: SectorRun, aes: AesBlocks): void {
     const ivs = this.#ivs.vectors(firstSector, count);
     const ivBytes = new Uint8Array(ivs.buffer, ivs.byteOffset, count * BLOCK_BYTES);
     const firstTweaks = this.#tweakAes.update(ivBytes);
     for (let sector = 0; sector < count; sector++) {
       this.#mask(words, sector * SECTOR_WORDS, firstTweaks, sector * BLOCK_WORDS);
     }
-    const clear = this.#aes.update(bytes);
+    const transformed = aes.update(bytes);
     const tweaks = this.#tweaks;
-    for (let i = 0; i < clear.length; i++) words[i] = (clear[i] ?? 0) ^ (tweaks[i] ?? 0);
+    for (let i = 0; i < transformed.length; i++) {
+      words[i] = (transformed[i] ?? 0) ^ (tweaks[i] ?? 0);
+    }
   }
 
   /** Masks one sector, and keeps its tweaks: each is the one before times x in GF(2^128). */
@@ -80,18 +93,27 @@ export class XtsMode implements Mode {
   }
 
   [Symbol.dispose](): void {
-    for (const part of [this.#aes, this.#tweakAes, this.#ivs]) part[Symbol.dispose]();
+    const parts = [this.#aes, this.#encryptingAes, this.#tweakAes, this.#ivs];
+    for (const part of parts) part[Symbol.dispose]();
   }
 }
 
 /** CBC: after AES, each block is masked by the encrypted one before it, the first by the vector. */
 export class CbcMode implements Mode {
   readonly #aes: AesBlocks;
+  readonly #encryptingAes: AesBlocks;
   readonly #ivs: IvGenerator;
+  /** A block of each sector of a run. */
+  readonly #column: Uint32Array;
+  readonly #columnBytes: Uint8Array;
 
-  constructor(key: Uint8Array, ivs: IvGenerator) {
+  /** @param most sectors of a run, at most */
+  constructor(key: Uint8Array, ivs: IvGenerator, most: number) {
     this.#aes = new AesBlocks(key, "decrypt");
+    this.#encryptingAes = new AesBlocks(key, "encrypt");
     this.#ivs = ivs;
+    this.#column = new Uint32Array(most * BLOCK_WORDS);
+    this.#columnBytes = new Uint8Array(this.#column.buffer);
   }
 
   decrypt({ words, bytes, firstSector, count }: SectorRun): void {
@@ -109,24 +131,48 @@ export class CbcMode implements Mode {
     }
   }
 
+  /** Each block needs the one before it, but sectors do not need each other: all go on side by side. */
+  encrypt({ words, firstSector, count }: SectorRun): void {
+    const column = this.#column;
+    const columnBytes = this.#columnBytes.subarray(0, count * BLOCK_BYTES);
+    column.set(this.#ivs.vectors(firstSector, count).subarray(0, count * BLOCK_WORDS));
+    for (let block = 0; block < SECTOR_WORDS; block += BLOCK_WORDS) {
+      for (let i = 0; i < count * BLOCK_WORDS; i++) {
+        const at = Math.floor(i / BLOCK_WORDS) * SECTOR_WORDS + block + i % BLOCK_WORDS;
+        column[i] = (column[i] ?? 0) ^ (words[at] ?? 0);
+      }
+      column.set(this.#encryptingAes.update(columnBytes));
+      for (let i = 0; i < count * BLOCK_WORDS; i++) {
+        const at = Math.floor(i / BLOCK_WORDS) * SECTOR_WORDS + block + i % BLOCK_WORDS;
+        words[at] = column[i] ?? 0;
+      }
+    }
+  }
+
   [Symbol.dispose](): void {
-    for (const part of [this.#aes, this.#ivs]) part[Symbol.dispose]();
+    for (const part of [this.#aes, this.#encryptingAes, this.#ivs]) part[Symbol.dispose]();
   }
 }
 
 /** ECB: nothing but AES. Nobody should use it, but qemu makes such images. */
 export class EcbMode implements Mode {
   readonly #aes: AesBlocks;
+  readonly #encryptingAes: AesBlocks;
 
   constructor(key: Uint8Array) {
     this.#aes = new AesBlocks(key, "decrypt");
+    this.#encryptingAes = new AesBlocks(key, "encrypt");
   }
 
   decrypt({ words, bytes }: SectorRun): void {
     words.set(this.#aes.update(bytes));
   }
 
+  encrypt({ words, bytes }: SectorRun): void {
+    words.set(this.#encryptingAes.update(bytes));
+  }
+
   [Symbol.dispose](): void {
-    this.#aes[Symbol.dispose]();
+    for (const part of [this.#aes, this.#encryptingAes]) part[Symbol.dispose]();
   }
 }

@@ -5,12 +5,12 @@
  */
 import { AES_KEY_BYTES } from "./aes.ts";
 import { EssivIv, type IvGenerator, PlainIv } from "./iv.ts";
-import { CbcMode, EcbMode, type Mode, SECTOR_BYTES, XtsMode } from "./modes.ts";
+import { CbcMode, EcbMode, type Mode, SECTOR_BYTES, type SectorRun, XtsMode } from "./modes.ts";
 import { digest, hasHash } from "./node_crypto.ts";
 
 export { SECTOR_BYTES } from "./modes.ts";
 
-/** Sectors that are decrypted at once: few calls, but what they work on stays in the CPU's cache. */
+/** Sectors that are worked on at once: few calls, but what they work on stays in the CPU's cache. */
 const RUN_SECTORS = 32;
 const RUN_BYTES = RUN_SECTORS * SECTOR_BYTES;
 
@@ -52,7 +52,7 @@ function isEssivHash(hash: string): boolean {
   return hasHash(hash) && AES_KEY_BYTES.includes(digest(hash).length);
 }
 
-/** Decrypts sectors of one disk. */
+/** Decrypts and encrypts sectors of one disk. */
 export class SectorCipher implements Disposable {
   readonly #mode: Mode;
   readonly #words = new Uint32Array(RUN_BYTES / Uint32Array.BYTES_PER_ELEMENT);
@@ -70,11 +70,25 @@ export class SectorCipher implements Disposable {
    * @param firstSector number of the first one, an integer up to 2^53
    */
   decrypt(bytes: Uint8Array, firstSector: number): void {
+    this.#transform(bytes, firstSector, (run) => this.#mode.decrypt(run));
+  }
+
+  /**
+   * Encrypts in place.
+   *
+   * @param bytes whole sectors
+   * @param firstSector number of the first one, an integer up to 2^53
+   */
+  encrypt(bytes: Uint8Array, firstSector: number): void {
+    this.#transform(bytes, firstSector, (run) => this.#mode.encrypt(run));
+  }
+
+  #transform(bytes: Uint8Array, firstSector: number, transform: (run: SectorRun) => void): void {
     for (let at = 0; at < bytes.length; at += RUN_BYTES) {
       const part = bytes.subarray(at, at + RUN_BYTES);
       this.#bytes.set(part);
       const run = this.#bytes.subarray(0, part.length);
-      this.#mode.decrypt({
+      transform({
         words: this.#words,
         bytes: run,
         firstSector: firstSector + at / SECTOR_BYTES,
@@ -94,7 +108,7 @@ function modeOf(spec: CipherSpec, key: Uint8Array): Mode {
     case "xts":
       return new XtsMode(key, ivGenerator(spec, key), RUN_SECTORS);
     case "cbc":
-      return new CbcMode(key, ivGenerator(spec, key));
+      return new CbcMode(key, ivGenerator(spec, key), RUN_SECTORS);
     case "ecb":
       return new EcbMode(key);
   }

@@ -39,6 +39,15 @@ export interface ChainOptions {
   readonly replay?: readonly ImageFile[];
 }
 
+type Use = "read" | "write";
+
+/** A file that is to be opened: who names it, how, and what for. */
+interface Wanted {
+  readonly related: RelatedName;
+  readonly by: ImageFile;
+  readonly use: Use;
+}
+
 /** An image of a chain. */
 export interface Layer {
   readonly file: ImageFile;
@@ -134,11 +143,10 @@ export class Chain implements RelatedFiles, Disposable {
     const related = explained({ shown: name, role, by }, () => parseRelatedName(name));
     const path = this.#pathOf(related, by);
     return explained({ shown: path, role, by }, () => {
-      if (!wanted.readOnly) throw new RangeError("data files are only read");
       if (findRecordedDriver(related.format ?? RAW.name)?.name !== RAW.name) {
         throw new RangeError(`the format '${related.format}' is not possible there`);
       }
-      const file = this.#open(path, related, by);
+      const file = this.#open(path, related, by, wanted.readOnly ? "read" : "write");
       refuseHugeFile(file, RAW.name);
       return file;
     });
@@ -154,9 +162,9 @@ export class Chain implements RelatedFiles, Disposable {
   }
 
   /** A file that turns up twice is a loop: no image can have any use for that. */
-  #open(path: string, related: RelatedName, by: ImageFile): ImageFile {
+  #open(path: string, related: RelatedName, by: ImageFile, use: Use = "read"): ImageFile {
     const file = this.#replay === undefined
-      ? this.#openAnew(path, related, by)
+      ? this.#openAnew(path, { related, by, use })
       : this.#openAgain(path);
     if (this.files.some((other) => other.isSameAs(file))) {
       file[Symbol.dispose]();
@@ -166,12 +174,12 @@ export class Chain implements RelatedFiles, Disposable {
     return file;
   }
 
-  #openAnew(path: string, related: RelatedName, by: ImageFile): ImageFile {
+  #openAnew(path: string, { related, by, use }: Wanted): ImageFile {
     const folder = related.path.startsWith("/") ? undefined : this.#folderOf(by);
     const allowed = this.#options.request.allowBacking ?? [];
-    const file = openNamedFile(path, { by, folder, allowed });
+    const file = openNamedFile(path, { by, folder, allowed, isWritten: use === "write" });
     try {
-      if (!this.#options.ignoreLocks) lockImage(file, "read");
+      if (!this.#options.ignoreLocks) lockImage(file, use);
       return file;
     } catch (error) {
       file[Symbol.dispose]();

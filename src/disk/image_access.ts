@@ -10,12 +10,16 @@ import { cachesAtDepth, type CacheSizes } from "../image/cache_sizes.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import type { Image } from "../image/driver.ts";
 import type { Writers } from "../image/writing.ts";
+import type { Attempt } from "../storage/attempt.ts";
 import type { ImageFile, SharedFile } from "../storage/image_file.ts";
+import type { IoBuffer } from "../sys/memory.ts";
 import type { Change } from "./change.ts";
 import { findRun, type Run } from "./runs.ts";
 import { PieceMemory } from "./piece_memory.ts";
 import { Reader, type ReadRequest } from "./reader.ts";
 import type { Unpacking } from "./unpacker.ts";
+import type { SyncRound } from "./sync_round.ts";
+import { UpdateRound } from "./update_round.ts";
 import { type Window, type WindowLimits, windowOf } from "./window.ts";
 import { Writer } from "./writer.ts";
 
@@ -51,6 +55,7 @@ export class ImageAccess implements Disposable {
   readonly #memories = new Map<number, PieceMemory>();
   readonly #reader: Reader;
   readonly #writer: Writer | undefined;
+  readonly #round: UpdateRound | undefined;
 
   /**
    * @param files every file the image reads from, its own first, then those of its backing images
@@ -64,7 +69,10 @@ export class ImageAccess implements Disposable {
     this.#files = files;
     this.cannotTellCached = files.some((file) => file.cacheKnowledge === "unknown");
     this.#reader = new Reader(image, (depth) => this.#unpackingAt(depth));
-    this.#writer = image.writing === undefined ? undefined : new Writer(image.writing);
+    const { writing, sizeBytes } = image;
+    if (writing === undefined) return;
+    this.#writer = new Writer(writing, { sizeBytes, reader: this.#reader });
+    this.#round = new UpdateRound(writing);
   }
 
   get window(): Window {
@@ -98,6 +106,31 @@ export class ImageAccess implements Disposable {
   /** What a flush has to make durable. */
   get filesToSync(): readonly ImageFile[] {
     return this.image.writing?.files ?? [];
+  }
+
+  /** What makes changes durable; undefined if there are none. */
+  get round(): SyncRound | undefined {
+    return this.#round;
+  }
+
+  /** Whether it is not known where the next byte goes to, without asking tables. */
+  get hasTables(): boolean {
+    return this.image.writing?.tables !== undefined;
+  }
+
+  /** Whether tables have been changed, and not been written since. */
+  get hasUpdates(): boolean {
+    return this.image.writing?.tables?.hasUpdates === true;
+  }
+
+  /** Whether so much has been changed that it had better be written now. */
+  get wantsFlush(): boolean {
+    return this.image.writing?.tables?.wantsFlush === true;
+  }
+
+  /** As {@link Tables.freeSome}. */
+  freeSome(): boolean {
+    return this.image.writing?.tables?.freeSome() === true;
   }
 
   /** All files the image reads from: its own first, then those below it. */
@@ -176,13 +209,23 @@ export class ImageAccess implements Disposable {
    * @throws {ImageFormatError} if the image is damaged there
    */
   findRun(offset: number, lengthBytes: number, run: Run): boolean {
-    run.attempt.awaited = undefined;
+    run.attempt.begin();
     return findRun(this.image, this.#window.startBytes + offset, lengthBytes, run);
+  }
+
+  /** What came in the way of the last change that had to wait. */
+  get changeAttempt(): Attempt {
+    return this.#writable.attempt;
   }
 
   /** Writes the next run of a change; as {@link Writer.write}. */
   write(change: Change): number {
     return this.#writable.write(change, this.#window.startBytes);
+  }
+
+  /** Writes zeros as the next run of a change; as {@link Writer.writeZeros}. */
+  writeZeros(change: Change, zeros: IoBuffer, mostBytes: number): number {
+    return this.#writable.writeZeros(change, this.#window.startBytes, { zeros, mostBytes });
   }
 
   /** Frees or clears the next piece of a change; as {@link Writer.clear}. */

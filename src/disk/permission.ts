@@ -12,6 +12,7 @@ import {
   type FileStatus,
   O_PATH,
   O_RDONLY,
+  O_RDWR,
   openFile,
   openFileStatus,
   readTextFile,
@@ -32,6 +33,8 @@ export interface Naming {
   readonly folder: string | undefined;
   /** Files, and folders with all below them, that any image may name: paths without links. */
   readonly allowed: readonly string[];
+  /** Whether it is opened for writing, too; by default it is not. */
+  readonly isWritten?: boolean;
 }
 
 /** Why a file needs permission, and who could have chosen it. */
@@ -41,7 +44,7 @@ interface Distrust {
 }
 
 /**
- * Opens a file that an image names, for reading. The file that is checked is the one that is opened,
+ * Opens a file that an image names. The file that is checked is the one that is opened,
  * whatever is renamed meanwhile; nothing but files and block devices is ever opened.
  *
  * @param path the folder of a relative name, and the name
@@ -55,7 +58,8 @@ export function openNamedFile(path: string, naming: Naming): ImageFile {
   refuseKind(openFileStatus(handle.number), path);
   const distrust = distrustOf(by.status, start && openFileStatus(start.number));
   if (distrust !== undefined) refusePlace(handle, naming, distrust);
-  return new ImageFile(reopenFile(handle.number, path, O_RDONLY), path);
+  const access = naming.isWritten ? O_RDWR : O_RDONLY;
+  return new ImageFile(reopenFile(handle.number, path, access), path);
 }
 
 function handleBelow(start: Fd, path: string, folder = ""): Fd {

@@ -75,7 +75,7 @@ export class Reader implements Disposable {
     this.#request = request;
     this.#bytes = request.target?.bytes ?? NO_BUFFER;
     request.hasOmittedZeros = false;
-    request.attempt.awaited = undefined;
+    request.attempt.begin();
     const frame = this.#frameAt(0, this.#image);
     frame.guestOffset = startBytes + request.offset;
     frame.position = request.position;

@@ -3,28 +3,54 @@
  *
  * @module
  */
-import { Placement, type Writing } from "../image/writing.ts";
+import {
+  Cleared,
+  ClearOutcome,
+  Place,
+  Placement,
+  type Tables,
+  type Writing,
+} from "../image/writing.ts";
+import type { Attempt } from "../storage/attempt.ts";
 import { EINVAL, SystemError } from "../sys/errno.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import { IoBuffer } from "../sys/memory.ts";
 import { type Change, ChangeKind } from "./change.ts";
+import { ChangeStep } from "./change_step.ts";
+import { type OldBytes, UnitWriter } from "./unit_writer.ts";
 
 // linux/falloc.h
 const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
 const FALLOC_FL_ZERO_RANGE = 0x10;
 
+/** The zeros of a part of a unit are written in pieces of this size. */
+const ZEROS_BYTES = 64 * 1024;
+
 /** Changes one disk for one thread. */
 export class Writer {
   readonly #writing: Writing;
-  readonly #placement = new Placement();
+  readonly #sizeBytes: number;
+  readonly #placement: Placement;
+  readonly #units: UnitWriter;
+  #zeros: IoBuffer | undefined;
 
-  constructor(writing: Writing) {
+  constructor(writing: Writing, old: OldBytes) {
     this.#writing = writing;
+    this.#sizeBytes = old.sizeBytes;
+    this.#units = new UnitWriter(writing.tables, old);
+    this.#placement = new Placement(this.#units.attempt);
+  }
+
+  /** What came in the way of the last change that was blocked; whether the next one may wait. */
+  get attempt(): Attempt {
+    return this.#units.attempt;
   }
 
   /** Where what is left of a change begins: {@link Placement}, good until the next call. */
   place(change: Change, startBytes: number): Placement {
     const guestOffset = startBytes + change.offset + change.doneBytes;
+    this.#placement.attempt.begin();
     this.#writing.place(guestOffset, change.restBytes, this.#placement);
     return this.#placement;
   }
@@ -32,37 +58,109 @@ export class Writer {
   /**
    * Writes the next run of a change.
    *
-   * @returns how many bytes of it that was
+   * @returns how many bytes of it that was, or {@link ChangeStep.Blocked}
    * @throws {SystemError} if the file cannot be written, ENOSPC among the reasons
    */
   write(change: Change, startBytes: number): number {
     const { source, position, doneBytes } = change;
-    const { file, hostOffset, lengthBytes } = this.place(change, startBytes);
-    if (file === undefined || source === undefined) throw new Error("nothing to write, or nowhere");
-    file.write(source, position + doneBytes, hostOffset, lengthBytes);
+    const placement = this.place(change, startBytes);
+    if (source === undefined) throw new Error("nothing to write");
+    return this.#write(placement, source, position + doneBytes);
+  }
+
+  #write(placement: Placement, source: IoBuffer, position: number): number {
+    const { kind, file, hostOffset, lengthBytes, cipher } = placement;
+    if (kind === Place.Blocked) return ChangeStep.Blocked;
+    if (kind === Place.Fresh || cipher !== undefined) {
+      return this.#units.write(placement, source, position);
+    }
+    if (file === undefined) throw new Error("nowhere to write");
+    file.write(source, position, hostOffset, lengthBytes);
     return lengthBytes;
   }
 
   /**
-   * Frees the next piece of a change, or makes it read as zeros, by a call of the file system.
+   * Writes zeros as the next run of a change, up to `mostBytes` of them.
+   *
+   * @returns as {@link Writer.write}
+   * @throws as {@link Writer.write}
+   */
+  writeZeros(
+    change: Change,
+    startBytes: number,
+    { zeros, mostBytes }: { readonly zeros: IoBuffer; readonly mostBytes: number },
+  ): number {
+    const guestOffset = startBytes + change.offset + change.doneBytes;
+    const lengthBytes = Math.min(change.restBytes, zeros.size, mostBytes);
+    this.#placement.attempt.begin();
+    this.#writing.place(guestOffset, lengthBytes, this.#placement);
+    return this.#write(this.#placement, zeros, 0);
+  }
+
+  /**
+   * Frees the next piece of a change, or makes it read as zeros, without writing them if possible.
    *
    * @param pieceBytes its most, a power of two; pieces end at multiples of it in the file
-   * @returns how many bytes of it that was; 0 if the file system cannot do it: zeros have to be written
+   * @returns how many bytes of it that was, or a {@link ChangeStep}
    * @throws {SystemError} as fallocate(2)
    */
   clear(change: Change, startBytes: number, pieceBytes: number): number {
-    const { file, hostOffset, lengthBytes } = this.place(change, startBytes);
+    const { tables } = this.#writing;
+    if (tables !== undefined) return this.#clearUnits(change, startBytes, { tables, pieceBytes });
+    const { file, hostOffset, lengthBytes, cipher } = this.place(change, startBytes);
     if (file === undefined) throw new Error("nowhere to clear");
     const end = Math.floor((hostOffset + pieceBytes) / pieceBytes) * pieceBytes;
     const count = Math.min(lengthBytes, end - hostOffset);
     if (change.kind === ChangeKind.Discard) {
-      allocate(file, FALLOC_FL_PUNCH_HOLE, hostOffset, count);
+      if (cipher === undefined) allocate(file, FALLOC_FL_PUNCH_HOLE, hostOffset, count);
       return count;
     }
+    if (cipher !== undefined) return ChangeStep.Unable;
     const punched = !change.keepAllocated &&
       allocate(file, FALLOC_FL_PUNCH_HOLE, hostOffset, count);
-    return punched || allocate(file, FALLOC_FL_ZERO_RANGE, hostOffset, count) ? count : 0;
+    return punched || allocate(file, FALLOC_FL_ZERO_RANGE, hostOffset, count)
+      ? count
+      : ChangeStep.Unable;
   }
+
+  #clearUnits(
+    change: Change,
+    startBytes: number,
+    { tables, pieceBytes }: { readonly tables: Tables; readonly pieceBytes: number },
+  ): number {
+    const guestOffset = startBytes + change.offset + change.doneBytes;
+    const { restBytes } = change;
+    const inUnit = guestOffset % tables.unitBytes;
+    const toEnd = guestOffset + restBytes === this.#sizeBytes;
+    const whole = toEnd ? restBytes : restBytes - restBytes % tables.unitBytes;
+    if (inUnit > 0 || whole === 0) {
+      return this.#clearPart(change, startBytes, tables.unitBytes - inUnit);
+    }
+    const most = Math.min(whole, Math.max(pieceBytes, tables.unitBytes));
+    this.#placement.attempt.begin();
+    const count = tables.clear(guestOffset, most, clearedBy(change), this.#placement);
+    if (count !== ClearOutcome.Unable) return count;
+    return this.#clearPart(change, startBytes, tables.unitBytes);
+  }
+
+  /** Of a part of a unit, nothing can be said: what does not read as zeros has to be overwritten. */
+  #clearPart(change: Change, startBytes: number, mostBytes: number): number {
+    const most = Math.min(change.restBytes, mostBytes);
+    if (change.kind === ChangeKind.Discard) return most;
+    const zeros = this.#zeros ??= IoBuffer.ofPages(ZEROS_BYTES);
+    const guestOffset = startBytes + change.offset + change.doneBytes;
+    const placement = this.#placement;
+    placement.attempt.begin();
+    this.#writing.place(guestOffset, Math.min(most, zeros.size), placement);
+    const { kind, readsAsZeros, lengthBytes } = placement;
+    if (kind === Place.Fresh && readsAsZeros) return lengthBytes;
+    return this.#write(placement, zeros, 0);
+  }
+}
+
+function clearedBy({ kind, keepAllocated }: Change): Cleared {
+  if (kind === ChangeKind.Discard) return Cleared.Discarded;
+  return keepAllocated ? Cleared.KeptZeros : Cleared.Zeros;
 }
 
 /** A block device refuses ranges that are not whole logical blocks: that is not a failure. */

@@ -1,22 +1,86 @@
 /**
  * The part of the contract that writable images have.
  *
+ *     place ──Direct──> write there
+ *       │
+ *       └────Fresh───> read what the rest of the unit has ──> reserve ──> write ──> settle
+ *
+ * A unit is what a table says one thing of: a cluster, say. Nothing waits between `reserve` and
+ * `settle`; what has to wait does so before, having changed nothing, and begins anew.
+ *
  * @module
  */
+import type { SectorCipher } from "../crypt/sector_cipher.ts";
+import { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import type { Updates } from "./updates.ts";
+
+/** What is to be done to write somewhere. */
+export const Place = {
+  /** The bytes go to where the disk has them already. */
+  Direct: 0,
+  /** They get a place of their own, with all of their units around them. */
+  Fresh: 1,
+  /** Not known yet: what has to come first, the attempt says. */
+  Blocked: 2,
+} as const;
+
+export type Place = typeof Place[keyof typeof Place];
 
 /** Where guest bytes may be written; one record is filled again and again. */
 export class Placement {
+  /** On whose behalf: tables are read as far as it may wait for them. */
+  attempt: Attempt;
+  kind: Place = Place.Direct;
+  /** The first byte it is about, in the disk. */
+  guestOffset = 0;
+  /** Direct, and Fresh once reserved: where that byte goes to. */
   file: ImageFile | undefined = undefined;
   hostOffset = 0;
   /** Guest bytes the answer holds for, from the asked offset on; 1 up to the asked length. */
   lengthBytes = 0;
+  /** What encrypts them, and what it counts the sector as that `hostOffset` lies in. */
+  cipher: SectorCipher | undefined = undefined;
+  firstSector = 0;
+  /** Fresh: bytes of the first unit before them, and of the last one behind them, to be kept. */
+  headBytes = 0;
+  tailBytes = 0;
+  /** Fresh: whether those read as zeros. */
+  readsAsZeros = false;
+  /** Fresh: whether the units have a place already, which only is not in use. */
+  hasPlace = false;
+  /** Fresh, once reserved: whether the place has zeros, so that none need be written. */
+  isBlank = false;
+
+  constructor(attempt: Attempt = new Attempt()) {
+    this.attempt = attempt;
+  }
 
   /** The bytes go straight to a file, and nothing has to be recorded of it. */
   setDirect(file: ImageFile, hostOffset: number, lengthBytes: number): void {
+    this.kind = Place.Direct;
     this.file = file;
     this.hostOffset = hostOffset;
     this.lengthBytes = lengthBytes;
+    this.cipher = undefined;
+    this.headBytes = 0;
+    this.tailBytes = 0;
+  }
+
+  /** Units of their own, in which so many bytes come before and behind those that are written. */
+  setFresh(headBytes: number, lengthBytes: number, tailBytes: number): void {
+    this.kind = Place.Fresh;
+    this.headBytes = headBytes;
+    this.lengthBytes = lengthBytes;
+    this.tailBytes = tailBytes;
+    this.cipher = undefined;
+    this.hasPlace = false;
+    this.isBlank = false;
+  }
+
+  setBlocked(): void {
+    this.kind = Place.Blocked;
+    this.lengthBytes = 0;
   }
 }
 
@@ -31,8 +95,13 @@ export interface Writing {
   /**
    * Says where the guest bytes from `guestOffset` on go to, for as many as one answer holds for, at
    * most `lengthBytes`. The range lies within the disk. Fills `placement`.
+   *
+   * @throws {ImageFormatError} if the metadata of this place is damaged
+   * @throws {SystemError} if nothing may be written any more
    */
   place(guestOffset: number, lengthBytes: number, placement: Placement): void;
+  /** What gives new places, and records them; without it, all of them are Direct. */
+  readonly tables?: Tables | undefined;
   /**
    * Writes what says that the image was closed in order. Called once, when nobody changes it any more
    * and all that has been changed is durable; what it writes is made durable after it.
@@ -40,4 +109,64 @@ export interface Writing {
    * @throws {SystemError} if that cannot be written
    */
   conclude?(): void;
+}
+
+/** What is to become of units that are cleared. */
+export const Cleared = {
+  /** They read as zeros, or are as they were before; what they take is freed. */
+  Discarded: 0,
+  /** They read as zeros; what they take is freed. */
+  Zeros: 1,
+  /** They read as zeros, and keep what they take. */
+  KeptZeros: 2,
+} as const;
+
+export type Cleared = typeof Cleared[keyof typeof Cleared];
+
+/** What {@link Tables.clear} answers besides a number of bytes. */
+export const ClearOutcome = {
+  /** The format cannot say that: zeros have to be written. */
+  Unable: 0,
+  /** What has to come first, the attempt says. */
+  Blocked: -1,
+} as const;
+
+/** The tables of an image: all of it in memory, until its updates are taken. */
+export interface Tables {
+  /** Size of a unit in bytes, a power of two. */
+  readonly unitBytes: number;
+  /**
+   * Reserves the place that a Fresh placement is about, and says where it is. Of whole units it may be
+   * fewer than asked for. To be followed by {@link Tables.settle} at once.
+   *
+   * @returns false if something has to come first, which the placement's attempt says
+   * @throws {ImageFormatError | SystemError} if there is no room, or the image is damaged
+   */
+  reserve(placement: Placement): boolean;
+  /** Has the units be what has been written, or, if that has failed, gives the place back. */
+  settle(placement: Placement, isWritten: boolean): void;
+  /**
+   * Clears whole units, the last of which may end with the disk.
+   *
+   * @returns how many bytes of them, or a {@link ClearOutcome}
+   * @throws {ImageFormatError | SystemError} if the image is damaged, or there is no room for a table
+   */
+  clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number;
+  /** Whether there is something to be written of what has been changed. */
+  readonly hasUpdates: boolean;
+  /** Whether there is so much of it that it had better be written now. */
+  readonly wantsFlush: boolean;
+  /** Adds all that has to be written, as it is now, to `updates`. */
+  takeUpdates(updates: Updates): void;
+  /** Says whether what was taken last is durable; if not, it will be taken again. */
+  updated(isDurable: boolean): void;
+  /**
+   * Frees some of what nothing durable refers to any more.
+   *
+   * @returns whether there is more of that
+   * @throws {ImageFormatError | SystemError} if the image is damaged, or cannot be changed
+   */
+  freeSome(): boolean;
+  /** No change is made any more: what is in memory is not what the files will be. */
+  giveUp(): void;
 }

@@ -3,15 +3,18 @@
  *
  *     change ── quick? ── made at once ──────────────────────────────────────────────> answered
  *       │                                                                                ^
+ *       ├─ something has to be read first: parked with its payload ── begun anew ────────┤
  *       ├─ a write to slow files: parked with its payload ── slow lane ──────────────────┤
  *       └─ long zeros, a long discard: parked ── a piece each turn, or the slow lane ────┘
  *
  * So other requests never wait longer than one piece of a change takes. Changes of a client that has
- * gone are dropped.
+ * gone are dropped. Where tables say what is where, all writes are made here: nothing then is under way
+ * while tables change.
  *
  * @module
  */
 import { type Change, ChangeKind } from "../disk/change.ts";
+import { ChangeStep } from "../disk/change_step.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { SlowLane } from "../storage/slow_lane.ts";
 import { ECANCELED, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
@@ -19,6 +22,7 @@ import { IoBuffer } from "../sys/memory.ts";
 import type { ParkedRequest, RequestOwner } from "./parked_request.ts";
 import { Payloads } from "./payloads.ts";
 import { PieceSize } from "./piece_size.ts";
+import type { Waits } from "./waits.ts";
 import { WritePace } from "./write_pace.ts";
 
 /** Outcomes of a change that are no error numbers. */
@@ -42,6 +46,7 @@ export interface ChangesContext {
   readonly lane: SlowLane;
   /** Logs why a change has failed; returns its error number. */
   readonly failure: (change: Change, error: unknown) => number;
+  readonly waits: Waits;
   /** Has the owner of a parked change told that it is done; its `error` says how that went. */
   readonly onDone: (parked: ParkedRequest) => void;
 }
@@ -85,9 +90,12 @@ export class Changes {
    * @returns 0 if it is made, one of {@link ChangeOutcome}, or an error number
    */
   make(change: Change, owner: RequestOwner): number {
+    const { access, waits } = this.#context;
     try {
+      if (access.hasTables) waits.prepare(access.changeAttempt, "among others");
       while (change.restBytes > 0) {
-        if (!this.#mayGoOn(change) || !this.#makePiece(change)) return this.#park(change, owner);
+        const count = this.#mayGoOn(change) ? this.#makePiece(change) : ChangeStep.Unable;
+        if (count <= 0) return this.#park(change, owner, count);
       }
       return 0;
     } catch (error) {
@@ -103,37 +111,41 @@ export class Changes {
     return kind === ChangeKind.Write || this.#spentMs < TURN_MS;
   }
 
-  /** Makes the next piece of a change; false if that had better be left to another thread. */
-  #makePiece(change: Change): boolean {
+  /**
+   * Makes the next piece of a change; its length, or else a {@link ChangeStep}: it is Unable if that had
+   * better be left to another thread.
+   */
+  #makePiece(change: Change): number {
     const began = performance.now();
     const count = change.kind === ChangeKind.Write ? this.#write(change) : this.#clear(change);
-    change.doneBytes += count;
     const ms = performance.now() - began;
     this.#spentMs += ms;
+    if (count < 0) return count;
+    change.doneBytes += count;
     if (change.kind === ChangeKind.Write) this.#pace.took(ms, count);
     else this.#pieces.took(ms, count);
-    return count > 0;
+    return count;
   }
 
   #write(change: Change): number {
-    return this.#pace.isSlow ? 0 : this.#context.access.write(change);
+    const { access } = this.#context;
+    return this.#pace.isSlow && !access.hasTables ? ChangeStep.Unable : access.write(change);
   }
 
-  /** Frees or clears a piece; bytes of it. */
+  /** Frees or clears a piece; as {@link Changes.#makePiece}. */
   #clear(change: Change): number {
     const { access } = this.#context;
     const cleared = access.clear(change, this.#pieces.bytes);
-    if (cleared > 0) return cleared;
+    if (cleared !== ChangeStep.Unable) return cleared;
     if (change.onlyIfFast) throw REFUSED;
-    return this.#pace.isSlow ? 0 : this.#writeZeros(change);
+    return this.#pace.isSlow && !access.hasTables ? ChangeStep.Unable : this.#writeZeros(change);
   }
 
   #writeZeros(change: Change): number {
-    const { file, hostOffset, lengthBytes } = this.#context.access.place(change);
-    const count = Math.min(lengthBytes, ZEROS_BYTES, this.#pieces.bytes);
     const began = performance.now();
-    file?.write(this.#zeroBytes(), 0, hostOffset, count);
-    this.#pace.took(performance.now() - began, count);
+    const most = Math.min(ZEROS_BYTES, this.#pieces.bytes);
+    const count = this.#context.access.writeZeros(change, this.#zeroBytes(), most);
+    if (count > 0) this.#pace.took(performance.now() - began, count);
     return count;
   }
 
@@ -141,7 +153,8 @@ export class Changes {
     return this.#zeros ??= IoBuffer.ofPages(ZEROS_BYTES);
   }
 
-  #park(change: Change, owner: RequestOwner): number {
+  /** @param step what kept it from being made at once */
+  #park(change: Change, owner: RequestOwner, step: number): number {
     const { source, position, lengthBytes, kind } = change;
     let payload: IoBuffer | undefined;
     if (kind === ChangeKind.Write && source !== undefined) {
@@ -151,7 +164,8 @@ export class Changes {
     }
     const parked = owner.park();
     parked.change = change.copy(payload);
-    this.#goOnWith(parked, parked.change);
+    if (step === ChangeStep.Blocked) this.#wait(parked);
+    else this.#goOnWith(parked, parked.change);
     return ChangeOutcome.Parked;
   }
 
@@ -159,6 +173,23 @@ export class Changes {
     if (change.kind === ChangeKind.Write) this.#writeElsewhere(parked, change);
     else this.#ongoing.push(parked);
   }
+
+  /** Has a change that was blocked go on when there is what it needs. */
+  #wait(parked: ParkedRequest): true {
+    const { waits, access } = this.#context;
+    parked.onReady = this.#goOnAgain;
+    waits.add(parked, access.changeAttempt);
+    return true;
+  }
+
+  readonly #goOnAgain = (parked: ParkedRequest): void => {
+    const { change, error } = parked;
+    if (error === 0 || change === undefined) this.#ongoing.push(parked);
+    else {
+      const { path } = this.#context.access;
+      this.#end(parked, this.#failure(change, new SystemError("read", error, path)));
+    }
+  };
 
   /** A new turn has begun: changes go on. Whether any did. */
   goOn(): boolean {
@@ -182,9 +213,15 @@ export class Changes {
 
   /** Makes a piece of a parked change; whether it goes on in this queue no more. */
   #hasLeft(parked: ParkedRequest, change: Change): boolean {
+    const { access, waits } = this.#context;
     if (parked.owner.isGone) return this.#end(parked, ECANCELED);
     try {
-      if (!this.#makePiece(change)) return this.#writeElsewhere(parked, change);
+      if (access.hasTables && parked.attempts === 0) {
+        waits.prepare(access.changeAttempt, "among others");
+      } else if (access.hasTables) waits.prepareAgain(access.changeAttempt, parked);
+      const step = this.#makePiece(change);
+      if (step === ChangeStep.Blocked) return this.#wait(parked);
+      if (step === ChangeStep.Unable) return this.#writeElsewhere(parked, change);
     } catch (error) {
       return this.#end(parked, this.#failure(change, error));
     }

@@ -10,21 +10,23 @@ import { flushAtEnd } from "./flush_queue.ts";
 import type { SharedState } from "./shared_state.ts";
 
 /**
- * Makes everything durable, and then, if that has gone well, has the driver say so in the image. An
- * image of which something was lost is left as one that was not closed.
+ * Makes everything durable, frees what nothing refers to any more, and then, if that has gone well, has
+ * the driver say so in the image. An image of which something was lost is left as one that was not closed.
  *
  * @param sync makes a file durable; the error number, or 0
  * @returns whether everything that has ever been written is durable
- * @throws {SystemError} if the driver cannot write; the image counts as not closed
+ * @throws {SystemError | ImageFormatError} if the driver cannot do it; the image counts as not closed
  */
 export function concludeImage(
-  { image, filesToSync }: Pick<ImageAccess, "image" | "filesToSync">,
+  { image: { writing }, round }: Pick<ImageAccess, "image" | "round">,
   shared: SharedState,
   sync: (file: ImageFile) => number = syncHere,
 ): boolean {
-  const flush = (): boolean => flushAtEnd(filesToSync, shared, sync);
+  const flush = (): boolean => round === undefined || flushAtEnd(round, shared, sync);
   if (!flush()) return false;
-  if (image.writing?.conclude === undefined) return true;
-  image.writing.conclude();
+  while (writing?.tables?.freeSome());
+  if (writing?.tables?.hasUpdates && !flush()) return false;
+  if (writing?.conclude === undefined) return true;
+  writing.conclude();
   return flush();
 }

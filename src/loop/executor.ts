@@ -9,10 +9,12 @@
  */
 import type { Change } from "../disk/change.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
+import { syncOf } from "../disk/sync_round.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import type { SlowLane } from "../storage/slow_lane.ts";
 import { EDQUOT, EFBIG, ENOSPC, errorText } from "../sys/errno.ts";
 import { nap } from "../sys/poll.ts";
+import { reasonOf } from "../sys/reason.ts";
 import { wakeThread } from "../sys/signals.ts";
 import { ChangeOutcome, Changes } from "./changes.ts";
 import { type ErrorLog, type Failure, failuresOf } from "./failures.ts";
@@ -57,13 +59,14 @@ export class Executor {
     this.#shared = shared;
     this.log = log;
     this.failure = failuresOf(access.path, log);
-    this.waits = new Waits(access, lane);
     const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
     const flushing = { lane, shared, thread, wake: wakeThread, onFailure };
-    this.#flushes = new FlushQueue(access.filesToSync, flushing);
+    this.#flushes = new FlushQueue(access.round ?? syncOf([]), flushing);
+    this.waits = new Waits(access, { lane, flushes: this.#flushes });
     this.#changes = new Changes({
       access,
       lane,
+      waits: this.waits,
       failure: (change, error) => this.#changeFailure(change, error),
       onDone: (parked) => this.#changed(parked),
     });
@@ -93,6 +96,7 @@ export class Executor {
    */
   change(change: Change, owner: RequestOwner): number {
     const outcome = this.#changes.make(change, owner);
+    if (this.access.wantsFlush) this.writeBack();
     if (outcome !== 0 || !change.mustBeDurable) return outcome;
     this.flush(owner.park());
     return ChangeOutcome.Parked;
@@ -114,9 +118,24 @@ export class Executor {
       this.access.filesToSync.some((file) => file.tellsWritesOfEarlierOnes);
   }
 
-  /** Lets the changes go on that take several turns; whether any did. */
+  /** Lets the changes go on that take several turns, and what they have left to free; whether any did. */
   goOn(): boolean {
-    return this.#changes.goOn();
+    const changed = this.#changes.goOn();
+    return this.#freeSome() || changed;
+  }
+
+  #freeSome(): boolean {
+    try {
+      return this.access.freeSome();
+    } catch (error) {
+      this.log.error(`what is free could not be given back: ${reasonOf(error)}`);
+      return false;
+    }
+  }
+
+  /** Begins to make durable what has been changed, though nobody has asked for it. */
+  writeBack(): void {
+    if (!this.#flushes.busy) this.#flushes.add({ finished: () => {} });
   }
 
   /** Whether channels should try again that found no room for a change's payload. */

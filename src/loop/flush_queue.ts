@@ -20,8 +20,9 @@
  *
  * @module
  */
+import type { RoundOutcome, SyncRound } from "../disk/sync_round.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { EIO } from "../sys/errno.ts";
+import { EIO, SystemError } from "../sys/errno.ts";
 import { type SlowLane, type SlowTask, syncHere } from "../storage/slow_lane.ts";
 import type { SharedState } from "./shared_state.ts";
 
@@ -45,15 +46,20 @@ interface Flush {
 
 /** The flushes of one thread. Tasks are told in {@link FlushQueue.reap} only. */
 export class FlushQueue {
-  readonly #files: readonly ImageFile[];
+  readonly #round: SyncRound;
   readonly #context: FlushContext;
   /** In the order they were asked for, which is that of their syncs. */
   #waiting: Flush[] = [];
   /** Files that the sync under way has still to make durable, if it is one of this thread. */
   #filesToGo = 0;
+  #isLost = false;
+  /** The last sync in which something could not be written, and why. */
+  #failed = { sync: 0, errno: 0 };
+  readonly #oneDone: SlowTask = { finished: (errno) => this.#fileSynced(errno) };
 
-  constructor(files: readonly ImageFile[], context: FlushContext) {
-    this.#files = files;
+  /** @param round what a sync of this thread consists of */
+  constructor(round: SyncRound, context: FlushContext) {
+    this.#round = round;
     this.#context = context;
   }
 
@@ -79,7 +85,7 @@ export class FlushQueue {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (!shared.hasSyncEnded(first.sync)) return this.#begin();
       this.#waiting.shift();
-      first.task.finished(shared.flushFailed ? EIO : 0);
+      first.task.finished(shared.flushFailed ? EIO : this.#errnoOf(first.sync));
     }
   }
 
@@ -97,20 +103,49 @@ export class FlushQueue {
     return shared.isSyncing && !shared.hasSyncEnded(first.sync);
   }
 
+  #errnoOf(sync: number): number {
+    return sync === this.#failed.sync ? this.#failed.errno : 0;
+  }
+
   #begin(): void {
-    if (!this.#context.shared.beginSync()) return;
-    this.#filesToGo = this.#files.length;
-    const oneDone: SlowTask = { finished: (errno) => this.#fileSynced(errno) };
-    for (const file of this.#files) this.#context.lane.sync(file, oneDone);
-    if (this.#files.length === 0) this.#end();
+    const { shared } = this.#context;
+    const sync = shared.nextSync;
+    if (!shared.beginSync()) return;
+    this.#failed = { sync, errno: 0 };
+    this.#isLost = false;
+    this.#round.begin();
+    this.#goOn();
+  }
+
+  /** Writes what comes next, and has it synced. */
+  #goOn(): void {
+    try {
+      const files = this.#round.next();
+      this.#filesToGo = files.length;
+      for (const file of files) this.#context.lane.sync(file, this.#oneDone);
+      if (files.length === 0) this.#endRound("durable");
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#failed.errno = error.errno;
+      this.#context.onFailure(error.errno);
+      this.#endRound("unwritten");
+    }
   }
 
   #fileSynced(errno: number): void {
     if (errno !== 0) {
+      this.#isLost = true;
       this.#context.shared.setFlushFailed();
       this.#context.onFailure(errno);
     }
-    if (--this.#filesToGo === 0) this.#end();
+    if (--this.#filesToGo > 0) return;
+    if (this.#isLost) this.#endRound("lost");
+    else this.#goOn();
+  }
+
+  #endRound(outcome: RoundOutcome): void {
+    this.#round.end(outcome);
+    this.#end();
   }
 
   #end(): void {
@@ -132,14 +167,35 @@ export class FlushQueue {
  * @returns whether everything that has ever been written is durable
  */
 export function flushAtEnd(
-  files: readonly ImageFile[],
+  round: SyncRound,
   shared: SharedState,
   sync: (file: ImageFile) => number = syncHere,
 ): boolean {
   while (!shared.beginSync()) shared.waitForSyncEnd();
-  // Every file, though one has failed.
-  const failed = files.filter((file) => sync(file) !== 0);
-  if (failed.length > 0) shared.setFlushFailed();
+  const outcome = makeRound(round, sync);
+  if (outcome === "lost") shared.setFlushFailed();
+  round.end(outcome);
   shared.endSync();
-  return !shared.flushFailed;
+  return outcome === "durable" && !shared.flushFailed;
+}
+
+function makeRound(round: SyncRound, sync: (file: ImageFile) => number): RoundOutcome {
+  round.begin();
+  for (;;) {
+    const files = filesOf(round);
+    if (files === undefined) return "unwritten";
+    if (files.length === 0) return "durable";
+    // Every file, though one has failed.
+    if (files.filter((file) => sync(file) !== 0).length > 0) return "lost";
+  }
+}
+
+/** What is to be synced next; undefined if it could not be written. */
+function filesOf(round: SyncRound): readonly ImageFile[] | undefined {
+  try {
+    return round.next();
+  } catch (error) {
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
 }

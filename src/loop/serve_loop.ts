@@ -16,6 +16,7 @@ import { LoadMeter } from "./load_meter.ts";
 import type { LoopContext } from "./loop_context.ts";
 import { type Source, Sources } from "./sources.ts";
 import { SpinPolicy } from "./spin.ts";
+import { WriteBack } from "./write_back.ts";
 
 /** Turns after which sources get a look even if traffic never lets the thread sleep. */
 const TURNS_BETWEEN_POLLS = 32;
@@ -35,6 +36,7 @@ export class ServeLoop implements Disposable {
   readonly #spin: SpinPolicy;
   readonly #load = new LoadMeter();
   readonly #cleaner: CacheCleaner | undefined;
+  readonly #writeBack: WriteBack | undefined;
   readonly #sources = new Sources();
   #channels: Channel[] = [];
   #stopped = false;
@@ -54,6 +56,7 @@ export class ServeLoop implements Disposable {
     };
     this.addSource({ fd: this.#completions.fd, onReadable: drain });
     this.#cleaner = undo.use(this.#createCleaner());
+    this.#writeBack = undo.use(this.#createWriteBack());
     const { decoding } = context;
     if (decoding !== undefined) {
       this.addSource({ fd: decoding.wakeFd, onReadable: () => decoding.drain() });
@@ -73,11 +76,21 @@ export class ServeLoop implements Disposable {
     return cleaner;
   }
 
+  /** Only where tables are changed is there something to write that nobody has given. */
+  #createWriteBack(): WriteBack | undefined {
+    const { access } = this.#context;
+    if (!access.hasTables) return undefined;
+    const writeBack = new WriteBack(() => access.hasUpdates, () => this.executor.writeBack());
+    this.addSource({ fd: writeBack.fd, onReadable: () => writeBack.tick() });
+    return writeBack;
+  }
+
   /** After {@link ServeLoop.run}: waits for what is under way, and closes what this has opened. */
   [Symbol.dispose](): void {
     this.executor.settle();
     this.#completions[Symbol.dispose]();
     this.#cleaner?.[Symbol.dispose]();
+    this.#writeBack?.[Symbol.dispose]();
   }
 
   /**
@@ -137,6 +150,7 @@ export class ServeLoop implements Disposable {
     while (!this.#stopped) {
       if (this.#turn()) {
         this.#cleaner?.used();
+        this.#writeBack?.used();
         if (fruitless > 0) this.#spin.succeeded(performance.now());
         fruitless = 0;
         if (++fruitful === TURNS_BETWEEN_POLLS) {
@@ -157,7 +171,9 @@ export class ServeLoop implements Disposable {
   /** Does for every channel what can be done now: those whose clients have gone end. */
   catchUp(): void {
     for (const channel of this.#channels) channel.idleTurns = 0;
-    if (this.#turn()) this.#cleaner?.used();
+    if (!this.#turn()) return;
+    this.#cleaner?.used();
+    this.#writeBack?.used();
   }
 
   /** Looks at the sources in spite of all the traffic, and whether it is too much. */

@@ -9,6 +9,7 @@
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import { SLOW_READ_MAX_BYTES, type SlowLane } from "../storage/slow_lane.ts";
+import type { FlushQueue } from "./flush_queue.ts";
 import { HintedReads } from "./hinted_reads.ts";
 import type { ParkedRequest } from "./parked_request.ts";
 
@@ -21,16 +22,24 @@ const MAX_ATTEMPTS = { informed: 64, blind: 3 } as const;
 /** Whether others wait while a request is executed: if not, waiting is no harm, and cheaper. */
 export type Company = "alone" | "among others";
 
+/** What those wait with that may not wait themselves. */
+export interface WaitingContext {
+  readonly lane: SlowLane;
+  readonly flushes: Pick<FlushQueue, "add">;
+}
+
 /** The waits of one thread. */
 export class Waits {
   readonly #access: ImageAccess;
   readonly #lane: SlowLane;
+  readonly #flushes: WaitingContext["flushes"];
   readonly #hinted = new HintedReads();
   readonly #maxAttempts: number;
 
-  constructor(access: ImageAccess, lane: SlowLane) {
+  constructor(access: ImageAccess, { lane, flushes }: WaitingContext) {
     this.#access = access;
     this.#lane = lane;
+    this.#flushes = flushes;
     this.#maxAttempts = access.cannotTellCached ? MAX_ATTEMPTS.blind : MAX_ATTEMPTS.informed;
   }
 
@@ -50,7 +59,11 @@ export class Waits {
   }
 
   /** Has a request told when that is there for want of which its attempt has failed. */
-  add(parked: ParkedRequest, { awaited, missing }: Attempt): void {
+  add(parked: ParkedRequest, { awaited, missing, wantsFlush }: Attempt): void {
+    if (wantsFlush) {
+      parked.waitsForWork();
+      return this.#flushes.add(parked);
+    }
     if (awaited !== undefined) {
       parked.waitsForWork();
       awaited.addWaiter(parked);

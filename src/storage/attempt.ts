@@ -54,6 +54,14 @@ export class Attempt {
   readonly missing = new FileRange();
   /** After a failure: whose work has to be done first; undefined if it is for {@link missing}. */
   awaited: Awaited | undefined = undefined;
+  /** After a failure: whether changes have to become durable first, for they take all the room. */
+  wantsFlush = false;
+
+  /** A request begins, or is tried again. */
+  begin(): void {
+    this.awaited = undefined;
+    this.wantsFlush = false;
+  }
 
   /**
    * As {@link ImageFile.read}, if that is possible now.

@@ -54,6 +54,7 @@ export class ImageFile implements Disposable {
    * any more then (nfs_file_write(), fs/nfs/file.c of Linux 5.19 and later).
    */
   readonly tellsWritesOfEarlierOnes: boolean;
+  #hasUnsynced = false;
   readonly #descriptor: Fd | LentFd;
   readonly #libc = libc();
   /** A struct iovec, and room for a byte behind it. */
@@ -201,7 +202,44 @@ export class ImageFile implements Disposable {
 
   /** Says that a range has been written, by whomever: the file may have become longer by that. */
   hasWritten(hostOffset: number, lengthBytes: number): void {
+    this.#hasUnsynced = true;
     this.#sizeBytes = Math.max(this.#sizeBytes, hostOffset + lengthBytes);
+  }
+
+  /**
+   * Makes the file so long: what it gets is a hole, what it loses is gone.
+   *
+   * @throws {SystemError} as ftruncate(2)
+   */
+  setSize(sizeBytes: number): void {
+    while (this.#libc.ftruncate(this.fd, sizeBytes) !== 0) {
+      if (lastErrno() !== EINTR) throw new SystemError("ftruncate", lastErrno(), this.path);
+    }
+    this.#hasUnsynced = true;
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /**
+   * Makes all that has been written durable, waiting for it.
+   *
+   * @throws {SystemError} as fdatasync(2)
+   */
+  sync(): void {
+    while (this.#libc.fdatasync(this.fd) !== 0) {
+      if (lastErrno() !== EINTR) throw new SystemError("fdatasync", lastErrno(), this.path);
+    }
+  }
+
+  /** Whether something has been changed here since this was asked last. */
+  takeUnsynced(): boolean {
+    const hadUnsynced = this.#hasUnsynced;
+    this.#hasUnsynced = false;
+    return hadUnsynced;
+  }
+
+  /** Whether it can get longer. */
+  get canGrow(): boolean {
+    return this.status.kind === "file";
   }
 
   /**
@@ -212,7 +250,10 @@ export class ImageFile implements Disposable {
    */
   allocate(mode: number, hostOffset: number, lengthBytes: number): boolean {
     for (;;) {
-      if (this.#libc.fallocate(this.fd, mode, hostOffset, lengthBytes) === 0) return true;
+      if (this.#libc.fallocate(this.fd, mode, hostOffset, lengthBytes) === 0) {
+        this.#hasUnsynced = true;
+        return true;
+      }
       const errno = lastErrno();
       if (errno === EOPNOTSUPP) return false;
       if (errno !== EINTR) throw new SystemError("fallocate", errno, this.path);

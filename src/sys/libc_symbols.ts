@@ -81,6 +81,7 @@ export const SYMBOLS = {
     parameters: ["i32", /* int fd */ "i32", /* int mode */ "i64", /* offset */ "i64" /* len */],
     result: "i32",
   },
+  ftruncate: { parameters: ["i32", /* int fd */ "i64" /* off_t length */], result: "i32" },
   fsync: { parameters: ["i32" /* int fd */], result: "i32" },
   fdatasync: { parameters: ["i32" /* int fd */], result: "i32" },
   fstatfs: { parameters: ["i32", /* int fd */ "buffer" /* struct statfs * */], result: "i32" },

@@ -7,6 +7,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertGreater, assertThrows } from "@std/assert";
 import type { ImageFile } from "../../src/storage/image_file.ts";
+import { syncOf } from "../../src/disk/sync_round.ts";
 import { FlushQueue } from "../../src/loop/flush_queue.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { EIO } from "../../src/sys/errno.ts";
@@ -138,7 +139,7 @@ class Thread {
     const thread = world.threads.length;
     const onFailure = (): void => {};
     const files = [{ fd: 3 } as ImageFile];
-    this.#queue = new FlushQueue(files, { lane, shared, thread, wake, onFailure });
+    this.#queue = new FlushQueue(syncOf(files), { lane, shared, thread, wake, onFailure });
   }
 
   get hasEnded(): boolean {

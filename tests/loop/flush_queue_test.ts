@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { ImageFile } from "../../src/storage/image_file.ts";
+import { syncOf } from "../../src/disk/sync_round.ts";
 import { flushAtEnd, FlushQueue } from "../../src/loop/flush_queue.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { EIO, ENOSPC } from "../../src/sys/errno.ts";
@@ -32,7 +33,7 @@ class Fixture {
     const { lane } = this;
     const onFailure = (errno: number): void => void this.failures.push(errno);
     const wake = (other: number): void => void this.woken.push(other);
-    this.queue = new FlushQueue(filesFor(files), { lane, shared, thread, wake, onFailure });
+    this.queue = new FlushQueue(syncOf(filesFor(files)), { lane, shared, thread, wake, onFailure });
   }
 
   add(name: string): void {
@@ -174,8 +175,8 @@ Deno.test("flushAtEnd() syncs every file, and says whether anything was ever los
     return fd === failing ? EIO : 0;
   };
   const shared = new SharedState();
-  assert(flushAtEnd(filesFor(2), shared, sync(-1)));
-  assertFalse(flushAtEnd(filesFor(2), shared, sync(0)));
-  assertFalse(flushAtEnd(filesFor(2), shared, sync(-1)));
+  assert(flushAtEnd(syncOf(filesFor(2)), shared, sync(-1)));
+  assertFalse(flushAtEnd(syncOf(filesFor(2)), shared, sync(0)));
+  assertFalse(flushAtEnd(syncOf(filesFor(2)), shared, sync(-1)));
   assertEquals(synced, [0, 1, 0, 1, 0, 1]);
 });

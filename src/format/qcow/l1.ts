@@ -6,7 +6,7 @@
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import type { Header } from "./header_types.ts";
-import { OFFSET_MASK_HIGH, OFFSET_MASK_LOW, TABLE_ENTRY_BYTES } from "./layout.ts";
+import { L2_COPIED_HIGH, OFFSET_MASK_HIGH, OFFSET_MASK_LOW, TABLE_ENTRY_BYTES } from "./layout.ts";
 
 /** So many entries are looked at for one answer, which may be asked for thousands of times. */
 const MAX_LOOKAHEAD = 1024;
@@ -43,6 +43,18 @@ export class L1Table {
   /** Where L2 table number `index` is; 0 if there is none. */
   tableOffset(index: number): number {
     return index < this.entries ? this.#offsetOf(this.view, index * TABLE_ENTRY_BYTES) : 0;
+  }
+
+  /** Whether nobody else uses L2 table number `index`. */
+  isOwn(index: number): boolean {
+    return (this.view.getUint32(index * TABLE_ENTRY_BYTES) & L2_COPIED_HIGH) !== 0;
+  }
+
+  /** Says where L2 table number `index` is, which nobody else uses. */
+  setOwn(index: number, hostOffset: number): void {
+    const at = index * TABLE_ENTRY_BYTES;
+    this.view.setUint32(at, Math.floor(hostOffset / 2 ** 32) | L2_COPIED_HIGH);
+    this.view.setUint32(at + 4, hostOffset >>> 0);
   }
 
   /**

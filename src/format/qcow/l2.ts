@@ -6,6 +6,8 @@
  */
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
+import type { Level, Updates } from "../../image/updates.ts";
+import { SectorMarks } from "../kit/sector_marks.ts";
 import { TableCache } from "../kit/table_cache.ts";
 import { damaged, hex } from "./errors.ts";
 import type { Header } from "./header_types.ts";
@@ -20,6 +22,8 @@ import {
 } from "./layout.ts";
 
 const MAX_SLICE_BYTES = 4096;
+/** The cache is crowded if this fraction of it has been changed: 1/4. */
+const CROWDED = 4;
 
 /** What an L2 entry says of its cluster. */
 export const Cluster = {
@@ -75,6 +79,11 @@ export class EntryDecoder {
     return offset === 0 ? Cluster.Unallocated : Cluster.Normal;
   }
 
+  /** Whether an entry says that nobody else uses its cluster. */
+  isCopied(high: number): boolean {
+    return (high & L2_COPIED_HIGH) !== 0;
+  }
+
   /** Normal: where the cluster starts in the file. */
   hostOffset(high: number, low: number): number {
     return (high & OFFSET_MASK_HIGH) * 2 ** 32 + ((low & OFFSET_MASK_LOW) >>> 0);
@@ -103,6 +112,22 @@ export interface TableLayout {
   readonly tableAlignmentBytes: number;
 }
 
+/** What a slice is loaded for. */
+export type Blockable = Pick<Mapping, "attempt" | "setBlocked">;
+
+/** Where an L2 table is in the file, and when what changes in it may be written. */
+export interface TablePlace {
+  readonly level: Level;
+  readonly hostOffset: number;
+}
+
+/** Nothing can be read before what has been changed is written. */
+function blockedByChanges(request: Blockable): number {
+  request.attempt.wantsFlush = true;
+  request.setBlocked();
+  return -1;
+}
+
 /** The slices of L2 tables that were used last, found by the guest clusters they describe. */
 export class L2Slices {
   /** Entries of a slice: a power of two. */
@@ -113,6 +138,9 @@ export class L2Slices {
   readonly #cache: TableCache;
   readonly #slicesPerTable: number;
   readonly #alignmentBytes: number;
+  readonly #marks: SectorMarks;
+  /** So many changed slices are too many. */
+  readonly #crowd: number;
 
   /** @param cacheBytes upper bound of the memory, though there is always one slice */
   constructor(file: ImageFile, layout: TableLayout, cacheBytes: number) {
@@ -124,6 +152,9 @@ export class L2Slices {
     this.view = this.#cache.buffer.view;
     this.#file = file;
     this.#alignmentBytes = layout.tableAlignmentBytes;
+    this.#marks = new SectorMarks(this.#cache);
+    const slots = Math.floor(this.#cache.buffer.size / sliceBytes);
+    this.#crowd = slots < keys ? Math.ceil(slots / CROWDED) : Infinity;
   }
 
   /** Position of slice number `slice` of the disk in {@link L2Slices.view}, or -1. */
@@ -137,12 +168,12 @@ export class L2Slices {
    * @returns its position in {@link L2Slices.view}, or -1 where `mapping` now says Blocked
    * @throws {ImageFormatError} if it is not a place where a table can be
    */
-  load(slice: number, tableOffset: number, mapping: Mapping): number {
+  load(slice: number, tableOffset: number, mapping: Blockable): number {
     const sliceBytes = this.#cache.slotBytes;
     const hostOffset = tableOffset + slice % this.#slicesPerTable * sliceBytes;
     this.#checkPlace(tableOffset, hostOffset + sliceBytes);
     const position = this.#cache.take(slice);
-    if (position < 0) throw new Error("no room for a table that is only read");
+    if (position < 0) return blockedByChanges(mapping);
     const { buffer } = this.#cache;
     if (!mapping.attempt.read(this.#file, buffer, position, hostOffset, sliceBytes)) {
       mapping.setBlocked();
@@ -152,9 +183,47 @@ export class L2Slices {
     return position;
   }
 
-  /** Forgets all of them, and gives their memory back. */
+  /** Forgets all of them but what has to be written, and gives their memory back. */
   clear(): void {
     this.#cache.clear();
+  }
+
+  /** Says that the entry at `position` of {@link L2Slices.view} has been changed. */
+  markDirty(position: number): void {
+    this.#marks.mark(position);
+  }
+
+  get hasDirty(): boolean {
+    return this.#marks.dirtySlots > 0;
+  }
+
+  /** Whether so many slices have been changed that there may soon be no room for others. */
+  get isCrowded(): boolean {
+    return this.#marks.dirtySlots >= this.#crowd;
+  }
+
+  /**
+   * Adds the sectors that have been changed to `updates`.
+   *
+   * @param placeOf where the table lies that has a number, and when it may be written
+   */
+  takeUpdates(updates: Updates, placeOf: (table: number) => TablePlace): void {
+    const { slotBytes, buffer } = this.#cache;
+    this.#marks.take((position, sectors) => {
+      const slice = this.#cache.keyAt(position);
+      const { level, hostOffset } = placeOf(Math.floor(slice / this.#slicesPerTable));
+      const from = hostOffset + slice % this.#slicesPerTable * slotBytes;
+      for (let start = 0; start < slotBytes; start += SECTOR_BYTES) {
+        if ((sectors >>> start / SECTOR_BYTES & 1) === 0) continue;
+        const at = position + start;
+        updates.add(level, this.#file, from + start, buffer.bytes.subarray(at, at + SECTOR_BYTES));
+      }
+    });
+  }
+
+  /** Says whether what was taken last is durable. */
+  updated(isDurable: boolean): void {
+    this.#marks.updated(isDurable);
   }
 
   #checkPlace(tableOffset: number, sliceEnd: number): void {

@@ -1,0 +1,44 @@
+/**
+ * What it takes to make durable what has been changed: one sync after the other.
+ *
+ * @module
+ */
+import type { ImageFile } from "../storage/image_file.ts";
+
+/** One round at a time: `begin`, `next` until it says that nothing is left, `end`. */
+export interface SyncRound {
+  /** Whatever has been changed up to now is to become durable. */
+  begin(): void;
+  /**
+   * Writes what comes next; the sync before has succeeded.
+   *
+   * @returns the files to be synced before the next call; none if that was all
+   * @throws {SystemError} if it cannot be written: the round has failed, another one may do better
+   */
+  next(): readonly ImageFile[];
+  /** The round is over. */
+  end(outcome: RoundOutcome): void;
+}
+
+export type RoundOutcome =
+  | "durable"
+  /** Something could not be written. */
+  | "unwritten"
+  /** A sync has failed: nobody knows what is on the disk. */
+  | "lost";
+
+/** A round for files that are written to directly: all of them are synced. */
+export function syncOf(files: readonly ImageFile[]): SyncRound {
+  let isDone = false;
+  return {
+    begin: () => {
+      isDone = false;
+    },
+    next: () => {
+      const left = isDone ? [] : files;
+      isDone = true;
+      return left;
+    },
+    end: () => {},
+  };
+}

@@ -1,0 +1,52 @@
+/**
+ * The rounds in which what has been changed of an image becomes durable: what is written about it goes
+ * to the disk level by level, and each level is there before the next one is written.
+ *
+ *     data, counts ── sync ── tables of counts ── sync ── tables ── sync
+ *
+ * A level with nothing to write needs no sync. What is changed while a round is under way is for the
+ * next one.
+ *
+ * @module
+ */
+import { type Level, LEVELS, Updates } from "../image/updates.ts";
+import type { Writing } from "../image/writing.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import type { RoundOutcome, SyncRound } from "./sync_round.ts";
+
+const NOTHING: readonly ImageFile[] = [];
+
+export class UpdateRound implements SyncRound {
+  readonly #writing: Writing;
+  readonly #updates = new Updates();
+  /** The level that is written next. */
+  #level = 0;
+
+  constructor(writing: Writing) {
+    this.#writing = writing;
+  }
+
+  begin(): void {
+    this.#level = 0;
+    this.#writing.tables?.takeUpdates(this.#updates);
+  }
+
+  next(): readonly ImageFile[] {
+    const { tables, files } = this.#writing;
+    if (tables === undefined) return this.#level++ === 0 ? files : NOTHING;
+    while (this.#level < LEVELS) {
+      this.#updates.write(this.#level++ as Level);
+      // Before the sync begins: what is written meanwhile may not be a part of it.
+      const unsynced = files.filter((file) => file.takeUnsynced());
+      if (unsynced.length > 0) return unsynced;
+    }
+    return NOTHING;
+  }
+
+  end(outcome: RoundOutcome): void {
+    const { tables } = this.#writing;
+    tables?.updated(outcome === "durable");
+    if (outcome === "lost") tables?.giveUp();
+    this.#updates.clear();
+  }
+}
