@@ -92,6 +92,7 @@ export function parseHeader(source: Source): Header {
     sizeBytes: servedSize(diskSize(fields), FORMAT, source.path),
     l1Offset: checkedL1Offset(fields, source),
     l1Entries: checkedL1Entries(fields, l2EntryBits, source.path),
+    l1AllEntries: fields.l1_size,
     compressionType: more.compression_type,
     cryptMethod: fields.crypt_method,
     extendedL2,
@@ -99,6 +100,9 @@ export function parseHeader(source: Source): Header {
     refcounts: refcountsOf(fields, more),
     snapshots: snapshotTable(fields),
     corrupt: (more.incompatible_features & Incompatible.corrupt) !== 0n,
+    dirty: (more.incompatible_features & Incompatible.dirty) !== 0n,
+    incompatible: more.incompatible_features,
+    autoclear: more.autoclear_features,
     extensions: found,
     ...recordedNames(fields, more, { source, extensions: found }),
   };

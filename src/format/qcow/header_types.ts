@@ -42,6 +42,8 @@ export interface Header extends RecordedNames {
   readonly l1Offset: number;
   /** L1 entries that describe the disk; the table may have more (for the state of a machine). */
   readonly l1Entries: number;
+  /** All entries of the table. */
+  readonly l1AllEntries: number;
   /** How compressed clusters are stored: a value of {@link CompressionType}. */
   readonly compressionType: number;
   /** One of {@link CryptMethod}. */
@@ -54,6 +56,11 @@ export interface Header extends RecordedNames {
   readonly snapshots: SnapshotTable;
   /** Whether whoever wrote it last found damage. */
   readonly corrupt: boolean;
+  /** Whether its reference counts may be wrong, for it was not closed in order. */
+  readonly dirty: boolean;
+  /** Feature bits as they are in the header. */
+  readonly incompatible: bigint;
+  readonly autoclear: bigint;
   readonly extensions: HeaderExtensions;
 }
 

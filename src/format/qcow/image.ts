@@ -5,11 +5,17 @@
  */
 import type { Image } from "../../image/driver.ts";
 import type { Mapping } from "../../image/mapping.ts";
+import type { Writing } from "../../image/writing.ts";
 import type { Encryption } from "./encryption.ts";
 import type { L1Table } from "./l1.ts";
 import type { L2Slices } from "./l2.ts";
 import type { Places } from "./places.ts";
 import type { ClusterMap } from "./standard_clusters.ts";
+
+/** What changes an image, and what it keeps in memory for that. */
+export interface TableWriting extends Writing {
+  dropCaches(): void;
+}
 
 /** What an image consists of, whatever its version. */
 export interface ImageParts {
@@ -23,6 +29,8 @@ export interface ImageParts {
   readonly places: Places;
   readonly clusters: ClusterMap;
   readonly encryption: Encryption | undefined;
+  /** What changes it, if it was not opened read-only. */
+  readonly writing?: TableWriting | undefined;
   /** Finds out whether qemu preallocated it. */
   readonly isPreallocated: () => boolean;
 }
@@ -34,6 +42,7 @@ export interface ImageParts {
 export class QcowImage implements Image {
   readonly sizeBytes: number;
   readonly warnings: readonly string[];
+  readonly writing: TableWriting | undefined;
 
   readonly #l1: L1Table;
   readonly #slices: L2Slices;
@@ -49,6 +58,7 @@ export class QcowImage implements Image {
   constructor(parts: ImageParts) {
     this.sizeBytes = parts.sizeBytes;
     this.warnings = parts.warnings;
+    this.writing = parts.writing;
     this.#l1 = parts.l1;
     this.#slices = parts.slices;
     this.#places = parts.places;
@@ -94,6 +104,7 @@ export class QcowImage implements Image {
 
   dropCaches(): void {
     this.#slices.clear();
+    this.writing?.dropCaches();
   }
 
   [Symbol.dispose](): void {

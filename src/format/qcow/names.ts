@@ -73,11 +73,11 @@ function openBacking(
 function openDataFile(
   file: ImageFile,
   { dataFileName }: Header,
-  { related }: OpenOptions,
+  { related, readOnly }: OpenOptions,
 ): ImageFile {
   if (related === undefined) throw unsupported(file.path, "an external data file");
   if (dataFileName === undefined) {
     throw damaged(file.path, "the name of the external data file is not recorded");
   }
-  return related.openDataFile(file, dataFileName, { readOnly: true });
+  return related.openDataFile(file, dataFileName, { readOnly });
 }

@@ -21,8 +21,11 @@ import { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
 import { headerOfSnapshot } from "./snapshots.ts";
 import { StandardClusters } from "./standard_clusters.ts";
+import { QcowWriting, type WritingParts } from "./write/writing.ts";
 
 const CORRUPT = "the image is marked as corrupt";
+const NOT_CLOSED = "the image was not closed in order, so that its reference counts may be wrong " +
+  "('qemu-img check -r all' repairs it, -r attaches it read-only)";
 
 /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
 export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
@@ -35,6 +38,10 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   const related = openRelated(file, header, options);
   const encryption = openEncryption(file, header, options);
   const compression = compressionMethod(header.compressionType);
+  const l1 = new L1Table(file, header, offsetInEntry);
+  const writing = options.readOnly || options.snapshot !== undefined
+    ? undefined
+    : writingOf({ file, header, l1, slices, related, encryption, punches: true });
   const places = new Places(file, related, { clusterBytes, compression, encryption });
   const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
   return new QcowImage({
@@ -42,13 +49,24 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
     clusterBytes,
     tableCoversBytes: clusterBytes ** 2 / 2 ** header.l2EntryBits,
     warnings: header.corrupt ? [CORRUPT] : [],
-    l1: new L1Table(file, header, offsetInEntry),
+    l1,
+    writing,
     slices,
     places,
     clusters: new Clusters(header, slices, places),
     encryption,
     isPreallocated: () => encryption === undefined && isPreallocated(file, header),
   });
+}
+
+/**
+ * @throws {ImageFormatError} if the image cannot be changed as it is
+ */
+function writingOf(parts: WritingParts): QcowWriting {
+  const { file: { path }, header } = parts;
+  if (header.corrupt) throw damaged(path, `${CORRUPT}: it cannot be written to`);
+  if (header.dirty) throw damaged(path, NOT_CLOSED);
+  return new QcowWriting(parts);
 }
 
 /**

@@ -31,6 +31,7 @@ Deno.test("parseHeader() reads version 2 and version 3", () => {
       sizeBytes: 2 * 1024 * 1024,
       l1Offset: CLUSTER,
       l1Entries: 1,
+      l1AllEntries: 1,
       compressionType: CompressionType.zlib,
       cryptMethod: 0,
       extendedL2: false,
@@ -38,6 +39,9 @@ Deno.test("parseHeader() reads version 2 and version 3", () => {
       refcounts: { tableOffset: CLUSTER, tableEntries: CLUSTER / 8, order: 4 },
       snapshots: { offset: 0, entries: 0 },
       corrupt: false,
+      dirty: false,
+      incompatible: 0n,
+      autoclear: 0n,
       extensions: {
         kept: new Map(),
         startBytes: version === 2 ? HEADER.sizeBytes : HEADER_V3_BYTES,

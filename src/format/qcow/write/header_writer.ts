@@ -1,0 +1,52 @@
+/**
+ * Changing single fields of the header, each durable at once. Nothing else of it is ever written: what
+ * is not known here stays as it is.
+ *
+ * @module
+ */
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { IoBuffer } from "../../../sys/memory.ts";
+import type { Header } from "../header_types.ts";
+import { AUTOCLEAR_RAW_EXTERNAL_DATA, HEADER, HEADER_V3, Incompatible } from "../layout.ts";
+
+const FIELD_BYTES = 8;
+
+export class HeaderWriter {
+  readonly #file: ImageFile;
+  readonly #header: Header;
+  readonly #field = new IoBuffer(FIELD_BYTES);
+
+  constructor(file: ImageFile, header: Header) {
+    this.#file = file;
+    this.#header = header;
+  }
+
+  /**
+   * Clears the bits of features that are not kept up by who writes here (specification, "autoclear_features").
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  clearAutoclear(): void {
+    const { autoclear } = this.#header;
+    const kept = autoclear & AUTOCLEAR_RAW_EXTERNAL_DATA;
+    if (kept !== autoclear) this.#write("autoclear_features", kept);
+  }
+
+  /**
+   * Says that damage has been found; version 2 cannot.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  markCorrupt(): void {
+    const { version, incompatible } = this.#header;
+    if (version < 3) return;
+    this.#write("incompatible_features", incompatible | Incompatible.corrupt);
+  }
+
+  #write(name: "autoclear_features" | "incompatible_features", value: bigint): void {
+    this.#field.view.setBigUint64(0, value);
+    const at = HEADER.sizeBytes + HEADER_V3.offsets[name];
+    this.#file.write(this.#field, 0, at, FIELD_BYTES);
+    this.#file.sync();
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Changing standard L2 entries: one for each cluster.
+ *
+ * @module
+ */
+import { Cleared, type Placement } from "../../../image/writing.ts";
+import { damaged, hex } from "../errors.ts";
+import { Cluster, EntryDecoder } from "../l2.ts";
+import { L2_COPIED_HIGH, L2_ZERO_LOW, TABLE_ENTRY_BYTES } from "../layout.ts";
+import { type EntryParts, type EntryWriter, NO_SLICE, PlaceCheck } from "./entry_writer.ts";
+
+export class StandardEntries implements EntryWriter {
+  readonly unitBytes: number;
+  readonly #parts: EntryParts;
+  readonly #view: DataView;
+  readonly #decoder: EntryDecoder;
+  readonly #check: PlaceCheck;
+  readonly #clustersPerByte: number;
+
+  constructor(parts: EntryParts) {
+    this.#parts = parts;
+    this.#view = parts.slices.view;
+    this.unitBytes = parts.header.clusterBytes;
+    this.#decoder = new EntryDecoder(parts.header);
+    this.#check = new PlaceCheck(parts);
+    this.#clustersPerByte = 1 / this.unitBytes;
+  }
+
+  place(slice: number, isOwn: boolean, lengthBytes: number, placement: Placement): void {
+    const { guestOffset } = placement;
+    const inCluster = guestOffset & (this.unitBytes - 1);
+    if (slice === NO_SLICE) {
+      placement.readsAsZeros = !this.#parts.hasBacking;
+      return this.#placeFresh(placement, inCluster, lengthBytes, Infinity);
+    }
+    const index = this.#indexOf(guestOffset);
+    const position = slice + index * TABLE_ENTRY_BYTES;
+    const high = this.#view.getUint32(position);
+    const low = this.#view.getUint32(position + 4);
+    const kind = this.#decoder.kindOf(high, low);
+    if (kind === Cluster.Damaged) throw this.#damagedEntry(guestOffset, position);
+    const left = this.#parts.slices.entries - index;
+    if (kind === Cluster.Normal && this.#isInPlace(high, isOwn)) {
+      return this.#placeDirect(position, left, lengthBytes, placement);
+    }
+    placement.readsAsZeros = kind === Cluster.Zero ||
+      kind === Cluster.Unallocated && !this.#parts.hasBacking;
+    const keepsPlace = kind === Cluster.Zero && this.#hasOwnPlace(position, isOwn);
+    const most = keepsPlace ? 1 : this.#countFresh(position, left, isOwn);
+    this.#placeFresh(placement, inCluster, lengthBytes, most);
+    if (!keepsPlace) return;
+    const hostOffset = this.#decoder.hostOffset(high, low);
+    this.#check.refuseMetadata(guestOffset - inCluster, hostOffset);
+    placement.hasPlace = true;
+    placement.hostOffset = hostOffset + inCluster;
+  }
+
+  #indexOf(guestOffset: number): number {
+    return Math.floor(guestOffset * this.#clustersPerByte) & (this.#parts.slices.entries - 1);
+  }
+
+  /** In an external data file, nothing is shared. */
+  #isInPlace(high: number, isOwn: boolean): boolean {
+    return this.#parts.dataFile !== undefined || isOwn && this.#decoder.isCopied(high);
+  }
+
+  /** Whether the entry at `position` has a cluster that may be written to. */
+  #hasOwnPlace(position: number, isOwn: boolean): boolean {
+    if (this.#parts.dataFile !== undefined) return false;
+    const high = this.#view.getUint32(position);
+    return isOwn && this.#decoder.isCopied(high) &&
+      this.#decoder.hostOffset(high, this.#view.getUint32(position + 4)) !== 0;
+  }
+
+  /** As many of `left` entries as one run has of what may be written in place. */
+  #placeDirect(position: number, left: number, lengthBytes: number, placement: Placement): void {
+    const { guestOffset } = placement;
+    const inCluster = guestOffset & (this.unitBytes - 1);
+    const wanted = Math.min(left, Math.ceil((inCluster + lengthBytes) * this.#clustersPerByte));
+    const first = this.#hostOffsetAt(position);
+    let count = 0;
+    for (let at = position; count < wanted; at += TABLE_ENTRY_BYTES) {
+      const hostOffset = first + count * this.unitBytes;
+      if (count > 0 && !this.#goesOnAt(at, hostOffset)) break;
+      this.#check.refuseMetadata(guestOffset - inCluster + count * this.unitBytes, hostOffset);
+      count++;
+    }
+    const file = this.#parts.dataFile ?? this.#parts.file;
+    const runBytes = Math.min(count * this.unitBytes - inCluster, lengthBytes);
+    placement.setDirect(file, first + inCluster, runBytes);
+  }
+
+  #goesOnAt(position: number, hostOffset: number): boolean {
+    const high = this.#view.getUint32(position);
+    const low = this.#view.getUint32(position + 4);
+    return this.#decoder.kindOf(high, low) === Cluster.Normal && this.#isInPlace(high, true) &&
+      this.#decoder.hostOffset(high, low) === hostOffset;
+  }
+
+  /** How many entries there are, from `position` on, that need places of their own. */
+  #countFresh(position: number, left: number, isOwn: boolean): number {
+    let count = 1;
+    for (; count < left; count++) {
+      const at = position + count * TABLE_ENTRY_BYTES;
+      const high = this.#view.getUint32(at);
+      const kind = this.#decoder.kindOf(high, this.#view.getUint32(at + 4));
+      if (kind === Cluster.Damaged) break;
+      if (kind === Cluster.Normal && this.#isInPlace(high, isOwn)) break;
+      if (kind === Cluster.Zero && this.#hasOwnPlace(at, isOwn)) break;
+    }
+    return count;
+  }
+
+  /** A part of one cluster, or up to `most` whole ones. */
+  #placeFresh(placement: Placement, inCluster: number, lengthBytes: number, most: number): void {
+    const { unitBytes } = this;
+    if (inCluster > 0 || lengthBytes < unitBytes) {
+      const partBytes = Math.min(lengthBytes, unitBytes - inCluster);
+      return placement.setFresh(inCluster, partBytes, unitBytes - inCluster - partBytes);
+    }
+    const count = Math.min(most, Math.floor(lengthBytes * this.#clustersPerByte));
+    placement.setFresh(0, count * unitBytes, 0);
+  }
+
+  link(slice: number, placement: Placement): void {
+    const { guestOffset, headBytes, lengthBytes, tailBytes, hostOffset } = placement;
+    let position = slice + this.#indexOf(guestOffset) * TABLE_ENTRY_BYTES;
+    const end = hostOffset + lengthBytes + tailBytes;
+    for (let host = hostOffset - headBytes; host < end; host += this.unitBytes) {
+      if (!placement.hasPlace) this.#drop(position);
+      this.#set(position, Math.floor(host / 2 ** 32) | L2_COPIED_HIGH, host >>> 0);
+      position += TABLE_ENTRY_BYTES;
+    }
+  }
+
+  #set(position: number, high: number, low: number): void {
+    this.#view.setUint32(position, high);
+    this.#view.setUint32(position + 4, low);
+    this.#parts.slices.markDirty(position);
+  }
+
+  /** What the entry at `position` refers to has one reference less. */
+  #drop(position: number): void {
+    const { allocator, dataFile } = this.#parts;
+    if (dataFile !== undefined) return;
+    const high = this.#view.getUint32(position);
+    const low = this.#view.getUint32(position + 4);
+    const kind = this.#decoder.kindOf(high, low);
+    if (kind === Cluster.Compressed) return this.#dropCompressed(high, low);
+    const hostOffset = this.#decoder.hostOffset(high, low);
+    if (hostOffset !== 0) allocator.drop(hostOffset);
+  }
+
+  #dropCompressed(high: number, low: number): void {
+    const hostOffset = this.#decoder.compressedOffset(high, low);
+    const end = hostOffset + this.#decoder.compressedBytes(high, low);
+    const first = hostOffset - hostOffset % this.unitBytes;
+    for (let at = first; at < end; at += this.unitBytes) this.#parts.allocator.drop(at);
+  }
+
+  clear(slice: number, guestOffset: number, lengthBytes: number, to: Cleared): number {
+    const index = this.#indexOf(guestOffset);
+    const most = (this.#parts.slices.entries - index) * this.unitBytes;
+    const count = Math.min(lengthBytes, most);
+    const end = slice + (index + Math.ceil(count * this.#clustersPerByte)) * TABLE_ENTRY_BYTES;
+    let at = slice + index * TABLE_ENTRY_BYTES;
+    if (this.#parts.header.version < 3 && this.#parts.hasBacking) return 0;
+    for (; at < end; at += TABLE_ENTRY_BYTES) this.#clearAt(at, to);
+    return count;
+  }
+
+  #clearAt(position: number, to: Cleared): void {
+    const high = this.#view.getUint32(position);
+    const low = this.#view.getUint32(position + 4);
+    const kind = this.#decoder.kindOf(high, low);
+    if (kind === Cluster.Damaged) throw this.#damagedEntry(0, position);
+    if (kind === Cluster.Unallocated && !this.#parts.hasBacking) return;
+    if (this.#parts.header.version < 3) {
+      this.#drop(position);
+      return this.#set(position, 0, 0);
+    }
+    if (kind === Cluster.Zero && (to === Cleared.KeptZeros || this.#hostOffsetAt(position) === 0)) {
+      return;
+    }
+    if (this.#keepsPlace(kind, high, to)) return this.#set(position, high, low | L2_ZERO_LOW);
+    this.#drop(position);
+    this.#set(position, 0, L2_ZERO_LOW);
+  }
+
+  #keepsPlace(kind: Cluster, high: number, to: Cleared): boolean {
+    if (kind !== Cluster.Normal) return false;
+    return this.#parts.dataFile !== undefined ||
+      to === Cleared.KeptZeros && this.#decoder.isCopied(high);
+  }
+
+  #hostOffsetAt(position: number): number {
+    const high = this.#view.getUint32(position);
+    return this.#decoder.hostOffset(high, this.#view.getUint32(position + 4));
+  }
+
+  #damagedEntry(guestOffset: number, position: number): Error {
+    const message = `the L2 entry for guest offset ${hex(guestOffset)} is not valid`;
+    return damaged(this.#parts.file.path, message, this.#hostOffsetAt(position));
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * What changes an image of version 2 or 3.
+ *
+ * All changes of tables are made in memory, and reach the disk as updates. Whatever else is written is
+ * referred to by nothing on the disk: clusters that are new, the content of new tables, holes in what
+ * has become free.
+ *
+ * @module
+ */
+import { ImageFormatError } from "../../../image/errors.ts";
+import { Level, type Updates } from "../../../image/updates.ts";
+import {
+  Cleared,
+  ClearOutcome,
+  Place,
+  type Placement,
+  type Tables,
+  type Writing,
+} from "../../../image/writing.ts";
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { EIO, SystemError } from "../../../sys/errno.ts";
+import type { Encryption } from "../encryption.ts";
+import type { Header } from "../header_types.ts";
+import type { L1Table } from "../l1.ts";
+import type { L2Slices, TablePlace } from "../l2.ts";
+import { SECTOR_BYTES } from "../layout.ts";
+import type { RelatedPlaces } from "../names.ts";
+import { Allocator } from "./allocator.ts";
+import { DataFile } from "./data_file.ts";
+import { type EntryWriter, NO_SLICE } from "./entry_writer.ts";
+import { ExtendedEntries } from "./extended_entries.ts";
+import { HeaderWriter } from "./header_writer.ts";
+import { findMetadata } from "./metadata_map.ts";
+import { Refcounts } from "./refcounts.ts";
+import { StandardEntries } from "./standard_entries.ts";
+import { OwnTables } from "./own_tables.ts";
+
+/** So many runs of clusters may wait to be freed, before that is done at once. */
+const MAX_WAITING_RUNS = 16 * 1024;
+
+/** What is encrypted at once, but for a cluster: that takes memory. */
+const MOST_SEALED_BYTES = 256 * 1024;
+
+export interface WritingParts {
+  readonly file: ImageFile;
+  readonly header: Header;
+  readonly l1: L1Table;
+  readonly slices: L2Slices;
+  readonly related: RelatedPlaces;
+  readonly encryption: Encryption | undefined;
+  /** Whether what is freed is given back to the file system. */
+  readonly punches: boolean;
+}
+
+export class QcowWriting implements Writing, Tables {
+  readonly files: readonly ImageFile[];
+  readonly writers = "one";
+  readonly unitBytes: number;
+  readonly #parts: WritingParts;
+  readonly #clusterBytes: number;
+  readonly #allocator: Allocator;
+  readonly #tables: OwnTables;
+  readonly #entries: EntryWriter;
+  readonly #headerWriter: HeaderWriter;
+  readonly #dataFile: DataFile | undefined;
+  /** What one placement may be about. */
+  readonly #mostBytes: number;
+  readonly #slicesPerByte: number;
+  readonly #tablesPerByte: number;
+  /** Whether the image says already that it is being written. */
+  #isOpened = false;
+  #hasGivenUp = false;
+
+  /**
+   * @throws {ImageFormatError} if metadata overlap
+   * @throws {SystemError} if the file cannot be read
+   */
+  constructor(parts: WritingParts) {
+    const { file, header, related, slices, l1 } = parts;
+    const { dataFile } = related;
+    this.#parts = parts;
+    this.files = dataFile === undefined ? [file] : [dataFile, file];
+    this.#clusterBytes = header.clusterBytes;
+    const refcounts = new Refcounts(file, header);
+    const metadata = findMetadata(file, header, refcounts.table);
+    this.#allocator = new Allocator(file, { header, refcounts, metadata, punches: parts.punches });
+    const allocator = this.#allocator;
+    this.#tables = new OwnTables({ file, header, l1, slices, allocator, metadata });
+    const Entries = header.extendedL2 ? ExtendedEntries : StandardEntries;
+    const hasBacking = related.backing !== undefined;
+    this.#entries = new Entries({
+      header,
+      slices,
+      file,
+      dataFile,
+      hasBacking,
+      allocator,
+      metadata,
+    });
+    this.unitBytes = this.#entries.unitBytes;
+    this.#headerWriter = new HeaderWriter(file, header);
+    this.#dataFile = dataFile === undefined ? undefined : new DataFile(dataFile);
+    const sealedBytes = Math.max(MOST_SEALED_BYTES, header.clusterBytes);
+    this.#mostBytes = parts.encryption === undefined ? Infinity : sealedBytes;
+    this.#slicesPerByte = 1 / header.clusterBytes / slices.entries;
+    this.#tablesPerByte = 2 ** header.l2EntryBits / header.clusterBytes ** 2;
+  }
+
+  /** It is its own: what it writes is nothing but tables. */
+  get tables(): Tables {
+    return this;
+  }
+
+  place(guestOffset: number, lengthBytes: number, placement: Placement): void {
+    this.#open();
+    placement.guestOffset = guestOffset;
+    try {
+      this.#place(lengthBytes, placement);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #place(lengthBytes: number, placement: Placement): void {
+    const { guestOffset } = placement;
+    const table = Math.floor(guestOffset * this.#tablesPerByte);
+    const slice = this.#findSlice(table, placement);
+    if (placement.kind === Place.Blocked) return;
+    const tableEnd = (table + 1) / this.#tablesPerByte;
+    const most = Math.min(lengthBytes, tableEnd - guestOffset, this.#mostBytes);
+    this.#entries.place(slice, this.#tables.isOwn(table), most, placement);
+    if (placement.kind === Place.Direct) this.#seal(placement);
+  }
+
+  /** The slice for a placement: {@link NO_SLICE} if there is no table; perhaps that is Blocked. */
+  #findSlice(table: number, placement: Placement): number {
+    placement.kind = Place.Direct;
+    const slice = Math.floor(placement.guestOffset * this.#slicesPerByte);
+    const position = this.#parts.slices.find(slice);
+    if (position >= 0) return position;
+    const tableOffset = this.#parts.l1.tableOffset(table);
+    if (tableOffset === 0) return NO_SLICE;
+    return this.#parts.slices.load(slice, tableOffset, placement);
+  }
+
+  reserve(placement: Placement): boolean {
+    try {
+      return this.#reserve(placement);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #reserve(placement: Placement): boolean {
+    if (!this.#haveOwnSlice(placement)) return false;
+    const { file } = this.#parts;
+    placement.kind = Place.Fresh;
+    placement.file = file;
+    if (this.#dataFile !== undefined) this.#dataFile.reserve(placement);
+    else if (!placement.hasPlace && !this.#allocate(placement)) return false;
+    this.#seal(placement);
+    return true;
+  }
+
+  /** Has the slice for a placement be in memory, of a table that nobody else uses. */
+  #haveOwnSlice(placement: Placement): boolean {
+    const table = Math.floor(placement.guestOffset * this.#tablesPerByte);
+    if (!this.#tables.own(table, placement.attempt)) return false;
+    this.#findSlice(table, placement);
+    return placement.kind !== Place.Blocked;
+  }
+
+  #allocate(placement: Placement): boolean {
+    const { guestOffset, headBytes, lengthBytes, tailBytes } = placement;
+    const wanted = Math.ceil((headBytes + lengthBytes + tailBytes) / this.#clusterBytes);
+    const allocation = this.#allocator.allocate(wanted, placement.attempt);
+    if (allocation === undefined) return false;
+    const { first, count, isBlank } = allocation;
+    const inCluster = guestOffset & (this.#clusterBytes - 1);
+    placement.hostOffset = first * this.#clusterBytes + inCluster;
+    placement.isBlank = isBlank;
+    if (count < wanted) placement.lengthBytes = count * this.#clusterBytes;
+    return true;
+  }
+
+  #seal(placement: Placement): void {
+    const { encryption } = this.#parts;
+    placement.cipher = encryption?.cipher;
+    if (encryption === undefined) return;
+    placement.isBlank = false;
+    const from = encryption.countsHostOffsets ? placement.hostOffset : placement.guestOffset;
+    placement.firstSector = Math.floor(from / SECTOR_BYTES);
+  }
+
+  settle(placement: Placement, isWritten: boolean): void {
+    const { guestOffset, hasPlace, hostOffset, headBytes, lengthBytes, tailBytes } = placement;
+    if (isWritten) {
+      const slice = this.#parts.slices.find(Math.floor(guestOffset * this.#slicesPerByte));
+      return this.#entries.link(slice, placement);
+    }
+    if (hasPlace || this.#dataFile !== undefined) return;
+    const first = Math.floor((hostOffset - headBytes) / this.#clusterBytes);
+    const bytes = headBytes + lengthBytes + tailBytes;
+    this.#allocator.giveBack(first, Math.ceil(bytes / this.#clusterBytes));
+  }
+
+  clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
+    this.#open();
+    placement.guestOffset = guestOffset;
+    try {
+      return this.#clear(lengthBytes, to, placement);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #clear(lengthBytes: number, to: Cleared, placement: Placement): number {
+    const { guestOffset } = placement;
+    const { header, l1, related, slices } = this.#parts;
+    const hasBacking = related.backing !== undefined;
+    if (header.version < 3 && hasBacking) return ClearOutcome.Unable;
+    const table = Math.floor(guestOffset * this.#tablesPerByte);
+    const tableEnd = (table + 1) / this.#tablesPerByte;
+    const most = Math.min(lengthBytes, tableEnd - guestOffset);
+    if (l1.tableOffset(table) === 0 && !hasBacking) return this.#clearData(guestOffset, most);
+    if (!this.#haveOwnSlice(placement)) return ClearOutcome.Blocked;
+    const slice = slices.find(Math.floor(guestOffset * this.#slicesPerByte));
+    const bytes = this.#entries.clear(slice, guestOffset, most, to);
+    return this.#clearData(guestOffset, bytes);
+  }
+
+  #clearData(guestOffset: number, lengthBytes: number): number {
+    this.#dataFile?.clear(guestOffset, lengthBytes);
+    return lengthBytes;
+  }
+
+  /** Before the first change; {@link SystemError} EIO if no change is made any more. */
+  #open(): void {
+    if (this.#hasGivenUp) throw new SystemError("write", EIO, this.#parts.file.path);
+    if (this.#isOpened) return;
+    this.#headerWriter.clearAutoclear();
+    this.#isOpened = true;
+  }
+
+  /** An image in which damage has been found is not changed any more, and says so itself. */
+  #failed(error: unknown): unknown {
+    if (!(error instanceof ImageFormatError) || this.#hasGivenUp) return error;
+    this.#hasGivenUp = true;
+    try {
+      this.#headerWriter.markCorrupt();
+    } catch (markError) {
+      if (!(markError instanceof SystemError)) throw markError;
+    }
+    return error;
+  }
+
+  giveUp(): void {
+    this.#hasGivenUp = true;
+  }
+
+  get hasUpdates(): boolean {
+    return this.#allocator.hasUpdates || this.#parts.slices.hasDirty || this.#tables.isDirty;
+  }
+
+  get wantsFlush(): boolean {
+    return this.#parts.slices.isCrowded || this.#allocator.waiting > MAX_WAITING_RUNS;
+  }
+
+  takeUpdates(updates: Updates): void {
+    this.#allocator.takeUpdates(updates);
+    this.#parts.slices.takeUpdates(updates, this.#placeOfTable);
+    this.#tables.takeUpdates(updates);
+  }
+
+  readonly #placeOfTable = (table: number): TablePlace => ({
+    level: this.#tables.isNew(table) ? Level.Counts : Level.Tables,
+    hostOffset: this.#parts.l1.tableOffset(table),
+  });
+
+  updated(isDurable: boolean): void {
+    this.#allocator.updated(isDurable);
+    this.#parts.slices.updated(isDurable);
+    this.#tables.updated(isDurable);
+  }
+
+  freeSome(): boolean {
+    if (this.#hasGivenUp) return false;
+    try {
+      return this.#allocator.freeSome();
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  conclude(): void {
+    if (this.#isOpened && !this.#hasGivenUp) this.#allocator.cutTail();
+  }
+
+  dropCaches(): void {
+    this.#allocator.dropCaches();
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Whether the states that crashes leave an image in are valid.
+ *
+ * @module
+ */
+import { openImage } from "../../../../src/disk/open.ts";
+import { ImageFile } from "../../../../src/storage/image_file.ts";
+import { O_RDONLY, openFile } from "../../../../src/sys/files.ts";
+import { readDisk } from "../../../support/disk.ts";
+import { run } from "../../../support/tools.ts";
+import { checkImage } from "./checker.ts";
+import type { CrashRun } from "./crash_run.ts";
+import { AllowedContents, type CrashState, crashStates } from "./crash_states.ts";
+import type { Original } from "./originals.ts";
+import { Random, stampedBytes } from "./random_ops.ts";
+import { WritableDisk } from "./writable_disk.ts";
+
+/** What has been found in the states of one run. */
+export interface Verdict {
+  readonly states: number;
+  /** One line for each state that is not as it has to be. */
+  readonly faults: readonly string[];
+  /** How many states after kills lack something that had been acknowledged. */
+  readonly forgetful: number;
+  readonly kills: number;
+}
+
+/** How much is looked at, each as one state of so many. */
+export interface Thoroughness {
+  /** Of all states. */
+  readonly share: number;
+  readonly qemuEvery: number;
+  readonly reopenEvery: number;
+}
+
+/** The files of an image before it is written to. */
+export interface Before {
+  readonly files: readonly Uint8Array[];
+  readonly disk: Uint8Array;
+}
+
+export function beforeRun(original: Original): Before {
+  const paths = [original.path, ...original.dataPath === undefined ? [] : [original.dataPath]];
+  return { files: paths.map((path) => Deno.readFileSync(path)), disk: readWhole(original) };
+}
+
+function readWhole({ path, keys }: Original): Uint8Array {
+  const file = new ImageFile(openFile(path, O_RDONLY), path);
+  const request = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
+  using access = openImage(file, request, keys === undefined ? {} : { keys });
+  return readDisk(access, 0, access.sizeBytes);
+}
+
+/** Judges the states of a run; the files of the image are put back to what they were at last. */
+export async function judge(
+  original: Original,
+  before: Before,
+  crashRun: CrashRun,
+  { share, qemuEvery, reopenEvery }: Thoroughness,
+): Promise<Verdict> {
+  const random = new Random(crashRun.done.length + 7);
+  const allowed = new AllowedContents(before.disk, crashRun.done);
+  const faults: string[] = [];
+  let [states, forgetful, kills] = [0, 0, 0];
+  for (const state of crashStates(crashRun.recording, before.files, { random, share })) {
+    states++;
+    putFiles(original, state.files.map(({ bytes }) => bytes));
+    const found = lookAt(original, state, allowed);
+    if (state.what !== "power failed") kills++;
+    if (found.lost) forgetful++;
+    if (found.fault === undefined && states % qemuEvery === 0) {
+      found.fault = await askQemu(original);
+    }
+    if (found.fault === undefined && states % reopenEvery === 0) {
+      found.fault = goOnWith(original, random);
+    }
+    if (found.fault !== undefined) faults.push(`${state.what} at ${state.at}: ${found.fault}`);
+  }
+  putFiles(original, before.files);
+  return { states, faults, forgetful, kills };
+}
+
+function putFiles({ path, dataPath }: Original, [image, data]: readonly Uint8Array[]): void {
+  if (image !== undefined) Deno.writeFileSync(path, image);
+  if (data !== undefined && dataPath !== undefined) Deno.writeFileSync(dataPath, data);
+}
+
+function lookAt(
+  original: Original,
+  { what, at, files }: CrashState,
+  allowed: AllowedContents,
+): { fault: string | undefined; lost: boolean } {
+  const bytes = files[0]?.bytes ?? new Uint8Array(0);
+  const { corruptions } = checkImage(bytes);
+  if (corruptions.length > 0) {
+    return { fault: `corrupt: ${corruptions.slice(0, 3).join("; ")}`, lost: false };
+  }
+  try {
+    const disk = readWhole(original);
+    const wrong = allowed.wrongSectors(disk, at);
+    const fault = wrong.length > 0
+      ? `sectors have what they cannot have: ${wrong.slice(0, 5)}`
+      : undefined;
+    return { fault, lost: what !== "power failed" && allowed.hasLost(disk, at) };
+  } catch (error) {
+    return { fault: `unreadable: ${error}`, lost: false };
+  }
+}
+
+async function askQemu({ path, keys }: Original): Promise<string | undefined> {
+  if (keys !== undefined) return undefined;
+  const { code, stdout, stderr } = await run("qemu-img", "check", "-f", "qcow2", path);
+  return code === 0 || code === 3 ? undefined : `qemu-img check exits ${code}: ${stdout}${stderr}`;
+}
+
+/** What a crash has left is written to once more, and closed. */
+function goOnWith(original: Original, random: Random): string | undefined {
+  const { path, keys } = original;
+  const disk = new WritableDisk(path, keys === undefined ? {} : { keys });
+  const leaks = checkImage(Deno.readFileSync(path)).leaks;
+  for (let id = 1000; id < 1010; id++) {
+    const offset = random.below(disk.sizeBytes / 512) * 512;
+    const length = Math.min(disk.sizeBytes - offset, 512 * (1 + random.below(40)));
+    disk.write(offset, stampedBytes(offset, length, id));
+  }
+  if (!disk.close()) return "not closed in order";
+  const after = checkImage(Deno.readFileSync(path));
+  if (after.corruptions.length > 0) {
+    return `corrupt later: ${after.corruptions.slice(0, 3).join("; ")}`;
+  }
+  return after.leaks > leaks ? `${after.leaks - leaks} clusters more are leaked` : undefined;
+}

@@ -1,0 +1,206 @@
+/**
+ * Random changes of an image, all of them recorded: what its files went through, and what was said when.
+ *
+ * Flushes take their time, as they do in a daemon: while a sync is under way, other changes are made.
+ *
+ * @module
+ */
+import type { SyncRound } from "../../../../src/disk/sync_round.ts";
+import { UpdateRound } from "../../../../src/disk/update_round.ts";
+import { type Level, LEVELS, Updates } from "../../../../src/image/updates.ts";
+import type { Writing } from "../../../../src/image/writing.ts";
+import type { ImageFile } from "../../../../src/storage/image_file.ts";
+import type { KeyRing } from "../../../../src/image/key_ring.ts";
+import type { Original } from "./originals.ts";
+import { type Op, Random, randomOp } from "./random_ops.ts";
+import { Recording } from "./recording.ts";
+import { WritableDisk } from "./writable_disk.ts";
+
+/** A change, and between which steps it was made. */
+export interface DoneOp {
+  readonly op: Op;
+  readonly began: number;
+  readonly ended: number;
+  /** After how many steps a flush had succeeded that began after it; Infinity for never. */
+  durable: number;
+}
+
+/** A way to do it wrong: each has to be found. */
+export type Sabotage =
+  | "levels are not synced apart"
+  | "levels go backwards"
+  | "counts are not written"
+  | "the last level is not synced"
+  | "what is dropped is free at once"
+  | "only data are synced";
+
+export const SABOTAGES: readonly Sabotage[] = [
+  "levels are not synced apart",
+  "levels go backwards",
+  "counts are not written",
+  "the last level is not synced",
+  "what is dropped is free at once",
+  "only data are synced",
+];
+
+/** What a run is like. */
+export interface RunOptions {
+  readonly seed: number;
+  readonly ops: number;
+  readonly keys: KeyRing | undefined;
+  readonly sabotage?: Sabotage;
+}
+
+export class CrashRun {
+  readonly recording = new Recording();
+  readonly done: DoneOp[] = [];
+  readonly #disk: WritableDisk;
+  readonly #random: Random;
+  readonly #round: SyncRound;
+  readonly #sabotage: Sabotage | undefined;
+  /** What ends the sync that is under way, and how many changes the round covers. */
+  #endSync: (() => void) | undefined;
+  #covered = 0;
+
+  constructor({ path, dataPath }: Original, { seed, keys, sabotage }: RunOptions) {
+    this.#random = new Random(seed);
+    this.#sabotage = sabotage;
+    const file = this.recording.open(path);
+    this.#disk = new WritableDisk(path, {
+      file,
+      ...(keys === undefined ? {} : { keys }),
+      ...(dataPath === undefined ? {} : { dataFile: this.recording.open(dataPath) }),
+      sync: (synced) => {
+        this.recording.beginSync([synced])();
+        return 0;
+      },
+    });
+    const { writing } = this.#disk.access.image;
+    if (writing === undefined) throw new Error("not opened for writing");
+    this.#round = sabotage === undefined
+      ? new UpdateRound(writing)
+      : new SabotagedRound(writing, sabotage);
+  }
+
+  /** Makes all changes, and leaves the disk as a daemon does that ends in order, or as one that is killed. */
+  run(ops: number, ending: "closed" | "killed"): void {
+    const { unitBytes = 512 } = this.#disk.access.image.writing?.tables ?? {};
+    const limits = { sizeBytes: this.#disk.sizeBytes, mostBytes: 16 * unitBytes, unitBytes };
+    for (let id = 1; id <= ops; id++) {
+      const op = randomOp(this.#random, limits, id);
+      if (op.kind === "flush") this.#beginRound();
+      else this.#make(op);
+      if (this.#endSync !== undefined && this.#random.below(3) === 0) this.#goOn();
+      if (this.#random.below(4) === 0) this.#disk.access.freeSome();
+    }
+    while (this.#endSync !== undefined) this.#goOn();
+    if (ending === "closed") this.#close();
+    else this.#disk[Symbol.dispose]();
+  }
+
+  #make(op: Op): void {
+    const began = this.recording.steps.length;
+    // A flush for want of room would be one that the record knows nothing of.
+    if (this.#disk.access.wantsFlush) this.#finishRound();
+    this.#disk.apply(op);
+    this.done.push({ op, began, ended: this.recording.steps.length, durable: Infinity });
+  }
+
+  #finishRound(): void {
+    this.#beginRound();
+    while (this.#endSync !== undefined) this.#goOn();
+  }
+
+  #beginRound(): void {
+    if (this.#endSync !== undefined) return;
+    this.#covered = this.done.length;
+    this.#round.begin();
+    this.#next();
+  }
+
+  #next(): void {
+    const files = this.#round.next();
+    if (files.length > 0) {
+      this.#endSync = this.recording.beginSync(files);
+      return;
+    }
+    this.#round.end("durable");
+    const now = this.recording.steps.length;
+    for (const done of this.done.slice(0, this.#covered)) {
+      done.durable = Math.min(done.durable, now);
+    }
+  }
+
+  #goOn(): void {
+    const end = this.#endSync;
+    this.#endSync = undefined;
+    end?.();
+    this.#next();
+  }
+
+  #close(): void {
+    if (this.#sabotage !== undefined) return this.#disk[Symbol.dispose]();
+    if (!this.#disk.close()) throw new Error("not closed in order");
+    const now = this.recording.steps.length;
+    for (const done of this.done) done.durable = Math.min(done.durable, now);
+  }
+}
+
+const NOTHING: readonly ImageFile[] = [];
+
+/** A round in which something is wrong. */
+class SabotagedRound implements SyncRound {
+  readonly #writing: Writing;
+  readonly #sabotage: Sabotage;
+  readonly #updates = new Updates();
+  #level = 0;
+
+  constructor(writing: Writing, sabotage: Sabotage) {
+    this.#writing = writing;
+    this.#sabotage = sabotage;
+  }
+
+  begin(): void {
+    this.#level = 0;
+    const { tables } = this.#writing;
+    tables?.takeUpdates(this.#updates);
+    if (this.#sabotage !== "what is dropped is free at once") return;
+    tables?.updated(true);
+    while (tables?.freeSome());
+  }
+
+  next(): readonly ImageFile[] {
+    const { files } = this.#writing;
+    if (this.#level === LEVELS) return NOTHING;
+    switch (this.#sabotage) {
+      case "levels are not synced apart":
+        while (this.#level < LEVELS) this.#write(this.#level++);
+        return files;
+      case "levels go backwards":
+        this.#write(LEVELS - 1 - this.#level++);
+        return files;
+      case "counts are not written":
+        if (this.#level > 0) this.#write(this.#level);
+        this.#level++;
+        return files;
+      case "the last level is not synced":
+        this.#write(this.#level++);
+        return this.#level === LEVELS ? NOTHING : files;
+      case "only data are synced":
+        this.#level = LEVELS;
+        return files;
+      default:
+        this.#write(this.#level++);
+        return files;
+    }
+  }
+
+  #write(level: number): void {
+    this.#updates.write(level as Level);
+  }
+
+  end(): void {
+    if (this.#sabotage !== "what is dropped is free at once") this.#writing.tables?.updated(true);
+    this.#updates.clear();
+  }
+}

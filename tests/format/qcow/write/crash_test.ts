@@ -1,0 +1,63 @@
+/**
+ * Crashes at every point of random changes: the image stays valid, what a flush has made durable is
+ * there, and no sector ever has what another one had.
+ *
+ * @module
+ */
+// @ts-types="../../../support/std_assert.d.ts"
+import { assertEquals, assertGreater } from "@std/assert";
+import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { CrashRun, type Sabotage, SABOTAGES } from "./crash_run.ts";
+import { beforeRun, judge, type Verdict } from "./crash_judge.ts";
+import {
+  makeOriginal,
+  ORIGINAL_RECIPES,
+  ORIGINAL_TOOLS,
+  type OriginalRecipe,
+} from "./originals.ts";
+
+/** How many states each feature is tried in, about. */
+const STATES = Number(Deno.env.get("TSLOSETUP_CRASH_STATES") ?? 300);
+const OPS = 60;
+/** Where everything is memory. */
+const FOLDER = "/dev/shm";
+
+async function crash(
+  recipe: OriginalRecipe,
+  states: number,
+  sabotage?: Sabotage,
+): Promise<Verdict> {
+  using folder = new TempDirectory(FOLDER);
+  const original = await makeOriginal(folder.path, recipe);
+  const before = beforeRun(original);
+  const all = { states: 0, faults: [] as string[], forgetful: 0, kills: 0 };
+  for (let seed = 1; all.states < states; seed++) {
+    const options = { seed, ops: OPS, keys: original.keys };
+    const run = new CrashRun(original, sabotage === undefined ? options : { ...options, sabotage });
+    run.run(OPS, seed % 2 === 0 ? "closed" : "killed");
+    const share = Math.min(1, states / 2 / (run.recording.steps.length * 4));
+    const verdict = await judge(original, before, run, { share, qemuEvery: 100, reopenEvery: 20 });
+    all.states += verdict.states;
+    all.forgetful += verdict.forgetful;
+    all.kills += verdict.kills;
+    all.faults.push(...verdict.faults.map((fault) => `seed ${seed}, ${fault}`));
+    if (sabotage !== undefined && all.faults.length > 0) break;
+  }
+  return all;
+}
+
+for (const recipe of ORIGINAL_RECIPES) {
+  oracleTest(`qcow survives crashes: ${recipe.name}`, ORIGINAL_TOOLS, async () => {
+    const verdict = await crash(recipe, STATES);
+    assertEquals(verdict.faults.slice(0, 5), []);
+  });
+}
+
+for (const sabotage of SABOTAGES) {
+  oracleTest(`the test for crashes finds out if ${sabotage}`, ORIGINAL_TOOLS, async () => {
+    const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "compressed");
+    if (recipe === undefined) throw new Error("no such image");
+    const { faults } = await crash(recipe, 1000, sabotage);
+    assertGreater(faults.length, 0);
+  });
+}

@@ -1,0 +1,76 @@
+/**
+ * Random changes of a disk, and what a disk is after them.
+ *
+ * @module
+ */
+
+/** A change of the disk, or a flush. */
+export type Op =
+  | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | {
+    readonly kind: "zeros";
+    readonly offset: number;
+    readonly length: number;
+    readonly keep: boolean;
+  }
+  | { readonly kind: "discard"; readonly offset: number; readonly length: number }
+  | { readonly kind: "flush" };
+
+/** Numbers that look random, the same for each seed (mulberry32). */
+export class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  /** An integer from 0 up to `end`. */
+  below(end: number): number {
+    this.#state = this.#state + 0x6d2b79f5 | 0;
+    let word = Math.imul(this.#state ^ this.#state >>> 15, 1 | this.#state);
+    word = word + Math.imul(word ^ word >>> 7, 61 | word) ^ word;
+    return Math.floor(((word ^ word >>> 14) >>> 0) / 2 ** 32 * end);
+  }
+
+  oneOf<T>(values: readonly [T, ...T[]]): T {
+    return values[this.below(values.length)] ?? values[0];
+  }
+}
+
+/** What random changes are like. */
+export interface OpLimits {
+  readonly sizeBytes: number;
+  readonly mostBytes: number;
+  /** What offsets and lengths mostly are multiples of. */
+  readonly unitBytes: number;
+}
+
+const SECTOR_BYTES = 512;
+
+/** Every sector of a write says which write it is of, and which sector of the disk it is. */
+export function stampedBytes(offset: number, length: number, id: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at + 8 <= length; at += 8) {
+    view.setUint32(at, 0x80000000 + id);
+    view.setUint32(at + 4, Math.floor((offset + at) / SECTOR_BYTES));
+  }
+  return bytes;
+}
+
+/** @param id of the change, for {@link stampedBytes} */
+export function randomOp(
+  random: Random,
+  { sizeBytes, mostBytes, unitBytes }: OpLimits,
+  id: number,
+): Op {
+  const kind = random.below(20);
+  if (kind < 2) return { kind: "flush" };
+  const grain = random.oneOf([SECTOR_BYTES, SECTOR_BYTES, unitBytes]);
+  const offset = random.below(Math.ceil(sizeBytes / grain)) * grain;
+  const most = Math.min(mostBytes, sizeBytes - offset);
+  const length = Math.min(most, (1 + random.below(Math.ceil(most / grain))) * grain);
+  if (kind < 14) return { kind: "write", offset, bytes: stampedBytes(offset, length, id) };
+  if (kind < 17) return { kind: "zeros", offset, length, keep: random.below(2) === 0 };
+  return { kind: "discard", offset, length };
+}
