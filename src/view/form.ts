@@ -10,7 +10,7 @@ import { IoBuffer } from "../sys/memory.ts";
 import { ExtentMetadata } from "./extent_metadata.ts";
 import { type ExtentPlan, type ExtentQuestions, planExtents } from "./extent_plan.ts";
 import { ViewMetadata } from "./metadata.ts";
-import { planView, type ViewPlan } from "./plan.ts";
+import { MAX_VIEW_BYTES, planView, type ViewPlan } from "./plan.ts";
 import { listRuns } from "./run_list.ts";
 
 /** How the devices below a view are arranged. */
@@ -51,8 +51,10 @@ export interface Forming {
  */
 export function viewForm(forming: Forming, decodes: boolean): ViewForm {
   const { access, fileSizes } = forming;
-  const runs = listRuns(access, { tellsPacked: decodes });
   const { sizeBytes } = access;
+  // Before all of its tables are read.
+  if (sizeBytes > MAX_VIEW_BYTES) throw new RangeError("the disk is too large for a view");
+  const runs = listRuns(access, { tellsPacked: decodes });
   const byteAt = byteReader(access);
   const extents = decodes ? planExtents(runs, { sizeBytes, fileSizes, byteAt }) : undefined;
   return extents === undefined

@@ -21,6 +21,8 @@ export const MAX_COPIED_BYTES = 8 * 1024 * 1024;
  */
 export const MAX_METADATA_BYTES = 128 * 1024 * 1024;
 const MAX_CHUNKS = MAX_METADATA_BYTES / CHUNK_ENTRY.size;
+/** No larger disk can be shown, whatever it consists of. */
+export const MAX_VIEW_BYTES = MAX_CHUNKS * 2 ** MAX_CHUNK_BITS;
 
 /** Where chunks are taken from that are in none of the files. */
 export const ChunkSource = {

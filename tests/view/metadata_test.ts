@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import type { ImageFile } from "../../src/storage/image_file.ts";

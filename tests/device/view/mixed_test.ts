@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { eventually } from "../../support/patience.ts";
 import { asRoot, isRunning, programCommand, statesIn } from "../../support/program.ts";
-import { must, mustDeriveKey, run, TempDirectory } from "../../support/tools.ts";
-import { listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
+import { must, mustDeriveKey, type Output, run, TempDirectory } from "../../support/tools.ts";
+import { devicesBelow, listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
 
 const TOOLS = ["qemu-img", "qemu-io", "dd"];
 const MIB = 1024 * 1024;
@@ -208,6 +208,15 @@ viewTest("an image of which the kernel could read nothing gets no view", TOOLS, 
 /** The calls of the kernel by which a mixed view is made, and how often at most. */
 const STEPS = { ioctl: 16, fsopen: 3, fsconfig: 12, fsmount: 2, sendmsg: 1, rename: 1 };
 
+/** Attaches it, while strace does something to the command's calls. */
+function attachTraced(image: string, how: readonly string[]): Promise<Output> {
+  const program = programCommand();
+  const [shell = "", ...before] = asRoot().command.slice(0, -program.length);
+  const attach = [...VIEW, "-r", "-t", "QCOW", "--find", "--show", image];
+  const strace = ["strace", "-qq", "-o", "/dev/null", ...how];
+  return run(shell, ...before, ...strace, ...program, ...attach);
+}
+
 viewTest("killed at any step, a mixed attach leaves nothing", [...TOOLS, "strace"], async () => {
   using folder = new TempDirectory();
   const image = await makeMixed(folder);
@@ -218,10 +227,7 @@ viewTest("killed at any step, a mixed attach leaves nothing", [...TOOLS, "strace
   let killed = 0;
   for (const [step, count] of steps) {
     const inject = `--inject=${step}:signal=SIGKILL:when=${count}`;
-    const strace = ["-qq", "-o", "/dev/null", `--trace=${step}`, inject, ...programCommand()];
-    const [shell = "", ...before] = program.command.slice(0, -programCommand().length);
-    const attach = [...VIEW, "-r", "-t", "QCOW", "--find", "--show", image];
-    const { code, stdout } = await run(shell, ...before, "strace", ...strace, ...attach);
+    const { code, stdout } = await attachTraced(image, [`--trace=${step}`, inject]);
     const device = stdout.trim();
     if (code !== 0) killed++;
     else await must("losetup", "-d", device);
@@ -229,4 +235,22 @@ viewTest("killed at any step, a mixed attach leaves nothing", [...TOOLS, "strace
     await eventually(() => statesIn(program.stateDirectory).length === 0, "the daemon to end");
   }
   assert(killed > 20, `only ${killed} were killed`);
+});
+
+viewTest("an image that is replaced before its daemon opens it is refused", [
+  ...TOOLS,
+  "strace",
+], async () => {
+  using folder = new TempDirectory();
+  using others = new TempDirectory();
+  const [image, other] = [await makeMixed(folder), await makeMixed(others)];
+  // The daemon gets to know what it is to open by this call.
+  const attached = attachTraced(image, ["--trace=sendmsg", "--inject=sendmsg:delay_enter=5000000"]);
+  await eventually(() => devicesBelow().length > 0, "the view to be under way");
+  await must("mv", other, image);
+  const { code, stderr } = await attached;
+  assertEquals(code, 1);
+  assertMatch(stderr, /^tslosetup: .*replaced meanwhile\n$/);
+  await nothingBelow();
+  assertEquals(statesIn(asRoot().stateDirectory), []);
 });
