@@ -11,6 +11,7 @@
  * @module
  */
 import type { ImageRequest } from "../disk/request.ts";
+import { KERNEL_LOG_FD } from "../sys/kernel_log.ts";
 import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 
@@ -32,6 +33,7 @@ export const DaemonFd = {
   Lifeline: 4,
   Watch: 5,
   RunFolder: RUN_FOLDER_FD,
+  KernelLog: KERNEL_LOG_FD,
 } as const;
 
 /** The hidden first argument that disconnects the device of a daemon that was killed. */
@@ -53,7 +55,7 @@ export interface Job {
   /**
    * How many of the descriptors that come with the job are to be served: the sockets of an nbd
    * device, /dev/fuse, or a listening socket. The one after them is the daemon's state file, which it
-   * holds; any others only have to stay open.
+   * holds, and the next one, of an nbd device, the driver's control socket.
    */
   readonly sockets: number;
   /** Whether the last of the descriptors is the root folder that the daemon shall live in. */
@@ -143,3 +145,5 @@ export const GO = "go ";
 
 /** What a daemon that ends in order writes to {@link DaemonFd.Watch}. */
 export const DONE = "done\n";
+/** What it writes there to have the kernel told that its nbd device goes with its last close. */
+export const LEAVE = "leave\n";

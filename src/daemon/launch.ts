@@ -8,6 +8,7 @@ import { roomArgument } from "../sys/command_line.ts";
 import { sendDescriptors } from "../sys/descriptor_passing.ts";
 import { EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
 import { type Fd, O_PATH, openFile, readText, writeBytes, writeText } from "../sys/files.ts";
+import { openKernelLog } from "../sys/kernel_log.ts";
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe, streamPair } from "../sys/sockets.ts";
@@ -37,8 +38,8 @@ export interface JobDescriptors {
   readonly served: readonly Fd[];
   /** The daemon's state file, for it to hold; stays the caller's. */
   readonly stateFile: number;
-  /** What only has to stay open. */
-  readonly kept?: readonly Fd[];
+  /** The control socket of the nbd driver. */
+  readonly control?: Fd;
 }
 
 /** A daemon that has answered. */
@@ -120,7 +121,11 @@ class WaitingDaemon implements Launching, Disposable {
     const [errors, errorsEnd] = pipe();
     const nothing = openNull();
     const run = openRunFolder();
-    const daemonEnds = [jobEnd, nothing, errorsEnd, readyStart, lifelineEnd, watchEnd, run];
+    const log = openKernelLog() ?? openNull();
+    const daemonEnds = [
+      ...[jobEnd, nothing, errorsEnd, readyStart, lifelineEnd, watchEnd],
+      ...[run, log],
+    ];
     const pid = spawnSelf(
       [DAEMON_ARGUMENT, roomArgument(COMMAND_LINE_ROOM_BYTES)],
       daemonEnds.map(({ number }) => number),
@@ -167,12 +172,13 @@ class WaitingDaemon implements Launching, Disposable {
   }
 
   /** Gives it its job, and leaves nothing of a passphrase in that behind. */
-  handOver(job: Job, { served, stateFile, kept = [] }: JobDescriptors): void {
+  handOver(job: Job, { served, stateFile, control }: JobDescriptors): void {
     const numbers = (fds: readonly Fd[]): number[] => fds.map(({ number }) => number);
     const root = this.#root = makeRoot();
+    const others = control === undefined ? [] : [control];
     const bytes = encodeJob({ ...job, hasOwnRoot: root !== undefined });
     try {
-      const descriptors = [...numbers(served), stateFile, ...numbers(kept)];
+      const descriptors = [...numbers(served), stateFile, ...numbers(others)];
       sendDescriptors(this.#job.number, root ? [...descriptors, root.fd] : descriptors);
       writeBytes(this.#job.number, bytes);
     } catch (error) {
@@ -181,7 +187,7 @@ class WaitingDaemon implements Launching, Disposable {
     } finally {
       bytes.fill(0);
       this.#job.close();
-      for (const fd of [...served, ...kept]) fd.close();
+      for (const fd of [...served, ...others]) fd.close();
     }
   }
 

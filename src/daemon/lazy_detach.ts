@@ -4,7 +4,9 @@
  * @module
  */
 import { startThread } from "../serve/start_thread.ts";
-import { DaemonFd } from "./job.ts";
+import { haveLeave } from "../kernel/nbd.ts";
+import { writeText } from "../sys/files.ts";
+import { DaemonFd, LEAVE } from "./job.ts";
 import type { OwnState } from "./own_state.ts";
 import type { AttachState } from "./state.ts";
 
@@ -13,10 +15,17 @@ export interface LazyDetachStart {
   readonly state: AttachState;
   /** Descriptor of the daemon's state file. */
   readonly stateFd: number | undefined;
+  /** Descriptor of the nbd driver's control socket, of an nbd device. */
+  readonly controlFd: number | undefined;
   /** Descriptors that only the other threads may hold. */
   readonly served: readonly number[];
   /** One 32-bit word: 1 until the thread is done. */
   readonly isUnderWay: SharedArrayBuffer;
+}
+
+interface LazyDetachMeans {
+  readonly own: OwnState;
+  readonly controlFd: number | undefined;
 }
 
 export class LazyDetach {
@@ -24,10 +33,12 @@ export class LazyDetach {
   readonly #isUnderWay = new Int32Array(new SharedArrayBuffer(4));
 
   readonly #own: OwnState;
+  readonly #controlFd: number | undefined;
 
   /** @param served descriptors through which the device is served */
-  constructor(served: readonly number[], own: OwnState) {
+  constructor(served: readonly number[], { own, controlFd }: LazyDetachMeans) {
     this.#own = own;
+    this.#controlFd = controlFd;
     this.#served = [...served, DaemonFd.Watch];
   }
 
@@ -41,6 +52,7 @@ export class LazyDetach {
     const start: LazyDetachStart = {
       state,
       stateFd: this.#own.fd,
+      controlFd: this.#controlFd,
       served: this.#served,
       isUnderWay: this.#isUnderWay.buffer as SharedArrayBuffer,
     };
@@ -51,4 +63,13 @@ export class LazyDetach {
       throw error;
     }
   }
+}
+
+/**
+ * Has the watcher tell the kernel that the nbd device goes with its last close: it may.
+ *
+ * @throws {SystemError} EPIPE if there is no watcher, and as {@link haveLeave}
+ */
+export function askWatcherToLeave(controlFd: number): void {
+  haveLeave(controlFd, () => writeText(DaemonFd.Watch, LEAVE));
 }

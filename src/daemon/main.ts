@@ -10,6 +10,7 @@
 import { loadDecompressors } from "../codec/libraries.ts";
 import { RAW } from "../image/formats.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
+import { widenForReplies } from "../nbd/nbd_channel.ts";
 import { Server } from "../serve/server.ts";
 import { Fd, readBytes, readText, writeText } from "../sys/files.ts";
 import { receiveDescriptors } from "../sys/descriptor_passing.ts";
@@ -25,6 +26,7 @@ import { Log } from "../sys/log.ts";
 import { LazyDetach } from "./lazy_detach.ts";
 import { type Opened, openJob } from "./opened.ts";
 import { OwnState } from "./own_state.ts";
+import { disarm, disarmOtherThreads, neededCapabilities } from "./rights.ts";
 import { stateDirectory } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
 
@@ -49,16 +51,27 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     return 1;
   }
   if (opened.request.format !== RAW.name) loadDecompressors();
-  surroundings.withdraw();
   const served = descriptors.slice(0, job.sockets);
+  if (job.transport === "nbd") served.forEach(widenForReplies);
+  const nothing = openNull();
+  withdraw(job, surroundings);
   const server = createServer(job, opened, served);
   watchLifeline(server, surroundings);
-  watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, own) });
-  if (tryToAnswer(readyFor(server, opened))) {
+  const controlFd = descriptors[job.sockets + 1];
+  watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, { own, controlFd }) });
+  if (tryToAnswer(readyFor(server, opened), nothing)) {
     keepBuffersApart();
     server.run();
   }
   return conclude(job, { ...means, server });
+}
+
+/** From here on, it can do nothing but serve. Threads begin with the rights of who starts them. */
+function withdraw(job: Job, surroundings: Surroundings): void {
+  const needed = neededCapabilities(job);
+  if (!disarmOtherThreads()) new Log(job.imagePath).error("a thread has kept its privileges");
+  surroundings.withdraw();
+  disarm(needed);
 }
 
 function readyFor(server: Server, { access, request, warnings }: Opened): Answer {
@@ -77,7 +90,7 @@ function tryToOpen(job: Job, means: Means): Opened | undefined {
   } catch (error) {
     const message = reasonOf(error);
     const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };
-    tryToAnswer({ ok: false, message, ...needsPassphrase });
+    tryToAnswer({ ok: false, message, ...needsPassphrase }, openNull());
     return undefined;
   }
 }
@@ -113,9 +126,9 @@ function serve(server: Server, transport: Job["transport"], fds: readonly number
 }
 
 /** Tells the command, unless that was killed: then nobody will set up what would be served. */
-function tryToAnswer(message: Answer): boolean {
+function tryToAnswer(message: Answer, errors: Fd): boolean {
   try {
-    answer(message);
+    answer(message, errors);
     return true;
   } catch (error) {
     if (error instanceof SystemError) return false;
@@ -123,11 +136,12 @@ function tryToAnswer(message: Answer): boolean {
   }
 }
 
-function answer(message: Answer): void {
+/** From then on, nobody listens to errors: they go where `errors` leads, which is closed. */
+function answer(message: Answer, errors: Fd): void {
   writeText(DaemonFd.Ready, JSON.stringify(message));
   libc().close(DaemonFd.Ready);
-  using nothing = openNull();
-  libc().dup2(nothing.number, DaemonFd.Errors);
+  libc().dup2(errors.number, DaemonFd.Errors);
+  errors.close();
 }
 
 /**

@@ -36,6 +36,9 @@ import { cString } from "../sys/memory.ts";
 /** The byte that is locked; which one it is means nothing. */
 const LOCKED_BYTE = 0;
 const SEEK_SET = 0;
+const FALLOC_FL_KEEP_SIZE = 1;
+/** Room for more than a hundred changes. */
+const RESERVED_BYTES = 4096;
 
 /** A file that may have been removed by now, or another one have taken its path. */
 export interface FilePlace {
@@ -81,8 +84,15 @@ export class UnfinishedFile implements Disposable {
   finish(path: string, text: string): void {
     const unfinished = this.#path ?? "";
     writeText(this.#fd.number, `${text}\n`, unfinished);
+    this.#reserveRoom();
     checked(libc().rename(cString(unfinished), cString(path)), "rename", path);
     this.#path = undefined;
+  }
+
+  /** For changes to come: what a daemon has to say at its end has to be there on a full disk, too. */
+  #reserveRoom(): void {
+    const { sizeBytes } = openFileStatus(this.#fd.number);
+    libc().fallocate(this.#fd.number, FALLOC_FL_KEEP_SIZE, sizeBytes, RESERVED_BYTES);
   }
 
   /** Lets go of it, and removes it unless it was finished. */

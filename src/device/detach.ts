@@ -15,7 +15,7 @@ import { detachByForce } from "./detach_by_force.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
 import { type DetachOptions } from "./detach_options.ts";
 import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
-import { letGo } from "./let_go.ts";
+import { letGo, noteIn } from "./let_go.ts";
 import { lostState } from "./lost_state.ts";
 import { checkOutcome } from "./outcome.ts";
 import { detachWhenAwake, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
@@ -66,6 +66,7 @@ export function detachState(
   { force }: DetachOptions,
 ): void {
   if (isStale(state)) return takeAwayDead(state, states);
+  operationsOf(state).requireSight(state);
   using end = new DaemonEnd(state);
   if (force) return detachByForce(state, { states, end });
   if (operationsOf(state).isBlockDevice) detachDevice(state, { states, end });
@@ -79,7 +80,7 @@ interface Means {
 }
 
 function endSocket(state: AttachState, { states, end }: Means): void {
-  letGo(state, states);
+  letGo(state, noteIn(states, state));
   waitForDaemon(state, end);
 }
 
@@ -87,7 +88,7 @@ function detachDevice(state: AttachState, { states, end }: Means): void {
   const isUsed = deviceUsers(state.device).length > 0;
   const hindrance = isUsed ? undefined : lastingHindrance(state);
   if (hindrance !== undefined) return detachWhenAwake(state, { hindrance, end });
-  letGo(state, states);
+  letGo(state, noteIn(states, state));
   if (isUsed || end.wait(LOOK_MS)) return;
   if (operationsOf(state).isAttached(state)) {
     tellStillOpen(state.device);

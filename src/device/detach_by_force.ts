@@ -12,7 +12,7 @@ import { complain } from "../sys/console.ts";
 import { SIGKILL } from "../sys/signals.ts";
 import { askForSize, DaemonSilentError } from "./ask_daemon.ts";
 import { isLeftOver } from "./dead_devices.ts";
-import { letGo } from "./let_go.ts";
+import { letGo, noteIn } from "./let_go.ts";
 import { checkOutcome } from "./outcome.ts";
 import { lastingHindrance } from "./stuck_daemon.ts";
 import { operationsOf } from "./transport_table.ts";
@@ -33,12 +33,13 @@ export function detachByForce(
   means: Means,
 ): void {
   const { states, end } = means;
+  const note = noteIn(states, state);
   if (lastingHindrance(state) !== undefined) return giveUp(state, means);
   const isUsed = deviceUsers(state.device).length > 0;
-  if (isUsed) return isAtWork(state, states) ? letGo(state, states) : giveUp(state, means);
+  if (isUsed) return isAtWork(state, states) ? letGo(state, note) : giveUp(state, means);
   // The call may wait for the daemon.
   if (operationsOf(state).isBlockDevice) startLazyDetach(state);
-  else letGo(state, states);
+  else letGo(state, note);
   if (end.wait(PATIENCE_MS)) checkOutcome(state, end);
   else giveUp(state, means);
 }

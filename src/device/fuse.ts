@@ -17,7 +17,11 @@ export const FUSE: DeviceOperations = {
   isBlockDevice: true,
   attach: attachFuse,
   isAttached: ({ device }) => isLoopAttached(device),
+  // What the kernel says of a loop device, it says without /sys, too.
+  requireSight: () => {},
   detach: ({ device }) => detachLoop(device),
+  needsWatcherToGo: () => false,
+  closeLast: ({ device }) => detachLoop(device),
   keep: ({ device }) => keepLoop(device),
   resize: ({ device }) => resizeLoop(device),
   isLeftOver: isSameLoop,

@@ -7,35 +7,37 @@
  *
  * @module
  */
-import type { LazyDetachStart } from "../daemon/lazy_detach.ts";
+import { askWatcherToLeave, type LazyDetachStart } from "../daemon/lazy_detach.ts";
 import { OwnState } from "../daemon/own_state.ts";
-import { checked, ifPossible } from "../sys/errno.ts";
+import { checked } from "../sys/errno.ts";
 import { libc } from "../sys/libc.ts";
 import { Log } from "../sys/log.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { letGo } from "./let_go.ts";
 import { operationsOf } from "./transport_table.ts";
 
 const CLONE_FILES = 0x400;
 
-function detach({ state, stateFd, served, isUnderWay }: LazyDetachStart): void {
+function detach({ isUnderWay, ...start }: LazyDetachStart): void {
+  const { state, stateFd } = start;
   const own = new OwnState(stateFd);
   try {
-    letGoOf(served);
-    mark(own, true);
-    operationsOf(state).detach(state);
+    letGo(state, (changes) => own.change(changes), () => go(start));
   } catch (error) {
-    mark(own, false);
     new Log(state.image).error(`${state.device} cannot be detached: ${reasonOf(error)}`);
   } finally {
     Atomics.store(new Int32Array(isUnderWay), 0, 0);
   }
 }
 
-/** Has listings say so. A full disk keeps no device from going. */
-function mark(own: OwnState, isLeaving: boolean): void {
-  ifPossible(() => own.change({ isLeaving }));
+function go({ state, controlFd, served }: Omit<LazyDetachStart, "isUnderWay">): void {
+  const { needsWatcherToGo, closeLast } = operationsOf(state);
+  if (needsWatcherToGo(state) && controlFd !== undefined) askWatcherToLeave(controlFd);
+  letGoOf(served);
+  closeLast(state);
 }
 
+/** From here on, the thread has descriptors of its own. */
 function letGoOf(fds: readonly number[]): void {
   checked(libc().unshare(CLONE_FILES), "unshare");
   for (const fd of fds) libc().close(fd);

@@ -5,6 +5,7 @@
  */
 import type { AttachState } from "../daemon/state.ts";
 import { diskAttribute, nodePath } from "../kernel/block_devices.ts";
+import { openNode } from "../kernel/device_nodes.ts";
 import { detachLoop, keepLoop } from "../kernel/loop.ts";
 import { loopNumber } from "../kernel/loop_status.ts";
 import { NbdControl } from "../kernel/nbd.ts";
@@ -12,7 +13,7 @@ import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { backendOf } from "./backend.ts";
 import { attachNbd } from "./nbd_attach.ts";
 import { requireSysfs } from "../kernel/sysfs_disks.ts";
-import { isInOwnRoot } from "../sys/own_root.ts";
+import { O_RDONLY } from "../sys/files.ts";
 import type { DeviceOperations } from "./operations.ts";
 import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
@@ -22,7 +23,10 @@ export const NBD: DeviceOperations = {
   isBlockDevice: true,
   attach: attachNbd,
   isAttached,
+  requireSight,
   detach,
+  needsWatcherToGo: (state) => !hasLoopOnTop(state),
+  closeLast,
   keep,
   resize,
   isLeftOver: (state) => isOwnNbd(indexOf(state)),
@@ -44,13 +48,22 @@ function isAttached(state: AttachState): boolean {
   return nbdDevice(indexOf(state))?.connected === true;
 }
 
+function requireSight(state: AttachState): void {
+  if (!hasLoopOnTop(state)) requireSysfs();
+}
+
 function detach(state: AttachState): void {
-  if (hasLoopOnTop(state)) return detachLoop(state.device);
-  // A command could not see whether it has gone. A daemon does not look, and its root has no /sys.
-  if (!isInOwnRoot()) requireSysfs();
-  using control = new NbdControl();
-  const backend = backendOf(state.format, state.image);
-  control.detachLazily(indexOf(state), { backend, node: state.device });
+  if (!hasLoopOnTop(state)) {
+    using control = new NbdControl();
+    control.disconnectOnLastClose(indexOf(state), backendOf(state.format, state.image));
+  }
+  closeLast(state);
+}
+
+/** Opened and closed, so that there is a last close. */
+function closeLast({ device }: AttachState): void {
+  if (loopNumber(device) !== undefined) detachLoop(device);
+  else openNode(device, O_RDONLY).close();
 }
 
 function keep(state: AttachState): void {

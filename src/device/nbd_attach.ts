@@ -78,7 +78,7 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const launched = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),
     stateFile: stateFile.fd,
-    kept: [duplicate(means.control.fd)],
+    control: duplicate(means.control.fd),
   }).answer(slowNotice(request));
   let attached: Attached | undefined;
   try {
@@ -133,7 +133,7 @@ function configure(setup: Setup): Attached | undefined {
     });
     ignoreInterruptions();
     request.states.write(state, setup.stateFile);
-    startWatcher(state, index, launched.watch);
+    startWatcher(state, { control, index, backend, watch: launched.watch });
     launched.confirm(path);
     return { shown: path, device: path, isNew: true, warnings: [] };
   } catch (error) {

@@ -23,8 +23,24 @@ export interface DeviceOperations {
   /** Whether there is anything between its users and its daemon, which otherwise only writes back. */
   isAttached(state: AttachState): boolean;
 
+  /**
+   * Makes sure that it could be seen whether it {@link isAttached}.
+   *
+   * @throws {KernelFeatureError} if not
+   */
+  requireSight(state: AttachState): void;
+
   /** Has it go: a block device with its last close, which may be made here, a socket at once. */
   detach(state: AttachState): void;
+
+  /**
+   * Whether a daemon, which may do nothing any more but serve, needs its watcher to have the kernel
+   * told that the device goes with its last close.
+   */
+  needsWatcherToGo(state: AttachState): boolean;
+
+  /** What is then left of {@link detach} for a daemon to do. */
+  closeLast(state: AttachState): void;
 
   /** Has it stay although it was to go with its last close. */
   keep(state: AttachState): void;

@@ -21,7 +21,7 @@ import { CommandError } from "../sys/command_error.ts";
 import { RAW } from "../image/formats.ts";
 import type { ViewDescription } from "../view/description.ts";
 import { isBelowView, viewShown } from "./own_view.ts";
-import { haveStay } from "./let_go.ts";
+import { haveStay, noteIn } from "./let_go.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** A device that shows a part of the image. */
@@ -105,7 +105,7 @@ function reuse(rival: Rival, { command, states }: Reuse): Attached {
 /** It may be about to go with its last close. */
 function haveItStay({ path, state }: Rival, states: StateStore): void {
   if (state === undefined) keepLoop(path);
-  else haveStay(state, states);
+  else haveStay(state, noteIn(states, state));
 }
 
 /** Loop devices right on the file, or on a view of it. */

@@ -16,7 +16,10 @@ export const SOCKET: DeviceOperations = {
   isBlockDevice: false,
   attach: attachSocket,
   isAttached: () => false,
+  requireSight: () => {},
   detach: endSocket,
+  needsWatcherToGo: () => false,
+  closeLast: () => {},
   keep: () => {},
   // Clients ask for the size when they connect.
   resize: () => {},

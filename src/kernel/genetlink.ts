@@ -10,6 +10,7 @@ import { checked, EINTR, SystemError } from "../sys/errno.ts";
 import { Fd } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { addressOf, IoBuffer } from "../sys/memory.ts";
+import { MSG_DONTWAIT } from "../sys/sockets.ts";
 import { trace } from "../sys/trace.ts";
 import {
   type Attribute,
@@ -66,7 +67,6 @@ export interface Command {
 /** An open generic netlink socket, close-on-exec. */
 export class GenericNetlinkSocket implements Disposable {
   readonly #fd: Fd;
-  readonly #buffer = new IoBuffer(RECEIVE_BYTES);
   #sequence = 0;
 
   /** @throws {SystemError} where the kernel has no generic netlink */
@@ -111,14 +111,7 @@ export class GenericNetlinkSocket implements Disposable {
   request(command: Command): Attribute[] {
     const sequence = ++this.#sequence;
     this.#send(encodeRequest({ ...command, sequence }));
-    let reply: Attribute[] = [];
-    for (;;) {
-      // Others may belong to an earlier request that was given up.
-      for (const message of this.#receive().filter((each) => each.sequence === sequence)) {
-        if (message.type !== NLMSG_ERROR) reply = replyAttributes(message);
-        else return acknowledged(message, command.label, reply);
-      }
-    }
+    return awaitAnswer(this.fd, { sequence, label: command.label });
   }
 
   #send(bytes: Uint8Array<ArrayBuffer>): void {
@@ -128,20 +121,47 @@ export class GenericNetlinkSocket implements Disposable {
     }
   }
 
-  #receive(): Message[] {
-    for (;;) {
-      const count = libc().recv(this.fd, this.#buffer.address, this.#buffer.size, 0);
-      if (count < 0 && lastErrno() === EINTR) continue;
-      return decodeMessages(this.#buffer.bytes.slice(0, checked(count, "recv")));
-    }
-  }
-
   close(): void {
     this.#fd.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/**
+ * Waits for the answer to a request, which may be somebody else's, on the same socket.
+ *
+ * @throws {NetlinkError} if the kernel refused it
+ * @throws {SystemError} with EAGAIN if no answer came within ten seconds
+ */
+export function awaitAnswer(
+  fd: number,
+  { sequence, label }: Pick<Command, "label"> & { readonly sequence: number },
+): Attribute[] {
+  const buffer = new IoBuffer(RECEIVE_BYTES);
+  let reply: Attribute[] = [];
+  for (;;) {
+    // Others may belong to an earlier request that was given up.
+    for (const message of receive(fd, buffer).filter((each) => each.sequence === sequence)) {
+      if (message.type !== NLMSG_ERROR) reply = replyAttributes(message);
+      else return acknowledged(message, label, reply);
+    }
+  }
+}
+
+/** Drops what has come of earlier requests. */
+export function forgetAnswers(fd: number): void {
+  const { address, size } = new IoBuffer(RECEIVE_BYTES);
+  while (libc().recv(fd, address, size, MSG_DONTWAIT) >= 0);
+}
+
+function receive(fd: number, { address, size, bytes }: IoBuffer): Message[] {
+  for (;;) {
+    const count = libc().recv(fd, address, size, 0);
+    if (count < 0 && lastErrno() === EINTR) continue;
+    return decodeMessages(bytes.slice(0, checked(count, "recv")));
   }
 }
 

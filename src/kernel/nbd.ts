@@ -15,7 +15,7 @@ import { EBUSY, EINVAL, SystemError } from "../sys/errno.ts";
 import { O_RDONLY } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { openNode } from "./device_nodes.ts";
-import { type Command, GenericNetlinkSocket } from "./genetlink.ts";
+import { awaitAnswer, type Command, forgetAnswers, GenericNetlinkSocket } from "./genetlink.ts";
 import {
   type Attribute,
   attributeValue,
@@ -92,6 +92,30 @@ export interface NbdConnection {
   readonly backend: string;
 }
 
+/** Far from those that a socket counts. */
+const LEAVE_SEQUENCE = 2 ** 31;
+
+/** See {@link NbdControl.preparedMessages}. */
+export interface PreparedMessages {
+  /** As {@link NbdControl.disconnect}. */
+  readonly disconnect: Uint8Array;
+  /** As {@link NbdControl.disconnectOnLastClose}. */
+  readonly leave: Uint8Array;
+}
+
+/**
+ * Has somebody else send {@link PreparedMessages.leave}, and waits for what the kernel says of it.
+ *
+ * @param control descriptor of the socket it is sent on
+ * @throws {NetlinkError} if the kernel refuses
+ * @throws {SystemError} EAGAIN if nobody has sent it within ten seconds
+ */
+export function haveLeave(control: number, send: () => void): void {
+  forgetAnswers(control);
+  send();
+  awaitAnswer(control, { sequence: LEAVE_SEQUENCE, label: "nbd reconfigure" });
+}
+
 /** What of a connected device to change. */
 export interface NbdChanges {
   /** The identifier given at CONNECT; kernels that know it refuse any other. */
@@ -159,10 +183,19 @@ export class NbdControl implements Disposable {
     this.#command("disconnect", [u32Attribute(NBD_ATTR.index, index)]);
   }
 
-  /** What is to be sent on a socket like this one, in one piece, to {@link NbdControl.disconnect}. */
-  disconnectMessage(index: number): Uint8Array {
-    const command = this.#request("disconnect", [u32Attribute(NBD_ATTR.index, index)]);
-    return encodeRequest({ ...command, sequence: 0 });
+  /** What who cannot do more than send it sends on this socket, each message in one piece. */
+  preparedMessages(index: number, backend: string): PreparedMessages {
+    const device = u32Attribute(NBD_ATTR.index, index);
+    const disconnect = this.#request("disconnect", [device]);
+    const leave = this.#request("reconfigure", [
+      device,
+      stringAttribute(NBD_ATTR.backendIdentifier, backend),
+      u64Attribute(NBD_ATTR.clientFlags, NBD_CLIENT_FLAGS.disconnectOnClose),
+    ]);
+    return {
+      disconnect: encodeRequest({ ...disconnect, sequence: 0 }),
+      leave: encodeRequest({ ...leave, sequence: LEAVE_SEQUENCE }),
+    };
   }
 
   /**

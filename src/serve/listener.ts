@@ -7,10 +7,9 @@
 import type { ErrorLog } from "../loop/failures.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
 import { EAGAIN, ECONNABORTED, EINTR, errorText, ifPossible } from "../sys/errno.ts";
-import type { Fd } from "../sys/files.ts";
+import { type Fd, O_RDONLY, openFile } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { acceptClient, takeOverListener } from "../sys/sockets.ts";
-import { openNull } from "../sys/spawn.ts";
 import { IntervalTimer } from "../sys/timer.ts";
 
 /** So long nobody is taken in where not even refusing is possible. */
@@ -25,12 +24,16 @@ export interface ListenerContext {
   readonly onClient: (fd: number) => void;
 }
 
+function openReserve(): Fd {
+  return openFile("/dev/null", O_RDONLY);
+}
+
 export class Listener implements Disposable {
   readonly #socket: Fd;
   readonly #context: ListenerContext;
   readonly #timer = new IntervalTimer();
   /** Given up for a moment to refuse somebody, where there are no descriptors left. */
-  #reserve: Fd | undefined = openNull();
+  #reserve: Fd | undefined = openReserve();
 
   constructor(socket: Fd, context: ListenerContext) {
     this.#socket = socket;
@@ -74,7 +77,7 @@ export class Listener implements Disposable {
       libc().close(fd);
       this.#context.log.error(`a client was refused: ${errorText(errno)}`);
     }
-    this.#reserve = ifPossible(openNull);
+    this.#reserve = ifPossible(openReserve);
     return refusal;
   }
 

@@ -211,6 +211,10 @@ export const SYMBOLS = {
     ],
     result: "usize",
   },
+  mprotect: {
+    parameters: ["usize", /* void *addr */ "usize", /* size_t len */ "i32" /* int prot */],
+    result: "i32",
+  },
   munmap: { parameters: ["usize", /* void *addr */ "usize" /* size_t length */], result: "i32" },
   mallopt: { parameters: ["i32", /* int param */ "i32" /* int value */], result: "i32" },
   memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "u32" /* n */], result: "void" },

@@ -5,7 +5,8 @@
  * @module
  */
 import { ifPossible, SystemError } from "./errno.ts";
-import { type Fd, O_NONBLOCK, O_WRONLY, openFile } from "./files.ts";
+import type { Fd } from "./fd.ts";
+import { openKernelLog } from "./kernel_log.ts";
 import { libc } from "./libc.ts";
 import { addressOf } from "./memory.ts";
 import { inRunFolder, isInOwnRoot } from "./own_root.ts";
@@ -15,7 +16,6 @@ import { datagramTo, MSG_DONTWAIT, MSG_NOSIGNAL } from "./sockets.ts";
 const SYSLOG_SOCKET = "/dev/log";
 /** Below /run, systemd-journald.service(8). */
 const JOURNAL_SOCKET = "systemd/journal/dev-log";
-const KERNEL_LOG = "/dev/kmsg";
 /** Facility daemon (3), severity error (3): RFC 5424, section 6.2.1. */
 const PRIORITY = 3 * 8 + 3;
 /** So many lines pass in each interval; the rest is counted. */
@@ -75,6 +75,7 @@ function writeLine(text: string): void {
   const bytes = new TextEncoder().encode(logLine(text, libc().getpid()));
   try {
     using target = openTarget();
+    if (target === undefined) return;
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     const sent = libc().send(target.number, addressOf(bytes), bytes.length, flags);
     // The kernel's log is a file, not a socket.
@@ -86,11 +87,11 @@ function writeLine(text: string): void {
 }
 
 /** Opened anew for each of the few lines: a restarted log service listens on a new socket. */
-function openTarget(): Fd {
+function openTarget(): Fd | undefined {
   const socket = isInOwnRoot()
     ? ifPossible(() => inRunFolder(openFromRun))
     : datagramTo(SYSLOG_SOCKET);
-  return socket ?? openFile(KERNEL_LOG, O_WRONLY | O_NONBLOCK);
+  return socket ?? openKernelLog();
 }
 
 /** From there, /dev/log leads nowhere if it is a link to the journal's. */

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { ENOMEM, SystemError } from "./errno.ts";
+import { checked, ENOMEM, SystemError } from "./errno.ts";
 import { libc } from "./libc.ts";
 
 // asm-generic/mman-common.h, linux/mman.h
 const PROT_READ_WRITE = 0x3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
+const PROT_READ_EXEC = 0x5;
 const MAP_FAILED = -1;
 
 /**
@@ -30,4 +31,13 @@ export function reservePages(lengthBytes: number): number {
 /** Gives back what {@link reservePages} has reserved. */
 export function returnPages(address: number, lengthBytes: number): void {
   libc().munmap(address, lengthBytes);
+}
+
+/**
+ * Makes what lies in reserved memory instructions: it can be executed, and no longer changed.
+ *
+ * @throws {SystemError} as mprotect(2)
+ */
+export function protectCode(address: number, lengthBytes: number): void {
+  checked(libc().mprotect(address, lengthBytes, PROT_READ_EXEC), "mprotect");
 }

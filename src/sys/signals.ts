@@ -7,12 +7,14 @@
 import { checked } from "./errno.ts";
 import { Fd } from "./files.ts";
 import { libc } from "./libc.ts";
-import { IoBuffer } from "./memory.ts";
+import { addressOf, IoBuffer } from "./memory.ts";
 
 // asm-generic/signal.h
 export const SIGHUP = 1;
 export const SIGINT = 2;
 export const SIGKILL = 9;
+/** Neither the runtime nor this program uses it otherwise. */
+export const SIGUSR2 = 12;
 export const SIGTERM = 15;
 const SIGCHLD = 17;
 export const SIGXFSZ = 25;
@@ -98,6 +100,22 @@ export function expectChildren(): void {
   libc().sigaction(SIGCHLD, 0, action);
   const [low, high] = new Uint32Array(action.buffer, 0, 2);
   if (low === SIG_IGN && high === 0) libc().signal(SIGCHLD, SIG_DFL);
+}
+
+const SA_FLAGS_AT = 136;
+const SA_RESTART = 0x10000000;
+
+/**
+ * Has a signal run a function.
+ *
+ * @param handler its address. It may be called in any thread, so that it can be none of JavaScript's
+ */
+export function catchSignal(signal: number, handler: number): void {
+  const action = new Uint8Array(new ArrayBuffer(SIGACTION_BYTES));
+  const view = new DataView(action.buffer);
+  view.setBigUint64(0, BigInt(handler), true);
+  view.setUint32(SA_FLAGS_AT, SA_RESTART, true);
+  checked(libc().sigaction(signal, addressOf(action), null), "sigaction");
 }
 
 /** Reads blocked signals without waiting. */

@@ -174,11 +174,19 @@ export function datagramTo(path: string): Fd | undefined {
 
 /**
  * Lets up to `sizeBytes` wait in a socket for its reader: as many as asked for with CAP_NET_ADMIN,
- * else no more than `net.core.wmem_max`.
+ * else no more than `net.core.wmem_max`, or than it has been before.
  */
 export function setSendBuffer(fd: number, sizeBytes: number): void {
   const value = new Uint8Array(Int32Array.of(sizeBytes).buffer);
   const set = (option: number): number =>
     libc().setsockopt(fd, SOL_SOCKET, option, value, value.length);
-  if (set(SO_SNDBUFFORCE) !== 0) set(SO_SNDBUF);
+  if (set(SO_SNDBUFFORCE) !== 0 && sendBufferOf(fd) < sizeBytes) set(SO_SNDBUF);
+}
+
+/** As asked for: the kernel doubles it (socket(7), SO_SNDBUF). */
+function sendBufferOf(fd: number): number {
+  const value = new Int32Array(1);
+  const length = new Uint8Array(Int32Array.of(value.byteLength).buffer);
+  libc().getsockopt(fd, SOL_SOCKET, SO_SNDBUF, new Uint8Array(value.buffer), length);
+  return (value[0] ?? 0) / 2;
 }

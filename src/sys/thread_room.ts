@@ -5,9 +5,9 @@
  *
  * @module
  */
+import { O_RDONLY, openFile } from "./files.ts";
 import { reservePages, returnPages } from "./pages.ts";
 import { duplicate } from "./sockets.ts";
-import { openNull } from "./spawn.ts";
 
 /** A thread takes 11 descriptors while it starts; other threads may take some at the same time. */
 const DESCRIPTORS = 32;
@@ -18,6 +18,6 @@ const ADDRESS_BYTES = 1024 * 1024 * 1024;
 export function requireThreadRoom(): void {
   returnPages(reservePages(ADDRESS_BYTES), ADDRESS_BYTES);
   using descriptors = new DisposableStack();
-  const { number } = descriptors.use(openNull());
+  const { number } = descriptors.use(openFile("/dev/null", O_RDONLY));
   for (let n = 1; n < DESCRIPTORS; n++) descriptors.use(duplicate(number));
 }

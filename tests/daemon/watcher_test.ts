@@ -1,7 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { DONE } from "../../src/daemon/job.ts";
-import { octal, watcherScript } from "../../src/daemon/watcher.ts";
+import { DONE, LEAVE } from "../../src/daemon/job.ts";
+import type { PreparedMessages } from "../../src/kernel/nbd.ts";
+import { leaveEnd, octal, watcherScript } from "../../src/daemon/watcher.ts";
 import { Fd, O_DIRECT, O_RDONLY, openFile, readText, writeText } from "../../src/sys/files.ts";
 import { libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
@@ -14,15 +15,21 @@ openLibc();
 
 const SHELLS = [["/bin/sh"], ["/bin/bash"], ["/bin/dash"], ["/bin/busybox", "sh"]];
 const LINE = "a line";
-/** Every byte there is, and one without those that end lines. */
+/** Every byte there is, and some without those that end lines. */
 const MESSAGES = {
-  "any bytes": Uint8Array.from({ length: 256 }, (_, byte) => byte),
-  "no line feed": Uint8Array.of(28, 0, 0, 255, 92, 37, 0),
+  "any bytes": {
+    disconnect: Uint8Array.from({ length: 256 }, (_, byte) => byte),
+    leave: Uint8Array.from({ length: 256 }, (_, byte) => 255 - byte),
+  },
+  "no line feed": {
+    disconnect: Uint8Array.of(28, 0, 0, 255, 92, 37, 0),
+    leave: Uint8Array.of(29, 0, 0, 255, 92, 37, 1),
+  },
 };
 
 interface Scene {
   readonly shell: readonly string[];
-  readonly message: Uint8Array;
+  readonly messages: PreparedMessages;
   /** What the daemon says before it ends. */
   readonly words: string;
   /** What tells that the device is still the same; undefined where there is no such thing. */
@@ -38,7 +45,7 @@ interface Seen {
   readonly printed: string;
 }
 
-function watch({ shell, message, words, attribute, program }: Scene): Seen {
+function watch({ shell, messages, words, attribute, program }: Scene): Seen {
   const [end, daemonEnd] = pipe();
   const [packets, packetsStart] = packetPipe();
   const [log, logStart] = pipe();
@@ -46,16 +53,22 @@ function watch({ shell, message, words, attribute, program }: Scene): Seen {
   using nothing = openNull();
   using source = attribute === undefined ? openNull() : openFile(attribute, O_RDONLY);
   const [first = "", ...applet] = shell;
-  const script = watcherScript(message, { isGuarded: attribute !== undefined });
+  const script = watcherScript(messages.disconnect, { isGuarded: attribute !== undefined });
+  const lengthBytes = messages.leave.length;
+  const leave = leaveEnd(packetsStart.number, { lengthBytes, shell: first });
   const pid = spawn(first, {
     argv: [applet[0] ?? "name/sh", "-c", script, "sh", program, "argument"],
-    environment: [`MESSAGE=${octal(message)}`, `LINE=${LINE}`],
+    environment: [
+      `DISCONNECT=${octal(messages.disconnect)}`,
+      `LEAVE=${octal(messages.leave)}`,
+      `LINE=${LINE}`,
+    ],
     fds: [
       ...[end.number, nothing.number, outputStart.number],
-      ...[packetsStart.number, source.number, logStart.number],
+      ...[packetsStart.number, source.number, logStart.number, leave.number],
     ],
   });
-  for (const fd of [end, packetsStart, logStart, outputStart]) fd.close();
+  for (const fd of [end, packetsStart, logStart, outputStart, leave]) fd.close();
   writeText(daemonEnd.number, words);
   daemonEnd.close();
   waitFor(pid);
@@ -85,19 +98,24 @@ function* packetsIn(end: Fd): Generator<Uint8Array> {
   }
 }
 
+function byFirst([a = 0]: Uint8Array, [b = 0]: Uint8Array): number {
+  return a - b;
+}
+
 for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".length)))) {
-  for (const [what, message] of Object.entries(MESSAGES)) {
+  for (const [what, messages] of Object.entries(MESSAGES)) {
     const test = (does: string, body: (scene: Scene) => void): void =>
       Deno.test(`watcherScript() ${does}: ${shell.join(" ")}, ${what}`, () => {
         using folder = new TempDirectory();
         const attribute = folder.file("attribute");
         Deno.writeTextFileSync(attribute, "tslosetup\n");
-        body({ shell, message, words: "", attribute, program: "/missing/program" });
+        body({ shell, messages, words: "", attribute, program: "/missing/program" });
       });
 
     test("sends its message in one piece if the daemon is killed", (scene) => {
-      assertEquals(watch(scene), { sent: [message], logged: `${LINE}\n`, printed: "" });
-      assertEquals(watch({ ...scene, attribute: undefined }).sent, [message]);
+      const { disconnect } = messages;
+      assertEquals(watch(scene), { sent: [disconnect], logged: `${LINE}\n`, printed: "" });
+      assertEquals(watch({ ...scene, attribute: undefined }).sent, [disconnect]);
     });
 
     test("sends nothing for a device that is another's by now", (scene) => {
@@ -106,6 +124,15 @@ for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".le
 
     test("does nothing if the daemon ends in order", (scene) => {
       assertEquals(watch({ ...scene, words: DONE }), { sent: [], logged: "", printed: "" });
+    });
+
+    test("has the device go with its last close, as often as the daemon says so", (scene) => {
+      const { disconnect, leave } = messages;
+      const seen = watch({ ...scene, words: `${LEAVE}${LEAVE}${DONE}` });
+      assertEquals(seen, { sent: [leave, leave], logged: "", printed: "" });
+      // Each may be on its way by another program.
+      const { sent } = watch({ ...scene, words: LEAVE });
+      assertEquals(sent.toSorted(byFirst), [leave, disconnect].toSorted(byFirst));
     });
 
     test("leaves all to the program, if that is still there", (scene) => {

@@ -20,10 +20,14 @@ thread_ends() {
   eventually eval "! has_thread $1"
 }
 
+# rights_of PID: of all its threads, capabilities and whether there are privileges to be had
+rights_of() { echo $(sed -n 's/^\(Cap[IPE][nrf][hmf]\|NoNewPrivs\):\t0*\(.*\)/\2/p' /proc/$1/task/*/status | sort -u); }
+
 for device in /dev/nbd0 /dev/loop0; do
   attach "SIGTERM, $device" -r -t QCOW $device $images/compressed.qcow2
   mount -o ro $device $mnt
   pid=$(daemon_of 0)
+  same "SIGTERM, $device, its daemon has no rights" "1" "$(rights_of $pid)"
   kill -TERM $pid
   check "SIGTERM, $device, its thread ends" thread_ends $pid
   goes_on "SIGTERM, $device" $device
@@ -49,6 +53,20 @@ nothing_left "losetup -d when mounted"
 attach "SIGTERM when idle" -r -t QCOW /dev/nbd2 $images/plain.qcow2
 kill -TERM $(daemon_of 2)
 nothing_left "SIGTERM when idle"
+
+# Whether a device has gone is looked for in /sys; of a loop device, the kernel is asked.
+for device in /dev/nbd0 /dev/loop0; do
+  attach "without /sys, $device" -r -t QCOW $device $images/plain.qcow2
+  run unshare --mount sh -c "mount -t tmpfs none /sys && exec $program -d $device"
+  if [[ $device == /dev/nbd0 ]]; then
+    same "without /sys, -d $device" "1|tslosetup: $device: detach failed: /sys is not mounted, and nbd devices need it" \
+      "$code|$err"
+    tslosetup -d $device
+  else
+    same "without /sys, -d $device" "0||" "$code|$out|$err"
+  fi
+  nothing_left "without /sys, $device"
+done
 
 # A writer loses nothing: what was written before and after the signal is in the image.
 truncate -s 16M /run/lazy.img
