@@ -6,10 +6,10 @@
 import { DaemonRoot } from "../kernel/daemon_root.ts";
 import { roomArgument } from "../sys/command_line.ts";
 import { sendDescriptors } from "../sys/descriptor_passing.ts";
-import { EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
+import { EPERM, EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
 import { type Fd, O_PATH, openFile, readText, writeBytes, writeText } from "../sys/files.ts";
 import { openKernelLog } from "../sys/kernel_log.ts";
-import { libc } from "../sys/libc.ts";
+import { lastErrno, libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe, streamPair } from "../sys/sockets.ts";
 import { SIGKILL } from "../sys/signals.ts";
@@ -46,6 +46,11 @@ export interface JobDescriptors {
 export interface Launched {
   readonly process: ProcessIdentity;
   readonly answer: Answer;
+  /**
+   * Whether it may have to wait, for memory, until what was written to its own device is written back:
+   * for ever. It could not be kept from that.
+   */
+  readonly mayWaitForItself: boolean;
   /** Tells the daemon that its device, or socket, is set up at this path. */
   confirm(device: string): void;
   /** Makes the daemon end, unless it was confirmed. */
@@ -109,11 +114,12 @@ class WaitingDaemon implements Launching, Disposable {
   readonly #lifeline: Fd;
   readonly #watch: Fd;
   readonly #errors: Fd;
+  readonly #mayWaitForItself: boolean;
   #root: DaemonRoot | undefined;
 
   /** @throws {SystemError} as posix_spawn(3) */
   constructor(servesDevice: boolean) {
-    if (servesDevice) libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+    this.#mayWaitForItself = servesDevice && isRefusedToGuard();
     const [jobEnd, job] = streamPair();
     const [ready, readyStart] = pipe();
     const [lifelineEnd, lifeline] = pipe();
@@ -152,6 +158,7 @@ class WaitingDaemon implements Launching, Disposable {
     return {
       process: this.#process,
       answer: JSON.parse(text) as Answer,
+      mayWaitForItself: this.#mayWaitForItself,
       confirm: (device) => {
         this.#furnish(device);
         writeText(lifeline.number, `${GO}${device}`);
@@ -204,6 +211,16 @@ class WaitingDaemon implements Launching, Disposable {
     const fds = [this.#job, this.#ready, this.#lifeline, this.#watch, this.#errors];
     for (const fd of fds) fd.close();
   }
+}
+
+/**
+ * Has the daemon that is started next, which inherits that, never wait for writing back when it needs
+ * memory; kernels before 5.6 cannot do that for anybody.
+ *
+ * @returns whether the kernel has refused, for want of CAP_SYS_RESOURCE
+ */
+function isRefusedToGuard(): boolean {
+  return libc().prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) !== 0 && lastErrno() === EPERM;
 }
 
 /** Run from sources, the program reads the modules of its threads as they start: they need the system's. */

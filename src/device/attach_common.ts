@@ -122,6 +122,22 @@ export function readyAnswer(launched: Launched, request: AttachRequest): Ready {
   return answer;
 }
 
+/**
+ * What there is to be said of a device whose daemon may have to wait for itself when memory is short: to
+ * get some, the kernel then has what was written to the device written back. Nothing ever is to one that
+ * is read-only: only what lies on top of it may be written to, and have to read it for that.
+ */
+export function reclaimWarnings(
+  { command }: AttachRequest,
+  { mayWaitForItself }: Launched,
+  { readOnly }: Ready,
+): string[] {
+  if (!mayWaitForItself || readOnly) return [];
+  const what = "for want of CAP_SYS_RESOURCE, it may hang for good when memory is short";
+  const remedy = "; a container gets that by `docker run --cap-add SYS_RESOURCE`";
+  return [`warning: ${what}${command.verbose ? remedy : ""}`];
+}
+
 export function warn(
   { command, isRepeated }: Pick<AttachRequest, "command" | "isRepeated">,
   text: string,

@@ -52,5 +52,5 @@ export function attachFuse(request: AttachRequest): Attached {
   if (command.partScan) showPartitions(path);
   served.confirm(path);
   loop.keep();
-  return { shown: path, device: path, isNew: true, warnings: [] };
+  return { shown: path, device: path, isNew: true, warnings: served.warnings };
 }

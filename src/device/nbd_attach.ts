@@ -27,6 +27,7 @@ import {
   jobFor,
   QUEUE,
   readyAnswer,
+  reclaimWarnings,
   slowNotice,
   stateFor,
   threadCount,
@@ -135,7 +136,8 @@ function configure(setup: Setup): Attached | undefined {
     request.states.write(state, setup.stateFile);
     startWatcher(state, { control, index, backend, watch: launched.watch });
     launched.confirm(path);
-    return { shown: path, device: path, isNew: true, warnings: [] };
+    const warnings = reclaimWarnings(request, launched, ready);
+    return { shown: path, device: path, isNew: true, warnings };
   } catch (error) {
     control.disconnect(index);
     throw error;

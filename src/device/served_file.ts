@@ -26,6 +26,7 @@ import {
   type AttachRequest,
   jobFor,
   readyAnswer,
+  reclaimWarnings,
   slowNotice,
   stateFor,
   threadCount,
@@ -74,6 +75,11 @@ export class ServedFile implements Disposable {
     const path = diskPath(request.imagePath).slice(1);
     this.file = held.use(openInMount(root, path, this.ready));
     this.#held = held.move();
+  }
+
+  /** What there is to be said of a device that is made of it. */
+  get warnings(): readonly string[] {
+    return reclaimWarnings(this.#request, this.#launched, this.ready);
   }
 
   /**

@@ -1,0 +1,56 @@
+/**
+ * What a command says where the kernel does not let a daemon be kept from waiting for itself when memory
+ * is short. That takes CAP_SYS_RESOURCE, which containers lack.
+ *
+ * @module
+ */
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { asRootElsewhere, bindStates, ExportedImage } from "../../support/program.ts";
+import { hasCapability } from "../../support/rights.ts";
+import { TempDirectory } from "../../support/tools.ts";
+import { Device, deviceTest, FUSE, makeSparse, MIB } from "./device.ts";
+
+const CAP_SYS_RESOURCE = 24;
+const WARNING = "for want of CAP_SYS_RESOURCE, it may hang for good when memory is short";
+const REMEDY = "; a container gets that by `docker run --cap-add SYS_RESOURCE`";
+
+function lineOf(image: string, more = ""): string {
+  return `tslosetup: ${image}: warning: ${WARNING}${more}\n`;
+}
+
+deviceTest(
+  "a device to be written to is warned of just where its daemon is not safe",
+  [],
+  async () => {
+    using folder = new TempDirectory();
+    const image = makeSparse(folder.file("disk"), MIB);
+    await using device = await Device.attach(image);
+    assertEquals(device.warnings, hasCapability(CAP_SYS_RESOURCE) ? "" : lineOf(image));
+  },
+);
+
+deviceTest(
+  "without CAP_SYS_RESOURCE, one line tells, and with -v what to do",
+  ["setpriv", "unshare", "losetup"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = makeSparse(folder.file("disk"), MIB);
+    const restrict = "setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource";
+    const enter = `${bindStates()} && exec ${restrict} "$@"`;
+    const program = asRootElsewhere(["unshare", "--mount", "sh", "-c", enter, "sh"]);
+    for (const [option, more] of [["", ""], ["-v", REMEDY]] as const) {
+      const words = option === "" ? [] : [option];
+      const { code, stdout, stderr } = await program.run(...words, ...FUSE, "-f", "--show", image);
+      assertEquals([code, stderr], [0, lineOf(image, more)]);
+      await program.must("-d", stdout.trim());
+    }
+    for (const quiet of [["-r"], ["-r", "-v"]]) {
+      const { stdout, stderr } = await program.run(...quiet, ...FUSE, "-f", "--show", image);
+      assertEquals(stderr, "");
+      await program.must("-d", stdout.trim());
+    }
+    await using exported = await ExportedImage.attach({ folder, image, as: program });
+    assertEquals(exported.attached.stderr, "");
+  },
+);
