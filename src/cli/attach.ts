@@ -11,6 +11,7 @@ import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
 import { absoluteName } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { makeNoCoreDump } from "../sys/secret.ts";
 import { trace } from "../sys/trace.ts";
 import {
   type Attached,
@@ -120,6 +121,7 @@ function attachWith(
   { attach }: Setup,
   request: AttachRequest,
 ): Attached {
+  if (passphrase !== undefined) makeNoCoreDump();
   try {
     return attach(passphrase === undefined ? request : { ...request, passphrase });
   } finally {

@@ -13,6 +13,7 @@
 import type { ImageRequest } from "../disk/request.ts";
 import { KERNEL_LOG_FD } from "../sys/kernel_log.ts";
 import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
+import { keepSecret } from "../sys/secret.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 
 /** The hidden first argument that makes the program a daemon. */
@@ -98,9 +99,7 @@ export function decodeJob(bytes: Uint8Array): Job {
   const text = new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
   const job = parseJob(text);
   if (end < 0) return job;
-  const passphrase = bytes.slice(end + 1);
-  bytes.fill(0);
-  return { ...job, passphrase };
+  return { ...job, passphrase: keepSecret(bytes.subarray(end + 1)) };
 }
 
 function parseJob(text: string): Job {

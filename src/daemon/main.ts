@@ -9,6 +9,7 @@
  */
 import { loadDecompressors } from "../codec/libraries.ts";
 import { RAW } from "../image/formats.ts";
+import { forgetKeys } from "../image/key_ring.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
 import { widenForReplies } from "../nbd/nbd_channel.ts";
 import { Server } from "../serve/server.ts";
@@ -17,6 +18,7 @@ import { receiveDescriptors } from "../sys/descriptor_passing.ts";
 import { SystemError } from "../sys/errno.ts";
 import { libc, openHotCalls } from "../sys/libc.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { makeNoCoreDump } from "../sys/secret.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
@@ -42,6 +44,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const descriptors = receiveDescriptors(DaemonFd.Job);
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
   const surroundings = new Surroundings(job, descriptors, stateDirectory(runtimeDirectory));
+  if (job.passphrase !== undefined) makeNoCoreDump();
   const own = new OwnState(descriptors[job.sockets]);
   const means: Means = { surroundings, own };
   surroundings.leave();
@@ -63,7 +66,9 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     keepBuffersApart();
     server.run();
   }
-  return conclude(job, { ...means, server });
+  const code = conclude(job, { ...means, server });
+  forgetKeys(opened.keys);
+  return code;
 }
 
 /** From here on, it can do nothing but serve. Threads begin with the rights of who starts them. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { secretBytes, type SecretPlace } from "../sys/secret.ts";
 
 /** Keys of one attach: the same passphrase is tried for every encrypted image of a chain. */
 export interface KeyRing {
@@ -12,7 +13,7 @@ export interface KeyRing {
    * Keys of disks that have been unlocked, by what their headers say of the key: another thread that
    * opens the same image need not derive them again, which can take seconds.
    */
-  readonly volumeKeys: Map<string, Uint8Array>;
+  readonly volumeKeys: Map<string, SecretPlace>;
   /** Rounds of hash functions that trying the passphrase has taken so far. */
   rounds: number;
 }
@@ -29,4 +30,10 @@ export function keyRing(passphrase?: Uint8Array): KeyRing {
 export function forgetPassphrase(ring: KeyRing): void {
   ring.passphrase?.fill(0);
   ring.passphrase = undefined;
+}
+
+/** Overwrites the keys of the disks. Other threads may still look at them: their memory stays. */
+export function forgetKeys({ volumeKeys }: KeyRing): void {
+  for (const key of volumeKeys.values()) secretBytes(key).fill(0);
+  volumeKeys.clear();
 }

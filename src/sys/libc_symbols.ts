@@ -199,6 +199,7 @@ export const SYMBOLS = {
     parameters: ["usize", /* void *addr */ "u32", /* size_t length */ "i32" /* int advice */],
     result: "i32",
   },
+  mlock: { parameters: ["usize", /* const void *addr */ "usize" /* size_t len */], result: "i32" },
   memfd_create: { parameters: ["buffer", /* const char *name */ "u32" /* flags */], result: "i32" },
   mmap: {
     parameters: [

@@ -12,6 +12,7 @@ const NUMBERS = {
   prctl: [157, 167],
   seccomp: [317, 277],
   tgkill: [234, 131],
+  prlimit64: [302, 261],
   // what every request needs
   read: [0, 63],
   write: [1, 64],

@@ -11,8 +11,16 @@ import {
   PASSPHRASE,
   SECRET_OBJECT,
 } from "../support/encrypted.ts";
-import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
-import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
+import { mappedMemory } from "../support/memory_flags.ts";
+import {
+  asRoot,
+  asRootElsewhere,
+  bindStates,
+  ExportedImage,
+  mustSoon,
+} from "../support/program.ts";
+import { must, oracleTest, rootTest, run, TempDirectory } from "../support/tools.ts";
+import { NbdClient } from "./nbd_client.ts";
 
 const MIB = 1024 * 1024;
 const CONNECTIONS = 4;
@@ -57,6 +65,43 @@ function checkNoLeak({ pid, program: { stateDirectory } }: ExportedImage): void 
     }
   }
 }
+
+oracleTest(
+  "keys are locked in memory, and a daemon that has some leaves no core dump",
+  ["cryptsetup", "qemu-img", "qemu-io"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = await filledVolume(folder);
+    const options = [...LUKS, "--key-file", keyFileOf(image)];
+    await using exported = await ExportedImage.attach({ folder, image, options });
+    const secrets = mappedMemory(exported.pid).filter(({ flags }) =>
+      flags.includes("lo") && flags.includes("dd")
+    );
+    // The passphrase, which is overwritten by now, and the key.
+    assert(secrets.length > 0);
+    const limits = Deno.readTextFileSync(`/proc/${exported.pid}/limits`);
+    assertMatch(limits, /^Max core file size +1 +1 +bytes/m);
+  },
+);
+
+rootTest(
+  "keys that may not be locked in memory are used all the same",
+  ["cryptsetup", "qemu-img", "qemu-io", "setpriv", "unshare"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = await filledVolume(folder);
+    const restrict = "setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock";
+    const enter = `${bindStates()} && ulimit -l 0 && exec ${restrict} "$@"`;
+    const as = asRootElsewhere(["unshare", "--mount", "sh", "-c", enter, "sh"]);
+    const options = [...LUKS, "--key-file", keyFileOf(image)];
+    await using exported = await ExportedImage.attach({ folder, image, options, as });
+    assertEquals(exported.attached.stderr, "");
+    const locked = mappedMemory(exported.pid).filter(({ flags }) => flags.includes("lo"));
+    assertEquals(locked, []);
+    using client = await NbdClient.connect(exported.socket);
+    assertEquals(await client.read(0, 4096), new Uint8Array(4096).fill(7));
+  },
+);
 
 oracleTest(
   "tslosetup serves an encrypted QCOW image",

@@ -8,6 +8,7 @@ import { SectorCipher } from "../../crypt/sector_cipher.ts";
 import { SecretError } from "../../image/errors.ts";
 import { type KeyRing, MAX_ROUNDS_OF_CHAIN } from "../../image/key_ring.ts";
 import { IoBuffer } from "../../sys/memory.ts";
+import { forgetSecret, makeSecret, secretBytes, type SecretPlace } from "../../sys/secret.ts";
 import { unsupported } from "./errors.ts";
 import { type HeaderArea, type KeySlot, type LuksHeader, roundsOf } from "./header.ts";
 import { SECTOR_BYTES } from "./layout.ts";
@@ -26,14 +27,14 @@ export function unlock(
   area: HeaderArea,
   keys: KeyRing | undefined,
 ): SectorCipher {
-  return new SectorCipher(header.cipher, volumeKey(header, area, keys));
+  return new SectorCipher(header.cipher, secretBytes(volumeKey(header, area, keys)));
 }
 
-function volumeKey(header: LuksHeader, area: HeaderArea, keys: KeyRing | undefined): Uint8Array {
+function volumeKey(header: LuksHeader, area: HeaderArea, keys: KeyRing | undefined): SecretPlace {
   const { path } = area.file;
   const name = hexOf(header.digest) + hexOf(header.digestSalt);
   const known = keys?.volumeKeys.get(name);
-  if (known?.length === header.cipher.keyBytes) return known;
+  if (known?.lengthBytes === header.cipher.keyBytes) return known;
   if (keys?.passphrase === undefined) throw new SecretError(path, "missing");
   for (const slot of header.slots) {
     if (!slot.isActive) continue;
@@ -58,7 +59,7 @@ function tryToOpen(
   slot: KeySlot,
   passphrase: Uint8Array,
   { header, area }: { readonly header: LuksHeader; readonly area: HeaderArea },
-): Uint8Array | undefined {
+): SecretPlace | undefined {
   const { cipher, hash } = header;
   const { pbkdf2Sync } = nodeCrypto();
   const slotKey = pbkdf2Sync(passphrase, slot.salt, slot.iterations, cipher.keyBytes, hash);
@@ -66,9 +67,12 @@ function tryToOpen(
   using materialCipher = new SectorCipher(cipher, slotKey);
   materialCipher.decrypt(material, 0);
   slotKey.fill(0);
-  const key = merge(material, { hash, keyBytes: cipher.keyBytes, stripes: slot.stripes });
+  const key = makeSecret(cipher.keyBytes);
+  merge(material, secretBytes(key), { hash, stripes: slot.stripes });
   material.fill(0);
-  return isVolumeKey(key, header) ? key : undefined;
+  if (isVolumeKey(secretBytes(key), header)) return key;
+  forgetSecret(key);
+  return undefined;
 }
 
 /** Whole sectors: with keys of 192 bits, the last one is not filled. */
@@ -91,20 +95,22 @@ function isVolumeKey(key: Uint8Array, header: LuksHeader): boolean {
 /** How a key was spread over stripes, any of which destroys it when it is wiped. */
 interface Stripes {
   readonly hash: string;
-  readonly keyBytes: number;
   readonly stripes: number;
 }
 
-/** The key that was spread over `material` (specification, "Anti-forensic splitting"). */
-function merge(material: Uint8Array, { hash, keyBytes, stripes }: Stripes): Uint8Array {
+/**
+ * Puts the key together that was spread over `material` (specification, "Anti-forensic splitting").
+ *
+ * @param key where to; all zero
+ */
+function merge(material: Uint8Array, key: Uint8Array, { hash, stripes }: Stripes): void {
   const diffuser = new Diffuser(hash);
-  const key = new Uint8Array(keyBytes);
+  const keyBytes = key.length;
   for (let stripe = 0; stripe < stripes; stripe++) {
     const start = stripe * keyBytes;
     for (let i = 0; i < keyBytes; i++) key[i] = (key[i] ?? 0) ^ (material[start + i] ?? 0);
     if (stripe < stripes - 1) diffuser.diffuse(key);
   }
-  return key;
 }
 
 /** Replaces each digest-sized piece of a key by its hash, the pieces being numbered. */

@@ -10,6 +10,7 @@ import { SecretError } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { KeyRing } from "../../image/key_ring.ts";
 import { type HeaderArea, readHeader as readLuksHeader } from "../luks/header.ts";
+import { makeSecret, secretBytes, type SecretPlace } from "../../sys/secret.ts";
 import { HEADER_BYTES as LUKS_HEADER_BYTES } from "../luks/layout.ts";
 import { unlock } from "../luks/unlock.ts";
 import { damaged, hex } from "./errors.ts";
@@ -60,19 +61,22 @@ export function openLegacyEncryption(
   file: ImageFile,
   { keys, mapOnly }: Pick<OpenOptions, "keys" | "mapOnly">,
 ): Encryption {
-  const cipher = mapOnly ? undefined : new SectorCipher(LEGACY_CIPHER, legacyKey(file, keys));
+  const cipher = mapOnly
+    ? undefined
+    : new SectorCipher(LEGACY_CIPHER, secretBytes(legacyKey(file, keys)));
   return { cipher, countsHostOffsets: false };
 }
 
 /** The first 16 bytes, up to a NUL, zeros following them: as qemu does. */
-function legacyKey({ path }: ImageFile, keys: KeyRing | undefined): Uint8Array {
+function legacyKey({ path }: ImageFile, keys: KeyRing | undefined): SecretPlace {
   const known = keys?.volumeKeys.get(LEGACY_KEY_NAME);
   if (known !== undefined) return known;
   if (keys?.passphrase === undefined) throw new SecretError(path, "missing");
   const { passphrase } = keys;
   const end = passphrase.indexOf(0);
-  const key = new Uint8Array(LEGACY_CIPHER.keyBytes);
-  key.set(passphrase.subarray(0, end < 0 ? undefined : end).subarray(0, key.length));
+  const key = makeSecret(LEGACY_CIPHER.keyBytes);
+  const characters = passphrase.subarray(0, end < 0 ? undefined : end);
+  secretBytes(key).set(characters.subarray(0, key.lengthBytes));
   keys.volumeKeys.set(LEGACY_KEY_NAME, key);
   return key;
 }
