@@ -165,6 +165,11 @@ export const NOTES: readonly string[] = [
   "cleans up.",
   "After a write error that a flush has reported, every later flush fails as well.",
   "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
+  "A serving process has no capabilities, cannot get any, and is refused system calls that it has " +
+  "no use for. Keys are locked in memory as far as `ulimit -l` allows.",
+  "Without CAP_SYS_RESOURCE, as in a container, a device for writing may hang for good when memory " +
+  "is short: its process may be made to wait until what was written to that very device is " +
+  "written back. The command warns of it. `docker run --cap-add SYS_RESOURCE` gives it.",
   "An image that was downloaded and belongs to oneself may name any file as its backing file: " +
   "`--no-backing` opens none.",
 ];
