@@ -45,7 +45,7 @@ function ownCapabilities(): bigint {
 }
 
 /** Whether this process has a capability, by its number. */
-export function hasCapability(number: number): boolean {
+function hasCapability(number: number): boolean {
   return (ownCapabilities() >> BigInt(number) & 1n) === 1n;
 }
 
@@ -54,4 +54,20 @@ export function keptCapabilities({ isSocket }: { readonly isSocket: boolean }): 
   const limit = Number(Deno.readTextFileSync("/proc/sys/net/core/wmem_max"));
   return (isCompiled ? 0n : DAC_READ_SEARCH) |
     (isSocket && limit < SEND_BUFFER_BYTES ? NET_ADMIN : 0n);
+}
+
+const CAP_SYS_RESOURCE = 24;
+
+/**
+ * What an attach says of a device for writing that a daemon serves, where nothing keeps that from waiting
+ * for itself: on machines, containers mostly, whose superuser may not all.
+ */
+export function memoryWarning(image: string): string {
+  return hasCapability(CAP_SYS_RESOURCE) ? "" : `${memoryWarningOf(image)}\n`;
+}
+
+/** The line itself. */
+export function memoryWarningOf(image: string): string {
+  const what = "for want of CAP_SYS_RESOURCE, it may hang for good when memory is short";
+  return `tslosetup: ${image}: warning: ${what}`;
 }

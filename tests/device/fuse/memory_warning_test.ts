@@ -7,17 +7,11 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { asRootElsewhere, bindStates, ExportedImage } from "../../support/program.ts";
-import { hasCapability } from "../../support/rights.ts";
+import { memoryWarning, memoryWarningOf } from "../../support/rights.ts";
 import { TempDirectory } from "../../support/tools.ts";
 import { Device, deviceTest, FUSE, makeSparse, MIB } from "./device.ts";
 
-const CAP_SYS_RESOURCE = 24;
-const WARNING = "for want of CAP_SYS_RESOURCE, it may hang for good when memory is short";
 const REMEDY = "; a container gets that by `docker run --cap-add SYS_RESOURCE`";
-
-function lineOf(image: string, more = ""): string {
-  return `tslosetup: ${image}: warning: ${WARNING}${more}\n`;
-}
 
 deviceTest(
   "a device to be written to is warned of just where its daemon is not safe",
@@ -26,7 +20,7 @@ deviceTest(
     using folder = new TempDirectory();
     const image = makeSparse(folder.file("disk"), MIB);
     await using device = await Device.attach(image);
-    assertEquals(device.warnings, hasCapability(CAP_SYS_RESOURCE) ? "" : lineOf(image));
+    assertEquals(device.warnings, memoryWarning(image));
   },
 );
 
@@ -42,7 +36,7 @@ deviceTest(
     for (const [option, more] of [["", ""], ["-v", REMEDY]] as const) {
       const words = option === "" ? [] : [option];
       const { code, stdout, stderr } = await program.run(...words, ...FUSE, "-f", "--show", image);
-      assertEquals([code, stderr], [0, lineOf(image, more)]);
+      assertEquals([code, stderr], [0, `${memoryWarningOf(image)}${more}\n`]);
       await program.must("-d", stdout.trim());
     }
     for (const quiet of [["-r"], ["-r", "-v"]]) {

@@ -9,8 +9,17 @@ import { Device, deviceTest, KIB, makeSparse, MIB } from "./device.ts";
 function readsOfWorkers({ pid }: Device): number[] {
   return [...Deno.readDirSync(`/proc/${pid}/task`)]
     .map(({ name }) => `/proc/${pid}/task/${name}`)
-    .filter((task) => Deno.readTextFileSync(`${task}/comm`).startsWith("worker-"))
-    .map((task) => Number(/^syscr: (\d+)$/m.exec(Deno.readTextFileSync(`${task}/io`))?.[1]));
+    .filter((task) => textOf(`${task}/comm`).startsWith("worker-"))
+    .map((task) => Number(/^syscr: (\d+)$/m.exec(textOf(`${task}/io`))?.[1]));
+}
+
+/** Nothing of a thread that has ended meanwhile. */
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
 }
 
 /** A compressed image, and the raw one it was made of. */
