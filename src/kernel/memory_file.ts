@@ -8,8 +8,9 @@ import { Fd, writeBytes } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { cString } from "../sys/memory.ts";
 
-/** linux/memfd.h */
-const MFD_CLOEXEC = 1;
+// linux/memfd.h
+const MFD_CLOEXEC = 0x1;
+const MFD_NOEXEC_SEAL = 0x8;
 
 /**
  * Makes such a file.
@@ -18,7 +19,7 @@ const MFD_CLOEXEC = 1;
  * @throws {SystemError} as memfd_create(2) and write(2)
  */
 export function memoryFile(name: string, content: Uint8Array<ArrayBuffer>): Fd {
-  const fd = new Fd(checked(libc().memfd_create(cString(name), MFD_CLOEXEC), "memfd_create"));
+  const fd = new Fd(create(name));
   try {
     writeBytes(fd.number, content);
     return fd;
@@ -26,4 +27,11 @@ export function memoryFile(name: string, content: Uint8Array<ArrayBuffer>): Fd {
     fd.close();
     throw error;
   }
+}
+
+/** Since Linux 6.3 a file that could be run as a program has to be asked for, and may be refused. */
+function create(name: string): number {
+  const number = libc().memfd_create(cString(name), MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  if (number >= 0) return number;
+  return checked(libc().memfd_create(cString(name), MFD_CLOEXEC), "memfd_create");
 }
