@@ -10,15 +10,24 @@
  */
 import type { StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
-import { refuseBesideWriter } from "../disk/lock.ts";
+import { lockForLoop } from "../disk/lock.ts";
 import { openImageFile } from "../disk/open.ts";
 import { rawHint } from "../disk/format_hints.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
+import { type Backing, openBacking } from "../kernel/loop_backing.ts";
 import { loopNode, NoFreeLoopError } from "../kernel/loop_control.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { EISDIR, ENOTTY, SystemError } from "../sys/errno.ts";
-import { fileExists, fileStatusIfAny, O_PATH, O_RDONLY, openFile } from "../sys/files.ts";
+import {
+  fileExists,
+  fileStatusIfAny,
+  LentFd,
+  O_PATH,
+  O_RDONLY,
+  openFile,
+  openFileStatus,
+} from "../sys/files.ts";
 import { realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import type { Attached } from "./attach_common.ts";
@@ -37,12 +46,15 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
     refuseSnapshot(command);
     requireLoop();
     const device = node === undefined ? undefined : existingNode(node, imagePath);
-    refuseWritten(imagePath, command);
+    const directIo = command.directIo === "on" ? "required" : "no";
+    using backing = openBacking({ backingPath: imagePath, readOnly: command.readOnly, directIo });
+    lock(backing, imagePath);
     const path = attachLoop({
       ...(device === undefined ? {} : { device }),
       backingPath: imagePath,
-      readOnly: command.readOnly,
-      directIo: command.directIo === "on" ? "required" : "no",
+      backing: new LentFd(backing.fd.number),
+      readOnly: backing.readOnly,
+      directIo,
       partScan: command.partScan,
       sectorSizeBytes: command.sectorSizeBytes ?? 0,
       offsetBytes: command.offsetBytes,
@@ -85,12 +97,11 @@ function existingNode(node: string, imagePath: string): string {
   }
 }
 
-/** Refuses what somebody else is writing. */
-function refuseWritten(path: string, { readOnly }: AttachCommand): void {
-  const kind = fileStatusIfAny(path)?.kind;
-  if (readOnly || (kind !== "file" && kind !== "block")) return;
-  using file = openImageFile(path, { readOnly: true }).file;
-  refuseBesideWriter(file);
+/** The driver keeps the file as it is open, with the locks on it. */
+function lock({ fd, readOnly }: Backing, path: string): void {
+  const status = openFileStatus(fd.number);
+  if (status.kind !== "file" && status.kind !== "block") return;
+  lockForLoop({ fd: fd.number, path, status }, readOnly ? "read" : "write");
 }
 
 /**

@@ -11,10 +11,25 @@
 import { type ByteLock, isLockedByOthers, isWithoutLocks, tryToLock } from "../sys/file_locks.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { lockHolder } from "./lock_holder.ts";
+import { LockTable } from "./lock_table.ts";
 
 const PERMISSION_BASE = 100;
 const SHARING_BASE = 200;
 const Use = { ConsistentRead: 0, Write: 1, Resize: 3 } as const;
+
+/** What a plain loop device locks, and the byte that says so: beyond those of qemu. */
+interface LoopMark {
+  readonly bytes: readonly number[];
+  readonly byte: number;
+}
+const CHANGES = [Use.Write, Use.Resize];
+const LoopMark = {
+  uses: { bytes: CHANGES.map((use) => PERMISSION_BASE + use), byte: 301 },
+  denies: { bytes: CHANGES.map((use) => SHARING_BASE + use), byte: 303 },
+} as const satisfies Readonly<Record<string, LoopMark>>;
+
+/** An open file, as far as locks on it go. */
+export type LockedFile = Pick<ImageFile, "fd" | "path" | "status">;
 
 /** Another program uses the image in a way that forbids what was asked. */
 export class ImageInUseError extends Error {
@@ -71,29 +86,58 @@ function takeLocks(file: ImageFile, mode: "read" | "write"): void {
 }
 
 /**
- * Refuses where another program writes the image and counts on being the only one; takes no lock. For
- * writers that, as losetup's do, tolerate each other.
+ * Takes the locks of a plain loop device, which the driver then holds with the file. They are those of
+ * any reader or writer, but plain loop devices bear each other, as losetup's do: what is locked in the
+ * name of one is marked. Beside a writer, a reader only says that it reads.
  *
- * @throws {ImageInUseError} if there is such a program
+ * @returns false where the file system has no locks
+ * @throws {ImageInUseError} if another program's use does not allow it
  */
-export function refuseBesideWriter(file: ImageFile): void {
-  const claim = [PERMISSION_BASE + Use.Write, SHARING_BASE + Use.Write];
+export function lockForLoop(file: LockedFile, mode: "read" | "write"): boolean {
   try {
-    if (!claim.every((byte) => isLockedByOthers(file.fd, byteOf(file, byte)))) return;
+    takeLoopLocks(file, mode);
   } catch (error) {
-    if (isWithoutLocks(error)) return;
+    if (isWithoutLocks(error)) return false;
     throw error;
   }
-  const holder = lockHolder(file.status, PERMISSION_BASE + Use.Write);
-  throw new ImageInUseError(file.path, holder, true);
+  return true;
+}
+
+function takeLoopLocks(file: LockedFile, mode: "read" | "write"): void {
+  const writes = mode === "write";
+  setLock(file, PERMISSION_BASE + Use.ConsistentRead);
+  if (!writes && isUsed(file, LoopMark.uses)) return;
+  const marks = writes ? [LoopMark.uses, LoopMark.denies] : [LoopMark.denies];
+  for (const mark of marks) for (const byte of [...mark.bytes, mark.byte]) setLock(file, byte);
+  const denied = writes && isUsed(file, LoopMark.denies);
+  if (!denied && !isUsed(file, LoopMark.uses)) return;
+  throw new ImageInUseError(
+    file.path,
+    holderOf(file, denied ? LoopMark.denies : LoopMark.uses),
+    true,
+  );
+}
+
+/** Whether anybody but plain loop devices has one of the bytes locked. */
+function isUsed(file: LockedFile, { bytes, byte: mark }: LoopMark): boolean {
+  const locked = bytes.filter((byte) => isLockedByOthers(file.fd, byteOf(file, byte)));
+  if (locked.length === 0) return false;
+  if (!isLockedByOthers(file.fd, byteOf(file, mark))) return true;
+  const table = LockTable.of(file.status);
+  return locked.some((byte) => table.count(byte) > table.count(mark));
+}
+
+function holderOf(file: LockedFile, { bytes }: LoopMark): string | undefined {
+  const holders = bytes.map((byte) => lockHolder(file.status, byte));
+  return holders.find((holder) => holder !== undefined);
 }
 
 /** Locks one byte, shared. Only somebody's exclusive lock can be in the way. */
-function setLock(file: ImageFile, byte: number): void {
+function setLock(file: LockedFile, byte: number): void {
   if (tryToLock(file.fd, { kind: "shared", ...byteOf(file, byte) })) return;
   throw new ImageInUseError(file.path, lockHolder(file.status, byte), false);
 }
 
-function byteOf({ path }: ImageFile, byte: number): Omit<ByteLock, "kind"> {
+function byteOf({ path }: LockedFile, byte: number): Omit<ByteLock, "kind"> {
   return { byte, path };
 }

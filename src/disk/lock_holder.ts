@@ -1,18 +1,25 @@
 /**
  * Finding out who holds a lock. The kernel does not say it for open-file-description locks, but
- * /proc/PID/fdinfo lists the locks of each open file.
+ * /proc/PID/fdinfo lists the locks of each open file. What loop devices hold is open in no process.
  *
  * @module
  */
+import { diskNames, nodePath } from "../kernel/block_devices.ts";
+import { loopStatusIfAny } from "../kernel/loop_status.ts";
 import { listDirectory } from "../sys/directories.ts";
 import { type FileStatus, readTextIfAny } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 
 /**
- * Names a process that has `byte` of a file locked, as `name (pid N)`; undefined if none is found,
- * for example because other users' processes cannot be looked at.
+ * Names who has `byte` of a file locked: a process, as `name (pid N)`, or else a loop device on the file,
+ * by its path; undefined if none is found, for example because other users' processes cannot be looked
+ * at.
  */
 export function lockHolder(file: FileStatus, byte: number): string | undefined {
+  return lockingProcess(file, byte) ?? loopOn(file);
+}
+
+function lockingProcess(file: FileStatus, byte: number): string | undefined {
   const own = libc().getpid();
   for (const entry of listDirectory("/proc")) {
     const pid = Number(entry);
@@ -24,6 +31,15 @@ export function lockHolder(file: FileStatus, byte: number): string | undefined {
     if (holds) return `${readTextIfAny(`/proc/${pid}/comm`) ?? "a process"} (pid ${pid})`;
   }
   return undefined;
+}
+
+function loopOn({ deviceMajor, deviceMinor, exactInode }: FileStatus): string | undefined {
+  return diskNames("loop").map(nodePath).find((path) => {
+    const status = loopStatusIfAny(path);
+    if (status?.backingInode !== exactInode) return false;
+    const { major, minor } = status.backingDevice;
+    return major === deviceMajor && minor === deviceMinor;
+  });
 }
 
 /**
