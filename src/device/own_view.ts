@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { nodePath } from "../kernel/block_devices.ts";
+import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { type LoopStatus } from "../kernel/loop_layout.ts";
-import { loopStatusIfAny } from "../kernel/loop_status.ts";
+import { loopBackingPath, loopStatusIfAny } from "../kernel/loop_status.ts";
 import { ifPossible } from "../sys/errno.ts";
 import { O_RDONLY, openFile } from "../sys/files.ts";
 import { readLink } from "../sys/paths.ts";
@@ -25,6 +25,13 @@ const LOOP_MAJOR = 7;
 export function isBelowView(status: LoopStatus | undefined): boolean {
   return status !== undefined &&
     Object.values(VIEW_LABELS).some((label) => label === status.fileName);
+}
+
+/** Paths, as they are now, of the files that loop devices below views have open. */
+export function filesBelowViews(): string[] {
+  return diskNames("loop")
+    .filter((name) => isBelowView(loopStatusIfAny(nodePath(name))))
+    .flatMap((name) => loopBackingPath(name) ?? []);
 }
 
 /** The image that a loop device with this status shows by a view; undefined if it is no view. */

@@ -4,12 +4,21 @@
  * @module
  */
 import { type AttachState, isStale, StateStore } from "../daemon/state.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
+import { openImage, openImageFile } from "../disk/open.ts";
+import type { WindowLimits } from "../disk/window.ts";
+import { diskSizeBytes, SECTOR_BYTES } from "../kernel/block_devices.ts";
 import { setLoopCapacity } from "../kernel/loop.ts";
+import type { LoopStatus } from "../kernel/loop_layout.ts";
+import { loopStatusIfAny } from "../kernel/loop_status.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { EIO, ENXIO, SystemError } from "../sys/errno.ts";
+import { baseName } from "../sys/paths.ts";
+import type { ViewDescription } from "../view/description.ts";
 import { askForSize } from "./ask_daemon.ts";
 import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
 import { lastingHindrance, refuseStandstill } from "./stuck_daemon.ts";
+import { viewShown } from "./own_view.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** How long a daemon may take to look at its image. */
@@ -21,7 +30,55 @@ export function resizeNamed(name: string, states: StateStore): void {
   const state = stateOn(states.all(), device);
   if (state !== undefined) resizeOurs(state, states);
   else if (device.kind === "nbd") refuseForeignNbd(device.index, name);
-  else setLoopCapacity(loopDevice(name));
+  else resizeLoop(loopDevice(name));
+}
+
+function resizeLoop(path: string): void {
+  const status = loopStatusIfAny(path);
+  const shown = viewShown(status);
+  if (status !== undefined && shown !== undefined) refuseChange(path, shown, status);
+  setLoopCapacity(path);
+}
+
+/**
+ * A view has what was found as it was made. What has another size by now can only be attached anew.
+ *
+ * @throws {Error} if the image says so
+ */
+function refuseChange(path: string, shown: ViewDescription, limits: LoopStatus): void {
+  const wanted = diskBytesNow(shown, limits);
+  if (wanted === undefined || wanted === diskSizeBytes(baseName(path))) return;
+  throw new Error(
+    `its image has another size by now (${wanted} bytes); a view shows what there was when it was ` +
+      "made: detach it, and attach the image anew",
+  );
+}
+
+/** What would be shown of the image as it is now; undefined if that is no image any more. */
+function diskBytesNow(shown: ViewDescription, limits: WindowLimits): number | undefined {
+  try {
+    using access = openShown(shown, limits);
+    return access.sizeBytes - access.sizeBytes % SECTOR_BYTES;
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+/** Nobody's lock matters: no more than the header is read. */
+function openShown(
+  { image, format, imageInode, view = {} }: ViewDescription,
+  { offsetBytes, sizeLimitBytes }: WindowLimits,
+): ImageAccess {
+  const { file } = openImageFile(image, { readOnly: true });
+  try {
+    if (file.status.inode !== imageInode) throw new Error("another file has its name");
+    const part = { offsetBytes, sizeLimitBytes, readOnly: true, noBacking: true };
+    return openImage(file, { ...view, ...part, format }, { ignoreLocks: true, mapOnly: true });
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** Only its own program knows how large the image of an nbd device is. */

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { filesBelowViews } from "../../device/own_view.ts";
+import type { ViewDescription } from "../../view/description.ts";
 import { idHere } from "../../daemon/processes.ts";
 import type { AttachState } from "../../daemon/state.ts";
 import { ifPossible } from "../../sys/errno.ts";
@@ -17,9 +19,12 @@ export interface FileIdentity {
   readonly inode: number;
 }
 
-/** Whether a file is the image of a state. */
+/** What is known of an image that was attached. */
+type KnownImage = Pick<AttachState | ViewDescription, "image" | "imageDevice" | "imageInode">;
+
+/** Whether a file is the image of a state, or of a view. */
 export function isImageOf(
-  { imageDevice: [major, minor], imageInode }: AttachState,
+  { imageDevice: [major, minor], imageInode }: KnownImage,
   { deviceMajor, deviceMinor, inode }: FileIdentity,
 ): boolean {
   return major === deviceMajor && minor === deviceMinor && imageInode === inode;
@@ -30,14 +35,23 @@ export function isImageOf(
  * daemon has it open, else the first one with the kernel's mark of what was deleted.
  */
 export function currentImageName(state: AttachState): string {
-  const { image } = state;
-  const names = isAt(image, state) ? [image] : openFileNames(idHere(state));
-  return names.find((name) => isAt(name, state)) ?? `${image} (deleted)`;
+  return currentName(state, () => openFileNames(idHere(state)));
 }
 
-function isAt(path: string, state: AttachState): boolean {
+/** The same of an image that a view shows: the loop devices below it have the image open. */
+export function currentViewName(shown: ViewDescription): string {
+  return currentName(shown, filesBelowViews);
+}
+
+function currentName(known: KnownImage, otherNames: () => readonly string[]): string {
+  const { image } = known;
+  if (isAt(image, known)) return image;
+  return otherNames().find((name) => isAt(name, known)) ?? `${image} (deleted)`;
+}
+
+function isAt(path: string, known: KnownImage): boolean {
   const status = fileStatusIfAny(path);
-  return status !== undefined && isImageOf(state, status);
+  return status !== undefined && isImageOf(known, status);
 }
 
 /** Paths of what a process has open; none if there is none, or it is another user's. */

@@ -8,6 +8,7 @@ import type { ViewDescription } from "../../view/description.ts";
 import { encodeDevice } from "../../kernel/device_numbers.ts";
 import type { ColumnName } from "./columns.ts";
 import { type CellTable, type ListedDevice, paddedNumbers, type WantedFile } from "./device.ts";
+import { currentViewName, isImageOf } from "./image_name.ts";
 import type { LoopDevice } from "./loop_device.ts";
 import { formatOldLine } from "./old_line.ts";
 
@@ -27,18 +28,15 @@ export class ViewDevice implements ListedDevice {
 
   /** By device and inode; by name only where those cannot be known. */
   isOf({ status, names }: WantedFile): boolean {
-    const { image, imageDevice: [major, minor], imageInode } = this.shown;
-    if (status === undefined) return names.includes(image);
-    return imageInode === status.inode && major === status.deviceMajor &&
-      minor === status.deviceMinor;
+    return status === undefined ? names.includes(this.shown.image) : isImageOf(this.shown, status);
   }
 
   /** As xlosetup has it. */
   oldLine(): string | undefined {
-    const { image, format, imageDevice: [major, minor], imageInode } = this.shown;
+    const { format, imageDevice: [major, minor], imageInode } = this.shown;
     return formatOldLine({
       name: this.cell("NAME") ?? "",
-      backingFile: this.loop.backingFile ?? image,
+      backingFile: currentViewName(this.shown),
       backingDevice: encodeDevice({ major, minor }),
       backingInode: String(imageInode),
       offset: this.cell("OFFSET"),
@@ -52,6 +50,7 @@ const deviceOf = ({ imageDevice: [major, minor] }: ViewDescription) => ({ major,
 
 /** What the loop device itself would tell otherwise. */
 const CELLS: Partial<CellTable<ViewDescription>> = {
+  "BACK-FILE": currentViewName,
   "FILE-FORMAT": ({ format }) => format,
   "BACK-INO": ({ imageInode }) => String(imageInode),
   "BACK-MAJ:MIN": (shown) => paddedNumbers(deviceOf(shown), 8),
