@@ -10,8 +10,8 @@ import { spawnServer, waitForSocket } from "./spawn_server.ts";
 /** A server that answers at `uri` until it is stopped. */
 export interface Server {
   readonly uri: string;
-  /** The process whose CPU time and memory count. */
-  readonly pid: number;
+  /** The process whose CPU time and memory count; undefined where the kernel does it alone. */
+  readonly pid: number | undefined;
   /** When it was ready, by `performance.now()`. */
   readonly readyAt: number;
   stop(): Promise<void>;

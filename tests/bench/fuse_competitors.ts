@@ -20,26 +20,29 @@ const QUEUE = { scheduler: "none", max_sectors_kb: "1024", read_ahead_kb: "1024"
 
 /** All known ways to a device over FUSE. `binary` is the compiled tslosetup. */
 export function fuseCompetitors(binary: string): readonly Competitor[] {
-  return [tslosetup(binary), qemu()];
+  return [tslosetupDevice(binary, "fuse"), qemu()];
 }
 
-function missingForDevices(): string | undefined {
+/** Why no devices can be compared here, if so. */
+export function missingForDevices(): string | undefined {
   if (Deno.uid() !== 0) return "loop devices are for root only";
   return hasTool("losetup") ? undefined : "losetup is not installed";
 }
 
-function tslosetup(binary: string): Competitor {
+/** Loop devices of tslosetup, called `tslosetup-TRANSPORT`. */
+export function tslosetupDevice(binary: string, transport: "fuse" | "view"): Competitor {
   return {
-    name: "tslosetup-fuse",
+    name: `tslosetup-${transport}`,
     missing: missingForDevices,
     async start(image): Promise<Server> {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";
-      const how = ["--transport", "fuse", "-r", "--file-fmt-type", format];
+      const how = ["--transport", transport, "-r", "--file-fmt-type", format];
       const device = (await must(binary, ...how, "--find", "--show", image.path)).trim();
       const readyAt = performance.now();
       const stop = async (): Promise<void> => {
         await run(binary, "-d", device);
       };
+      if (transport === "view") return { uri: device, pid: undefined, readyAt, stop };
       try {
         const pid = pidInListing(await must(binary, "-O", "NAME,PID"), device);
         return { uri: device, pid, readyAt, stop };
@@ -99,7 +102,8 @@ async function waitForSize(
   throw new Error(`${QEMU} has not mounted its export after ${READY_WITHIN_MILLIS} ms`);
 }
 
-function setUpQueue(device: string): void {
+/** Sets a loop device's queue up as tslosetup does. */
+export function setUpQueue(device: string): void {
   const name = device.slice(device.lastIndexOf("/") + 1);
   for (const [attribute, value] of Object.entries(QUEUE)) {
     Deno.writeTextFileSync(`/sys/block/${name}/queue/${attribute}`, value);

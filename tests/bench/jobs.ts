@@ -65,6 +65,11 @@ export const JOBS: readonly Job[] = [
 /** What kernel block devices are measured by: three patterns, on uncompressed images. */
 export const DEVICE_JOBS: readonly Job[] = TELLING.map((shape) => hot(shape, ["qcow2"]));
 
+/** What views are measured by: large reads and images with others below them, too. */
+export const VIEW_JOBS: readonly Job[] = READ_SHAPES
+  .filter(({ name }) => TELLING_SHAPES.includes(name) || name === "seq-1m-qd4")
+  .map((shape) => hot(shape, ["qcow2", "chain"]));
+
 /** One client, and everything in the page cache. */
 function hot(shape: Shape, images: readonly ImageName[]): Job {
   return { ...shape, clients: 1, cache: "hot", images };

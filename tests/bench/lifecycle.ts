@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { formatTable } from "../../src/cli/listing/table.ts";
 import type { Competitor } from "./competitors.ts";
 import type { BenchImage } from "./images.ts";
+import { fixed } from "./report.ts";
 import { usageOf } from "./process_usage.ts";
 import { median } from "./stats.ts";
 
@@ -87,8 +88,8 @@ export function formatLifeCycles(rows: readonly LifeCycle[]): string {
     rows.map(({ competitor, attachMillis, idleResidentBytes, idleCpu }) => [
       competitor,
       attachMillis.toFixed(0),
-      (idleResidentBytes / 1e6).toFixed(0),
-      (idleCpu * 100).toFixed(1),
+      fixed(idleResidentBytes / 1e6, 0),
+      fixed(idleCpu * 100, 1),
     ]),
   );
 }

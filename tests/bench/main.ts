@@ -10,12 +10,13 @@ import { FUSE_BASELINE, fuseCompetitors } from "./fuse_competitors.ts";
 import { findKernel, measureInGuest } from "./guest.ts";
 import { KERNEL_BASELINE, KERNEL_DEVICES } from "./guest_plan.ts";
 import { type BenchImage, type ImageName, prepareImages } from "./images.ts";
-import { DEVICE_JOBS, type Job, JOBS } from "./jobs.ts";
+import { DEVICE_JOBS, type Job, JOBS, VIEW_JOBS } from "./jobs.ts";
 import { formatLifeCycles, type LifeCycle, measureLifeCycles } from "./lifecycle.ts";
 import { type Options, parseOptions, selected, USAGE } from "./options.ts";
 import { formatSummaries, summarize, type Summary } from "./report.ts";
 import { measure, type Plan, type Sample } from "./rounds.ts";
-import { formatTargets } from "./targets.ts";
+import { formatTargets, VIEW_TARGETS } from "./targets.ts";
+import { VIEW, VIEW_BASELINE, viewCompetitors } from "./view_competitors.ts";
 
 function say(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
@@ -23,7 +24,7 @@ function say(line: string): void {
 
 async function bench(options: Options, signal: AbortSignal): Promise<void> {
   if (options.kernel) return await benchInGuest(options, signal);
-  const { known, knownJobs, baseline } = suiteOf(options);
+  const { known, knownJobs, baseline, targets } = suiteOf(options);
   const jobs = selected(knownJobs, options.jobs);
   const taking = participants(known, options.competitors);
   say(`preparing images of ${options.imageMib} MiB`);
@@ -40,7 +41,7 @@ async function bench(options: Options, signal: AbortSignal): Promise<void> {
   }
   const first = images.find(({ isWritten }) => !isWritten) ?? images[0];
   const lives = first === undefined ? [] : await measureLifeCycles(first, taking, options.rounds);
-  await report(samples, { options, images, baseline, lives });
+  await report(samples, { options, images, baseline, lives, targets });
 }
 
 /** The kernel's nbd devices, which not every machine has: one guest for each image. */
@@ -92,19 +93,32 @@ function imagesOf(jobs: readonly Job[], wanted: readonly string[]): readonly Ima
   return selected(known, wanted).map(({ name }) => name);
 }
 
-/** NBD servers, or block devices over FUSE. */
-function suiteOf({ binary, before, fuse }: Options): {
+/** What is compared, how, and to what. */
+interface Suite {
   readonly known: readonly Competitor[];
   readonly knownJobs: readonly Job[];
   readonly baseline: string;
-} {
-  return fuse
-    ? { known: fuseCompetitors(binary), knownJobs: DEVICE_JOBS, baseline: FUSE_BASELINE }
-    : {
-      known: competitors(binary, before),
-      knownJobs: JOBS,
-      baseline: before === undefined ? BASELINE : BEFORE,
+  /** Our figures against what is meant to be reached. */
+  readonly targets: (summaries: readonly Summary[]) => string;
+}
+
+/** NBD servers, block devices over FUSE, or views. */
+function suiteOf({ binary, before, fuse, view }: Options): Suite {
+  const targets = (summaries: readonly Summary[]): string => formatTargets(summaries, OURS);
+  if (view) {
+    return {
+      known: viewCompetitors(binary),
+      knownJobs: VIEW_JOBS,
+      baseline: VIEW_BASELINE,
+      targets: (summaries) => formatTargets(summaries, VIEW, VIEW_TARGETS),
     };
+  }
+  if (fuse) {
+    const known = fuseCompetitors(binary);
+    return { known, knownJobs: DEVICE_JOBS, baseline: FUSE_BASELINE, targets };
+  }
+  const baseline = before === undefined ? BASELINE : BEFORE;
+  return { known: competitors(binary, before), knownJobs: JOBS, baseline, targets };
 }
 
 async function report(
@@ -114,18 +128,19 @@ async function report(
     readonly images: readonly BenchImage[];
     readonly baseline: string;
     readonly lives: readonly LifeCycle[];
+    readonly targets?: Suite["targets"];
     /** What the guest was, if it was in a guest. */
     readonly guest?: string;
   },
 ): Promise<void> {
-  const { options, images, baseline, lives, guest } = context;
+  const { options, images, baseline, lives, targets, guest } = context;
   const summaries = summarize(samples, baseline);
   const heading = `Median of ${options.rounds} rounds of ${options.seconds} s; ` +
     `RATIO: IOPS compared to ${baseline}, round by round`;
   print(`${heading}\n${guest === undefined ? "" : `${guest}\n`}${formatSummaries(summaries)}`);
   if (lives.length > 0) print(`\n${formatLifeCycles(lives)}`);
-  const targets = formatTargets(summaries, OURS);
-  if (targets !== "") print(`\n${targets}`);
+  const verdicts = targets?.(summaries) ?? "";
+  if (verdicts !== "") print(`\n${verdicts}`);
   if (options.svgFile !== undefined) await draw(options.svgFile, summaries, heading);
   if (options.jsonFile === undefined) return;
   const { rounds, seconds } = options;

@@ -19,6 +19,8 @@ export interface Options {
   readonly before: string | undefined;
   /** Whether loop devices over FUSE are compared, rather than NBD servers. */
   readonly fuse: boolean;
+  /** Whether views are compared to a loop device on a raw file instead. */
+  readonly view: boolean;
   /** Whether nbd devices in an emulated guest are compared instead. */
   readonly kernel: boolean;
   readonly jsonFile: string | undefined;
@@ -35,6 +37,7 @@ export const USAGE = `Usage: deno task bench [options]
   --jobs A,B          only these jobs
   --competitors A,B   these servers (default all)
   --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
+  --view              views (devices: tslosetup-view,tslosetup-fuse,loop-raw); needs root
   --kernel            nbd devices in an emulated guest (servers: tslosetup-nbd,qemu-nbd,loop-raw)
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --before FILE       an older tslosetup: ratios are to it, tslosetup-before
@@ -52,6 +55,7 @@ const SPEC = {
   jobs: { type: "string" },
   competitors: { type: "string" },
   fuse: { type: "boolean", default: false },
+  view: { type: "boolean", default: false },
   kernel: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   before: { type: "string" },
@@ -76,9 +80,12 @@ const SMOKE_IMAGES = "qcow2,raw";
  */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options: SPEC });
-  if (values.fuse && values.kernel) throw new Error("--fuse and --kernel exclude each other");
+  const { fuse, view, kernel } = values;
+  if ([fuse, view, kernel].filter(Boolean).length > 1) {
+    throw new Error("--fuse, --view and --kernel exclude each other");
+  }
   const defaults = defaultsOf(values);
-  const shorten = values.smoke && !values.fuse && !values.kernel;
+  const shorten = values.smoke && !fuse && !view && !kernel;
   return {
     rounds: Math.ceil(positive("rounds", values.rounds, defaults.rounds)),
     seconds: positive("seconds", values.seconds, defaults.seconds),
@@ -86,8 +93,9 @@ export function parseOptions(args: readonly string[]): Options {
     images: names(values.images ?? (shorten ? SMOKE_IMAGES : "")),
     jobs: names(values.jobs ?? (shorten ? SMOKE_JOBS : "")),
     competitors: names(values.competitors ?? ""),
-    fuse: values.fuse,
-    kernel: values.kernel,
+    fuse,
+    view,
+    kernel,
     binary: values.binary,
     before: values.before,
     jsonFile: values.json,

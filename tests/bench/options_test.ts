@@ -18,6 +18,7 @@ Deno.test("parseOptions() has a smaller image and all jobs for a guest", () => {
   assertEquals(parseOptions(["--kernel", "--image-mib", "512"]).imageMib, 512);
   assertEquals(parseOptions(["--kernel", "--smoke"]).jobs, []);
   assertThrows(() => parseOptions(["--kernel", "--fuse"]), Error, "exclude each other");
+  assertThrows(() => parseOptions(["--view", "--fuse"]), Error, "exclude each other");
 });
 
 Deno.test("parseOptions() refuses unknown options and impossible values", () => {

@@ -30,8 +30,9 @@ export function residentBytesIn(status: string): number {
   return Number(kibibytes ?? NaN) * 1024;
 }
 
-/** What process `pid` has used until now. */
-export function usageOf(pid: number): Usage {
+/** What process `pid` has used until now; `NaN` without one. */
+export function usageOf(pid: number | undefined): Usage {
+  if (pid === undefined) return { cpuSeconds: NaN, residentBytes: NaN };
   return {
     cpuSeconds: cpuSecondsIn(Deno.readTextFileSync(`/proc/${pid}/stat`)),
     residentBytes: residentBytesIn(Deno.readTextFileSync(`/proc/${pid}/status`)),

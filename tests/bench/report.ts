@@ -101,6 +101,6 @@ function cells(summary: Summary): string[] {
 }
 
 /** A figure in so many places; a dash where there is no process to measure. */
-function fixed(value: number, places: number): string {
+export function fixed(value: number, places: number): string {
   return Number.isNaN(value) ? "-" : value.toFixed(places);
 }
