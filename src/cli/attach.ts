@@ -19,8 +19,15 @@ import {
   PassphraseNeededError,
 } from "../device/attach_common.ts";
 import { attachPlainLoop } from "../device/loop_attach.ts";
-import { chooseTransport } from "../device/choose_transport.ts";
+import {
+  chooseTransport,
+  type ReasonedTransport,
+  type TransportChoice,
+  type UsedTransport,
+} from "../device/choose_transport.ts";
 import type { DeviceOperations } from "../device/operations.ts";
+import { NoViewError } from "../device/view_devices.ts";
+import { attachViewFirst } from "../device/view_first.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
@@ -45,9 +52,8 @@ export function attach(
 ): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const choice = chooseTransport(command);
-  const { transport, why } = choice;
-  trace("cli", () => `transport ${transport}: ${why}`);
-  if (command.verbose && command.transport === "auto") complain(`transport ${transport}: ${why}`);
+  const { transport, otherwise } = choice;
+  if (otherwise === undefined) tell(command, choice);
   if (transport === "loop" && command.keyFile !== undefined) {
     complain(`${command.file}: warning: a RAW image is not decrypted: the passphrase is not used`);
   }
@@ -55,7 +61,7 @@ export function attach(
   const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
     (transport === "loop"
       ? attachPlainLoop(command, states)
-      : attachOurs(operationsOf({ transport }), { command, states, daemons }));
+      : attachOurs(setupOf(transport, choice), { command, states, daemons }));
   if (command.show) show(attached, runtimeDirectory);
   warn(attached, command);
   return 0;
@@ -68,8 +74,28 @@ function warn({ device, warnings }: Attached, { file, partScan }: AttachCommand)
   }
 }
 
+/** Says which transport it is, and why, to those who want to know. */
+function tell({ verbose, transport: asked }: AttachCommand, chosen: ReasonedTransport): void {
+  const text = `transport ${chosen.transport}: ${chosen.why}`;
+  trace("cli", () => text);
+  if (verbose && asked === "auto") complain(text);
+}
+
 /** What makes a device, and what errors call that. */
 type Setup = Pick<DeviceOperations, "called" | "attach">;
+
+function setupOf(transport: Exclude<UsedTransport, "loop">, choice: TransportChoice): Setup {
+  const { otherwise } = choice;
+  const setup = operationsOf({ transport });
+  if (otherwise === undefined) return setup;
+  const attach = (request: AttachRequest): Attached =>
+    attachViewFirst(request, {
+      view: choice,
+      otherwise,
+      tell: (chosen) => tell(request.command, chosen),
+    });
+  return { called: setup.called, attach };
+}
 
 function attachOurs(setup: Setup, means: Omit<AttachRequest, "imagePath">): Attached {
   const { command } = means;
@@ -145,6 +171,7 @@ function explain(
   { file, transport }: Pick<AttachCommand, "file" | "transport">,
 ): string {
   if (error instanceof NoFreeLoopError) return explain(error.cause, { file, transport });
+  if (error instanceof NoViewError) return `${reasonOf(error)} (--transport nbd or fuse)`;
   if (!(error instanceof SystemError)) return reasonOf(error);
   const { path, errno, message } = error;
   const isAboutOther = path !== undefined && path !== file && !path.endsWith(`/${file}`);

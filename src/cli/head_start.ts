@@ -4,7 +4,7 @@
  * @module
  */
 import { Daemons } from "../daemon/launch.ts";
-import type { AttachCommand } from "../device/attach_command.ts";
+import { type AttachCommand, wantsServer } from "../device/attach_command.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 
 /** The daemons of an attach; the first one starts at once where the words tell that it is needed. */
@@ -16,9 +16,14 @@ export function headStart(command: AttachCommand): Daemons {
   return daemons;
 }
 
-/** RAW images may go to the loop driver alone, and a device that is there already may be shown. */
-function needsDaemon({ transport, format, noOverlap }: AttachCommand): boolean {
+/**
+ * RAW images may go to the loop driver alone, others may be shown by a view, and a device that is there
+ * already may do.
+ */
+function needsDaemon(command: AttachCommand): boolean {
+  const { transport, format, noOverlap, device } = command;
   if (noOverlap || transport === "loop" || transport === "view") return false;
   if (transport !== "auto") return true;
-  return format !== undefined && format !== RAW.name && format !== AUTO_FORMAT;
+  if (format === undefined || format === RAW.name || format === AUTO_FORMAT) return false;
+  return wantsServer(command) || device?.includes("nbd") === true;
 }

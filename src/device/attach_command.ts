@@ -39,8 +39,8 @@ export interface AttachCommand {
   readonly force: boolean;
   /** Sizes of the caches, as far as they were given. */
   readonly cacheSizes: Partial<CacheSizes>;
-  /** Seconds without traffic after which they are emptied; 0 for never. */
-  readonly cleanIntervalSeconds: number;
+  /** Seconds without traffic after which they are emptied, if given; 0 for never. */
+  readonly cleanIntervalSeconds: number | undefined;
   /** Whether to leave backing files alone. */
   readonly noBacking: boolean;
   /** Files and folders that the image may name, as given. */
@@ -56,4 +56,12 @@ export interface AttachCommand {
   /** Whether the kernel is to decompress, where it is a view. */
   readonly kernelDecode: boolean;
   readonly socketPath: string | undefined;
+}
+
+/** Whether something was asked for that only a server of ours has. */
+export function wantsServer(
+  { readOnly, keyFile, threads, cacheSizes, cleanIntervalSeconds }: AttachCommand,
+): boolean {
+  return !readOnly || keyFile !== undefined || threads !== undefined ||
+    cleanIntervalSeconds !== undefined || Object.keys(cacheSizes).length > 0;
 }

@@ -8,6 +8,7 @@ import type { Daemons, Launched } from "../daemon/launch.ts";
 import { ownSurroundings } from "../daemon/processes.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
 import type { ImageView } from "../disk/request.ts";
+import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "../image/cache_sizes.ts";
 import { RAW } from "../image/formats.ts";
 import { MAX_UNASKED_THREADS } from "../loop/threads.ts";
 import type { ImageRequest } from "../disk/request.ts";
@@ -68,7 +69,7 @@ export function jobFor(
   return {
     imagePath,
     image: imageRequest(command),
-    cleanIntervalSeconds: command.cleanIntervalSeconds,
+    cleanIntervalSeconds: command.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
     sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
     startAllThreads: command.threads !== undefined,
     ...(passphrase === undefined ? {} : { passphrase }),

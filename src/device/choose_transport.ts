@@ -3,12 +3,14 @@
  *
  * @module
  */
+import type { ServedTransport } from "../daemon/job.ts";
 import { openImageFile } from "../disk/open.ts";
 import { probeFormat, versionOf } from "../disk/probe.ts";
 import { findDriver } from "../disk/registry.ts";
 import { canUseNbd } from "../kernel/modules.ts";
 import { hasSysfs } from "../kernel/sysfs_disks.ts";
-import type { AttachCommand } from "./attach_command.ts";
+import { libc } from "../sys/libc.ts";
+import { type AttachCommand, wantsServer } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { resolveDevice } from "./device_names.ts";
 import type { Transport } from "./transports.ts";
@@ -17,18 +19,23 @@ import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 /** A transport that makes devices, as opposed to `auto`: a daemon of ours serves them, or the kernel. */
 export type UsedTransport = Exclude<Transport, "auto">;
 
-/** What came out of it. */
-export interface TransportChoice {
-  readonly transport: UsedTransport;
-  /** For whoever asks with `-v`. */
+/** A transport, and why it was taken, for whoever asks with `-v`. */
+export interface ReasonedTransport<T extends UsedTransport = UsedTransport> {
+  readonly transport: T;
   readonly why: string;
+}
+
+/** What came out of it. */
+export interface TransportChoice extends ReasonedTransport {
   /** The format, found out if it was to be. */
   readonly format: string;
+  /** What to take if it turns out that there can be no view. */
+  readonly otherwise?: () => ReasonedTransport<ServedTransport>;
 }
 
 /**
- * The kernel's loop driver alone for raw images; for others nbd where the kernel has it or can load it,
- * else a FUSE file below a loop device.
+ * The kernel's loop driver alone for raw images; for others that are only read a view, where there can
+ * be one; else nbd where the kernel has it or can load it, or a FUSE file below a loop device.
  *
  * @throws {CommandError} if the loop driver was asked to read another format
  */
@@ -40,16 +47,24 @@ export function chooseTransport(command: AttachCommand): TransportChoice {
   return { ...automatic(command, format), format };
 }
 
-function automatic(
-  { device }: AttachCommand,
-  format: string,
-): Pick<TransportChoice, "transport" | "why"> {
+function automatic(command: AttachCommand, format: string): Omit<TransportChoice, "format"> {
+  const { device } = command;
   if (device !== undefined && resolveDevice(device).kind === "nbd") {
     return { transport: "nbd", why: "an nbd device was named" };
   }
   if (format === RAW.name) {
     return { transport: "loop", why: "the loop driver itself reads RAW images" };
   }
+  // Only the superuser makes devices; others are told what a server would need.
+  if (wantsServer(command) || libc().geteuid() !== 0) return served();
+  return {
+    transport: "view",
+    why: "the kernel itself can read the image, or most of it",
+    otherwise: served,
+  };
+}
+
+function served(): ReasonedTransport<ServedTransport> {
   if (!hasSysfs()) return { transport: "fuse", why: "nbd needs /sys, which is not mounted" };
   return canUseNbd()
     ? { transport: "nbd", why: "the kernel has it" }

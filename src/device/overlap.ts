@@ -98,7 +98,9 @@ function reuse(rival: Rival, { command, states }: Reuse): Attached {
     if (!(error instanceof SystemError)) throw error;
     throw new CommandError(`${file}: failed to re-use loop device`);
   }
-  const warnings = rival.state === undefined ? loopWarnings(command) : [];
+  const warnings = rival.format === RAW.name && rival.state === undefined
+    ? loopWarnings(command)
+    : [];
   return { shown: rival.path, device: rival.path, isNew: false, warnings };
 }
 

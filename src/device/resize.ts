@@ -28,7 +28,8 @@ const PATIENCE_MS = 10_000;
 export function resizeNamed(name: string, states: StateStore): void {
   const device = resolveDevice(name);
   const state = stateOn(states.all(), device);
-  if (state !== undefined) resizeOurs(state, states);
+  // Of a view, even its daemon serves but a part.
+  if (state !== undefined && state.transport !== "view") resizeOurs(state, states);
   else if (device.kind === "nbd") refuseForeignNbd(device.index, name);
   else resizeLoop(loopDevice(name));
 }

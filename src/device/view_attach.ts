@@ -18,6 +18,7 @@
  */
 import type { ImageAccess } from "../disk/image_access.ts";
 import { windowOf } from "../disk/window.ts";
+import { RAW } from "../image/formats.ts";
 import { openInMount } from "../kernel/fuse_mount.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
 import { requireLoop } from "../kernel/modules.ts";
@@ -41,6 +42,7 @@ import {
   LowerDevices,
   metadataDevice,
   mountView,
+  NoViewError,
   requireViews,
   servedDevice,
 } from "./view_devices.ts";
@@ -57,18 +59,29 @@ export function attachView(request: AttachRequest): Attached {
   requireLoop();
   requireViews();
   using image = new ViewImage(request);
+  if (request.command.transport === "auto") refuseOtherDisks(image.access);
   const { needsServer } = image.form;
   if (needsServer) request.daemons.startAhead("device");
-  checkSize(image.access, request);
   using below = new LowerDevices(image.access.files);
   using metadata = metadataDevice(image.metadata());
   using served = needsServer ? serve(image.access, request) : undefined;
   using special = served && servedDevice(served.file);
-  if (served === undefined) tellWarnings(image.access, request);
   const devices = special === undefined ? below.paths : [...below.paths, special.path];
   using root = mountView(metadata.path, devices, image.form);
   using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
-  return finish(request, { file, device: device?.path, served });
+  return finish(request, { access: image.access, file, device: device?.path, served });
+}
+
+/**
+ * Some file's device would be a disk of its own to whoever looks for file systems on all disks: udev
+ * finds each twice then. That is for those who ask for it.
+ *
+ * @throws {NoViewError} if there is such a file
+ */
+function refuseOtherDisks({ files, formats }: ImageAccess): void {
+  if (files.length > formats.length || formats.slice(1).includes(RAW.name)) {
+    throw new NoViewError("a RAW file lies below it, which would be a disk of its own");
+  }
 }
 
 function checkSize({ sizeBytes }: ImageAccess, request: AttachRequest): void {
@@ -99,15 +112,15 @@ function serve({ files }: ImageAccess, request: AttachRequest): ServedFile {
 }
 
 interface Finish {
+  readonly access: ImageAccess;
   readonly file: Fd;
   readonly device: string | undefined;
   readonly served: ServedFile | undefined;
 }
 
-function finish(
-  { command, imagePath, states }: AttachRequest,
-  { file, device, served }: Finish,
-): Attached {
+/** Warnings come last: where there can be no view after all, somebody else gives them. */
+function finish(request: AttachRequest, { access, file, device, served }: Finish): Attached {
+  const { command, imagePath, states } = request;
   using loop = new ProvisionalLoop({
     ...(device === undefined ? {} : { device }),
     backingPath: imagePath,
@@ -123,6 +136,8 @@ function finish(
   const { path } = loop;
   tuneQueue(baseName(path), QUEUE);
   if (command.partScan) showPartitions(path);
+  checkSize(access, request);
+  if (served === undefined) tellWarnings(access, request);
   if (served === undefined) states.forgetKilled(path);
   else served.confirm(path);
   ignoreInterruptions();

@@ -5,9 +5,9 @@
  */
 import { type LoopDirectIo, ProvisionalLoop } from "../kernel/loop.ts";
 import { memoryFile } from "../kernel/memory_file.ts";
-import { KernelFeatureError } from "../kernel/feature_error.ts";
 import { mountNowhere, type MountParameter, requireFileSystem } from "../kernel/mount_api.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import { CommandError } from "../sys/command_error.ts";
 import { EINVAL, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import { type Fd, LentFd } from "../sys/files.ts";
 import { VIEW_LABELS } from "../view/description.ts";
@@ -83,7 +83,7 @@ function lowerLoop(backing: LentFd, { path, label, directIo = "no" }: LowerLoop)
 /**
  * Makes sure that the kernel has the file system of views, before anything is read for one.
  *
- * @throws {KernelFeatureError} if not
+ * @throws {NoViewError} if not
  */
 export function requireViews(): void {
   withoutViews(() => requireFileSystem(FILE_SYSTEM));
@@ -95,7 +95,7 @@ export function requireViews(): void {
  * @param source device of the metadata
  * @param devices of the files, in their order
  * @returns a descriptor of its root
- * @throws {KernelFeatureError} where the kernel cannot
+ * @throws {NoViewError} where the kernel cannot
  */
 export function mountView(
   source: string,
@@ -112,7 +112,7 @@ export function mountView(
       further: [["ro"], ...decoding, ...below],
       devices: false,
     });
-  return withoutViews(mount, isDecoding ? NO_DECODING : NO_DEVICES);
+  return withoutViews(mount, isDecoding ? new CommandError(NO_DECODING) : undefined);
 }
 
 /** What kernels answer that have no EROFS, or not enough of it. */
@@ -123,17 +123,19 @@ const NO_VIEWS: readonly number[] = [
   ENOTBLK,
   EOPNOTSUPP,
 ];
-const NO_DEVICES = "the kernel has no EROFS that takes several devices (Linux 5.16); " +
-  "--transport nbd and fuse work without";
+const NO_DEVICES = "the kernel has no EROFS that takes several devices (Linux 5.16)";
 const NO_DECODING =
   "the kernel has no EROFS that decompresses what the image has (Linux 6.15, and " +
   "zlib or zstd, whichever it is, enabled there); it works without --kernel-decode";
 
-function withoutViews<T>(action: () => T, what = NO_DEVICES): T {
+function withoutViews<T>(action: () => T, refusal: Error = new NoViewError(NO_DEVICES)): T {
   try {
     return action();
   } catch (error) {
     if (!(error instanceof SystemError) || !NO_VIEWS.includes(error.errno)) throw error;
-    throw new KernelFeatureError(FILE_SYSTEM, what);
+    throw refusal;
   }
 }
+
+/** There can be no view of an image, or not here; other transports may do. */
+export class NoViewError extends CommandError {}

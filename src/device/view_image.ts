@@ -8,14 +8,12 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage, openImageFile } from "../disk/open.ts";
 import { diskPath } from "../fuse/disk_path.ts";
-import { CommandError } from "../sys/command_error.ts";
+import { RAW } from "../image/formats.ts";
 import { encodeDescription, type ViewDescription } from "../view/description.ts";
 import { type ViewForm, viewForm } from "../view/form.ts";
 import { type AttachRequest, imageRequest, viewOf } from "./attach_common.ts";
-import { deviceBytes } from "./view_devices.ts";
+import { deviceBytes, NoViewError } from "./view_devices.ts";
 
-/** What else there is for what a view cannot show. */
-const OTHERS = "(--transport nbd or fuse)";
 /** The disk that is served ends with a whole block, of whatever size a view's are. */
 const SERVED_BLOCK_BYTES = 4096;
 
@@ -57,7 +55,7 @@ export class ViewImage implements Disposable {
       { deviceMajor: 0, deviceMinor: 0, inode: 0 };
     return {
       image: imagePath,
-      format: this.access.format,
+      format: this.access.formats[0] ?? RAW.name,
       imageDevice: [deviceMajor, deviceMinor],
       imageInode: inode,
       view: viewOf(command),
@@ -94,7 +92,7 @@ function open({ command, imagePath }: AttachRequest): ImageAccess {
   }
 }
 
-/** @throws {CommandError} if the kernel cannot read any of the disk by itself */
+/** @throws {NoViewError} if the kernel cannot read any of the disk by itself */
 function formOf(access: ImageAccess, { command }: AttachRequest): ViewForm {
   const fileSizes = access.files.map(deviceBytes);
   const form = viewForm({ access, fileSizes }, command.kernelDecode);
@@ -102,9 +100,7 @@ function formOf(access: ImageAccess, { command }: AttachRequest): ViewForm {
     return form;
   }
   const howMany = form.servedShare === 1 ? "all" : "most";
-  throw new CommandError(
-    `${howMany} of its clusters are compressed, encrypted or not aligned: ${OTHERS} is for those`,
-  );
+  throw new NoViewError(`${howMany} of its clusters are compressed, encrypted or not aligned`);
 }
 
 /**

@@ -89,9 +89,9 @@ export class ImageAccess implements Disposable {
     return this.#files[0]?.path ?? "";
   }
 
-  /** Canonical name of the image's format. */
-  get format(): string {
-    return this.#parts.formats?.[0] ?? "";
+  /** Canonical names of the formats of the image, and of those below it, in their order. */
+  get formats(): readonly string[] {
+    return this.#parts.formats ?? [];
   }
 
   get readOnly(): boolean {

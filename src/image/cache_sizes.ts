@@ -16,6 +16,9 @@ export interface CacheSizes {
 
 const MIB = 1024 * 1024;
 
+/** After so long without traffic caches are emptied. */
+export const DEFAULT_CLEAN_INTERVAL_SECONDS = 30;
+
 /** For the first thread. 16 MiB hold the metadata of 128 GiB of disk where clusters have 64 KiB. */
 export const DEFAULT_CACHES: CacheSizes = {
   metadataCacheBytes: 16 * MIB,

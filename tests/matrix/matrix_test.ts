@@ -4,13 +4,9 @@ import { IMAGE_TOOLS } from "../support/images.ts";
 import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { makeMatrixImage, type MatrixImage, SECRET } from "./make.ts";
+import { checkAll } from "./lanes.ts";
 import { agreeing, nbdMap, normalised, qemuInfo, qemuMap } from "./oracle.ts";
-import { chooseRecipes, missingPairs, type Recipe } from "./recipe.ts";
-
-/** As many as the acceptance asks for, and some. */
-const IMAGES = 208;
-/** As many at once as keep a small machine busy. */
-const LANES = 3;
+import { chooseRecipes, IMAGES, missingPairs, type Recipe } from "./recipe.ts";
 
 Deno.test("chooseRecipes() has every pair of features that is possible", () => {
   const recipes = chooseRecipes(IMAGES);
@@ -23,41 +19,9 @@ oracleTest(
   "tslosetup reads, lists and describes every image of the matrix as qemu does",
   [...IMAGE_TOOLS, "nbdinfo"],
   async () => {
-    const failures = await inLanes(chooseRecipes(IMAGES), checkRecipe);
-    if (failures.length > 0) {
-      throw new Error(
-        `${failures.length} images are not what they should be:\n${
-          failures.map(({ recipe, reason }) => `${recipe.name}\n  ${reason}`).join("\n")
-        }`,
-      );
-    }
+    await checkAll(chooseRecipes(IMAGES), checkRecipe);
   },
 );
-
-interface Failure {
-  readonly recipe: Recipe;
-  readonly reason: string;
-}
-
-/** Checks all recipes; one that fails does not keep the others from being checked. */
-async function inLanes(
-  recipes: readonly Recipe[],
-  check: (recipe: Recipe) => Promise<void>,
-): Promise<Failure[]> {
-  const failures: Failure[] = [];
-  const queue = recipes.slice();
-  const lane = async (): Promise<void> => {
-    for (let recipe = queue.shift(); recipe !== undefined; recipe = queue.shift()) {
-      try {
-        await check(recipe);
-      } catch (error) {
-        failures.push({ recipe, reason: error instanceof Error ? error.message : String(error) });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
-  return failures;
-}
 
 async function checkRecipe(recipe: Recipe): Promise<void> {
   using folder = new TempDirectory();

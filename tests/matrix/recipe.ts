@@ -80,6 +80,9 @@ function isPossible(image: Choice): boolean {
   return !Object.values(IMPOSSIBLE).some((refuses) => refuses(image));
 }
 
+/** As many as the acceptance asks for, and some. */
+export const IMAGES = 208;
+
 /** Candidates among which the one is taken that has most pairs not seen before. */
 const CANDIDATES = 24;
 

@@ -24,10 +24,11 @@ export const DESCRIPTION: readonly string[] = [
   "tslosetup makes block devices of disk images, lists them and takes them down again. It is used " +
   "like `losetup`(8), all of whose options it has, and also takes images that are not raw: their " +
   "virtual disk appears on the device. The image may be a regular file or a block device.",
-  "Raw images are handed to the kernel's loop driver. An image of any other format is served by a " +
-  "process of its own, which the command leaves behind and which ends when the device is " +
-  "detached, by `tslosetup -d` or, for loop devices, by `losetup -d`. Without root and without " +
-  "any driver, an image can be served on a socket to NBD clients.",
+  "Raw images are handed to the kernel's loop driver, and so are, with `-r`, other images that the " +
+  "kernel can read by itself. Any other image is served by a process of its own, which the command " +
+  "leaves behind and which ends when the device is detached, by `tslosetup -d` or, for loop devices, " +
+  "by `losetup -d`. Without root and without any driver, an image can be served on a socket to NBD " +
+  "clients.",
   "Without arguments, all devices are listed. With the name of a device and nothing else, its " +
   "status is printed.",
 ];
@@ -48,16 +49,18 @@ export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` say
   "under the rule of `--allow-backing`.";
 
 export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
-  "says otherwise, RAW images get a plain loop device, and all others an nbd device where the " +
-  "kernel has the nbd driver or can load it, else a loop device over FUSE. `-v` tells.";
+  "says otherwise, RAW images get a plain loop device. Others get a view if they can: with `-r`, by " +
+  "root, with none of `--threads`, `--key-file`, `--cache-size`, `--data-cache-size` and " +
+  "`--cache-clean-interval`, and no nbd device named. Else they get an nbd device where the kernel " +
+  "has the nbd driver or can load it, or a loop device over FUSE. `-v` tells, and why.";
 
 export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
   auto: "Decide as described above.",
   loop: "The kernel's loop driver alone, for RAW images: /dev/loop<N>, as losetup makes it.",
   view:
     "An image whose clusters the kernel can find by itself (neither compressed nor encrypted), " +
-    "read-only, on a loop device that no process serves; a process serves only what other " +
-    "clusters there are. Needs EROFS (Linux 5.16), and FUSE for that process.",
+    "read-only, on a loop device that no process serves; the image stays locked. A process serves " +
+    "only what other clusters there are. Needs EROFS (Linux 5.16), and FUSE for that process.",
   nbd: "The kernel's nbd driver, connected to the serving process: /dev/nbd<N>, or a loop device " +
     "on top of it if one is named.",
   fuse: "A loop device over a file that the serving process provides by FUSE. The file system is " +
@@ -113,11 +116,11 @@ export const EXAMPLES: readonly Example[] = [
     text: "Mount the first partition of an image, and take everything down again:",
     lines: [
       "# tslosetup -r --find --show -P -t QCOW disk.qcow2",
-      "/dev/nbd0",
-      "# mount -o ro /dev/nbd0p1 /mnt",
+      "/dev/loop0",
+      "# mount -o ro /dev/loop0p1 /mnt",
       "...",
       "# umount /mnt",
-      "# tslosetup -d /dev/nbd0",
+      "# tslosetup -d /dev/loop0",
     ],
   },
   {

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "./cache_values.ts";
 import type { AttachCommand } from "../../device/attach_command.ts";
 import type { Transport } from "../../device/transports.ts";
 import { AUTO_FORMAT, RAW } from "../../image/formats.ts";
@@ -46,7 +45,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     snapshot: settings.snapshot,
     force: seen.has("force"),
     cacheSizes: settings.cacheSizes,
-    cleanIntervalSeconds: settings.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
+    cleanIntervalSeconds: settings.cleanIntervalSeconds,
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
     keyFile: settings.keyFile,

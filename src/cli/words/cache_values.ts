@@ -7,7 +7,6 @@ import { MAX_CACHE_BYTES, MIN_CACHE_BYTES } from "../../image/cache_sizes.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
 
-export const DEFAULT_CLEAN_INTERVAL_SECONDS = 30;
 /** A week: what waits longer may as well wait for ever. */
 const MAX_CLEAN_INTERVAL_SECONDS = 604_800;
 

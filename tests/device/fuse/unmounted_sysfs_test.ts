@@ -9,6 +9,7 @@ import { MountNamespace, NAMESPACE_TOOLS, WITHOUT_SYSFS } from "../../support/mo
 import { eventually } from "../../support/patience.ts";
 import { asRoot } from "../../support/program.ts";
 import { type Output, run, TempDirectory } from "../../support/tools.ts";
+import { nothingBelow, viewTest } from "../view/view.ts";
 import { deviceTest, isAttached, MIB } from "./device.ts";
 
 const TOOLS = [...NAMESPACE_TOOLS, "qemu-img"];
@@ -21,7 +22,20 @@ async function make(folder: TempDirectory): Promise<string> {
   return image;
 }
 
-deviceTest("without /sys an image gets a loop device over FUSE, from -f to -d", TOOLS, async () => {
+deviceTest(
+  "without /sys an image gets a loop device over FUSE, from -f to -d",
+  TOOLS,
+  () => liveWithoutSysfs("fuse"),
+);
+
+viewTest("without /sys an image becomes a view, from -f to -d", TOOLS, async () => {
+  await liveWithoutSysfs("view");
+  await nothingBelow();
+});
+
+/** The life of a device without /sys. */
+async function liveWithoutSysfs(transport: "fuse" | "view"): Promise<void> {
+  const how = ["--transport", transport, "-r", "-t", "QCOW", "-f", "--show"];
   using folder = new TempDirectory();
   const image = await make(folder);
   await using chroot = await MountNamespace.make(WITHOUT_SYSFS);
@@ -31,22 +45,22 @@ deviceTest("without /sys an image gets a loop device over FUSE, from -f to -d", 
     assertEquals([code, stderr], [0, ""], args.join(" "));
     return stdout.trim();
   };
-  const device = await must("-r", "-t", "QCOW", "-f", "--show", image);
+  const device = await must(...how, image);
   try {
     const columns = "NAME,BACK-FILE,FILE-FORMAT,SIZE,TRANSPORT";
     const listed = await must("--raw", "-n", "-O", columns);
     assertEquals(
       listed.split("\n").filter((line) => line.startsWith(`${device} `)),
-      [`${device} ${image} QCOW ${8 * MIB} fuse`],
+      [`${device} ${image} QCOW ${8 * MIB} ${transport}`],
     );
     assertEquals(await must("-j", image), await must(device));
-    assertEquals(await must("-L", "-r", "-t", "QCOW", "-f", "--show", image), device);
+    assertEquals(await must("-L", ...how, image), device);
     await must("-c", device);
   } finally {
     await must("-d", device);
   }
   await eventually(() => !isAttached(device), `${device} to go`);
-});
+}
 
 deviceTest("without /sys nbd devices are refused in one line", TOOLS, async () => {
   using folder = new TempDirectory();

@@ -5,7 +5,7 @@
  */
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { deviceTest } from "../fuse/device.ts";
+import { deviceTest, FUSE } from "../fuse/device.ts";
 import { eventually } from "../../support/patience.ts";
 import { asRoot, type Finished, statesIn, type Surroundings } from "../../support/program.ts";
 import { must } from "../../support/tools.ts";
@@ -63,7 +63,7 @@ deviceTest(`${AT_ONCE} QCOW images at once get ${AT_ONCE} devices`, ["qemu-img"]
   const program = asRoot();
   const images = numbered(folder, ".qcow2");
   for (const image of images) await must("qemu-img", "create", "-q", "-f", "qcow2", image, "1M");
-  const options = ["-r", "-t", "QCOW"];
+  const options = [...FUSE, "-r", "-t", "QCOW"];
   for (let round = 0; round < ROUNDS; round++) {
     const devices = assertDistinct(await attachAll({ program, images, options }));
     const attached = statesIn(program.stateDirectory).map(({ device }) => device);

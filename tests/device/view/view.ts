@@ -20,8 +20,13 @@ export const VIEW = ["--transport", "view"] as const;
 /** Why no view can be made here, if so. */
 function missingForViews(): string | undefined {
   if (!exists("/sys/class/misc/loop-control")) return "no loop driver";
-  const kernel = Deno.readTextFileSync("/proc/filesystems");
-  return /\terofs$/m.test(kernel) ? undefined : "the kernel has no EROFS, or not yet";
+  return missingFileSystem("erofs");
+}
+
+/** Why a file system cannot be mounted here, if so. */
+export function missingFileSystem(type: string): string | undefined {
+  const known = Deno.readTextFileSync("/proc/filesystems").split("\n");
+  return known.includes(`\t${type}`) ? undefined : `the kernel has no ${type}, or not yet`;
 }
 
 /** Registers a test that runs where views can be made and all of `tools` are installed. */
@@ -29,9 +34,10 @@ export function viewTest(
   name: string,
   tools: readonly string[],
   body: (t: Deno.TestContext) => Promise<void>,
+  obstacle?: string,
 ): void {
-  const obstacle = lackOfRights() ?? missingForViews() ?? missingTools(["losetup", ...tools]);
-  testIfPossible({ name, obstacle, fn: body });
+  const missing = lackOfRights() ?? missingForViews() ?? missingTools(["losetup", ...tools]);
+  testIfPossible({ name, obstacle: missing ?? obstacle, fn: body });
 }
 
 function attributeIfAny(path: string): string | undefined {

@@ -6,9 +6,12 @@
  *     partitions.qcow2          two partitions, the second with that ext4
  *     tiny.raw tiny.qcow2       one partition, no file system
  *     truncated.qcow2           ends within the header
+ *     matrix/NUMBER/0.qcow2     images of the matrix, some of all; 0.qcow2.raw is the disk
  *
  * @module
  */
+import { makeMatrixImage, rawCopy } from "../../matrix/make.ts";
+import { chooseRecipes, type Recipe } from "../../matrix/recipe.ts";
 import { must } from "../../support/tools.ts";
 
 const KIB = 1024;
@@ -31,6 +34,24 @@ export async function makeImages(folder: string): Promise<void> {
   await toQcow(file("tiny.raw"), file("tiny.qcow2"), ["-c"]);
   const start = (await Deno.readFile(file("tiny.qcow2"))).subarray(0, 60);
   await Deno.writeFile(file("truncated.qcow2"), start);
+  await makeMatrix(file("matrix"));
+}
+
+const MATRIX_IMAGES = 30;
+
+/** Names that start from the root would be other files in a guest; keys are what other tests are about. */
+function isPossible({ encryption, dataFile, depth, backingName, size }: Recipe): boolean {
+  const namesAreRelative = dataFile === "none" && (depth === 0 || backingName === "relative");
+  return namesAreRelative && encryption === "none" && size !== "large";
+}
+
+async function makeMatrix(folder: string): Promise<void> {
+  const recipes = chooseRecipes(400, 7).filter(isPossible).slice(0, MATRIX_IMAGES);
+  for (const [number, recipe] of recipes.entries()) {
+    const own = `${folder}/${number}`;
+    await Deno.mkdir(own, { recursive: true });
+    await rawCopy(await makeMatrixImage(own, recipe));
+  }
 }
 
 /** What a system mounts below its root, and the links to /usr. */

@@ -13,7 +13,7 @@ import { type GuestReport, type Kernel, runGuest, stepsOf } from "./uml.ts";
 
 /** Which parts share a guest: guests run two at a time, and should take about as long. */
 const GUESTS: readonly (readonly string[])[] = [
-  ["reading", "writing", "refused"],
+  ["reading", "writing", "refused", "view"],
   ["killed", "cycles", "container"],
   ["receivers", "lazy", "detaching", "partitions", "listing", "fuse"],
   ["switch_root"],
