@@ -133,6 +133,29 @@ viewTest("the images of a view are locked, without any process", TOOLS, async ()
   assertEquals((await write(image)).code, 0);
 });
 
+viewTest("external data files and RAW files below a view are locked, too", TOOLS, async () => {
+  using folder = new TempDirectory();
+  const [raw, middle, top] = [folder.file("raw"), folder.file("middle"), folder.file("top")];
+  const data = folder.file("data");
+  await must("qemu-img", "create", "-q", "-f", "raw", raw, "8M");
+  await must("qemu-img", "create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw", middle);
+  const how = ["-o", `data_file=${data}`, "-b", middle, "-F", "qcow2"];
+  await must("qemu-img", "create", "-q", "-f", "qcow2", ...how, top);
+  await must("qemu-io", "-f", "qcow2", "-c", "write 0 1M", top);
+  const mayBeWritten = async (): Promise<boolean[]> => {
+    const codes = [];
+    for (const path of [raw, middle, top, data]) {
+      codes.push((await run("qemu-io", "-f", "raw", "-c", "length", path)).code);
+    }
+    return codes.map((code) => code === 0);
+  };
+  {
+    await using _view = await View.attach(top, "-t", "QCOW");
+    assertEquals(await mayBeWritten(), [false, false, false, false]);
+  }
+  assertEquals(await mayBeWritten(), [true, true, true, true]);
+});
+
 viewTest("an image that is being written is refused", TOOLS, async () => {
   using folder = new TempDirectory();
   const image = await makeChain(folder);
