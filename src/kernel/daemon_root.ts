@@ -5,34 +5,20 @@
  */
 import { checked, SystemError } from "../sys/errno.ts";
 import { type Fd, fileStatus, O_CREAT, O_WRONLY, openFile } from "../sys/files.ts";
-import { lastErrno, libc } from "../sys/libc.ts";
-import { addressOf, cString } from "../sys/memory.ts";
+import { libc } from "../sys/libc.ts";
+import { cString } from "../sys/memory.ts";
 import { OWN_ROOT_MARK } from "../sys/own_root.ts";
 import { mountDetached } from "./detached_mount.ts";
+import { makeNode, type Node } from "./make_node.ts";
 
 const FOLDERS = ["proc", "proc/self", "dev"];
 /** Where the runtime reads who it is. */
 const PROGRAM_LINK = "proc/self/exe";
 
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const AT_FDCWD = -100;
-/** By number: glibc exports a function for it only since 2.33. */
-const SYS_MKNODAT = { x86_64: 259, aarch64: 33 } as const;
-
-interface Node {
-  readonly type: typeof S_IFCHR | typeof S_IFBLK;
-  readonly major: number;
-  readonly minor: number;
-}
-
 /** Documentation/admin-guide/devices.txt: the memory devices. */
-const MEMORY = { type: S_IFCHR, major: 1 } as const;
-const NODES: Readonly<Record<string, Node>> = {
-  "dev/null": { ...MEMORY, minor: 3 },
-  "dev/urandom": { ...MEMORY, minor: 9 },
-  "dev/kmsg": { ...MEMORY, minor: 11 },
-};
+const MEMORY_MAJOR = 1;
+/** Minor numbers of those that the runtime and the log open. */
+const MEMORY_MINORS = { "dev/null": 3, "dev/urandom": 9, "dev/kmsg": 11 } as const;
 
 /** A root folder that nobody lives in yet. */
 export class DaemonRoot implements Disposable {
@@ -66,7 +52,9 @@ export class DaemonRoot implements Disposable {
     }
     const link = cString(this.#path(PROGRAM_LINK));
     checked(libc().symlink(cString(program), link), "symlink", PROGRAM_LINK);
-    for (const [name, node] of Object.entries(NODES)) this.#makeNode(name, node);
+    for (const [name, minor] of Object.entries(MEMORY_MINORS)) {
+      this.#makeNode({ path: name, kind: "character", number: { major: MEMORY_MAJOR, minor } });
+    }
     openFile(this.#path(OWN_ROOT_MARK), O_WRONLY | O_CREAT).close();
   }
 
@@ -81,15 +69,13 @@ export class DaemonRoot implements Disposable {
    */
   addDevice(path: string): void {
     const { specialMajor: major, specialMinor: minor } = fileStatus(path);
-    this.#makeNode(path.slice(1), { type: S_IFBLK, major, minor });
+    this.#makeNode({ path: path.slice(1), kind: "block", number: { major, minor } });
   }
 
-  #makeNode(name: string, { type, major, minor }: Node): void {
-    const path = cString(this.#path(name));
-    const number = SYS_MKNODAT[Deno.build.arch];
-    const device = (major << 8) | (minor & 0xff) | ((minor & ~0xff) << 12);
-    const result = libc().syscall(number, AT_FDCWD, addressOf(path), type | 0o600, device, 0, 0);
-    if (result < 0n) throw new SystemError("mknod", lastErrno(), name);
+  /** @param node its path within this root */
+  #makeNode(node: Node): void {
+    const errno = makeNode({ ...node, path: this.#path(node.path) });
+    if (errno !== 0) throw new SystemError("mknod", errno, node.path);
   }
 
   #path(name: string): string {

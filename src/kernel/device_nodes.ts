@@ -17,8 +17,7 @@ import {
   openFile,
   removeFile,
 } from "../sys/files.ts";
-import { lastErrno, libc } from "../sys/libc.ts";
-import { addressOf, cString } from "../sys/memory.ts";
+import { libc } from "../sys/libc.ts";
 import {
   arePartitionsKnown,
   diskInDev,
@@ -26,15 +25,11 @@ import {
   nodePath,
   partitionsOf,
 } from "./block_devices.ts";
-import { type DeviceNumber, encodeDevice, isSameNumber } from "./device_numbers.ts";
+import { type DeviceNumber, isSameNumber } from "./device_numbers.ts";
 import type { KnownDevice } from "./disk_source.ts";
+import { makeNode, type Node } from "./make_node.ts";
 
 const DEV = "/dev";
-const S_IFBLK = 0o060000;
-const S_IFCHR = 0o020000;
-const AT_FDCWD = -100;
-/** mknodat(2) by number: glibc exports a function for it only since 2.33. */
-const SYS_MKNODAT = { x86_64: 259, aarch64: 33 } as const;
 /** How long devtmpfs or a device manager is given to make a node. */
 const NODE_WAIT = { attempts: 15, pauseMicroseconds: 20_000 } as const;
 
@@ -115,12 +110,6 @@ function isRemoved(path: string): boolean {
   }) === true;
 }
 
-interface Node {
-  readonly path: string;
-  readonly kind: "block" | "character";
-  readonly number: DeviceNumber;
-}
-
 function waitForNodes(nodes: readonly Node[]): void {
   for (let attempt = 0; attempt < NODE_WAIT.attempts && !nodes.every(isThere); attempt++) {
     libc().usleep(NODE_WAIT.pauseMicroseconds);
@@ -147,14 +136,4 @@ function ensureNode(node: Node): string {
   // It may also be that somebody else was faster.
   if (!isThere(node)) throw new SystemError("mknod", errno === 0 ? EEXIST : errno, node.path);
   return node.path;
-}
-
-/** @returns 0 or an error number */
-function makeNode({ path, kind, number }: Node): number {
-  const name = cString(path);
-  const mode = (kind === "block" ? S_IFBLK : S_IFCHR) | 0o600;
-  const call = SYS_MKNODAT[Deno.build.arch];
-  const device = encodeDevice(number);
-  const result = libc().syscall(call, AT_FDCWD, addressOf(name), mode, device, 0, 0);
-  return Number(result) < 0 ? lastErrno() : 0;
 }
