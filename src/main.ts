@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/job.ts";
+import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/hidden_arguments.ts";
 import { reasonOf } from "./sys/reason.ts";
 
 /** The hidden first argument that prints a man page or completions, for install.sh. */

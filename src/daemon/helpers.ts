@@ -4,7 +4,7 @@
  * @module
  */
 import { openNull } from "../sys/spawn.ts";
-import { LAZY_DETACH_ARGUMENT } from "./job.ts";
+import { LAZY_DETACH_ARGUMENT } from "./hidden_arguments.ts";
 import { spawnSelf } from "./own_program.ts";
 import type { AttachState } from "./state.ts";
 

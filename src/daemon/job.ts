@@ -15,13 +15,10 @@ import { KERNEL_LOG_FD } from "../sys/kernel_log.ts";
 import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import { keepSecret } from "../sys/secret.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
+import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
 
-/** The hidden first argument that makes the program a daemon. */
-export const DAEMON_ARGUMENT = "--internal-daemon";
 /** For what a daemon serves to be shown on its command line, in bytes. */
 export const COMMAND_LINE_ROOM_BYTES = 1024;
-/** The hidden first argument of the helper a daemon starts for a lazy detach. */
-export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
 
 /**
  * Descriptors of the daemon. Deno duplicates the standard ones at its start, so that the answer
@@ -36,9 +33,6 @@ export const DaemonFd = {
   RunFolder: RUN_FOLDER_FD,
   KernelLog: KERNEL_LOG_FD,
 } as const;
-
-/** The hidden first argument that disconnects the device of a daemon that was killed. */
-export const REAP_ARGUMENT = "--internal-reap";
 
 /**
  * What a daemon can serve: an nbd device, a FUSE file, that of a view, which has the rest from the

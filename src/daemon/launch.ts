@@ -15,14 +15,8 @@ import { pipe, streamPair } from "../sys/sockets.ts";
 import { SIGKILL } from "../sys/signals.ts";
 import { openNull, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
-import {
-  type Answer,
-  COMMAND_LINE_ROOM_BYTES,
-  DAEMON_ARGUMENT,
-  encodeJob,
-  GO,
-  type Job,
-} from "./job.ts";
+import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
+import { type Answer, COMMAND_LINE_ROOM_BYTES, encodeJob, GO, type Job } from "./job.ts";
 import { lastWords } from "./last_words.ts";
 import { ownExecutable, spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";

@@ -23,7 +23,8 @@ import { baseName, realPath } from "../sys/paths.ts";
 import { INTERRUPTIONS } from "../sys/signals.ts";
 import { duplicate, pipe } from "../sys/sockets.ts";
 import { openNull, spawn } from "../sys/spawn.ts";
-import { LEAVE, REAP_ARGUMENT } from "./job.ts";
+import { REAP_ARGUMENT } from "./hidden_arguments.ts";
+import { LEAVE } from "./job.ts";
 import { ownCommand, passedEnvironment, processName } from "./own_program.ts";
 import type { AttachState } from "./state.ts";
 

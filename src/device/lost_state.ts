@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DAEMON_ARGUMENT } from "../daemon/job.ts";
+import { DAEMON_ARGUMENT } from "../daemon/hidden_arguments.ts";
 import { identityOf } from "../daemon/processes.ts";
 import { type AttachState, readState, type StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";

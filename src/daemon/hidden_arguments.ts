@@ -1,0 +1,12 @@
+/**
+ * Hidden first arguments, by which the program starts itself for other work than a command's.
+ *
+ * @module
+ */
+
+/** Makes the program a daemon. */
+export const DAEMON_ARGUMENT = "--internal-daemon";
+/** Makes it the helper that has a device detached once nobody uses it. */
+export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
+/** Has it disconnect the device of a daemon that was killed. */
+export const REAP_ARGUMENT = "--internal-reap";
