@@ -7,7 +7,7 @@ import { ExportedImage, mustSoon } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
-const TOOLS = [...IMAGE_TOOLS, "nbdcopy"];
+const TOOLS = [...IMAGE_TOOLS, "nbdcopy"] as const;
 
 /** Everything an export gives over four connections, so that further threads open the image, too. */
 async function copyOf(exported: ExportedImage, folder: TempDirectory): Promise<Uint8Array> {

@@ -1,36 +1,10 @@
 /**
- * The Debian packages that the tests need, and their installation.
- *
- * Whoever writes a test that needs a further program adds its package here: `deno task test` and
- * `.ci/run` install them where they can.
+ * The installation of the Debian packages that the tests need.
  *
  * @module
  */
+import { packageNames, type Packages } from "../support/packages.ts";
 import { hasTool, run } from "../support/tools.ts";
-
-/** Packages by what they are there for. */
-type Packages = Readonly<Record<string, readonly string[]>>;
-
-/** What the tests need besides a minimal Debian with Node.js and npm. */
-export const PACKAGES: Packages = {
-  "oracles and competitors": ["qemu-utils", "libnbd-bin", "nbdkit", "fio"],
-  "devices, partitions, namespaces": ["mount", "util-linux", "fdisk", "kmod", "fuse3"],
-  "file systems to put into images": ["e2fsprogs", "dosfstools"],
-  "what may decompress clusters": ["libdeflate0"],
-  "makers of compressed files and encrypted volumes": ["zstd", "cryptsetup-bin"],
-  "readers of what views are made of": ["erofs-utils"],
-  "structures against the kernel's headers": ["gcc", "libc6-dev"],
-  "what programs ask the kernel for": ["strace"],
-  "the installation": ["curl", "shellcheck"],
-  "readers of the man page and of completions": ["man-db", "mandoc", "zsh", "fish"],
-  "more for scripts": ["bsdextrautils"],
-};
-
-/** What the tests in user-mode Linux need, too. */
-export const KERNEL_PACKAGES: Packages = {
-  ...PACKAGES,
-  "real kernels": ["user-mode-linux", "patchelf"],
-};
 
 /** Set to `keep`: nothing is installed. */
 const VARIABLE = "TSLOSETUP_TEST_PACKAGES";
@@ -45,7 +19,7 @@ const TRIES = 2;
  */
 export async function installPackages(packages: Packages): Promise<string | undefined> {
   if (!hasTool("dpkg-query")) return "the packages for the tests are known for Debian only";
-  const wanted = Object.values(packages).flat();
+  const wanted = packageNames(packages);
   let missing = await missingOf(wanted);
   if (missing.length === 0) return undefined;
   const obstacle = obstacleToInstalling();

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { KERNEL_PACKAGES, PACKAGES } from "./packages.ts";
+import { KERNEL_PACKAGES, PACKAGES, type Packages } from "../support/packages.ts";
 
 /** Tests that are run together. */
 export interface Suite {
-  readonly packages: typeof PACKAGES;
+  readonly packages: Packages;
   /** Arguments of `deno test`; the paths may be replaced by others. */
   readonly options: readonly string[];
   readonly paths: readonly string[];

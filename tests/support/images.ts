@@ -6,7 +6,7 @@
 import { must } from "./tools.ts";
 
 /** What the makers of {@link imageMatrix} need. */
-export const IMAGE_TOOLS: readonly string[] = ["qemu-img", "qemu-io"];
+export const IMAGE_TOOLS = ["qemu-img", "qemu-io"] as const;
 
 /** How the clusters of an image are stored. */
 export type Filling = "empty" | "plain" | "compressed" | "mixed" | "preallocated";

@@ -8,6 +8,7 @@ import { Fd } from "../../src/sys/files.ts";
 import { libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { MSG_DONTWAIT } from "../../src/sys/sockets.ts";
+import type { Program } from "./packages.ts";
 import { exists } from "./program.ts";
 import { lackOfRights, missingTools, testIfPossible } from "./tools.ts";
 
@@ -21,7 +22,7 @@ openLibc();
 /** Registers a test of what is logged; skipped where a log service is in the way. */
 export function logTest(
   name: string,
-  tools: readonly string[],
+  tools: readonly Program[],
   body: (log: LogSocket) => void | Promise<void>,
 ): void {
   const obstacle = obstacleToListening() ?? missingTools(tools);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Program } from "./packages.ts";
 import { patiently } from "./patience.ts";
 
 /** Whether `program` is found on PATH. */
@@ -36,7 +37,7 @@ export function testIfPossible({ name, obstacle, fn }: ConditionalTest): void {
 }
 
 /** Registers a test that only the superuser can run, where all of `tools` are installed. */
-export function rootTest(name: string, tools: readonly string[], fn: ConditionalTest["fn"]): void {
+export function rootTest(name: string, tools: readonly Program[], fn: ConditionalTest["fn"]): void {
   testIfPossible({ name, obstacle: lackOfRights() ?? missingTools(tools), fn });
 }
 
@@ -48,14 +49,14 @@ export function lackOfRights(): string | undefined {
 /** Registers a test that runs only where all of `tools` are installed. */
 export function oracleTest(
   name: string,
-  tools: readonly string[],
+  tools: readonly Program[],
   body: (t: Deno.TestContext) => void | Promise<void>,
 ): void {
   testIfPossible({ name, obstacle: missingTools(tools), fn: body });
 }
 
 /** Which of `tools` cannot be used here, and why, if any cannot. */
-export function missingTools(tools: readonly string[]): string | undefined {
+export function missingTools(tools: readonly Program[]): string | undefined {
   const missing = tools.filter((tool) => !hasTool(tool));
   if (missing.length > 0) return `${missing.join(", ")} not installed`;
   return tools.includes("unshare") ? lackOfNamespaces() : undefined;

@@ -15,7 +15,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const FILE_BYTES = 3 * MIB;
 const FILES = 3;
-const EROFS_TOOLS = ["fsck.erofs", "dump.erofs"];
+const EROFS_TOOLS = ["fsck.erofs", "dump.erofs"] as const;
 
 /** Files of random bytes with the content they have. */
 class Files implements Disposable {

@@ -112,9 +112,9 @@ const inZsh: Complete = async (site, ...words) => {
   return [...printed.join("\n").matchAll(/OFFER:([^\r\n]*)/g)].map(([, word = ""]) => word);
 };
 
-const SHELLS = { bash: inBash, fish: inFish, zsh: inZsh } as const;
+const SHELLS = [["bash", inBash], ["fish", inFish], ["zsh", inZsh]] as const;
 
-for (const [shell, complete] of Object.entries(SHELLS)) {
+for (const [shell, complete] of SHELLS) {
   oracleTest(`${shell} understands its completions`, [shell], async () => {
     using site = new Site();
     assertEquals(await run(shell, "-n", site.file(shell)), { code: 0, stdout: "", stderr: "" });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Program } from "../../support/packages.ts";
 import { eventually } from "../../support/patience.ts";
 import { asRoot, exists, isRunning, statesIn, type Surroundings } from "../../support/program.ts";
 import { randomNumbers } from "../../support/images.ts";
@@ -25,7 +26,7 @@ function missingForDevices(): string | undefined {
 /** Registers a test that runs where devices can be made and all of `tools` are installed. */
 export function deviceTest(
   name: string,
-  tools: readonly string[],
+  tools: readonly Program[],
   body: (t: Deno.TestContext) => Promise<void>,
 ): void {
   const obstacle = lackOfRights() ?? missingForDevices() ?? missingTools(["losetup", ...tools]);

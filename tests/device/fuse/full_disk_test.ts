@@ -14,7 +14,7 @@ const STATES = "/run/tslosetup";
 const TINY_RUN = `mkdir -p -m 700 ${STATES} && ` +
   `mount -t tmpfs -o size=64k,mode=700 tmpfs ${STATES}`;
 const PAGE_BYTES = 4096;
-const TOOLS = [...NAMESPACE_TOOLS, "losetup"];
+const TOOLS = [...NAMESPACE_TOOLS, "losetup"] as const;
 
 /** Leaves room neither on the file system nor in the page that a file ends in. */
 function fill(folder: string): void {

@@ -28,7 +28,7 @@ import {
   stockColumns,
 } from "./device.ts";
 
-const FILE_SYSTEM_TOOLS = ["mkfs.ext4", "qemu-img", "mount"];
+const FILE_SYSTEM_TOOLS = ["mkfs.ext4", "qemu-img", "mount"] as const;
 
 /** Ways to have a mounted device go with its last user. */
 const LAZY_WAYS: Readonly<Record<string, (device: Device) => Promise<unknown>>> = {

@@ -13,7 +13,7 @@ import {
   stockColumns,
 } from "./device.ts";
 
-const FILE_SYSTEM_TOOLS = ["mkfs.ext4", "qemu-img", "mount"];
+const FILE_SYSTEM_TOOLS = ["mkfs.ext4", "qemu-img", "mount"] as const;
 
 /** FUSE mounts of ours that a process sees. */
 function fuseMounts(process: number | "self"): string[] {

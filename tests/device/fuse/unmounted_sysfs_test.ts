@@ -12,7 +12,7 @@ import { type Output, run, TempDirectory } from "../../support/tools.ts";
 import { nothingBelow, viewTest } from "../view/view.ts";
 import { deviceTest, isAttached, MIB } from "./device.ts";
 
-const TOOLS = [...NAMESPACE_TOOLS, "qemu-img"];
+const TOOLS = [...NAMESPACE_TOOLS, "qemu-img"] as const;
 const PROGRAM = asRoot().command;
 const NEED = "/sys is not mounted, and nbd devices need it";
 

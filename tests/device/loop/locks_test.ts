@@ -11,7 +11,7 @@ import { must, run, TempDirectory } from "../../support/tools.ts";
 import { LoopFolder } from "./loop_folder.ts";
 
 const MIB = 1024 * 1024;
-const TOOLS = ["qemu-img", "qemu-io"];
+const TOOLS = ["qemu-img", "qemu-io"] as const;
 
 /** Whether qemu may copy the image, and write to it. */
 async function qemuMay(image: string, copy: string): Promise<{ read: boolean; write: boolean }> {

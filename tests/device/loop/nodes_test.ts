@@ -6,6 +6,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
 import { deviceTest } from "../fuse/device.ts";
+import type { Program } from "../../support/packages.ts";
 import { BARE_DEV, MountNamespace, NAMESPACE_TOOLS } from "../../support/mount_namespace.ts";
 import { asRoot, exists } from "../../support/program.ts";
 import { must, type Output, run } from "../../support/tools.ts";
@@ -74,7 +75,7 @@ function ownDevices(folder: LoopFolder): AsyncDisposable {
   };
 }
 
-function nodeTest(name: string, tools: readonly string[], body: () => Promise<void>): void {
+function nodeTest(name: string, tools: readonly Program[], body: () => Promise<void>): void {
   deviceTest(name, [...NAMESPACE_TOOLS, ...tools], body);
 }
 

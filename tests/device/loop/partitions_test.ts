@@ -10,7 +10,7 @@ import { asRoot } from "../../support/program.ts";
 import { must } from "../../support/tools.ts";
 import { LoopFolder } from "./loop_folder.ts";
 
-const TOOLS = ["sfdisk"];
+const TOOLS = ["sfdisk"] as const;
 const TABLES = { dos: "MBR", gpt: "GPT" } as const;
 
 type Label = keyof typeof TABLES;

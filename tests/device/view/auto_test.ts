@@ -4,7 +4,7 @@ import { asRoot } from "../../support/program.ts";
 import { must, run, TempDirectory } from "../../support/tools.ts";
 import { listed, nothingBelow, VIEW, viewTest } from "./view.ts";
 
-const TOOLS = ["qemu-img", "qemu-io"];
+const TOOLS = ["qemu-img", "qemu-io"] as const;
 
 async function makeImage(folder: TempDirectory, ...how: readonly string[]): Promise<string> {
   const [raw, image] = [folder.file("raw"), folder.file("disk.qcow2")];

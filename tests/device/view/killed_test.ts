@@ -7,7 +7,7 @@ import { must, run, TempDirectory } from "../../support/tools.ts";
 import { ownCommand } from "../fuse/device.ts";
 import { devicesBelow, listed, VIEW, viewTest } from "./view.ts";
 
-const TOOLS = ["qemu-img", "qemu-io", "strace"];
+const TOOLS = ["qemu-img", "qemu-io", "strace"] as const;
 /** Whatever makes something that could be left, or is a step towards that. */
 const STEPS = ["ioctl", "fsopen", "fsconfig", "fsmount", "memfd_create"];
 /** The one that has the view stay: before it, all has to go. */

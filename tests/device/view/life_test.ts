@@ -5,7 +5,7 @@ import { asRoot, statesIn } from "../../support/program.ts";
 import { must, run, TempDirectory } from "../../support/tools.ts";
 import { devicesBelow, listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
 
-const TOOLS = ["qemu-img", "qemu-io"];
+const TOOLS = ["qemu-img", "qemu-io"] as const;
 const MIB = 1024 * 1024;
 
 /** An image with another one below it, of 8 MiB. */

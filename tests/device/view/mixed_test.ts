@@ -5,7 +5,7 @@ import { asRoot, isRunning, programCommand, statesIn } from "../../support/progr
 import { must, mustDeriveKey, type Output, run, TempDirectory } from "../../support/tools.ts";
 import { devicesBelow, listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
 
-const TOOLS = ["qemu-img", "qemu-io", "dd"];
+const TOOLS = ["qemu-img", "qemu-io", "dd"] as const;
 const MIB = 1024 * 1024;
 
 /** Where the image of {@link makeMixed} has compressed clusters, plain ones, and none, in MiB. */

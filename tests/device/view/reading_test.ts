@@ -18,7 +18,7 @@ const MAKE = {
 
 for (const type of ["ext4", "xfs", "btrfs"] as const) {
   const { words: [program, ...options], bytes } = MAKE[type];
-  const tools = [program, "qemu-img", "mount", "unshare"];
+  const tools = [program, "qemu-img", "mount", "unshare"] as const;
   viewTest(`a file system in a view is mounted: ${type}`, tools, async () => {
     using folder = new TempDirectory();
     const [tree, mnt] = [folder.file("tree"), folder.file("mnt")];

@@ -7,6 +7,7 @@ import { isBelowView } from "../../../src/device/own_view.ts";
 import { diskNames, nodePath } from "../../../src/kernel/block_devices.ts";
 import { loopStatusIfAny } from "../../../src/kernel/loop_status.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
+import type { Program } from "../../support/packages.ts";
 import { eventually } from "../../support/patience.ts";
 import { asRoot, exists, type Surroundings } from "../../support/program.ts";
 import { lackOfRights, missingTools, must, run, testIfPossible } from "../../support/tools.ts";
@@ -32,7 +33,7 @@ export function missingFileSystem(type: string): string | undefined {
 /** Registers a test that runs where views can be made and all of `tools` are installed. */
 export function viewTest(
   name: string,
-  tools: readonly string[],
+  tools: readonly Program[],
   body: (t: Deno.TestContext) => Promise<void>,
   obstacle?: string,
 ): void {

@@ -19,7 +19,7 @@ import { randomNumbers } from "../../support/images.ts";
 import { must, mustDeriveKey, oracleTest, TempDirectory } from "../../support/tools.ts";
 import { OpenedImage, readRange, sameBytes } from "../opened_image.ts";
 
-const TOOLS = ["qemu-img", "qemu-io"];
+const TOOLS = ["qemu-img", "qemu-io"] as const;
 const KIB = 1024;
 const SIZE = 300 * KIB + 1536;
 const COMMANDS = ["write -P 7 0 64k", "write -P 200 65k 100k", "write -P 3 299k 2k"];

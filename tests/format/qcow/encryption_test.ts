@@ -24,7 +24,7 @@ import { openImageFile, readRange, sameBytes } from "../opened_image.ts";
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
 
-const TOOLS = ["qemu-img", "qemu-io"];
+const TOOLS = ["qemu-img", "qemu-io"] as const;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 

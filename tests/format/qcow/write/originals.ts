@@ -10,7 +10,7 @@ import { must } from "../../../support/tools.ts";
 const KIB = 1024;
 
 /** What images to be written to are made with. */
-export const ORIGINAL_TOOLS: readonly string[] = ["qemu-img", "qemu-io"];
+export const ORIGINAL_TOOLS = ["qemu-img", "qemu-io"] as const;
 
 /** How an image is made. */
 export interface OriginalRecipe {

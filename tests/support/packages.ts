@@ -1,0 +1,107 @@
+/**
+ * The Debian packages that the tests need, and the programs of theirs that tests run.
+ *
+ * Whoever writes a test that needs a further program adds it here, with its package: `deno task test`
+ * and `.ci/run` install them where they can. A test that asks for a program which is not here does not
+ * pass the type check.
+ *
+ * @module
+ */
+
+/** Packages by what they are there for, each with its programs. */
+export type Packages = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
+/** What the tests need besides Node.js and npm. */
+export const PACKAGES = {
+  "what every Debian has": {
+    apt: ["apt-get"],
+    bash: ["bash"],
+    bsdutils: ["script"],
+    coreutils: [
+      "chmod",
+      "cp",
+      "dd",
+      "df",
+      "env",
+      "mkfifo",
+      "mv",
+      "rm",
+      "stty",
+      "sync",
+      "test",
+      "touch",
+      "truncate",
+      "wc",
+    ],
+    dash: ["sh"],
+    diffutils: ["cmp"],
+    dpkg: ["dpkg-query"],
+    findutils: ["find"],
+  },
+  "devices, partitions, namespaces": {
+    fdisk: ["sfdisk"],
+    fuse3: [],
+    kmod: [],
+    mount: ["losetup", "mount", "umount"],
+    "util-linux": [
+      "addpart",
+      "blkdiscard",
+      "blockdev",
+      "fallocate",
+      "fstrim",
+      "nsenter",
+      "prlimit",
+      "setpriv",
+      "setsid",
+      "unshare",
+    ],
+  },
+  "oracles and competitors": {
+    fio: ["fio"],
+    "libnbd-bin": ["nbdcopy", "nbdfuse", "nbdinfo"],
+    nbdkit: ["nbdkit"],
+    "qemu-utils": ["qemu-img", "qemu-io", "qemu-nbd"],
+  },
+  "file systems to put into images": {
+    "btrfs-progs": ["mkfs.btrfs"],
+    dosfstools: ["mkfs.vfat"],
+    e2fsprogs: ["debugfs", "e2fsck", "mkfs.ext4"],
+    xfsprogs: ["mkfs.xfs"],
+  },
+  "what may decompress clusters": { libdeflate0: [] },
+  "makers of compressed files and encrypted volumes": {
+    "cryptsetup-bin": ["cryptsetup"],
+    zstd: ["zstd"],
+  },
+  "readers of what views are made of": { "erofs-utils": ["dump.erofs", "fsck.erofs"] },
+  "structures against the kernel's headers": { gcc: ["cc"], "libc6-dev": [] },
+  "what programs ask the kernel for": { strace: ["strace"] },
+  "what makers of an initramfs do to a program": { binutils: ["strip"] },
+  "the installation": { curl: ["curl"], shellcheck: ["shellcheck"] },
+  "readers of the man page and of completions": {
+    fish: ["fish"],
+    "man-db": ["man"],
+    mandoc: ["mandoc"],
+    zsh: ["zsh"],
+  },
+  "tables to compare with": { bsdextrautils: ["column"] },
+} as const satisfies Packages;
+
+/** What the tests in user-mode Linux need, too. */
+export const KERNEL_PACKAGES = {
+  ...PACKAGES,
+  "real kernels": { patchelf: ["patchelf"], "user-mode-linux": ["linux.uml"] },
+} as const satisfies Packages;
+
+type Values<Table> = Table[keyof Table];
+type Programs<Table> = Table extends Packages
+  ? { [Purpose in keyof Table]: Values<Table[Purpose]> }[keyof Table]
+  : never;
+
+/** A program that tests may ask for. */
+export type Program = Programs<typeof KERNEL_PACKAGES>[number];
+
+/** The names of packages. */
+export function packageNames(packages: Packages): string[] {
+  return Object.values(packages).flatMap(Object.keys);
+}
