@@ -5,6 +5,7 @@ import {
   assertFalse,
   assertGreaterOrEqual,
   assertLess,
+  assertLessOrEqual,
   assertMatch,
   assertNotEquals,
   assertStringIncludes,
@@ -28,6 +29,9 @@ import {
   stockColumns,
 } from "./device.ts";
 
+/** Of traffic that a daemon may take to get all the memory it needs for it, and what counts as none. */
+const MAX_LOADS = 8;
+const SETTLED_BYTES = 4 * MIB;
 const FILE_SYSTEM_TOOLS = ["mkfs.ext4", "qemu-img", "mount"] as const;
 
 /** Ways to have a mounted device go with its last user. */
@@ -235,11 +239,15 @@ deviceTest("heavy traffic does not make the daemon grow", ["fio"], async () => {
     const job = ["--rw=randrw", "--bsrange=4k-1m", `--filename=${device.path}`];
     await must("fio", "--name=load", ...job, ...how);
   };
-  await load();
-  const before = residentBytes(device);
-  assertGreaterOrEqual(before, 1);
-  await load();
-  assertLess(residentBytes(device), before + 12 * MIB);
+  // It has what it needs after a while, which is longer where the processors have other work, too.
+  let grownBytes = Infinity;
+  for (let loads = 0; loads < MAX_LOADS && grownBytes > SETTLED_BYTES; loads++) {
+    const before = residentBytes(device);
+    assertGreaterOrEqual(before, 1);
+    await load();
+    grownBytes = residentBytes(device) - before;
+  }
+  assertLessOrEqual(grownBytes, SETTLED_BYTES);
   assertLess(residentBytes(device), 256 * MIB);
 });
 

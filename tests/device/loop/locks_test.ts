@@ -6,6 +6,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deviceTest } from "../fuse/device.ts";
+import { eventually } from "../../support/patience.ts";
 import { asRoot, ExportedImage } from "../../support/program.ts";
 import { must, run, TempDirectory } from "../../support/tools.ts";
 import { LoopFolder } from "./loop_folder.ts";
@@ -35,6 +36,8 @@ deviceTest("a RAW image on a loop device is locked, until it is detached", TOOLS
     assertEquals(code, 1);
     assertMatch(stderr, new RegExp(`the image is in use by ${device}\n$`));
     await must("losetup", "-d", device);
+    // Somebody may be looking at it: then it goes with them.
+    await eventually(() => folder.attached().length === 0, "the device to go");
     assertEquals(await qemuMay(image, copy), { read: true, write: true });
   }
 });
