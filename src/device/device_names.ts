@@ -12,6 +12,7 @@ import { baseName, folderName, folderOf, realPath } from "../sys/paths.ts";
 import { isSameSocket } from "../sys/sockets.ts";
 import { EBUSY, ENODEV, errorText, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./attach_command.ts";
+import { withoutUri } from "./socket_uri.ts";
 import { CommandError } from "../sys/command_error.ts";
 
 /** A device that can be set up or detached. */
@@ -27,10 +28,11 @@ export type DeviceName =
   );
 
 /**
- * What `name` stands for: a name that is no absolute path is one in /dev, as in losetup, unless it is
- * the path of something from the current folder; links are followed.
+ * What a name stands for: one that is no absolute path is one in /dev, as in losetup, unless it is the
+ * path of something from the current folder, or the URI of a socket; links are followed.
  */
-export function resolveDevice(name: string): DeviceName {
+export function resolveDevice(given: string): DeviceName {
+  const name = withoutUri(given);
   const asFile = pathFromHere(name);
   if (fileStatusIfAny(name)?.kind === "socket") return { kind: "socket", path: asFile, asFile };
   const isFromHere = name.includes("/") && fileStatusIfAny(name) !== undefined;

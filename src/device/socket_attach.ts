@@ -24,6 +24,7 @@ import {
   stateFor,
   threadCount,
 } from "./attach_common.ts";
+import { socketUri } from "./socket_uri.ts";
 import { absolutePath } from "./device_names.ts";
 
 /** @throws {Error} if it fails; the socket is gone then */
@@ -89,9 +90,4 @@ function listenAt(path: string): Fd {
   }
   removeFile(path);
   return listenUnix(path);
-}
-
-/** The URI that NBD clients take (NetworkBlockDevice/nbd, doc/uri.md). */
-function socketUri(path: string): string {
-  return `nbd+unix:///?socket=${encodeURIComponent(path).replaceAll("%2F", "/")}`;
 }

@@ -80,7 +80,9 @@ export function attachView(request: AttachRequest): Attached {
  */
 function refuseOtherDisks({ files, formats }: ImageAccess): void {
   if (files.length > formats.length || formats.slice(1).includes(RAW.name)) {
-    throw new NoViewError("a RAW file lies below it, which would be a disk of its own");
+    throw new NoViewError(
+      "a RAW file lies below it, which others would take for a disk of its own (--transport view)",
+    );
   }
 }
 

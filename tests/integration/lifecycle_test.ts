@@ -35,6 +35,9 @@ Deno.test("tslosetup --show prints the URI of the socket", async () => {
   const path = `${folder.path}/${encodeURIComponent(name)}`;
   assertEquals(exported.uri, `nbd+unix:///?socket=${path}`);
   assertEquals((Deno.statSync(exported.socket).mode ?? 0) & 0o777, 0o600);
+  assertStringIncludes(await exported.program.must("-l", exported.uri), exported.socket);
+  await exported.program.must("-d", exported.uri);
+  assert(exported.isGone);
 });
 
 Deno.test("tslosetup --list shows what is attached", async () => {

@@ -149,7 +149,7 @@ export const LIST_COLUMNS = [
     align: "left",
     widthHint: 4,
     json: "string",
-    help: "how the device is made: loop, nbd, fuse or socket",
+    help: "how the device is made: loop, view, nbd, fuse or socket",
   },
 ] as const satisfies readonly ListColumn[];
 
