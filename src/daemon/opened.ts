@@ -9,6 +9,7 @@ import { lockImage } from "../disk/lock.ts";
 import { openImage, openImageFile, reopenReadOnly } from "../disk/open.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
+import type { FormatDriver } from "../image/driver.ts";
 import { RAW } from "../image/formats.ts";
 import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
@@ -36,11 +37,12 @@ export function openJob(job: Job): Opened {
   const driver = driverFor(asked.format, first.file);
   const warnings: string[] = [];
   let { file, readOnly } = first;
-  if (!readOnly && !driver.writable) {
+  const obstacle = obstacleToWriting(driver, asked);
+  if (!readOnly && obstacle !== undefined) {
     // Reopened, so that nothing in this process could write to it.
     file = reopenReadOnly(file);
     readOnly = true;
-    warnings.push(`the ${driver.name} driver only reads: the device is read-only`);
+    warnings.push(`${obstacle}: the device is read-only`);
   } else if (readOnly && !asked.readOnly) {
     warnings.push("the file is write-protected: the device is read-only");
   }
@@ -59,4 +61,15 @@ export function openJob(job: Job): Opened {
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
   return { access, keys, decoding, request, warnings };
+}
+
+/** Why an image can only be read, if so, though nothing is known of it but what was asked for. */
+function obstacleToWriting(
+  { name, writable }: FormatDriver,
+  { snapshot, noBacking, force }: ImageRequest,
+): string | undefined {
+  if (!writable) return `the ${name} driver only reads`;
+  if (snapshot !== undefined) return "a snapshot does not change";
+  if (noBacking) return "a disk is not written to without its backing file";
+  return force && name !== RAW.name ? "what is damaged is not written to" : undefined;
 }

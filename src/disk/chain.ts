@@ -161,30 +161,30 @@ export class Chain implements RelatedFiles, Disposable {
     );
   }
 
-  /** A file that turns up twice is a loop: no image can have any use for that. */
   #open(path: string, related: RelatedName, by: ImageFile, use: Use = "read"): ImageFile {
-    const file = this.#replay === undefined
-      ? this.#openAnew(path, { related, by, use })
-      : this.#openAgain(path);
-    if (this.files.some((other) => other.isSameAs(file))) {
+    const isNew = this.#replay === undefined;
+    const file = isNew ? this.#openAnew(path, { related, by, use }) : this.#openAgain(path);
+    try {
+      this.#refuseLoop(file);
+      if (isNew && !this.#options.ignoreLocks) lockImage(file, use);
+    } catch (error) {
       file[Symbol.dispose]();
-      throw new RangeError("the chain of images is a loop");
+      throw error;
     }
     this.files.push(file);
     return file;
   }
 
+  /** A file that turns up twice is a loop: no image can have any use for that. */
+  #refuseLoop(file: ImageFile): void {
+    if (!this.files.some((other) => other.isSameAs(file))) return;
+    throw new RangeError("the chain of images is a loop");
+  }
+
   #openAnew(path: string, { related, by, use }: Wanted): ImageFile {
     const folder = related.path.startsWith("/") ? undefined : this.#folderOf(by);
     const allowed = this.#options.request.allowBacking ?? [];
-    const file = openNamedFile(path, { by, folder, allowed, isWritten: use === "write" });
-    try {
-      if (!this.#options.ignoreLocks) lockImage(file, use);
-      return file;
-    } catch (error) {
-      file[Symbol.dispose]();
-      throw error;
-    }
+    return openNamedFile(path, { by, folder, allowed, isWritten: use === "write" });
   }
 
   #openAgain(path: string): ImageFile {

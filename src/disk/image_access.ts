@@ -128,6 +128,11 @@ export class ImageAccess implements Disposable {
     return this.image.writing?.tables?.wantsFlush === true;
   }
 
+  /** As {@link Tables.wantsFlushSoon}. */
+  get wantsFlushSoon(): boolean {
+    return this.image.writing?.tables?.wantsFlushSoon === true;
+  }
+
   /** As {@link Tables.freeSome}. */
   freeSome(): boolean {
     return this.image.writing?.tables?.freeSome() === true;
@@ -179,6 +184,7 @@ export class ImageAccess implements Disposable {
   dropCaches(): void {
     for (const image of this.#images) image.dropCaches?.();
     this.#reader.dropCaches();
+    this.#writer?.releaseMemory();
   }
 
   /**

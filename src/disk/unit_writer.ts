@@ -98,6 +98,11 @@ export class UnitWriter {
     return this.#buffer;
   }
 
+  /** Gives the memory back that is needed for writes alone. */
+  releaseMemory(): void {
+    this.#buffer = new IoBuffer(0);
+  }
+
   /** Puts all of it where it belongs. */
   #store(placement: Placement, source: IoBuffer, position: number): void {
     const { file, hostOffset, cipher, lengthBytes, headBytes, tailBytes } = placement;

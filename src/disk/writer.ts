@@ -47,6 +47,12 @@ export class Writer {
     return this.#units.attempt;
   }
 
+  /** Gives the memory back that is needed for changes alone. */
+  releaseMemory(): void {
+    this.#units.releaseMemory();
+    this.#zeros = undefined;
+  }
+
   /** Where what is left of a change begins: {@link Placement}, good until the next call. */
   place(change: Change, startBytes: number): Placement {
     const guestOffset = startBytes + change.offset + change.doneBytes;

@@ -51,6 +51,8 @@ export class Placement {
   hasPlace = false;
   /** Fresh, once reserved: whether the place has zeros, so that none need be written. */
   isBlank = false;
+  /** Fresh, once reserved: whether what says where the units are may be written before they are durable. */
+  isCounted = false;
 
   constructor(attempt: Attempt = new Attempt()) {
     this.attempt = attempt;
@@ -76,6 +78,7 @@ export class Placement {
     this.cipher = undefined;
     this.hasPlace = false;
     this.isBlank = false;
+    this.isCounted = false;
   }
 
   setBlocked(): void {
@@ -156,6 +159,8 @@ export interface Tables {
   readonly hasUpdates: boolean;
   /** Whether there is so much of it that it had better be written now. */
   readonly wantsFlush: boolean;
+  /** Whether less would be lost with the process if updates were written soon. */
+  readonly wantsFlushSoon: boolean;
   /** Adds all that has to be written, as it is now, to `updates`. */
   takeUpdates(updates: Updates): void;
   /** Says whether what was taken last is durable; if not, it will be taken again. */

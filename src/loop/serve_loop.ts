@@ -80,7 +80,7 @@ export class ServeLoop implements Disposable {
   #createWriteBack(): WriteBack | undefined {
     const { access } = this.#context;
     if (!access.hasTables) return undefined;
-    const writeBack = new WriteBack(() => access.hasUpdates, () => this.executor.writeBack());
+    const writeBack = new WriteBack(access, () => this.executor.writeBack());
     this.addSource({ fd: writeBack.fd, onReadable: () => writeBack.tick() });
     return writeBack;
   }

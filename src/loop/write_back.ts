@@ -8,21 +8,27 @@
  */
 import { IntervalTimer } from "../sys/timer.ts";
 
-/** As often as file systems do, or somewhat more often: a flush that nobody waits for is cheap. */
-const INTERVAL_MS = 1000;
+/** It is looked so often whether something presses. */
+const TICK_MS = 100;
+/** After so many ticks everything is made durable: somewhat more often than file systems do it. */
+const PATIENCE_TICKS = 10;
+
+/** What there may be to be made durable. */
+export interface WrittenBack {
+  readonly hasUpdates: boolean;
+  readonly wantsFlushSoon: boolean;
+}
 
 export class WriteBack implements Disposable {
   readonly #flush: () => void;
-  readonly #hasUpdates: () => boolean;
+  readonly #access: WrittenBack;
   readonly #timer = new IntervalTimer();
   #isRunning = false;
+  #ticks = 0;
 
-  /**
-   * @param hasUpdates whether something has been changed
-   * @param flush begins to make that durable
-   */
-  constructor(hasUpdates: () => boolean, flush: () => void) {
-    this.#hasUpdates = hasUpdates;
+  /** @param flush begins to make everything durable */
+  constructor(access: WrittenBack, flush: () => void) {
+    this.#access = access;
     this.#flush = flush;
   }
 
@@ -33,17 +39,27 @@ export class WriteBack implements Disposable {
 
   /** Says that something may have been changed. */
   used(): void {
-    if (this.#isRunning || !this.#hasUpdates()) return;
+    if (this.#isRunning || !this.#isWanted) return;
     this.#isRunning = true;
-    this.#timer.setPeriod(INTERVAL_MS);
+    this.#ticks = 0;
+    this.#timer.setPeriod(TICK_MS);
+  }
+
+  get #isWanted(): boolean {
+    return this.#access.hasUpdates || this.#access.wantsFlushSoon;
   }
 
   /** The interval has passed once more. */
   tick(): void {
     this.#timer.takeTicks();
-    if (this.#hasUpdates()) return this.#flush();
-    this.#isRunning = false;
-    this.#timer.setPeriod(0);
+    this.#ticks++;
+    if (this.#access.wantsFlushSoon || this.#access.hasUpdates && this.#ticks >= PATIENCE_TICKS) {
+      this.#ticks = 0;
+      this.#flush();
+    } else if (!this.#isWanted) {
+      this.#isRunning = false;
+      this.#timer.setPeriod(0);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -14,7 +14,7 @@ const RECIPES: readonly ChainRecipe[] = Array.from(
 );
 const CLIENTS = 4;
 const READS_EACH = 100;
-const OPTIONS = ["--file-fmt-type", "QCOW", "--threads", `${CLIENTS}`];
+const OPTIONS = ["-r", "--file-fmt-type", "QCOW", "--threads", `${CLIENTS}`];
 
 oracleTest(
   "tslosetup serves chains of images as qemu reads them, on every connection",

@@ -47,6 +47,13 @@ export class SectorMarks {
     this.#cache.markDirty(start);
   }
 
+  /** Whether a copy of the sector at `position` of the cache's buffer has been taken, but is not on the disk. */
+  isTaken(position: number): boolean {
+    const slot = Math.floor(position / this.#cache.slotBytes);
+    const sector = Math.floor((position - slot * this.#cache.slotBytes) / SECTOR_BYTES);
+    return ((this.#taken[slot] ?? 0) >>> sector & 1) !== 0;
+  }
+
   /**
    * Takes all that is dirty.
    *

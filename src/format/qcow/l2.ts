@@ -9,6 +9,7 @@ import type { Mapping } from "../../image/mapping.ts";
 import type { Level, Updates } from "../../image/updates.ts";
 import { SectorMarks } from "../kit/sector_marks.ts";
 import { TableCache } from "../kit/table_cache.ts";
+import { SystemError } from "../../sys/errno.ts";
 import { damaged, hex } from "./errors.ts";
 import type { Header } from "./header_types.ts";
 import {
@@ -191,6 +192,30 @@ export class L2Slices {
   /** Says that the entry at `position` of {@link L2Slices.view} has been changed. */
   markDirty(position: number): void {
     this.#marks.mark(position);
+  }
+
+  /**
+   * Writes entries that have been changed, at `position` of {@link L2Slices.view}, at once: nothing has to
+   * be on the disk before them. They lie in one slice, of the table at `tableOffset`.
+   *
+   * @returns false if that cannot be done now: they have to be marked
+   */
+  writeThrough(position: number, lengthBytes: number, tableOffset: number): boolean {
+    for (let at = position; at < position + lengthBytes; at += SECTOR_BYTES) {
+      if (this.#marks.isTaken(at)) return false;
+    }
+    if (this.#marks.isTaken(position + lengthBytes - 1)) return false;
+    const { slotBytes, buffer } = this.#cache;
+    const inSlot = position % slotBytes;
+    const slice = this.#cache.keyAt(position - inSlot);
+    const hostOffset = tableOffset + slice % this.#slicesPerTable * slotBytes + inSlot;
+    try {
+      this.#file.write(buffer, position, hostOffset, lengthBytes);
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError) return false;
+      throw error;
+    }
   }
 
   get hasDirty(): boolean {

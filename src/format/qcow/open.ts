@@ -5,6 +5,7 @@
  */
 import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import type { OpenOptions } from "../../image/driver.ts";
+import { ImageFormatError } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { compressionMethod } from "./compression.ts";
 import { openEncryption } from "./encryption.ts";
@@ -24,8 +25,9 @@ import { StandardClusters } from "./standard_clusters.ts";
 import { QcowWriting, type WritingParts } from "./write/writing.ts";
 
 const CORRUPT = "the image is marked as corrupt";
+const READABLE = "-r attaches it read-only";
 const NOT_CLOSED = "the image was not closed in order, so that its reference counts may be wrong " +
-  "('qemu-img check -r all' repairs it, -r attaches it read-only)";
+  `('qemu-img check -r all' repairs it, ${READABLE})`;
 
 /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
 export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
@@ -66,7 +68,16 @@ function writingOf(parts: WritingParts): QcowWriting {
   const { file: { path }, header } = parts;
   if (header.corrupt) throw damaged(path, `${CORRUPT}: it cannot be written to`);
   if (header.dirty) throw damaged(path, NOT_CLOSED);
-  return new QcowWriting(parts);
+  try {
+    return new QcowWriting(parts);
+  } catch (error) {
+    if (!(error instanceof ImageFormatError)) throw error;
+    throw damaged(
+      path,
+      `${error.message}: it cannot be written to (${READABLE})`,
+      error.hostOffset,
+    );
+  }
 }
 
 /**

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { ImageFormatError } from "../../../image/errors.ts";
 import type { Updates } from "../../../image/updates.ts";
 import { Attempt } from "../../../storage/attempt.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
@@ -18,15 +19,19 @@ import { IoBuffer } from "../../../sys/memory.ts";
 import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
 import { MAX_REFCOUNT_TABLE_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
+import type { Allocation } from "./allocation.ts";
 import { ClusterRuns } from "./cluster_runs.ts";
 import type { ClusterSet } from "./cluster_set.ts";
 import type { CountSlice } from "./count_slices.ts";
 import type { Refcounts } from "./refcounts.ts";
+import { Reserve } from "./reserve.ts";
 
 /** The file gets longer by this part of what it is, as a hole, but within these bounds. */
 const GROWTH = { part: 1 / 8, leastBytes: 64 * 1024, mostBytes: 16 * 1024 * 1024 } as const;
 /** A refcount table gets so much longer than it has to, as in qemu. */
 const TABLE_GROWTH = 1.5;
+/** So many slices are looked at to find out whether some cluster can be used again. */
+const LOOKED_AT = 16;
 /** So many clusters are freed at once. */
 const FREED_AT_ONCE = 256;
 /** Zeros are written in pieces of this size. */
@@ -47,14 +52,6 @@ export interface AllocatorParts {
   readonly punches: boolean;
 }
 
-/** Clusters that have been allocated. */
-export interface Allocation {
-  first: number;
-  count: number;
-  /** Whether they are known to be zeros. */
-  isBlank: boolean;
-}
-
 export class Allocator {
   readonly #file: ImageFile;
   readonly #clusterBytes: number;
@@ -73,7 +70,8 @@ export class Allocator {
   readonly #unused = new ClusterRuns();
   readonly #patient = new Attempt();
   /** One record for all answers. */
-  readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false };
+  readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false, isCounted: false };
+  readonly #reserve: Reserve;
   #zeros: IoBuffer | undefined;
 
   constructor(file: ImageFile, { header, refcounts, metadata, punches }: AllocatorParts) {
@@ -82,6 +80,7 @@ export class Allocator {
     this.#metadata = metadata;
     this.#punches = punches;
     this.#refcounts = refcounts;
+    this.#reserve = new Reserve(header.clusterBytes);
     this.#blankFrom = file.canGrow ? Math.ceil(file.sizeBytes / header.clusterBytes) : Infinity;
   }
 
@@ -114,7 +113,46 @@ export class Allocator {
     allocation.first = first;
     allocation.count = count;
     allocation.isBlank = isBlank;
+    allocation.isCounted = false;
     return allocation;
+  }
+
+  /** Up to `most` clusters out of the reserve; undefined if that is empty. */
+  allocateCounted(most: number): Allocation | undefined {
+    return this.#reserve.take(most, this.#allocation) ? this.#allocation : undefined;
+  }
+
+  /** Whether it would be good to reserve more clusters soon: only where there was one to be taken. */
+  get isReserveLow(): boolean {
+    return this.#reserve.isLow && this.#cursor >= this.#blankFrom;
+  }
+
+  /** Puts more clusters into the reserve, if there are none that could be used again. */
+  #fillReserve(): void {
+    try {
+      for (let missing = this.#reserve.takeMissing(); missing > 0 && this.#isAtEnd();) {
+        const allocation = this.allocate(missing, this.#patient);
+        if (allocation === undefined) return;
+        this.#reserve.add(allocation.first, allocation.count);
+        missing -= allocation.count;
+      }
+    } catch (error) {
+      if (!(error instanceof SystemError || error instanceof ImageFormatError)) throw error;
+      // Those who need a cluster will be told.
+      this.#reserve.stop();
+    }
+  }
+
+  /** Whether all clusters that have ever been used are known to be in use still. */
+  #isAtEnd(): boolean {
+    for (let slices = 0; slices < LOOKED_AT && this.#cursor < this.#blankFrom; slices++) {
+      if (!this.#refcounts.hasBlock(this.#cursor)) return false;
+      const slice = this.#refcounts.load(this.#cursor, this.#patient);
+      if (slice === undefined) return false;
+      this.#cursor = this.#refcounts.nextFree(slice, this.#cursor);
+      if (this.#refcounts.describes(slice, this.#cursor)) break;
+    }
+    return this.#cursor >= this.#blankFrom;
   }
 
   /** Checks that free clusters may be used, and sees to it that the file has them; whether they are blank. */
@@ -145,8 +183,10 @@ export class Allocator {
     this.#file.setSize(grownSize(endBytes, this.#clusterBytes));
   }
 
-  /** One cluster of zeros, as {@link Allocator.allocate}. */
+  /** One cluster of zeros, out of the reserve if possible, or as {@link Allocator.allocate}. */
   allocateZeroed(attempt: Attempt): Allocation | undefined {
+    const counted = this.allocateCounted(1);
+    if (counted !== undefined) return counted;
     const allocation = this.allocate(1, attempt);
     if (allocation === undefined || allocation.isBlank) return allocation;
     try {
@@ -253,12 +293,14 @@ export class Allocator {
   }
 
   takeUpdates(updates: Updates): void {
+    this.#fillReserve();
     this.#refcounts.takeUpdates(updates);
     this.#taken.takeOver(this.#dropped);
   }
 
   updated(isDurable: boolean): void {
     this.#refcounts.updated(isDurable);
+    if (isDurable) this.#reserve.isDurable();
     (isDurable ? this.#unused : this.#dropped).takeOver(this.#taken);
   }
 
@@ -297,8 +339,16 @@ export class Allocator {
     }
   }
 
-  /** Cuts off what nobody uses at the end of the file; only for when all is durable. */
-  cutTail(): void {
+  /** Gives back what was reserved in vain, and cuts off the end of the file that nobody uses. */
+  conclude(): void {
+    const reserved = this.#reserve.takeAll();
+    for (let run = 0; run < reserved.runs; run++) {
+      this.giveBack(reserved.firstOf(run), reserved.countOf(run));
+    }
+    this.#cutTail();
+  }
+
+  #cutTail(): void {
     if (!this.#file.canGrow) return;
     let end = Math.ceil(this.#file.sizeBytes / this.#clusterBytes);
     while (end > 0 && this.#refcounts.countOf(end - 1, this.#patient) === 0) end--;

@@ -50,6 +50,21 @@ export class ClusterRuns {
     return [first + count - most, most];
   }
 
+  /** Removes up to `most` clusters from the start of the list, all of one run; the first, and how many. */
+  takeFirst(most: number): readonly [first: number, count: number] | undefined {
+    const first = this.#firsts[0];
+    const count = this.#counts[0];
+    if (first === undefined || count === undefined) return undefined;
+    if (count <= most) {
+      this.#firsts.shift();
+      this.#counts.shift();
+      return [first, count];
+    }
+    this.#firsts[0] = first + most;
+    this.#counts[0] = count - most;
+    return [first, most];
+  }
+
   clear(): void {
     this.#firsts = [];
     this.#counts = [];

@@ -25,14 +25,27 @@ export interface EntryWriter {
    * @throws {ImageFormatError} if the entry is not valid, or refers to metadata
    */
   place(slice: number, isOwn: boolean, lengthBytes: number, placement: Placement): void;
-  /** Has the units of a Fresh placement, reserved and written, be where that says. */
-  link(slice: number, placement: Placement): void;
   /**
-   * Clears units from `guestOffset` on, the last of which may end with the disk; as many as one slice has.
+   * Has the units of a Fresh placement, reserved and written, be where that says.
+   *
+   * @param tableOffset where the table of the slice is, if its entries may be written at once; else -1
+   */
+  link(slice: number, placement: Placement, tableOffset: number): void;
+  /**
+   * Clears units, the last of which may end with the disk; as many as one slice has.
    *
    * @returns how many bytes of them; 0 if the format cannot say that
    */
-  clear(slice: number, guestOffset: number, lengthBytes: number, to: Cleared): number;
+  clear(slice: number, clearing: Clearing): number;
+}
+
+/** What is to be cleared. */
+export interface Clearing {
+  readonly guestOffset: number;
+  readonly lengthBytes: number;
+  readonly to: Cleared;
+  /** As for {@link EntryWriter.link}. */
+  readonly tableOffset: number;
 }
 
 /** What entries are about. */

@@ -7,7 +7,13 @@ import { Cleared, type Placement } from "../../../image/writing.ts";
 import { damaged, hex } from "../errors.ts";
 import { Cluster, EntryDecoder } from "../l2.ts";
 import { EXTENDED_ENTRY_BYTES, L2_COPIED_HIGH, SUBCLUSTERS } from "../layout.ts";
-import { type EntryParts, type EntryWriter, NO_SLICE, PlaceCheck } from "./entry_writer.ts";
+import {
+  type Clearing,
+  type EntryParts,
+  type EntryWriter,
+  NO_SLICE,
+  PlaceCheck,
+} from "./entry_writer.ts";
 
 /** Where the halves of the bitmap are in an entry: first the zero bits, then the allocation bits. */
 const ZERO_BITS_OFFSET = 8;
@@ -93,7 +99,7 @@ export class ExtendedEntries implements EntryWriter {
     placement.setFresh(0, count * unitBytes, 0);
   }
 
-  link(slice: number, placement: Placement): void {
+  link(slice: number, placement: Placement, tableOffset: number): void {
     const { guestOffset, headBytes, lengthBytes, tailBytes, hostOffset } = placement;
     const position = this.#positionOf(slice, guestOffset);
     const inCluster = guestOffset & (this.#clusterBytes - 1);
@@ -101,6 +107,7 @@ export class ExtendedEntries implements EntryWriter {
       (inCluster - headBytes) / this.unitBytes,
       (inCluster + lengthBytes + tailBytes) / this.unitBytes,
     );
+    const mayWrite = tableOffset >= 0 && placement.isCounted && this.#isEmpty(position, bits);
     if (!placement.hasPlace) {
       this.#drop(position);
       const host = hostOffset - inCluster;
@@ -110,7 +117,17 @@ export class ExtendedEntries implements EntryWriter {
     this.#setBits(position, ZERO_BITS_OFFSET, this.#bitsAt(position, ZERO_BITS_OFFSET) & ~bits);
     const allocated = this.#bitsAt(position, ALLOCATED_BITS_OFFSET) | bits;
     this.#setBits(position, ALLOCATED_BITS_OFFSET, allocated);
-    this.#parts.slices.markDirty(position);
+    const { slices } = this.#parts;
+    if (mayWrite && slices.writeThrough(position, EXTENDED_ENTRY_BYTES, tableOffset)) return;
+    slices.markDirty(position);
+  }
+
+  /** Whether there is no cluster, and these subclusters read as zeros. */
+  #isEmpty(position: number, bits: number): boolean {
+    if (this.#view.getUint32(position) !== 0 || this.#view.getUint32(position + 4) !== 0) {
+      return false;
+    }
+    return !this.#parts.hasBacking || (bits & ~this.#bitsAt(position, ZERO_BITS_OFFSET)) === 0;
   }
 
   #bitsAt(position: number, offset: number): number {
@@ -140,7 +157,7 @@ export class ExtendedEntries implements EntryWriter {
     if (hostOffset !== 0) allocator.drop(hostOffset);
   }
 
-  clear(slice: number, guestOffset: number, lengthBytes: number, to: Cleared): number {
+  clear(slice: number, { guestOffset, lengthBytes, to, tableOffset }: Clearing): number {
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     const position = this.#positionOf(slice, guestOffset);
     const count = Math.min(lengthBytes, this.#clusterBytes - inCluster);
@@ -159,7 +176,12 @@ export class ExtendedEntries implements EntryWriter {
     this.#setBits(position, ZERO_BITS_OFFSET, this.#bitsAt(position, ZERO_BITS_OFFSET) | bits);
     const allocated = this.#bitsAt(position, ALLOCATED_BITS_OFFSET) & ~bits;
     this.#setBits(position, ALLOCATED_BITS_OFFSET, allocated);
-    this.#parts.slices.markDirty(position);
+    // What refers to nothing needs no order.
+    const { slices } = this.#parts;
+    const mayWrite = tableOffset >= 0 && this.#hostOffsetAt(position) === 0;
+    if (!mayWrite || !slices.writeThrough(position, EXTENDED_ENTRY_BYTES, tableOffset)) {
+      slices.markDirty(position);
+    }
     return count;
   }
 

@@ -6,6 +6,7 @@
 import { Level, type Updates } from "../../../image/updates.ts";
 import type { Attempt } from "../../../storage/attempt.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
+import { SystemError } from "../../../sys/errno.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
@@ -29,6 +30,7 @@ export class OwnTables {
   /** Tables that the L1 table on the disk does not refer to yet: their L1 entries have to be written. */
   readonly #new = new Set<number>();
   #taken: number[] = [];
+  readonly #entry = new IoBuffer(TABLE_ENTRY_BYTES);
 
   constructor(parts: OwnTablesParts) {
     this.#parts = parts;
@@ -60,16 +62,31 @@ export class OwnTables {
       ? allocator.allocateZeroed(attempt)
       : allocator.allocate(1, attempt);
     if (allocation === undefined) return false;
-    const { first: cluster } = allocation;
+    const { first: cluster, isCounted } = allocation;
     const hostOffset = cluster * header.clusterBytes;
     if (content !== undefined) this.#writeCopy(content, cluster, file);
     metadata.add(cluster);
     l1.setOwn(table, hostOffset);
-    this.#new.add(table);
+    if (isCounted) this.#writeEntry(table);
+    else this.#new.add(table);
     if (content === undefined) return true;
     allocator.drop(old);
     this.#disownCached(table);
     return true;
+  }
+
+  /** The table is there, durably, and says nothing yet: it may be referred to at once. */
+  #writeEntry(table: number): void {
+    const { l1, file, header } = this.#parts;
+    const at = table * TABLE_ENTRY_BYTES;
+    const { buffer, byteOffset } = l1.view;
+    this.#entry.bytes.set(new Uint8Array(buffer, byteOffset + at, TABLE_ENTRY_BYTES));
+    try {
+      file.write(this.#entry, 0, header.l1Offset + at, TABLE_ENTRY_BYTES);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#new.add(table);
+    }
   }
 
   #writeCopy(content: IoBuffer, cluster: number, file: ImageFile): void {

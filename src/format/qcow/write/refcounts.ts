@@ -98,6 +98,11 @@ export class Refcounts {
     return start + index;
   }
 
+  /** Whether a slice is about `cluster`. */
+  describes(slice: CountSlice, cluster: number): boolean {
+    return this.#sliceOf(cluster) === slice.number;
+  }
+
   /** How many clusters from `first` on nobody uses, up to `most`, and to the end of the slice. */
   freeRun(slice: CountSlice, first: number, most: number): number {
     const { view } = slice.buffer;

@@ -7,7 +7,13 @@ import { Cleared, type Placement } from "../../../image/writing.ts";
 import { damaged, hex } from "../errors.ts";
 import { Cluster, EntryDecoder } from "../l2.ts";
 import { L2_COPIED_HIGH, L2_ZERO_LOW, TABLE_ENTRY_BYTES } from "../layout.ts";
-import { type EntryParts, type EntryWriter, NO_SLICE, PlaceCheck } from "./entry_writer.ts";
+import {
+  type Clearing,
+  type EntryParts,
+  type EntryWriter,
+  NO_SLICE,
+  PlaceCheck,
+} from "./entry_writer.ts";
 
 export class StandardEntries implements EntryWriter {
   readonly unitBytes: number;
@@ -122,21 +128,41 @@ export class StandardEntries implements EntryWriter {
     placement.setFresh(0, count * unitBytes, 0);
   }
 
-  link(slice: number, placement: Placement): void {
+  link(slice: number, placement: Placement, tableOffset: number): void {
     const { guestOffset, headBytes, lengthBytes, tailBytes, hostOffset } = placement;
-    let position = slice + this.#indexOf(guestOffset) * TABLE_ENTRY_BYTES;
-    const end = hostOffset + lengthBytes + tailBytes;
-    for (let host = hostOffset - headBytes; host < end; host += this.unitBytes) {
-      if (!placement.hasPlace) this.#drop(position);
-      this.#set(position, Math.floor(host / 2 ** 32) | L2_COPIED_HIGH, host >>> 0);
-      position += TABLE_ENTRY_BYTES;
+    const start = slice + this.#indexOf(guestOffset) * TABLE_ENTRY_BYTES;
+    const clusters = (headBytes + lengthBytes + tailBytes) * this.#clustersPerByte;
+    const end = start + Math.ceil(clusters) * TABLE_ENTRY_BYTES;
+    const mayWrite = tableOffset >= 0 && placement.isCounted && this.#areEmpty(start, end);
+    let host = hostOffset - headBytes;
+    for (let at = start; at < end; at += TABLE_ENTRY_BYTES) {
+      if (!placement.hasPlace) this.#drop(at);
+      this.#put(at, Math.floor(host / 2 ** 32) | L2_COPIED_HIGH, host >>> 0);
+      host += this.unitBytes;
     }
+    this.#write(start, end, mayWrite ? tableOffset : -1);
   }
 
-  #set(position: number, high: number, low: number): void {
+  /** Has entries that have been changed written: at once, to the table at `tableOffset`, or, if -1, in order. */
+  #write(start: number, end: number, tableOffset: number): void {
+    const { slices } = this.#parts;
+    if (tableOffset >= 0 && slices.writeThrough(start, end - start, tableOffset)) return;
+    for (let at = start; at < end; at += TABLE_ENTRY_BYTES) slices.markDirty(at);
+  }
+
+  /** Whether all of these entries refer to nothing, and read as zeros. */
+  #areEmpty(start: number, end: number): boolean {
+    for (let at = start; at < end; at += TABLE_ENTRY_BYTES) {
+      const low = this.#view.getUint32(at + 4);
+      const isZero = low === L2_ZERO_LOW || low === 0 && !this.#parts.hasBacking;
+      if (this.#view.getUint32(at) !== 0 || !isZero) return false;
+    }
+    return true;
+  }
+
+  #put(position: number, high: number, low: number): void {
     this.#view.setUint32(position, high);
     this.#view.setUint32(position + 4, low);
-    this.#parts.slices.markDirty(position);
   }
 
   /** What the entry at `position` refers to has one reference less. */
@@ -158,37 +184,41 @@ export class StandardEntries implements EntryWriter {
     for (let at = first; at < end; at += this.unitBytes) this.#parts.allocator.drop(at);
   }
 
-  clear(slice: number, guestOffset: number, lengthBytes: number, to: Cleared): number {
-    const index = this.#indexOf(guestOffset);
-    const most = (this.#parts.slices.entries - index) * this.unitBytes;
-    const count = Math.min(lengthBytes, most);
-    const end = slice + (index + Math.ceil(count * this.#clustersPerByte)) * TABLE_ENTRY_BYTES;
-    let at = slice + index * TABLE_ENTRY_BYTES;
+  clear(slice: number, { guestOffset, lengthBytes, to, tableOffset }: Clearing): number {
     if (this.#parts.header.version < 3 && this.#parts.hasBacking) return 0;
-    for (; at < end; at += TABLE_ENTRY_BYTES) this.#clearAt(at, to);
+    const index = this.#indexOf(guestOffset);
+    const count = Math.min(lengthBytes, (this.#parts.slices.entries - index) * this.unitBytes);
+    const start = slice + index * TABLE_ENTRY_BYTES;
+    const end = start + Math.ceil(count * this.#clustersPerByte) * TABLE_ENTRY_BYTES;
+    let hasChanged = false;
+    for (let at = start; at < end; at += TABLE_ENTRY_BYTES) {
+      if (this.#clearAt(at, to)) hasChanged = true;
+    }
+    // What refers to nothing needs no order.
+    const mayWrite = tableOffset >= 0 && this.#areEmpty(start, end);
+    if (hasChanged) this.#write(start, end, mayWrite ? tableOffset : -1);
     return count;
   }
 
-  #clearAt(position: number, to: Cleared): void {
+  /** False if the entry at `position` stays as it is. */
+  #clearAt(position: number, to: Cleared): boolean {
     const high = this.#view.getUint32(position);
     const low = this.#view.getUint32(position + 4);
     const kind = this.#decoder.kindOf(high, low);
     if (kind === Cluster.Damaged) throw this.#damagedEntry(0, position);
-    if (kind === Cluster.Unallocated && !this.#parts.hasBacking) return;
-    if (this.#parts.header.version < 3) {
+    if (kind === Cluster.Unallocated && !this.#parts.hasBacking) return false;
+    const isPlain = this.#hostOffsetAt(position) === 0;
+    if (kind === Cluster.Zero && (to === Cleared.KeptZeros || isPlain)) return false;
+    if (this.#keepsPlace(kind, high, to)) this.#put(position, high, low | L2_ZERO_LOW);
+    else {
       this.#drop(position);
-      return this.#set(position, 0, 0);
+      this.#put(position, 0, this.#parts.header.version < 3 ? 0 : L2_ZERO_LOW);
     }
-    if (kind === Cluster.Zero && (to === Cleared.KeptZeros || this.#hostOffsetAt(position) === 0)) {
-      return;
-    }
-    if (this.#keepsPlace(kind, high, to)) return this.#set(position, high, low | L2_ZERO_LOW);
-    this.#drop(position);
-    this.#set(position, 0, L2_ZERO_LOW);
+    return true;
   }
 
   #keepsPlace(kind: Cluster, high: number, to: Cleared): boolean {
-    if (kind !== Cluster.Normal) return false;
+    if (kind !== Cluster.Normal || this.#parts.header.version < 3) return false;
     return this.#parts.dataFile !== undefined ||
       to === Cleared.KeptZeros && this.#decoder.isCopied(high);
   }

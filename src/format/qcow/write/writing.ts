@@ -8,7 +8,7 @@
  * @module
  */
 import { ImageFormatError } from "../../../image/errors.ts";
-import { Level, type Updates } from "../../../image/updates.ts";
+import { Level, Updates } from "../../../image/updates.ts";
 import {
   Cleared,
   ClearOutcome,
@@ -25,6 +25,7 @@ import type { L1Table } from "../l1.ts";
 import type { L2Slices, TablePlace } from "../l2.ts";
 import { SECTOR_BYTES } from "../layout.ts";
 import type { RelatedPlaces } from "../names.ts";
+import type { Allocation } from "./allocation.ts";
 import { Allocator } from "./allocator.ts";
 import { DataFile } from "./data_file.ts";
 import { type EntryWriter, NO_SLICE } from "./entry_writer.ts";
@@ -173,14 +174,23 @@ export class QcowWriting implements Writing, Tables {
   #allocate(placement: Placement): boolean {
     const { guestOffset, headBytes, lengthBytes, tailBytes } = placement;
     const wanted = Math.ceil((headBytes + lengthBytes + tailBytes) / this.#clusterBytes);
-    const allocation = this.#allocator.allocate(wanted, placement.attempt);
+    const allocation = this.#allocateFor(placement, wanted);
     if (allocation === undefined) return false;
-    const { first, count, isBlank } = allocation;
+    const { first, count, isBlank, isCounted } = allocation;
+    placement.isCounted = isCounted;
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     placement.hostOffset = first * this.#clusterBytes + inCluster;
     placement.isBlank = isBlank;
     if (count < wanted) placement.lengthBytes = count * this.#clusterBytes;
     return true;
+  }
+
+  /** What reads as zeros may be written out of order: zeros are what it then is at worst. */
+  #allocateFor({ readsAsZeros, attempt }: Placement, wanted: number): Allocation | undefined {
+    const counted = readsAsZeros && this.#parts.encryption === undefined
+      ? this.#allocator.allocateCounted(wanted)
+      : undefined;
+    return counted ?? this.#allocator.allocate(wanted, attempt);
   }
 
   #seal(placement: Placement): void {
@@ -196,12 +206,18 @@ export class QcowWriting implements Writing, Tables {
     const { guestOffset, hasPlace, hostOffset, headBytes, lengthBytes, tailBytes } = placement;
     if (isWritten) {
       const slice = this.#parts.slices.find(Math.floor(guestOffset * this.#slicesPerByte));
-      return this.#entries.link(slice, placement);
+      return this.#entries.link(slice, placement, this.#tableToWrite(guestOffset));
     }
     if (hasPlace || this.#dataFile !== undefined) return;
     const first = Math.floor((hostOffset - headBytes) / this.#clusterBytes);
     const bytes = headBytes + lengthBytes + tailBytes;
     this.#allocator.giveBack(first, Math.ceil(bytes / this.#clusterBytes));
+  }
+
+  /** Where the table is whose entries may be written at once; -1 if nothing refers to it yet. */
+  #tableToWrite(guestOffset: number): number {
+    const table = Math.floor(guestOffset * this.#tablesPerByte);
+    return this.#tables.isNew(table) ? -1 : this.#parts.l1.tableOffset(table);
   }
 
   clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
@@ -225,7 +241,9 @@ export class QcowWriting implements Writing, Tables {
     if (l1.tableOffset(table) === 0 && !hasBacking) return this.#clearData(guestOffset, most);
     if (!this.#haveOwnSlice(placement)) return ClearOutcome.Blocked;
     const slice = slices.find(Math.floor(guestOffset * this.#slicesPerByte));
-    const bytes = this.#entries.clear(slice, guestOffset, most, to);
+    const tableOffset = this.#tableToWrite(guestOffset);
+    const clearing = { guestOffset, lengthBytes: most, to, tableOffset };
+    const bytes = this.#entries.clear(slice, clearing);
     return this.#clearData(guestOffset, bytes);
   }
 
@@ -240,6 +258,32 @@ export class QcowWriting implements Writing, Tables {
     if (this.#isOpened) return;
     this.#headerWriter.clearAutoclear();
     this.#isOpened = true;
+    this.#fillReserve();
+  }
+
+  /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
+  #fillReserve(): void {
+    const updates = new Updates();
+    this.takeUpdates(updates);
+    try {
+      for (const level of [Level.Counts, Level.CountTables]) {
+        updates.write(level);
+        this.#sync();
+      }
+      this.updated(true);
+    } catch (error) {
+      this.updated(false);
+      if (this.#hasGivenUp || !(error instanceof SystemError)) throw error;
+    }
+  }
+
+  /** After a sync that has failed, nobody knows what is on the disk. */
+  #sync(): void {
+    const { file } = this.#parts;
+    if (!file.takeUnsynced()) return;
+    this.#hasGivenUp = true;
+    file.sync();
+    this.#hasGivenUp = false;
   }
 
   /** An image in which damage has been found is not changed any more, and says so itself. */
@@ -264,6 +308,10 @@ export class QcowWriting implements Writing, Tables {
 
   get wantsFlush(): boolean {
     return this.#parts.slices.isCrowded || this.#allocator.waiting > MAX_WAITING_RUNS;
+  }
+
+  get wantsFlushSoon(): boolean {
+    return this.#isOpened && !this.#hasGivenUp && this.#allocator.isReserveLow;
   }
 
   takeUpdates(updates: Updates): void {
@@ -293,7 +341,7 @@ export class QcowWriting implements Writing, Tables {
   }
 
   conclude(): void {
-    if (this.#isOpened && !this.#hasGivenUp) this.#allocator.cutTail();
+    if (this.#isOpened && !this.#hasGivenUp) this.#allocator.conclude();
   }
 
   dropCaches(): void {

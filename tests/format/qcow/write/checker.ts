@@ -19,9 +19,13 @@ const COPIED = 1n << 63n;
 const COMPRESSED = 1n << 62n;
 const OFFSET = 0x00ff_ffff_ffff_fe00n;
 
-/** Checks the image that the bytes of a file are. */
-export function checkImage(bytes: Uint8Array<ArrayBuffer>): Findings {
-  return new Checker(bytes).check();
+/**
+ * Checks the image that the bytes of a file are.
+ *
+ * @param clustersBehind how many clusters behind the end of the file are looked at for leaks, too
+ */
+export function checkImage(bytes: Uint8Array<ArrayBuffer>, clustersBehind = 0): Findings {
+  return new Checker(bytes, clustersBehind).check();
 }
 
 class Checker {
@@ -33,10 +37,12 @@ class Checker {
   readonly #order: number;
   readonly #extended: boolean;
   readonly #hasDataFile: boolean;
+  readonly #clustersBehind: number;
   readonly #counted = new Map<number, number>();
   readonly #corruptions: string[] = [];
 
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  constructor(bytes: Uint8Array<ArrayBuffer>, clustersBehind: number) {
+    this.#clustersBehind = clustersBehind;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#fileBytes = bytes.length;
     this.#version = this.#view.getUint32(4);
@@ -208,7 +214,8 @@ class Checker {
     let leaks = 0;
     const perBlock = this.#cluster * 8 / 2 ** this.#order;
     const blocks = this.#view.getUint32(56) * this.#cluster / 8;
-    const end = Math.max(Math.ceil(this.#fileBytes / this.#cluster), ...this.#counted.keys());
+    const fileEnd = Math.ceil(this.#fileBytes / this.#cluster) + this.#clustersBehind;
+    const end = Math.max(fileEnd, ...this.#counted.keys());
     for (let cluster = 0; cluster <= Math.min(end, blocks * perBlock); cluster++) {
       const counted = BigInt(this.#counted.get(cluster) ?? 0);
       const stored = this.#stored(cluster);

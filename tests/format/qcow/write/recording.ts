@@ -88,6 +88,7 @@ export class RecordedFile extends ImageFile {
   }
 
   override sync(): void {
+    super.sync();
     this.#recording.beginSync([this])();
   }
 
