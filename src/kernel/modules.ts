@@ -31,7 +31,7 @@ export function requireNbd(): void {
     throw new KernelFeatureError(
       "nbd",
       "this kernel has no nbd driver, and modprobe could not load it; " +
-        "--transport fuse and --socket work without",
+        "loop devices (--find) and --socket work without",
     );
   }
 }
