@@ -13,6 +13,8 @@ export const BARE_DEV = "mount -t tmpfs none /mnt && " +
 export const WITHOUT_SYSFS = "umount --lazy /sys";
 
 const READY = "ready";
+/** Lives as long as its standard input, and so ends with a test run that is killed. */
+export const HOLDING = "exec cat";
 
 /** Programs that making and entering one needs. */
 export const NAMESPACE_TOOLS = ["unshare", "nsenter", "mount", "umount"] as const;
@@ -26,8 +28,8 @@ export class MountNamespace implements AsyncDisposable {
 
   /** @param script what makes it different, as a shell command */
   static async make(script: string): Promise<MountNamespace> {
-    const args = ["--mount", "sh", "-c", `${script} && echo ${READY} && exec sleep infinity`];
-    const holder = new Deno.Command("unshare", { args, stdout: "piped", stdin: "null" }).spawn();
+    const args = ["--mount", "sh", "-c", `${script} && echo ${READY} && ${HOLDING}`];
+    const holder = new Deno.Command("unshare", { args, stdout: "piped", stdin: "piped" }).spawn();
     const reader = holder.stdout.getReader();
     const { value } = await reader.read();
     await reader.cancel();
@@ -38,7 +40,7 @@ export class MountNamespace implements AsyncDisposable {
 
   /** What a command begins with to run in it, in that folder. */
   command(folder = "/"): string[] {
-    return ["nsenter", `--mount=/proc/${this.#holder.pid}/ns/mnt`, "env", "-C", folder];
+    return [...entering(this.#holder.pid, "mount"), "env", "-C", folder];
   }
 
   /** Where a path of it is to be found from outside. */
@@ -48,6 +50,15 @@ export class MountNamespace implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#holder.kill("SIGKILL");
+    await this.#holder.stdin.close();
     await this.#holder.status;
   }
+}
+
+/**
+ * What a command begins with to run in a process's namespaces, and in its root folder: that of a mount
+ * namespace would be the one of the system around a chroot.
+ */
+export function entering(pid: number, ...namespaces: readonly string[]): string[] {
+  return ["nsenter", `--target=${pid}`, "--root", ...namespaces.map((name) => `--${name}`)];
 }

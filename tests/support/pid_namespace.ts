@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { entering, HOLDING } from "./mount_namespace.ts";
 import { eventually } from "./patience.ts";
 import { asRootElsewhere, bindStates, exists, processIds, type Surroundings } from "./program.ts";
 import { lackOfRights, missingTools, TempDirectory, testIfPossible } from "./tools.ts";
@@ -21,17 +22,16 @@ export class PidNamespace implements AsyncDisposable {
     /** Id here of its first process. */
     readonly firstPid: number,
   ) {
-    const enter = ["nsenter", "--mount", "--pid", `--target=${firstPid}`];
-    this.program = asRootElsewhere(enter);
+    this.program = asRootElsewhere(entering(firstPid, "mount", "pid"));
   }
 
   static async create(): Promise<PidNamespace> {
     using folder = new TempDirectory();
     const ready = folder.file("ready");
-    const script = `${bindStates()} && : >${ready} && exec sleep 1000`;
+    const script = `${bindStates()} && : >${ready} && ${HOLDING}`;
     const process = new Deno.Command("unshare", {
       args: ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
-      stdin: "null",
+      stdin: "piped",
     }).spawn();
     await eventually(() => exists(ready), "a PID namespace");
     const firstPid = processIds().find((pid) => parentOf(pid) === process.pid);
@@ -41,6 +41,7 @@ export class PidNamespace implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.process.kill("SIGKILL");
+    await this.process.stdin.close();
     await this.process.status;
   }
 }

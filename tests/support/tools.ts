@@ -122,13 +122,32 @@ export async function mustDeriveKey(program: string, ...args: string[]): Promise
   await must(program, ...args);
 }
 
+/** With the process that runs the tests: what is in such a folder is told from what others use. */
+const TEMPORARY = `tslosetup-test-${Deno.pid}-`;
+const IN_TEMPORARY = /\/tslosetup-test-(\d+)-[^/]*\//;
+
+/** Whether a path leads into a {@link TempDirectory} of tests that were killed. */
+export function isLeftBehind(path: string): boolean {
+  const [, pid] = IN_TEMPORARY.exec(path) ?? [];
+  return pid !== undefined && !isThere(`/proc/${pid}`);
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A folder that is removed at the end of its scope. */
 export class TempDirectory implements Disposable {
   readonly path: string;
 
   /** @param dir where it is made, if not where such folders usually are */
   constructor(dir?: string) {
-    const options = { prefix: "tslosetup-test-" };
+    const options = { prefix: TEMPORARY };
     this.path = Deno.makeTempDirSync(dir === undefined ? options : { ...options, dir });
   }
 

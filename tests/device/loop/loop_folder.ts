@@ -8,7 +8,7 @@ import { detachLoop } from "../../../src/kernel/loop.ts";
 import { SystemError } from "../../../src/sys/errno.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { exists } from "../../support/program.ts";
-import { TempDirectory } from "../../support/tools.ts";
+import { isLeftBehind, TempDirectory } from "../../support/tools.ts";
 
 // Loaded for good, which within a test would count as a leak.
 openLibc();
@@ -58,8 +58,13 @@ export class LoopFolder implements Disposable {
     return path;
   }
 
-  /** Counts a device as one of the folder's, whatever it is attached to. */
+  /**
+   * Counts a device as one of the folder's, whatever it is attached to; what tests that were killed
+   * have left on it is detached.
+   */
   adopt(device: string): void {
+    const backing = attribute(device.slice("/dev/".length), "loop/backing_file");
+    if (backing !== undefined && isLeftBehind(backing)) detachIfAttached(device);
     this.#further.add(device);
   }
 
@@ -75,8 +80,16 @@ export class LoopFolder implements Disposable {
   #isOurs(name: string): boolean {
     const backing = attribute(name, "loop/backing_file");
     if (backing === undefined) return false;
-    return backing.startsWith(`${this.path}/`) || this.#further.has(backing) ||
+    return this.#inFolder(backing) !== undefined || this.#further.has(backing) ||
       this.#further.has(`/dev/${name}`);
+  }
+
+  /**
+   * What follows the folder in a path, if it is there. If the file was opened in another mount namespace,
+   * the kernel names it as the system around a chroot does.
+   */
+  #inFolder(path: string): string | undefined {
+    return path.split(`${this.path}/`)[1];
   }
 
   #describe(name: string): AttachedLoop {
@@ -84,7 +97,7 @@ export class LoopFolder implements Disposable {
     const backing = attribute(name, "loop/backing_file") ?? "";
     return {
       path: `/dev/${name}`,
-      backing: backing.replace(`${this.path}/`, ""),
+      backing: this.#inFolder(backing) ?? backing,
       ...Object.fromEntries(values),
     };
   }
