@@ -182,7 +182,7 @@ const TEST_RULES: readonly TestRule[] = [
   },
   {
     name: "tests are skipped by testIfPossible() alone, which says why",
-    pattern: /\bignore: |\.ignore\(/,
+    pattern: /\bignore(?:: |,)|\.ignore\(/,
     except: ["support/tools.ts", "run/left_out_test.ts"],
   },
 ];

@@ -6,14 +6,13 @@ import { SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { pause } from "../support/patience.ts";
-import { TempDirectory } from "../support/tools.ts";
+import { rootTest, TempDirectory } from "../support/tools.ts";
 import type { Exchange } from "./exchanger.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
 
 const NOBODY = 65534;
-const ignore = Deno.uid() !== 0;
 /** Before, one in ten of these showed the secret. */
 const ATTEMPTS = 20_000;
 const SECRET_BYTES = 7;
@@ -68,10 +67,10 @@ async function openOften(
   return tally;
 }
 
-Deno.test({
-  name: "openNamedFile() looks at the folder that it searches, whatever takes its place",
-  ignore,
-  fn: async () => {
+rootTest(
+  "openNamedFile() looks at the folder that it searches, whatever takes its place",
+  [],
+  async () => {
     using temporary = new TempDirectory();
     const path = Deno.realPathSync(temporary.path);
     const hidden = makeFolder(`${path}/hidden`, 0o700, 0);
@@ -87,12 +86,12 @@ Deno.test({
     const exchange = { one: own, other: foreign, free: `${parent}/free` };
     assertEquals((await openOften(naming, exchange)).secrets, 0);
   },
-});
+);
 
-Deno.test({
-  name: "openNamedFile() asks the folders that the file is in, whatever takes their place",
-  ignore,
-  fn: async () => {
+rootTest(
+  "openNamedFile() asks the folders that the file is in, whatever takes their place",
+  [],
+  async () => {
     using temporary = new TempDirectory();
     const path = Deno.realPathSync(temporary.path);
     const folder = makeFolder(`${path}/folder`, 0o777, 0);
@@ -107,4 +106,4 @@ Deno.test({
     const naming = { by, folder, name: "secret/x" };
     assertEquals((await openOften(naming, exchange)).secrets, 0);
   },
-});
+);

@@ -1,11 +1,18 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeJob, type Job } from "../../src/daemon/job.ts";
+import { stateDirectory } from "../../src/daemon/state.ts";
 import { HEADER, KEY_SLOT } from "../../src/format/luks/layout.ts";
 import { buildVolume, BUILT_PASSPHRASE, USED_SLOT } from "../format/luks/volume_builder.ts";
+import { openLibc } from "../../src/sys/libc.ts";
 import { eventually, patiently, processorTicks } from "../support/patience.ts";
 import { exists, isRunning, processIds, programCommand, statesIn } from "../support/program.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
+
+openLibc();
+
+/** Where those who run the tests have their states. */
+const STATES = stateDirectory(Deno.env.get("XDG_RUNTIME_DIR"));
 
 /** What a daemon has of its command: of one that was killed, a pipe nobody reads. */
 const SURROUNDINGS = 'exec "$@" 3>/dev/full 4</dev/null 5>/dev/full 6</dev/null';
@@ -69,7 +76,7 @@ for (const isThere of [true, false]) {
       [...Deno.readDirSync(folder.path)].map(({ name }) => name),
       isThere ? ["disk"] : [],
     );
-    assertEquals(statesIn("/run/tslosetup").filter(({ device }) => device === path), []);
+    assertEquals(statesIn(STATES).filter(({ device }) => device === path), []);
   });
 }
 
@@ -134,8 +141,8 @@ function slowVolume(): Uint8Array<ArrayBuffer> {
 
 /** State files that a process has begun. */
 function statesBegunBy(pid: number): string[] {
-  if (!exists("/run/tslosetup")) return [];
-  return [...Deno.readDirSync("/run/tslosetup")].map(({ name }) => name)
+  if (!exists(STATES)) return [];
+  return [...Deno.readDirSync(STATES)].map(({ name }) => name)
     .filter((name) => name.endsWith(`.${pid}.new`));
 }
 

@@ -12,6 +12,7 @@ import {
   SECRET_OBJECT,
 } from "../support/encrypted.ts";
 import { mappedMemory } from "../support/memory_flags.ts";
+import { eventually } from "../support/patience.ts";
 import {
   asRoot,
   asRootElsewhere,
@@ -173,7 +174,7 @@ oracleTest("tslosetup says what is wrong with a passphrase", ["cryptsetup"], asy
       assertEquals([code, stdout], [1, ""]);
       assertMatch(stderr.trimEnd(), /^tslosetup: [^\n]*$/);
       assertMatch(stderr.trimEnd(), says);
-      assertEquals(program.processes(), []);
+      await eventually(() => program.processes().length === 0, "the daemon to end");
     });
   }
 });

@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { openImageFile } from "../../src/disk/open.ts";
+import { memoryFile } from "../../src/kernel/memory_file.ts";
 import { Attempt } from "../../src/storage/attempt.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
 import { SystemError } from "../../src/sys/errno.ts";
@@ -99,17 +100,12 @@ Deno.test("ImageFile throws what the system says", () => {
 });
 
 Deno.test("ImageFile knows that memory is always at hand", () => {
-  const path = Deno.makeTempFileSync({ dir: "/dev/shm" });
-  try {
-    Deno.writeFileSync(path, new Uint8Array(4096).fill(3));
-    using file = openImageFile(path, { readOnly: true }).file;
-    assert(file.cacheKnowledge !== "unknown");
-    const target = new IoBuffer(4096);
-    assertEquals(file.readAtHand(target, 0, 0, 4096), 4096);
-    assertEquals(target.bytes[4095], 3);
-  } finally {
-    Deno.removeSync(path);
-  }
+  using memory = memoryFile("disk", new Uint8Array(4096).fill(3));
+  using file = openImageFile(`/proc/self/fd/${memory.number}`, { readOnly: true }).file;
+  assert(file.cacheKnowledge !== "unknown");
+  const target = new IoBuffer(4096);
+  assertEquals(file.readAtHand(target, 0, 0, 4096), 4096);
+  assertEquals(target.bytes[4095], 3);
 });
 
 Deno.test("ImageFile.readAtHand() does not wait for a disk", async () => {
