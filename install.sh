@@ -262,6 +262,8 @@ launcher() {
 	#!/bin/sh
 	# Runs the sources of tslosetup on Deno. Written by install.sh.
 	export DENO_DIR=$quoted/cache DENO_NO_UPDATE_CHECK=1 DENO_NO_PACKAGE_JSON=1
+	# Deno makes the file that it names.
+	unset SSLKEYLOGFILE
 	exec $quoted/deno run --no-prompt --cached-only --no-code-cache $2 --allow-read=$quoted/src \\
 		$quoted/src/main.ts "\$@"
 	EOF

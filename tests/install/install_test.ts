@@ -1,5 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { exists } from "../support/program.ts";
 import { must, oracleTest, run, runPatiently } from "../support/tools.ts";
 import { CHECKOUT, runStranded, Site, SlowServer } from "./fixture.ts";
 
@@ -156,6 +157,14 @@ Deno.test("install.sh keeps DESTDIR apart from PREFIX", async () => {
   assertEquals(code, 0);
   const launcher = await Deno.readTextFile(`${destination}/opt/x/bin/tslosetup`);
   assertMatch(launcher, /exec '\/opt\/x\/lib\/tslosetup\/sources\.\w+'\/deno run /);
+});
+
+Deno.test("install.sh makes sources that do not make the file of SSLKEYLOGFILE", async () => {
+  using site = new Site();
+  assertEquals((await site.install({}, await site.checkout("exit 1"))).code, 0);
+  const command = ["env", `SSLKEYLOGFILE=${site.file("keys")}`, site.program] as const;
+  assertEquals(await must(...command), "tslosetup from sources\n");
+  assertEquals(exists(site.file("keys")), false);
 });
 
 Deno.test("install.sh builds the checkout it lies in", async () => {

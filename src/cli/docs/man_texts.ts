@@ -91,6 +91,11 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
     "Traces to standard error: `cli` what is decided, `kernel` what the kernel is asked for, " +
     "`daemon` the life of serving processes, or `all`.",
   ],
+  [
+    "`SSLKEYLOGFILE`",
+    "The runtime makes this file, which stays empty; `env -u SSLKEYLOGFILE tslosetup` keeps it " +
+    "from that.",
+  ],
 ];
 
 export const FILES: readonly (readonly [string, string])[] = [
@@ -173,6 +178,9 @@ export const NOTES: readonly string[] = [
   "Without CAP_SYS_RESOURCE, as in a container, a device for writing may hang for good when memory " +
   "is short: its process may be made to wait until what was written to that very device is " +
   "written back. The command warns of it. `docker run --cap-add SYS_RESOURCE` gives it.",
+  "The program does not start in a working folder that was removed (`env -C / tslosetup` does), " +
+  "nor in an address space of less than 34,000,000 KiB (`ulimit -v`); from 51,000,000 KiB on it " +
+  "always does.",
   "An image that was downloaded and belongs to oneself may name any file as its backing file: " +
   "`--no-backing` opens none.",
 ];
