@@ -15,6 +15,7 @@ import { isSameLoop } from "./same_loop.ts";
 export const FUSE: DeviceOperations = {
   called: "loop device",
   isBlockDevice: true,
+  failsWithoutDaemon: "all access",
   attach: attachFuse,
   isAttached: ({ device }) => isLoopAttached(device),
   // What the kernel says of a loop device, it says without /sys, too.

@@ -21,6 +21,7 @@ import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
 export const NBD: DeviceOperations = {
   called: "loop device",
   isBlockDevice: true,
+  failsWithoutDaemon: "all access",
   attach: attachNbd,
   isAttached,
   requireSight,

@@ -12,6 +12,8 @@ export interface DeviceOperations {
   readonly called: "loop device" | "socket";
   /** Whether others may use it in ways that it must not be torn from under: it goes lazily. */
   readonly isBlockDevice: boolean;
+  /** What fails once its daemon has gone. */
+  readonly failsWithoutDaemon: string;
 
   /**
    * Sets one up.

@@ -50,7 +50,7 @@ export function reusableDevice(
   states: StateStore,
 ): Attached | undefined {
   // What has a daemon comes first: a view can have one, and is a loop device to be found, too.
-  const rivals = [...ownDevicesOf(command.file, states), ...loopsOf(command.file)];
+  const rivals = [...ownDevicesOf(command.file, states), ...loopsOf(command.file, deadOf(states))];
   const match = rivals.find((rival) => showsTheSame(rival, command, choice));
   if (match !== undefined && command.device === undefined) return reuse(match, { command, states });
   if (match === undefined && !rivals.some((rival) => overlaps(rival, command, choice))) {
@@ -110,8 +110,13 @@ function haveItStay({ path, state }: Rival, states: StateStore): void {
   else haveStay(state, noteIn(states, state));
 }
 
-/** Loop devices right on the file, or on a view of it. */
-function loopsOf(file: string): Rival[] {
+/** Devices whose daemon has gone: of a view, the kernel reads some parts still, but others fail. */
+function deadOf(states: StateStore): ReadonlySet<string> {
+  return new Set(states.all().filter(isStale).map(({ device }) => device));
+}
+
+/** Loop devices right on the file, or on a view of it that can be read. */
+function loopsOf(file: string, dead: ReadonlySet<string>): Rival[] {
   const image = fileStatusIfAny(file);
   return diskNames("loop")
     .filter((name) => loopBackingPath(name) !== undefined)
@@ -122,7 +127,9 @@ function loopsOf(file: string): Rival[] {
       const { offsetBytes, sizeLimitBytes } = status;
       const part = { path, offsetBytes, sizeLimitBytes, readOnly: isDiskReadOnly(name) };
       const shown = viewShown(status);
-      if (shown !== undefined) return isImage(shown, image) ? [{ ...part, ...shown }] : [];
+      if (shown !== undefined) {
+        return isImage(shown, image) && !dead.has(path) ? [{ ...part, ...shown }] : [];
+      }
       return isOnFile(status, { name, file, image }) ? [{ ...part, format: RAW.name }] : [];
     });
 }

@@ -14,6 +14,7 @@ import { outOfSight } from "./stuck_daemon.ts";
 export const SOCKET: DeviceOperations = {
   called: "socket",
   isBlockDevice: false,
+  failsWithoutDaemon: "all access",
   attach: attachSocket,
   isAttached: () => false,
   requireSight: () => {},

@@ -91,6 +91,13 @@ function checkSize({ sizeBytes }: ImageAccess, request: AttachRequest): void {
   wholeSectors(request, windowOf(sizeBytes, command), sectorBytes(command));
 }
 
+/** How many bytes the device may have, 0 for all: where they end with a part of a sector, reads fail. */
+function limitFor(access: ImageAccess, { command }: AttachRequest): number {
+  const { sizeBytes } = windowOf(access.sizeBytes, command);
+  const rest = sizeBytes % sectorBytes(command);
+  return rest === 0 ? command.sizeLimitBytes : sizeBytes - rest;
+}
+
 /** A daemon would have told them, and does where there is one. */
 function tellWarnings({ warnings }: ImageAccess, request: AttachRequest): void {
   for (const text of warnings) warn(request, text);
@@ -132,7 +139,7 @@ function finish(request: AttachRequest, { access, file, device, served }: Finish
     partScan: command.partScan,
     sectorSizeBytes: sectorBytes(command),
     offsetBytes: command.offsetBytes,
-    sizeLimitBytes: command.sizeLimitBytes,
+    sizeLimitBytes: limitFor(access, request),
     label: command.loopReference ?? imagePath,
   });
   const { path } = loop;

@@ -28,9 +28,10 @@ async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => 
     const { device, pid, nbdIndex } = state;
     // Nobody can say what has become of its device.
     if (nbdIndex !== undefined && !hasSysfs()) return false;
-    if (operationsOf(state).isBlockDevice && isLeftOver(state)) {
+    const { isBlockDevice, failsWithoutDaemon } = operationsOf(state);
+    if (isBlockDevice && isLeftOver(state)) {
       complain(
-        `${device}: warning: its daemon (pid ${pid}) is gone and all access fails; ` +
+        `${device}: warning: its daemon (pid ${pid}) is gone and ${failsWithoutDaemon} fails; ` +
           `detach it with: tslosetup -d ${device}`,
       );
       return true;

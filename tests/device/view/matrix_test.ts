@@ -2,19 +2,21 @@
 import { assertGreater, assertMatch } from "@std/assert";
 import { checkAll } from "../../matrix/lanes.ts";
 import { makeMatrixImage, type MatrixImage, rawCopy } from "../../matrix/make.ts";
-import { chooseRecipes, IMAGES } from "../../matrix/recipe.ts";
+import { chooseRecipes } from "../../matrix/recipe.ts";
 import { asRoot } from "../../support/program.ts";
 import { IMAGE_TOOLS } from "../../support/images.ts";
 import { must, TempDirectory } from "../../support/tools.ts";
 import { readAtRandom } from "./read_at_random.ts";
 import { nothingBelow, VIEW, viewTest } from "./view.ts";
 
+/** Of 208 that the matrix has: all of them are a campaign, which takes a while. */
+const COUNT = Number(Deno.env.get("TSLOSETUP_VIEW_IMAGES") ?? 48);
 /** Whether the refusal of a view is right: the image has nothing that the kernel could read. */
 const IS_ALL_SERVED = /all of its clusters are compressed, encrypted or not aligned/;
 
 viewTest("images of the matrix are qemu's, byte for byte", [...IMAGE_TOOLS, "cmp"], async () => {
   let views = 0;
-  await checkAll(chooseRecipes(IMAGES), async (recipe) => {
+  await checkAll(chooseRecipes(COUNT), async (recipe) => {
     using folder = new TempDirectory();
     const image = await makeMatrixImage(folder.path, recipe);
     const raw = await rawCopy(image);
@@ -27,7 +29,7 @@ viewTest("images of the matrix are qemu's, byte for byte", [...IMAGE_TOOLS, "cmp
     }
     if (isView) views++;
   });
-  assertGreater(views, 50);
+  assertGreater(views, COUNT / 4);
   await nothingBelow();
 });
 

@@ -1,5 +1,11 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { eventually } from "../../support/patience.ts";
 import { asRoot, isRunning, programCommand, statesIn } from "../../support/program.ts";
 import { must, mustDeriveKey, type Output, run, TempDirectory } from "../../support/tools.ts";
@@ -77,6 +83,13 @@ viewTest("a mixed view without its daemon still has what the kernel reads", TOOL
     assertEquals(await canRead(view.path, PLACES.compressed), false);
     const row = await listed(view.program, view.path);
     assertEquals([row?.["back-file"], row?.["transport"]], [image, "view"]);
+    const { stderr } = await view.program.run("-l", view.path);
+    assertStringIncludes(stderr, "is gone and access to what it served fails");
+    const words = ["-r", "-t", "QCOW", "--nooverlap", "--find", "--show", image];
+    const other = (await view.program.must(...words)).trim();
+    assertNotEquals(other, view.path);
+    assertShows(other);
+    await view.program.must("-d", other);
     if (tool === "losetup") await must("losetup", "-d", view.path);
     else await view.detach();
     await eventually(() => view.backingFile === undefined, "the view to go");

@@ -62,6 +62,8 @@ viewTest("-o, --sizelimit and -b choose a part and its sectors", IMAGE_TOOLS, as
     { words: ["-o", "4096"], from: 4096, to: expected.length },
     { words: ["-o", "512", "--sizelimit", "1M"], from: 512, to: 512 + MIB },
     { words: ["--sizelimit", "64K", "-b", "4096"], from: 0, to: 64 * KIB },
+    // What is no whole sector could not be read.
+    { words: ["--sizelimit", "66048", "-b", "4096"], from: 0, to: 64 * KIB },
   ];
   for (const { words, from, to } of parts) {
     await using view = await View.attach(qcow, "-t", "QCOW", ...words);

@@ -17,7 +17,7 @@ import {
 } from "./originals.ts";
 
 /** How many states each feature is tried in, about. */
-const STATES = Number(Deno.env.get("TSLOSETUP_CRASH_STATES") ?? 300);
+const STATES = Number(Deno.env.get("TSLOSETUP_CRASH_STATES") ?? 100);
 const OPS = 60;
 /** Where everything is memory. */
 const FOLDER = "/dev/shm";
