@@ -37,7 +37,8 @@ export class StandardEntries implements EntryWriter {
     const inCluster = guestOffset & (this.unitBytes - 1);
     if (slice === NO_SLICE) {
       placement.readsAsZeros = !this.#parts.hasBacking;
-      return this.#placeFresh(placement, inCluster, lengthBytes, Infinity);
+      const left = this.#parts.slices.entries - this.#indexOf(guestOffset);
+      return this.#placeFresh(placement, inCluster, lengthBytes, left);
     }
     const index = this.#indexOf(guestOffset);
     const position = slice + index * TABLE_ENTRY_BYTES;

@@ -39,6 +39,9 @@ export class Random {
 
 /** What random changes are like. */
 export interface OpLimits {
+  /** Where the part of the disk begins that is changed: a multiple of a unit; 0 if left out. */
+  readonly startBytes?: number;
+  /** Size of that part. */
   readonly sizeBytes: number;
   readonly mostBytes: number;
   /** What offsets and lengths mostly are multiples of. */
@@ -59,16 +62,14 @@ export function stampedBytes(offset: number, length: number, id: number): Uint8A
 }
 
 /** @param id of the change, for {@link stampedBytes} */
-export function randomOp(
-  random: Random,
-  { sizeBytes, mostBytes, unitBytes }: OpLimits,
-  id: number,
-): Op {
+export function randomOp(random: Random, limits: OpLimits, id: number): Op {
+  const { startBytes = 0, sizeBytes, mostBytes, unitBytes } = limits;
   const kind = random.below(20);
   if (kind < 2) return { kind: "flush" };
   const grain = random.oneOf([SECTOR_BYTES, SECTOR_BYTES, unitBytes]);
-  const offset = random.below(Math.ceil(sizeBytes / grain)) * grain;
-  const most = Math.min(mostBytes, sizeBytes - offset);
+  const inside = random.below(Math.ceil(sizeBytes / grain)) * grain;
+  const offset = startBytes + inside;
+  const most = Math.min(mostBytes, sizeBytes - inside);
   const length = Math.min(most, (1 + random.below(Math.ceil(most / grain))) * grain);
   if (kind < 14) return { kind: "write", offset, bytes: stampedBytes(offset, length, id) };
   if (kind < 17) return { kind: "zeros", offset, length, keep: random.below(2) === 0 };

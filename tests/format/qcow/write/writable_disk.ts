@@ -69,6 +69,8 @@ export class WritableDisk implements Disposable {
   }
 
   read(offset: number, lengthBytes: number): Uint8Array {
+    // As a daemon does: what has been changed may take all the room there is.
+    if (this.access.wantsFlush) this.flush();
     return readDisk(this.access, offset, lengthBytes);
   }
 
