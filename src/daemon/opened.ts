@@ -5,7 +5,7 @@
  */
 import { rawHint } from "../disk/format_hints.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
-import { lockImage } from "../disk/lock.ts";
+import { lockImage, WITHOUT_LOCKS } from "../disk/lock.ts";
 import { openImage, openImageFile, reopenReadOnly } from "../disk/open.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
@@ -46,9 +46,7 @@ export function openJob(job: Job): Opened {
   } else if (readOnly && !asked.readOnly) {
     warnings.push("the file is write-protected: the device is read-only");
   }
-  if (!lockImage(file, readOnly ? "read" : "write")) {
-    warnings.push("the file system has no locks: nothing keeps others from writing to the image");
-  }
+  if (!lockImage(file, readOnly ? "read" : "write")) warnings.push(WITHOUT_LOCKS);
   const hint = driver.name === RAW.name ? rawHint(file) : undefined;
   if (hint !== undefined) warnings.push(hint);
   const request = { ...asked, format: driver.name, readOnly };

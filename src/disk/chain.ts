@@ -13,7 +13,7 @@ import type { BackingInfo } from "../image/info.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { lookWith } from "./format_hints.ts";
-import { lockImage } from "./lock.ts";
+import { lockImage, WITHOUT_LOCKS } from "./lock.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
 import { openNamedFile } from "./permission.ts";
@@ -166,7 +166,9 @@ export class Chain implements RelatedFiles, Disposable {
     const file = isNew ? this.#openAnew(path, { related, by, use }) : this.#openAgain(path);
     try {
       this.#refuseLoop(file);
-      if (isNew && !this.#options.ignoreLocks) lockImage(file, use);
+      if (isNew && !this.#options.ignoreLocks && !lockImage(file, use)) {
+        this.warnings.push(`${path}: ${WITHOUT_LOCKS}`);
+      }
     } catch (error) {
       file[Symbol.dispose]();
       throw error;

@@ -28,6 +28,10 @@ const LoopMark = {
   denies: { bytes: CHANGES.map((use) => SHARING_BASE + use), byte: 303 },
 } as const satisfies Readonly<Record<string, LoopMark>>;
 
+/** What the user is told of a file that cannot be locked. */
+export const WITHOUT_LOCKS =
+  "the file system has no locks: nothing keeps others from writing to the image";
+
 /** An open file, as far as locks on it go. */
 export type LockedFile = Pick<ImageFile, "fd" | "path" | "status">;
 

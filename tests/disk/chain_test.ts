@@ -5,7 +5,7 @@ import { readDisk } from "../support/disk.ts";
 import { openImage, openImageFile } from "../../src/disk/open.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
-import { openLibc } from "../../src/sys/libc.ts";
+import { libc, openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { readRange, sameBytes } from "../format/opened_image.ts";
 import { type ChainRecipe, makeChain, type TestChain } from "../support/chains.ts";
@@ -90,3 +90,31 @@ function checkCold(access: ImageAccess, { rawPath, sizeBytes, description }: Tes
   }
   assert(sameBytes(target.bytes, Deno.readFileSync(rawPath)), `cold: ${description}`);
 }
+
+/** Has the system say of locks, while `action` runs, that there are none. */
+function withoutLocks<T>(action: () => T): T {
+  const calls = libc() as unknown as {
+    fcntl: (...args: [number, number, bigint | number]) => number;
+  };
+  const { fcntl } = calls;
+  // A command there is not fails with EINVAL, as locks do where there are none.
+  calls.fcntl = (fd, _command, argument) => fcntl(fd, 9999, argument);
+  try {
+    return action();
+  } finally {
+    calls.fcntl = fcntl;
+  }
+}
+
+oracleTest("openImage() says of each file that it cannot be locked", ["qemu-img"], async () => {
+  using folder = new TempDirectory();
+  const path = folder.file("image.qcow2");
+  const options = `data_file=${folder.file("data")}`;
+  await must("qemu-img", "create", "-q", "-f", "qcow2", "-o", options, path, "1M");
+  const allowBacking = [folder.path];
+  using access = withoutLocks(() => opened(path, { allowBacking }));
+  assertEquals(access.warnings.length, 1);
+  assert(access.warnings[0]?.startsWith(`${folder.file("data")}: the file system has no locks`));
+  using locked = opened(path, { allowBacking });
+  assertEquals(locked.warnings, []);
+});
