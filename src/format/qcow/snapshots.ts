@@ -29,6 +29,8 @@ export interface Snapshot {
   readonly l1Size: number;
   /** Size of its disk in bytes; undefined where that was not recorded. */
   readonly diskBytes: bigint | undefined;
+  /** Where its entry in the table ends: a multiple of 8 bytes. */
+  readonly endOffset: number;
 }
 
 /** How many snapshots an error names at most, and how much of a name it shows. */
@@ -144,9 +146,9 @@ export function* readSnapshots(file: ImageFile, table: SnapshotTable): Generator
     }
     const variableBytes = extra_data_size + id_str_size + name_size;
     const variable = readPart({ file, table }, at + SNAPSHOT.sizeBytes, variableBytes);
-    yield snapshotOf(fixed, variable);
     const end = at + SNAPSHOT.sizeBytes + variableBytes;
     at = Math.ceil(end / SNAPSHOT_ALIGNMENT_BYTES) * SNAPSHOT_ALIGNMENT_BYTES;
+    yield { ...snapshotOf(fixed, variable), endOffset: at };
   }
 }
 
@@ -167,7 +169,10 @@ function readPart(
   return part;
 }
 
-function snapshotOf(fixed: ReturnType<typeof SNAPSHOT.read>, variable: IoBuffer): Snapshot {
+function snapshotOf(
+  fixed: ReturnType<typeof SNAPSHOT.read>,
+  variable: IoBuffer,
+): Omit<Snapshot, "endOffset"> {
   const { extra_data_size, id_str_size, name_size, vm_clock_nsec } = fixed;
   const extra = extraOf(variable.view, extra_data_size);
   const idEnd = extra_data_size + id_str_size;

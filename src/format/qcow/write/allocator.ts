@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { ImageFormatError } from "../../../image/errors.ts";
 import type { Updates } from "../../../image/updates.ts";
 import { Attempt } from "../../../storage/attempt.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
@@ -62,12 +61,16 @@ export class Allocator {
   #cursor = 0;
   /** Clusters from this one on have never been used, and are holes. */
   #blankFrom: number;
+  /** Clusters from this one on are in the file only since it was opened. */
+  readonly #addedFrom: number;
   /** Those that have lost a reference since updates were taken last. */
   readonly #dropped = new ClusterRuns();
   /** Those that have lost one in what was taken to be written. */
   readonly #taken = new ClusterRuns();
   /** Those of which nothing durable has that reference any more. */
   readonly #unused = new ClusterRuns();
+  /** Clusters of metadata among those that have lost a reference. */
+  readonly #retired = new Set<number>();
   readonly #patient = new Attempt();
   /** One record for all answers. */
   readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false, isCounted: false };
@@ -81,7 +84,8 @@ export class Allocator {
     this.#punches = punches;
     this.#refcounts = refcounts;
     this.#reserve = new Reserve(header.clusterBytes);
-    this.#blankFrom = file.canGrow ? Math.ceil(file.sizeBytes / header.clusterBytes) : Infinity;
+    this.#addedFrom = Math.ceil(file.sizeBytes / header.clusterBytes);
+    this.#blankFrom = file.canGrow ? this.#addedFrom : Infinity;
   }
 
   /**
@@ -127,8 +131,13 @@ export class Allocator {
     return this.#reserve.isLow && this.#cursor >= this.#blankFrom;
   }
 
-  /** Puts more clusters into the reserve, if there are none that could be used again. */
-  #fillReserve(): void {
+  /**
+   * Puts more clusters into the reserve, if there are none that could be used again. They are ready once
+   * the updates are durable that are taken next.
+   *
+   * @throws {ImageFormatError} as {@link Allocator.allocate}
+   */
+  fillReserve(): void {
     try {
       for (let missing = this.#reserve.takeMissing(); missing > 0 && this.#isAtEnd();) {
         const allocation = this.allocate(missing, this.#patient);
@@ -137,7 +146,7 @@ export class Allocator {
         missing -= allocation.count;
       }
     } catch (error) {
-      if (!(error instanceof SystemError || error instanceof ImageFormatError)) throw error;
+      if (!(error instanceof SystemError)) throw error;
       // Those who need a cluster will be told.
       this.#reserve.stop();
     }
@@ -224,9 +233,22 @@ export class Allocator {
     return left;
   }
 
-  /** Says that in memory, nothing refers to `count` clusters from the one at `hostOffset` on. */
-  drop(hostOffset: number, count = 1): void {
+  /**
+   * Says that in memory, nothing refers any more to `count` clusters of a guest's from the one at
+   * `hostOffset` on.
+   */
+  drop(hostOffset: number, count: number): void {
     this.#dropped.add(Math.floor(hostOffset / this.#clusterBytes), count);
+  }
+
+  /**
+   * As {@link Allocator.drop}, of a table: it counts as metadata until it is free, for something on the disk
+   * still refers to it.
+   */
+  retire(hostOffset: number, count: number): void {
+    const first = Math.floor(hostOffset / this.#clusterBytes);
+    for (let cluster = first; cluster < first + count; cluster++) this.#retired.add(cluster);
+    this.drop(hostOffset, count);
   }
 
   /** The block for `cluster`, which is none yet: the cluster itself, so that it describes itself. */
@@ -264,10 +286,7 @@ export class Allocator {
     for (let n = 0; n < tableClusters; n++) this.#metadata.add(first + n);
     for (let n = 0; n < blocks; n++) this.#useAsBlock(index + n, first + tableClusters + n);
     this.#useAll(first, count);
-    for (let at = 0; at < oldBytes; at += this.#clusterBytes) {
-      this.#metadata.delete((oldOffset + at) / this.#clusterBytes);
-    }
-    this.drop(oldOffset, oldBytes / this.#clusterBytes);
+    this.retire(oldOffset, oldBytes / this.#clusterBytes);
   }
 
   /** Has clusters be used that only blocks describe which are new. */
@@ -293,7 +312,6 @@ export class Allocator {
   }
 
   takeUpdates(updates: Updates): void {
-    this.#fillReserve();
     this.#refcounts.takeUpdates(updates);
     this.#taken.takeOver(this.#dropped);
   }
@@ -307,7 +325,7 @@ export class Allocator {
   /**
    * Frees some clusters that nothing durable refers to; whether there are more of them.
    *
-   * @throws {ImageFormatError} if one counts as free
+   * @throws {ImageFormatError} if one counts as free, or is metadata that are still needed
    * @throws {SystemError} if the counts cannot be read, or the file cannot be changed
    */
   freeSome(): boolean {
@@ -316,6 +334,7 @@ export class Allocator {
     const [first, count] = run;
     let free = 0;
     for (let cluster = first; cluster < first + count; cluster++) {
+      this.#refuseNeeded(cluster);
       if (this.#lower(cluster) === 0) {
         this.#metadata.delete(cluster);
         free++;
@@ -326,6 +345,17 @@ export class Allocator {
     }
     this.#punch(first + count - free, free);
     return this.#unused.runs > 0;
+  }
+
+  /** What was a guest's when it was dropped may have become metadata since, if its count was too low. */
+  #refuseNeeded(cluster: number): void {
+    if (this.#retired.delete(cluster) || !this.#metadata.has(cluster)) return;
+    const hostOffset = cluster * this.#clusterBytes;
+    throw damaged(
+      this.#file.path,
+      `the metadata at ${hex(hostOffset)} are a guest's, too`,
+      hostOffset,
+    );
   }
 
   /** That it cannot be done only means that the file stays as large as it is. */
@@ -348,12 +378,17 @@ export class Allocator {
     this.#cutTail();
   }
 
+  /** Whatever the counts say: nothing that was there when the file was opened, and no metadata. */
   #cutTail(): void {
     if (!this.#file.canGrow) return;
     let end = Math.ceil(this.#file.sizeBytes / this.#clusterBytes);
-    while (end > 0 && this.#refcounts.countOf(end - 1, this.#patient) === 0) end--;
+    while (end > this.#addedFrom && this.#isUnused(end - 1)) end--;
     const endBytes = end * this.#clusterBytes;
     if (endBytes < this.#file.sizeBytes) this.#file.setSize(endBytes);
+  }
+
+  #isUnused(cluster: number): boolean {
+    return !this.#metadata.has(cluster) && this.#refcounts.countOf(cluster, this.#patient) === 0;
   }
 
   dropCaches(): void {

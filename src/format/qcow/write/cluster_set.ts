@@ -4,7 +4,7 @@
  * @module
  */
 
-const CHUNK_BITS = 15;
+const CHUNK_BITS = 12;
 const CHUNK_CLUSTERS = 2 ** CHUNK_BITS;
 const WORD_BITS = 32;
 const NOTHING = new Uint32Array(CHUNK_CLUSTERS / WORD_BITS);
@@ -22,6 +22,11 @@ export class ClusterSet {
       this.#lastIndex = index;
     }
     return isSet(this.#last, cluster);
+  }
+
+  /** How much memory the bits take, in bytes. */
+  get memoryBytes(): number {
+    return this.#chunks.size * NOTHING.byteLength;
   }
 
   /** False if it was there already. */

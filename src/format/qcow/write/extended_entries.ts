@@ -4,15 +4,14 @@
  * @module
  */
 import { Cleared, type Placement } from "../../../image/writing.ts";
-import { damaged, hex } from "../errors.ts";
-import { Cluster, EntryDecoder } from "../l2.ts";
+import { Cluster, type EntryDecoder } from "../l2.ts";
 import { EXTENDED_ENTRY_BYTES, L2_COPIED_HIGH, SUBCLUSTERS } from "../layout.ts";
 import {
   type Clearing,
+  EntryAccess,
   type EntryParts,
   type EntryWriter,
   NO_SLICE,
-  PlaceCheck,
 } from "./entry_writer.ts";
 
 /** Where the halves of the bitmap are in an entry: first the zero bits, then the allocation bits. */
@@ -25,16 +24,16 @@ export class ExtendedEntries implements EntryWriter {
   readonly #clusterBytes: number;
   readonly #parts: EntryParts;
   readonly #view: DataView;
+  readonly #access: EntryAccess;
   readonly #decoder: EntryDecoder;
-  readonly #check: PlaceCheck;
 
   constructor(parts: EntryParts) {
     this.#parts = parts;
     this.#view = parts.slices.view;
     this.#clusterBytes = parts.header.clusterBytes;
     this.unitBytes = this.#clusterBytes / SUBCLUSTERS;
-    this.#decoder = new EntryDecoder(parts.header);
-    this.#check = new PlaceCheck(parts);
+    this.#access = new EntryAccess(parts);
+    this.#decoder = this.#access.decoder;
   }
 
   place(slice: number, isOwn: boolean, lengthBytes: number, placement: Placement): void {
@@ -48,11 +47,12 @@ export class ExtendedEntries implements EntryWriter {
     }
     const position = this.#positionOf(slice, guestOffset);
     const kind = this.#kindAt(position);
-    if (kind === Cluster.Damaged) throw this.#damagedEntry(guestOffset, position);
+    if (kind === Cluster.Damaged) throw this.#access.damagedEntry(guestOffset, position);
     const isShared = kind === Cluster.Normal && dataFile === undefined &&
       !(isOwn && this.#decoder.isCopied(this.#view.getUint32(position)));
     if (kind === Cluster.Compressed || isShared) {
       // All of it has to go elsewhere.
+      this.#access.refuseDrop(guestOffset - inCluster, position);
       placement.readsAsZeros = false;
       return this.#placeFresh(placement, lengthBytes, this.#clusterBytes, 1);
     }
@@ -64,8 +64,8 @@ export class ExtendedEntries implements EntryWriter {
     placement.readsAsZeros ||= (zero >>> first & 1) !== 0;
     this.#placeFresh(placement, lengthBytes, this.unitBytes, lengthOfRun(~allocated, first));
     if (kind !== Cluster.Normal || dataFile !== undefined) return;
-    const hostOffset = this.#hostOffsetAt(position);
-    this.#check.refuseMetadata(guestOffset - inCluster, hostOffset);
+    const hostOffset = this.#access.hostOffsetAt(position);
+    this.#access.refusePlace(guestOffset - inCluster, hostOffset);
     placement.hasPlace = true;
     placement.hostOffset = hostOffset + inCluster;
   }
@@ -80,8 +80,8 @@ export class ExtendedEntries implements EntryWriter {
     const { guestOffset } = placement;
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     const first = Math.floor(inCluster / this.unitBytes);
-    const hostOffset = this.#hostOffsetAt(position);
-    this.#check.refuseMetadata(guestOffset - inCluster, hostOffset);
+    const hostOffset = this.#access.hostOffsetAt(position);
+    this.#access.refusePlace(guestOffset - inCluster, hostOffset);
     const end = (first + lengthOfRun(bits, first)) * this.unitBytes;
     const file = this.#parts.dataFile ?? this.#parts.file;
     const runBytes = Math.min(lengthBytes, end - inCluster);
@@ -138,51 +138,57 @@ export class ExtendedEntries implements EntryWriter {
     this.#view.setUint32(position + offset, bits);
   }
 
-  /** What the entry at `position` refers to has one reference less. */
+  /** What the entry at `position` refers to has one reference less; nothing is said of it any more. */
   #drop(position: number): void {
-    const { allocator, dataFile } = this.#parts;
-    if (dataFile !== undefined) return;
-    const high = this.#view.getUint32(position);
-    const low = this.#view.getUint32(position + 4);
-    if (this.#decoder.kindOf(high, low) === Cluster.Compressed) {
-      const hostOffset = this.#decoder.compressedOffset(high, low);
-      const end = hostOffset + this.#decoder.compressedBytes(high, low);
-      const first = hostOffset - hostOffset % this.#clusterBytes;
-      for (let at = first; at < end; at += this.#clusterBytes) allocator.drop(at);
-      // The bitmap of a compressed cluster means nothing.
-      this.#setBits(position, ZERO_BITS_OFFSET, 0);
-      return this.#setBits(position, ALLOCATED_BITS_OFFSET, 0);
-    }
-    const hostOffset = this.#decoder.hostOffset(high, low);
-    if (hostOffset !== 0) allocator.drop(hostOffset);
+    this.#access.drop(position);
+    if (this.#kindAt(position) !== Cluster.Compressed) return;
+    // The bitmap of a compressed cluster means nothing.
+    this.#setBits(position, ZERO_BITS_OFFSET, 0);
+    this.#setBits(position, ALLOCATED_BITS_OFFSET, 0);
   }
 
-  clear(slice: number, { guestOffset, lengthBytes, to, tableOffset }: Clearing): number {
+  clearableBytes(slice: number, { guestOffset, lengthBytes, to }: Clearing): number {
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     const position = this.#positionOf(slice, guestOffset);
-    const count = Math.min(lengthBytes, this.#clusterBytes - inCluster);
+    const bytes = Math.min(lengthBytes, this.#clusterBytes - inCluster);
     const kind = this.#kindAt(position);
-    if (kind === Cluster.Damaged) throw this.#damagedEntry(guestOffset, position);
-    const bits = bitsOf(
-      inCluster / this.unitBytes,
-      Math.ceil((inCluster + count) / this.unitBytes),
-    );
-    const isWhole = bits >>> 0 === ALL;
+    if (kind === Cluster.Damaged) throw this.#access.damagedEntry(guestOffset, position);
+    const isWhole = this.#bitsOfRange(inCluster, bytes) >>> 0 === ALL;
     // It cannot be said of a part of a compressed cluster.
     if (kind === Cluster.Compressed && !isWhole) return 0;
-    if (kind === Cluster.Unallocated && this.#isUnsaid(position, bits)) return count;
+    if (isWhole && this.#unlinks(kind, to)) this.#access.refuseDrop(guestOffset, position);
+    return bytes;
+  }
+
+  #unlinks(kind: Cluster, to: Cleared): boolean {
     const keeps = to === Cleared.KeptZeros || this.#parts.dataFile !== undefined;
-    if (isWhole && (kind === Cluster.Compressed || !keeps)) this.#unlink(position);
+    return kind === Cluster.Compressed || !keeps;
+  }
+
+  /** The bits of the subclusters of which there are some of these bytes. */
+  #bitsOfRange(inCluster: number, lengthBytes: number): number {
+    return bitsOf(
+      inCluster / this.unitBytes,
+      Math.ceil((inCluster + lengthBytes) / this.unitBytes),
+    );
+  }
+
+  clear(slice: number, { guestOffset, lengthBytes, to, tableOffset }: Clearing): void {
+    const inCluster = guestOffset & (this.#clusterBytes - 1);
+    const position = this.#positionOf(slice, guestOffset);
+    const kind = this.#kindAt(position);
+    const bits = this.#bitsOfRange(inCluster, lengthBytes);
+    if (kind === Cluster.Unallocated && this.#isUnsaid(position, bits)) return;
+    if (bits >>> 0 === ALL && this.#unlinks(kind, to)) this.#unlink(position);
     this.#setBits(position, ZERO_BITS_OFFSET, this.#bitsAt(position, ZERO_BITS_OFFSET) | bits);
     const allocated = this.#bitsAt(position, ALLOCATED_BITS_OFFSET) & ~bits;
     this.#setBits(position, ALLOCATED_BITS_OFFSET, allocated);
     // What refers to nothing needs no order.
     const { slices } = this.#parts;
-    const mayWrite = tableOffset >= 0 && this.#hostOffsetAt(position) === 0;
+    const mayWrite = tableOffset >= 0 && this.#access.hostOffsetAt(position) === 0;
     if (!mayWrite || !slices.writeThrough(position, EXTENDED_ENTRY_BYTES, tableOffset)) {
       slices.markDirty(position);
     }
-    return count;
   }
 
   /** Whether nothing is said of these subclusters, and nothing need be, for nothing shows there. */
@@ -205,16 +211,6 @@ export class ExtendedEntries implements EntryWriter {
     const allocated = this.#bitsAt(position, ALLOCATED_BITS_OFFSET);
     const impossible = kind === Cluster.Normal ? zero & allocated : allocated;
     return impossible === 0 ? kind : Cluster.Damaged;
-  }
-
-  #hostOffsetAt(position: number): number {
-    const high = this.#view.getUint32(position);
-    return this.#decoder.hostOffset(high, this.#view.getUint32(position + 4));
-  }
-
-  #damagedEntry(guestOffset: number, position: number): Error {
-    const message = `the L2 entry for guest offset ${hex(guestOffset)} is not valid`;
-    return damaged(this.#parts.file.path, message, this.#hostOffsetAt(position));
   }
 }
 

@@ -70,7 +70,7 @@ export class OwnTables {
     if (isCounted) this.#writeEntry(table);
     else this.#new.add(table);
     if (content === undefined) return true;
-    allocator.drop(old);
+    allocator.retire(old, 1);
     this.#disownCached(table);
     return true;
   }

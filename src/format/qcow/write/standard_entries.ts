@@ -4,31 +4,30 @@
  * @module
  */
 import { Cleared, type Placement } from "../../../image/writing.ts";
-import { damaged, hex } from "../errors.ts";
-import { Cluster, EntryDecoder } from "../l2.ts";
+import { Cluster, type EntryDecoder } from "../l2.ts";
 import { L2_COPIED_HIGH, L2_ZERO_LOW, TABLE_ENTRY_BYTES } from "../layout.ts";
 import {
   type Clearing,
+  EntryAccess,
   type EntryParts,
   type EntryWriter,
   NO_SLICE,
-  PlaceCheck,
 } from "./entry_writer.ts";
 
 export class StandardEntries implements EntryWriter {
   readonly unitBytes: number;
   readonly #parts: EntryParts;
   readonly #view: DataView;
+  readonly #access: EntryAccess;
   readonly #decoder: EntryDecoder;
-  readonly #check: PlaceCheck;
   readonly #clustersPerByte: number;
 
   constructor(parts: EntryParts) {
     this.#parts = parts;
     this.#view = parts.slices.view;
     this.unitBytes = parts.header.clusterBytes;
-    this.#decoder = new EntryDecoder(parts.header);
-    this.#check = new PlaceCheck(parts);
+    this.#access = new EntryAccess(parts);
+    this.#decoder = this.#access.decoder;
     this.#clustersPerByte = 1 / this.unitBytes;
   }
 
@@ -45,7 +44,7 @@ export class StandardEntries implements EntryWriter {
     const high = this.#view.getUint32(position);
     const low = this.#view.getUint32(position + 4);
     const kind = this.#decoder.kindOf(high, low);
-    if (kind === Cluster.Damaged) throw this.#damagedEntry(guestOffset, position);
+    if (kind === Cluster.Damaged) throw this.#access.damagedEntry(guestOffset, position);
     const left = this.#parts.slices.entries - index;
     if (kind === Cluster.Normal && this.#isInPlace(high, isOwn)) {
       return this.#placeDirect(position, left, lengthBytes, placement);
@@ -53,11 +52,15 @@ export class StandardEntries implements EntryWriter {
     placement.readsAsZeros = kind === Cluster.Zero ||
       kind === Cluster.Unallocated && !this.#parts.hasBacking;
     const keepsPlace = kind === Cluster.Zero && this.#hasOwnPlace(position, isOwn);
-    const most = keepsPlace ? 1 : this.#countFresh(position, left, isOwn);
-    this.#placeFresh(placement, inCluster, lengthBytes, most);
-    if (!keepsPlace) return;
+    if (!keepsPlace) {
+      this.#access.refuseDrop(guestOffset - inCluster, position);
+      const wanted = Math.min(left, Math.ceil(lengthBytes * this.#clustersPerByte));
+      const most = this.#countFresh(position, wanted, isOwn);
+      return this.#placeFresh(placement, inCluster, lengthBytes, most);
+    }
     const hostOffset = this.#decoder.hostOffset(high, low);
-    this.#check.refuseMetadata(guestOffset - inCluster, hostOffset);
+    this.#access.refusePlace(guestOffset - inCluster, hostOffset);
+    this.#placeFresh(placement, inCluster, lengthBytes, 1);
     placement.hasPlace = true;
     placement.hostOffset = hostOffset + inCluster;
   }
@@ -84,12 +87,12 @@ export class StandardEntries implements EntryWriter {
     const { guestOffset } = placement;
     const inCluster = guestOffset & (this.unitBytes - 1);
     const wanted = Math.min(left, Math.ceil((inCluster + lengthBytes) * this.#clustersPerByte));
-    const first = this.#hostOffsetAt(position);
+    const first = this.#access.hostOffsetAt(position);
     let count = 0;
     for (let at = position; count < wanted; at += TABLE_ENTRY_BYTES) {
       const hostOffset = first + count * this.unitBytes;
       if (count > 0 && !this.#goesOnAt(at, hostOffset)) break;
-      this.#check.refuseMetadata(guestOffset - inCluster + count * this.unitBytes, hostOffset);
+      this.#access.refusePlace(guestOffset - inCluster + count * this.unitBytes, hostOffset);
       count++;
     }
     const file = this.#parts.dataFile ?? this.#parts.file;
@@ -104,16 +107,17 @@ export class StandardEntries implements EntryWriter {
       this.#decoder.hostOffset(high, low) === hostOffset;
   }
 
-  /** How many entries there are, from `position` on, that need places of their own. */
-  #countFresh(position: number, left: number, isOwn: boolean): number {
+  /** How many entries there are, from `position` on, that need places of their own; up to `most`. */
+  #countFresh(position: number, most: number, isOwn: boolean): number {
     let count = 1;
-    for (; count < left; count++) {
+    for (; count < most; count++) {
       const at = position + count * TABLE_ENTRY_BYTES;
       const high = this.#view.getUint32(at);
       const kind = this.#decoder.kindOf(high, this.#view.getUint32(at + 4));
       if (kind === Cluster.Damaged) break;
       if (kind === Cluster.Normal && this.#isInPlace(high, isOwn)) break;
       if (kind === Cluster.Zero && this.#hasOwnPlace(at, isOwn)) break;
+      if (!this.#access.mayDrop(at)) break;
     }
     return count;
   }
@@ -137,7 +141,7 @@ export class StandardEntries implements EntryWriter {
     const mayWrite = tableOffset >= 0 && placement.isCounted && this.#areEmpty(start, end);
     let host = hostOffset - headBytes;
     for (let at = start; at < end; at += TABLE_ENTRY_BYTES) {
-      if (!placement.hasPlace) this.#drop(at);
+      if (!placement.hasPlace) this.#access.drop(at);
       this.#put(at, Math.floor(host / 2 ** 32) | L2_COPIED_HIGH, host >>> 0);
       host += this.unitBytes;
     }
@@ -166,31 +170,27 @@ export class StandardEntries implements EntryWriter {
     this.#view.setUint32(position + 4, low);
   }
 
-  /** What the entry at `position` refers to has one reference less. */
-  #drop(position: number): void {
-    const { allocator, dataFile } = this.#parts;
-    if (dataFile !== undefined) return;
-    const high = this.#view.getUint32(position);
-    const low = this.#view.getUint32(position + 4);
-    const kind = this.#decoder.kindOf(high, low);
-    if (kind === Cluster.Compressed) return this.#dropCompressed(high, low);
-    const hostOffset = this.#decoder.hostOffset(high, low);
-    if (hostOffset !== 0) allocator.drop(hostOffset);
-  }
-
-  #dropCompressed(high: number, low: number): void {
-    const hostOffset = this.#decoder.compressedOffset(high, low);
-    const end = hostOffset + this.#decoder.compressedBytes(high, low);
-    const first = hostOffset - hostOffset % this.unitBytes;
-    for (let at = first; at < end; at += this.unitBytes) this.#parts.allocator.drop(at);
-  }
-
-  clear(slice: number, { guestOffset, lengthBytes, to, tableOffset }: Clearing): number {
+  clearableBytes(slice: number, { guestOffset, lengthBytes, to }: Clearing): number {
     if (this.#parts.header.version < 3 && this.#parts.hasBacking) return 0;
     const index = this.#indexOf(guestOffset);
-    const count = Math.min(lengthBytes, (this.#parts.slices.entries - index) * this.unitBytes);
-    const start = slice + index * TABLE_ENTRY_BYTES;
-    const end = start + Math.ceil(count * this.#clustersPerByte) * TABLE_ENTRY_BYTES;
+    const bytes = Math.min(lengthBytes, (this.#parts.slices.entries - index) * this.unitBytes);
+    for (let at = 0; at < bytes; at += this.unitBytes) {
+      const position = slice + (index + at * this.#clustersPerByte) * TABLE_ENTRY_BYTES;
+      this.#refuseClear(guestOffset + at, position, to);
+    }
+    return bytes;
+  }
+
+  #refuseClear(guestOffset: number, position: number, to: Cleared): void {
+    const high = this.#view.getUint32(position);
+    const kind = this.#decoder.kindOf(high, this.#view.getUint32(position + 4));
+    if (kind === Cluster.Damaged) throw this.#access.damagedEntry(guestOffset, position);
+    if (!this.#keepsPlace(kind, high, to)) this.#access.refuseDrop(guestOffset, position);
+  }
+
+  clear(slice: number, { guestOffset, lengthBytes, to, tableOffset }: Clearing): void {
+    const start = slice + this.#indexOf(guestOffset) * TABLE_ENTRY_BYTES;
+    const end = start + Math.ceil(lengthBytes * this.#clustersPerByte) * TABLE_ENTRY_BYTES;
     let hasChanged = false;
     for (let at = start; at < end; at += TABLE_ENTRY_BYTES) {
       if (this.#clearAt(at, to)) hasChanged = true;
@@ -198,7 +198,6 @@ export class StandardEntries implements EntryWriter {
     // What refers to nothing needs no order.
     const mayWrite = tableOffset >= 0 && this.#areEmpty(start, end);
     if (hasChanged) this.#write(start, end, mayWrite ? tableOffset : -1);
-    return count;
   }
 
   /** False if the entry at `position` stays as it is. */
@@ -206,13 +205,12 @@ export class StandardEntries implements EntryWriter {
     const high = this.#view.getUint32(position);
     const low = this.#view.getUint32(position + 4);
     const kind = this.#decoder.kindOf(high, low);
-    if (kind === Cluster.Damaged) throw this.#damagedEntry(0, position);
     if (kind === Cluster.Unallocated && !this.#parts.hasBacking) return false;
-    const isPlain = this.#hostOffsetAt(position) === 0;
+    const isPlain = this.#access.hostOffsetAt(position) === 0;
     if (kind === Cluster.Zero && (to === Cleared.KeptZeros || isPlain)) return false;
     if (this.#keepsPlace(kind, high, to)) this.#put(position, high, low | L2_ZERO_LOW);
     else {
-      this.#drop(position);
+      this.#access.drop(position);
       this.#put(position, 0, this.#parts.header.version < 3 ? 0 : L2_ZERO_LOW);
     }
     return true;
@@ -222,15 +220,5 @@ export class StandardEntries implements EntryWriter {
     if (kind !== Cluster.Normal || this.#parts.header.version < 3) return false;
     return this.#parts.dataFile !== undefined ||
       to === Cleared.KeptZeros && this.#decoder.isCopied(high);
-  }
-
-  #hostOffsetAt(position: number): number {
-    const high = this.#view.getUint32(position);
-    return this.#decoder.hostOffset(high, this.#view.getUint32(position + 4));
-  }
-
-  #damagedEntry(guestOffset: number, position: number): Error {
-    const message = `the L2 entry for guest offset ${hex(guestOffset)} is not valid`;
-    return damaged(this.#parts.file.path, message, this.#hostOffsetAt(position));
   }
 }

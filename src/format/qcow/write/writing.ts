@@ -83,7 +83,7 @@ export class QcowWriting implements Writing, Tables {
     this.files = dataFile === undefined ? [file] : [dataFile, file];
     this.#clusterBytes = header.clusterBytes;
     const refcounts = new Refcounts(file, header);
-    const metadata = findMetadata(file, header, refcounts.table);
+    const metadata = findMetadata(file, header, refcounts);
     this.#allocator = new Allocator(file, { header, refcounts, metadata, punches: parts.punches });
     const allocator = this.#allocator;
     this.#tables = new OwnTables({ file, header, l1, slices, allocator, metadata });
@@ -242,9 +242,13 @@ export class QcowWriting implements Writing, Tables {
     if (!this.#haveOwnSlice(placement)) return ClearOutcome.Blocked;
     const slice = slices.find(Math.floor(guestOffset * this.#slicesPerByte));
     const tableOffset = this.#tableToWrite(guestOffset);
-    const clearing = { guestOffset, lengthBytes: most, to, tableOffset };
-    const bytes = this.#entries.clear(slice, clearing);
-    return this.#clearData(guestOffset, bytes);
+    const wanted = { guestOffset, lengthBytes: most, to, tableOffset };
+    const bytes = this.#entries.clearableBytes(slice, wanted);
+    if (bytes === 0) return ClearOutcome.Unable;
+    // First what can fail.
+    this.#clearData(guestOffset, bytes);
+    this.#entries.clear(slice, { ...wanted, lengthBytes: bytes });
+    return bytes;
   }
 
   #clearData(guestOffset: number, lengthBytes: number): number {
@@ -252,13 +256,14 @@ export class QcowWriting implements Writing, Tables {
     return lengthBytes;
   }
 
-  /** Before the first change; {@link SystemError} EIO if no change is made any more. */
+  /** Before a change; {@link SystemError} EIO if none is made any more. */
   #open(): void {
+    if (!this.#isOpened && !this.#hasGivenUp) {
+      this.#headerWriter.clearAutoclear();
+      this.#isOpened = true;
+      this.#fillReserve();
+    }
     if (this.#hasGivenUp) throw new SystemError("write", EIO, this.#parts.file.path);
-    if (this.#isOpened) return;
-    this.#headerWriter.clearAutoclear();
-    this.#isOpened = true;
-    this.#fillReserve();
   }
 
   /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
@@ -315,9 +320,20 @@ export class QcowWriting implements Writing, Tables {
   }
 
   takeUpdates(updates: Updates): void {
+    // A flush is no change.
+    if (this.#isOpened && !this.#hasGivenUp) this.#reserveMore();
     this.#allocator.takeUpdates(updates);
     this.#parts.slices.takeUpdates(updates, this.#placeOfTable);
     this.#tables.takeUpdates(updates);
+  }
+
+  /** Of damage that is found by that, the next change is told: whoever asks for updates makes none. */
+  #reserveMore(): void {
+    try {
+      this.#allocator.fillReserve();
+    } catch (error) {
+      if (!(this.#failed(error) instanceof ImageFormatError)) throw error;
+    }
   }
 
   readonly #placeOfTable = (table: number): TablePlace => ({

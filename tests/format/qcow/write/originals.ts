@@ -193,6 +193,13 @@ export const ORIGINAL_RECIPES: readonly OriginalRecipe[] = [
     commands: HALF,
   })),
   {
+    // 64 blocks are all that the table has room for: 2 MiB.
+    name: "counts of 64 bits, their table nearly full",
+    sizeBytes: 2300 * KIB,
+    options: options(512, "refcount_bits=64"),
+    commands: patterns(1880 * KIB, 40 * KIB),
+  },
+  {
     name: "lazy refcounts",
     sizeBytes: SIZE,
     options: options(4096, "lazy_refcounts=on"),

@@ -1,0 +1,73 @@
+// @ts-types="../../../support/std_assert.d.ts"
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { readHeader } from "../../../../src/format/qcow/header.ts";
+import type { Header } from "../../../../src/format/qcow/header_types.ts";
+import { Allocator } from "../../../../src/format/qcow/write/allocator.ts";
+import type { ClusterSet } from "../../../../src/format/qcow/write/cluster_set.ts";
+import { findMetadata } from "../../../../src/format/qcow/write/metadata_map.ts";
+import { Refcounts } from "../../../../src/format/qcow/write/refcounts.ts";
+import { ImageFormatError } from "../../../../src/image/errors.ts";
+import { Updates } from "../../../../src/image/updates.ts";
+import { Attempt } from "../../../../src/storage/attempt.ts";
+import type { ImageFile } from "../../../../src/storage/image_file.ts";
+import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
+import { openForWriting } from "./writable_disk.ts";
+
+interface Opened {
+  readonly file: ImageFile;
+  readonly header: Header;
+  readonly refcounts: Refcounts;
+  readonly metadata: ClusterSet;
+  readonly allocator: Allocator;
+}
+
+function allocatorOf(path: string): Opened {
+  const file = openForWriting(path);
+  const header = readHeader(file);
+  const refcounts = new Refcounts(file, header);
+  const metadata = findMetadata(file, header, refcounts);
+  const allocator = new Allocator(file, { header, refcounts, metadata, punches: true });
+  return { file, header, refcounts, metadata, allocator };
+}
+
+oracleTest(
+  "Allocator gives nobody the old refcount table before the header says where the new one is",
+  ORIGINAL_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const recipe = ORIGINAL_RECIPES.find(({ name }) => name.includes("nearly full"));
+    if (recipe === undefined) throw new Error("no such image");
+    const { path } = await makeOriginal(folder.path, recipe);
+    const { file, header, refcounts: { table }, metadata, allocator } = allocatorOf(path);
+    using _file = file;
+    const old = table.offset / header.clusterBytes;
+    const attempt = new Attempt();
+    while (table.offset === old * header.clusterBytes) allocator.allocate(64, attempt);
+    const updates = new Updates();
+    allocator.takeUpdates(updates);
+    allocator.updated(false);
+    while (allocator.freeSome());
+    assert(metadata.has(old));
+    allocator.takeUpdates(updates);
+    allocator.updated(true);
+    while (allocator.freeSome());
+    assertFalse(metadata.has(old));
+    assertEquals(allocator.waiting, 0);
+  },
+);
+
+oracleTest("Allocator frees no metadata that a guest has dropped", ORIGINAL_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "half full");
+  if (recipe === undefined) throw new Error("no such image");
+  const { path } = await makeOriginal(folder.path, recipe);
+  const { file, header, allocator } = allocatorOf(path);
+  using _file = file;
+  for (const hostOffset of [0, header.l1Offset]) {
+    allocator.drop(hostOffset, 1);
+    allocator.takeUpdates(new Updates());
+    allocator.updated(true);
+    assertThrows(() => allocator.freeSome(), ImageFormatError, "a guest's, too");
+  }
+});
