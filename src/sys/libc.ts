@@ -1,12 +1,13 @@
 /**
  * The C library: the functions of libc_symbols.ts, opened as they are needed.
  *
- * Nothing is opened at import: `--help` and usage errors need no FFI. And each function is opened by
- * its first call, for that takes 0.2 ms: Deno compiles machine code for it. All of them together
- * would take half as long again as a whole run of `tslosetup -l`.
+ * Nothing is opened at import: `--help` and usage errors need no FFI. And each function is looked up by
+ * its first call, and opened only if it is called often, for that takes 0.2 ms: Deno compiles machine code
+ * for it. All of them together would take half as long again as a whole run of `tslosetup -l`.
  *
  * @module
  */
+import { ColdCalls } from "./cold_calls.ts";
 import { HOT_NAMES, hotCalls } from "./hot_calls.ts";
 import { type Libc, SYMBOLS, type Symbols } from "./libc_symbols.ts";
 
@@ -50,16 +51,19 @@ type Name = keyof Symbols;
 type AnyFunction = (...args: unknown[]) => unknown;
 
 const NAMES = Object.keys(SYMBOLS) as Name[];
+/** So many calls of a function that is not open cost as much as opening it. */
+const COLD_CALLS = 50;
 
-/** A table of functions, each of which is opened when it is first called. */
+/** A table of functions, each of which is looked up when it is first called. */
 class Library {
   readonly calls: Libc;
   readonly #table: Partial<Record<Name, AnyFunction>> = {};
   readonly #unopened = new Set<Name>(NAMES);
   readonly #hot: Partial<Record<Name, (call: never) => unknown>> = hotCalls();
+  readonly #cold = new ColdCalls();
 
   constructor() {
-    for (const name of NAMES) this.#table[name] = (...args) => this.#openAndCall(name, args);
+    for (const name of NAMES) this.#table[name] = (...args) => this.#findAndCall(name, args);
     this.calls = this.#table as unknown as Libc;
   }
 
@@ -73,6 +77,15 @@ class Library {
       const call = symbols[name] as never;
       this.#table[name] = (this.#hot[name]?.(call) ?? call) as AnyFunction;
     }
+  }
+
+  #findAndCall(name: Name, args: unknown[]): unknown {
+    const call = this.#cold.of(name, SYMBOLS[name]);
+    if (call === undefined) return this.#openAndCall(name, args);
+    let calls = 0;
+    this.#table[name] = (...more) =>
+      ++calls < COLD_CALLS ? call(...more) : this.#openAndCall(name, more);
+    return call(...args);
   }
 
   #openAndCall(name: Name, args: unknown[]): unknown {
