@@ -5,7 +5,7 @@
  */
 import type { Daemons } from "../daemon/launch.ts";
 import { stateDirectory, StateStore } from "../daemon/state.ts";
-import { openImageFile } from "../disk/open.ts";
+import { openImageFile } from "../disk/open_file.ts";
 import { NoFreeLoopError } from "../kernel/loop_control.ts";
 import { EACCES, EPERM, SystemError } from "../sys/errno.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
@@ -18,25 +18,18 @@ import {
   type AttachRequest,
   PassphraseNeededError,
 } from "../device/attach_common.ts";
-import { attachPlainLoop } from "../device/loop_attach.ts";
 import {
   chooseTransport,
   type ReasonedTransport,
   type TransportChoice,
   type UsedTransport,
 } from "../device/choose_transport.ts";
-import type { DeviceOperations } from "../device/operations.ts";
-import { NoViewError } from "../device/view_devices.ts";
-import { attachViewFirst } from "../device/view_first.ts";
+import { type Attacher, attacherOf } from "../device/attachers.ts";
+import { NoViewError } from "../device/no_view_error.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
-import { detach } from "./detach.ts";
 import { resolveDevice } from "../device/device_names.ts";
-import { reusableDevice } from "../device/overlap.ts";
-import { partitionWarning } from "../device/partition_warning.ts";
-import { clearRemains } from "../device/tidy.ts";
-import { operationsOf } from "../device/transport_table.ts";
 import { checkSectorSize } from "./words/values.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
@@ -45,30 +38,44 @@ import { askForPassphrase, readKeyFile } from "./passphrase.ts";
  *
  * @throws {CommandError} if that fails; nothing is left behind then
  */
-export function attach(
+export async function attach(
   command: AttachCommand,
   runtimeDirectory: string | undefined,
   daemons: Daemons,
-): number {
+): Promise<number> {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const choice = chooseTransport(command);
+  const choice = await chooseTransport(command);
   const { transport, otherwise } = choice;
   if (otherwise === undefined) tell(command, choice);
   if (transport === "loop" && command.keyFile !== undefined) {
     complain(`${command.file}: warning: a RAW image is not decrypted: the passphrase is not used`);
   }
-  if (transport !== "socket") clearRemains();
-  const attached = (command.noOverlap ? reusableDevice(command, choice, states) : undefined) ??
+  if (transport !== "socket") (await import("../device/tidy.ts")).clearRemains();
+  const attached = await reused(command, choice, states) ??
     (transport === "loop"
-      ? attachPlainLoop(command, states)
-      : attachOurs(setupOf(transport, choice), { command, states, daemons }));
-  if (command.show) show(attached, runtimeDirectory);
-  warn(attached, command);
+      ? (await import("../device/loop_attach.ts")).attachPlainLoop(command, states)
+      : await attachOurs(await setupOf(transport, choice), { command, states, daemons }));
+  if (command.show) await show(attached, runtimeDirectory);
+  await warn(attached, command);
   return 0;
 }
 
-function warn({ device, warnings }: Attached, { file, partScan }: AttachCommand): void {
-  const missing = partScan ? partitionWarning(device) : undefined;
+async function reused(
+  command: AttachCommand,
+  choice: TransportChoice,
+  states: StateStore,
+): Promise<Attached | undefined> {
+  if (!command.noOverlap) return undefined;
+  return (await import("../device/overlap.ts")).reusableDevice(command, choice, states);
+}
+
+async function warn(
+  { device, warnings }: Attached,
+  { file, partScan }: AttachCommand,
+): Promise<void> {
+  const missing = partScan
+    ? (await import("../device/partition_warning.ts")).partitionWarning(device)
+    : undefined;
   for (const warning of [...warnings, missing]) {
     if (warning !== undefined) complain(`${file}: ${warning}`);
   }
@@ -82,29 +89,39 @@ function tell({ verbose, transport: asked }: AttachCommand, chosen: ReasonedTran
 }
 
 /** What makes a device, and what errors call that. */
-type Setup = Pick<DeviceOperations, "called" | "attach">;
+interface Setup {
+  readonly called: "loop device" | "socket";
+  readonly attach: (request: AttachRequest) => ReturnType<Attacher> | Promise<Attached>;
+}
 
-function setupOf(transport: Exclude<UsedTransport, "loop">, choice: TransportChoice): Setup {
+async function setupOf(
+  transport: Exclude<UsedTransport, "loop">,
+  choice: TransportChoice,
+): Promise<Setup> {
   const { otherwise } = choice;
-  const setup = operationsOf({ transport });
-  if (otherwise === undefined) return setup;
-  const attach = (request: AttachRequest): Attached =>
+  const called = transport === "socket" ? "socket" : "loop device";
+  if (otherwise === undefined) return { called, attach: await attacherOf(transport) };
+  const { attachViewFirst } = await import("../device/view_first.ts");
+  const attach = (request: AttachRequest): Promise<Attached> =>
     attachViewFirst(request, {
       view: choice,
       otherwise,
       tell: (chosen) => tell(request.command, chosen),
     });
-  return { called: setup.called, attach };
+  return { called, attach };
 }
 
-function attachOurs(setup: Setup, means: Omit<AttachRequest, "imagePath">): Attached {
+async function attachOurs(
+  setup: Setup,
+  means: Omit<AttachRequest, "imagePath">,
+): Promise<Attached> {
   const { command } = means;
   try {
     checkServedSectors(command);
     checkOrder(command);
     const imagePath = readableImage(command.file);
     prepare(means.states);
-    return attachUnlocked(setup, { ...means, imagePath });
+    return await attachUnlocked(setup, { ...means, imagePath });
   } catch (error) {
     const reason = explain(error, command);
     throw new CommandError(`${command.file}: failed to set up ${setup.called}: ${reason}`);
@@ -129,38 +146,41 @@ function checkOrder({ device, file }: AttachCommand): void {
 }
 
 /** The passphrase is asked for when the image turns out to need one: most do not. */
-function attachUnlocked(setup: Setup, request: AttachRequest): Attached {
+async function attachUnlocked(setup: Setup, request: AttachRequest): Promise<Attached> {
   const { keyFile, file } = request.command;
   const given = keyFile === undefined ? undefined : readKeyFile(keyFile);
   try {
-    return attachWith(given, setup, request);
+    return await attachWith(given, setup, request);
   } catch (error) {
     if (!(error instanceof PassphraseNeededError)) throw error;
     const answer = askForPassphrase(file);
     if (answer === undefined) throw error;
-    return attachWith(answer, setup, request);
+    return await attachWith(answer, setup, request);
   }
 }
 
-function attachWith(
+async function attachWith(
   passphrase: Uint8Array | undefined,
   { attach }: Setup,
   request: AttachRequest,
-): Attached {
+): Promise<Attached> {
   if (passphrase !== undefined) makeNoCoreDump();
   try {
-    return attach(passphrase === undefined ? request : { ...request, passphrase });
+    return await attach(passphrase === undefined ? request : { ...request, passphrase });
   } finally {
     passphrase?.fill(0);
   }
 }
 
 /** A new device whose name could not be told would never be detached. */
-function show({ shown, device, isNew }: Attached, runtimeDirectory: string | undefined): void {
+async function show(
+  { shown, device, isNew }: Attached,
+  runtimeDirectory: string | undefined,
+): Promise<void> {
   try {
     print(`${shown}\n`);
   } catch (error) {
-    if (isNew) detach([device], runtimeDirectory);
+    if (isNew) (await import("./detach.ts")).detach([device], runtimeDirectory);
     throw error;
   }
 }

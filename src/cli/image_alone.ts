@@ -5,7 +5,7 @@
  */
 import { isSupported, likeness } from "../disk/format_hints.ts";
 import { NoDeviceError } from "../device/device_names.ts";
-import { openImageFile } from "../disk/open.ts";
+import { openImageFile } from "../disk/open_file.ts";
 import { recognise, type Recognised } from "../disk/probe.ts";
 import { CommandError } from "../sys/command_error.ts";
 

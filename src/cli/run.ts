@@ -50,7 +50,7 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return 0;
     case "attach": {
       using daemons = (await import("./head_start.ts")).headStart(command);
-      return (await import("./attach.ts")).attach(command, runtimeDirectory, daemons);
+      return await (await import("./attach.ts")).attach(command, runtimeDirectory, daemons);
     }
     case "detach":
       return (await import("./detach.ts")).detachAsked(command, runtimeDirectory);

@@ -6,7 +6,8 @@
 import { rawHint } from "../disk/format_hints.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage, WITHOUT_LOCKS } from "../disk/lock.ts";
-import { openImage, openImageFile, reopenReadOnly } from "../disk/open.ts";
+import { openImage } from "../disk/open.ts";
+import { openImageFile, reopenReadOnly } from "../disk/open_file.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { FormatDriver } from "../image/driver.ts";

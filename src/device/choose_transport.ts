@@ -4,9 +4,6 @@
  * @module
  */
 import type { ServedTransport } from "../daemon/job.ts";
-import { openImageFile } from "../disk/open.ts";
-import { probeFormat, versionOf } from "../disk/probe.ts";
-import { findDriver } from "../disk/registry.ts";
 import { canUseNbd } from "../kernel/modules.ts";
 import { hasSysfs } from "../kernel/sysfs_disks.ts";
 import { libc } from "../sys/libc.ts";
@@ -27,7 +24,7 @@ export interface ReasonedTransport<T extends UsedTransport = UsedTransport> {
 
 /** What came out of it. */
 export interface TransportChoice extends ReasonedTransport {
-  /** The format, found out if it was to be. */
+  /** The format, found out if it was to be, or matters. */
   readonly format: string;
   /** What to take if it turns out that there can be no view. */
   readonly otherwise?: () => ReasonedTransport<ServedTransport>;
@@ -39,8 +36,8 @@ export interface TransportChoice extends ReasonedTransport {
  *
  * @throws {CommandError} if the loop driver was asked to read another format
  */
-export function chooseTransport(command: AttachCommand): TransportChoice {
-  const format = formatOf(command);
+export async function chooseTransport(command: AttachCommand): Promise<TransportChoice> {
+  const format = await formatOf(command);
   const { transport } = command;
   if (transport === "loop" && format !== RAW.name) throw notForLoop(command, format);
   if (transport !== "auto") return { transport, why: "it was asked for", format };
@@ -71,18 +68,13 @@ function served(): ReasonedTransport<ServedTransport> {
     : { transport: "fuse", why: "the kernel has no nbd" };
 }
 
-/** The file decides which version of a format it has. Where it cannot, attaching will say why not. */
-function formatOf({ format = RAW.name, file: path }: AttachCommand): string {
+/** Which it is only has to be known exactly where devices are compared, or where it is found out. */
+async function formatOf(command: AttachCommand): Promise<string> {
+  const { format = RAW.name, transport, noOverlap } = command;
   if (format === RAW.name) return format;
-  try {
-    using file = openImageFile(path, { readOnly: true }).file;
-    const name = format === AUTO_FORMAT ? probeFormat(file) ?? RAW.name : format;
-    const driver = findDriver(name);
-    return driver === undefined ? name : versionOf(driver, file).name;
-  } catch (error) {
-    if (error instanceof Error) return format === AUTO_FORMAT ? RAW.name : format;
-    throw error;
-  }
+  if (format !== AUTO_FORMAT && transport !== "loop" && !noOverlap) return format;
+  const { foundFormat } = await import("../disk/found_format.ts");
+  return foundFormat(command.file, format);
 }
 
 function notForLoop({ file }: AttachCommand, format: string): CommandError {

@@ -7,16 +7,13 @@ import type { AttachState } from "../daemon/state.ts";
 import { abortFuseConnection } from "../kernel/fuse_control.ts";
 import { detachLoop, keepLoop } from "../kernel/loop.ts";
 import { ENOENT, SystemError } from "../sys/errno.ts";
-import { attachFuse } from "./fuse_attach.ts";
 import type { DeviceOperations } from "./operations.ts";
 import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { isSameLoop } from "./same_loop.ts";
 
 export const FUSE: DeviceOperations = {
-  called: "loop device",
   isBlockDevice: true,
   failsWithoutDaemon: "all access",
-  attach: attachFuse,
   isAttached: ({ device }) => isLoopAttached(device),
   // What the kernel says of a loop device, it says without /sys, too.
   requireSight: () => {},

@@ -11,7 +11,7 @@
 import type { StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import { lockForLoop } from "../disk/lock.ts";
-import { openImageFile } from "../disk/open.ts";
+import { openImageFile } from "../disk/open_file.ts";
 import { rawHint } from "../disk/format_hints.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { type Backing, openBacking } from "../kernel/loop_backing.ts";

@@ -11,7 +11,6 @@ import { loopNumber } from "../kernel/loop_status.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice, nbdName } from "../kernel/nbd_devices.ts";
 import { backendOf } from "./backend.ts";
-import { attachNbd } from "./nbd_attach.ts";
 import { requireSysfs } from "../kernel/sysfs_disks.ts";
 import { O_RDONLY } from "../sys/files.ts";
 import type { DeviceOperations } from "./operations.ts";
@@ -19,10 +18,8 @@ import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
 
 export const NBD: DeviceOperations = {
-  called: "loop device",
   isBlockDevice: true,
   failsWithoutDaemon: "all access",
-  attach: attachNbd,
   isAttached,
   requireSight,
   detach,

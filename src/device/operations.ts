@@ -1,26 +1,17 @@
 /**
  * What can be done with what a daemon of ours serves: each transport does it in a way of its own.
+ * (attachers.ts has what sets it up.)
  *
  * @module
  */
 import type { AttachState } from "../daemon/state.ts";
-import type { Attached, AttachRequest } from "./attach_common.ts";
 
 /** The operations of one transport. */
 export interface DeviceOperations {
-  /** What errors call it. */
-  readonly called: "loop device" | "socket";
   /** Whether others may use it in ways that it must not be torn from under: it goes lazily. */
   readonly isBlockDevice: boolean;
   /** What fails once its daemon has gone. */
   readonly failsWithoutDaemon: string;
-
-  /**
-   * Sets one up.
-   *
-   * @throws {Error} if that fails; nothing is left behind then
-   */
-  attach(request: AttachRequest): Attached;
 
   /** Whether there is anything between its users and its daemon, which otherwise only writes back. */
   isAttached(state: AttachState): boolean;

@@ -5,7 +5,8 @@
  */
 import { type AttachState, isStale, StateStore } from "../daemon/state.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
-import { openImage, openImageFile } from "../disk/open.ts";
+import { openImage } from "../disk/open.ts";
+import { openImageFile } from "../disk/open_file.ts";
 import type { WindowLimits } from "../disk/window.ts";
 import { diskSizeBytes, SECTOR_BYTES } from "../kernel/block_devices.ts";
 import { setLoopCapacity } from "../kernel/loop.ts";

@@ -8,14 +8,11 @@ import type { AttachState } from "../daemon/state.ts";
 import { SIGINT } from "../sys/signals.ts";
 import { type BoundSocket, isListening, isSameSocket, removeSocket } from "../sys/sockets.ts";
 import type { DeviceOperations } from "./operations.ts";
-import { attachSocket } from "./socket_attach.ts";
 import { outOfSight } from "./stuck_daemon.ts";
 
 export const SOCKET: DeviceOperations = {
-  called: "socket",
   isBlockDevice: false,
   failsWithoutDaemon: "all access",
-  attach: attachSocket,
   isAttached: () => false,
   requireSight: () => {},
   detach: endSocket,

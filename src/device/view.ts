@@ -6,10 +6,8 @@
  */
 import { FUSE } from "./fuse.ts";
 import type { DeviceOperations } from "./operations.ts";
-import { attachView } from "./view_attach.ts";
 
 export const VIEW: DeviceOperations = {
   ...FUSE,
-  attach: attachView,
   failsWithoutDaemon: "access to what it served",
 };

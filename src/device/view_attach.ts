@@ -37,12 +37,12 @@ import {
   wholeSectors,
 } from "./attach_common.ts";
 import { freeDeviceNamed } from "./device_names.ts";
+import { NoViewError } from "./no_view_error.ts";
 import { ServedFile } from "./served_file.ts";
 import {
   LowerDevices,
   metadataDevice,
   mountView,
-  NoViewError,
   requireViews,
   servedDevice,
 } from "./view_devices.ts";

@@ -12,6 +12,7 @@ import { EINVAL, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP, SystemError } from "../sys
 import { type Fd, LentFd } from "../sys/files.ts";
 import { VIEW_LABELS } from "../view/description.ts";
 import type { ViewForm } from "../view/form.ts";
+import { NoViewError } from "./no_view_error.ts";
 
 const SECTOR_BYTES = 512;
 const FILE_SYSTEM = "erofs";
@@ -136,6 +137,3 @@ function withoutViews<T>(action: () => T, refusal: Error = new NoViewError(NO_DE
     throw refusal;
   }
 }
-
-/** There can be no view of an image, or not here; other transports may do. */
-export class NoViewError extends CommandError {}

@@ -9,8 +9,8 @@
 import type { ServedTransport } from "../daemon/job.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { type Attached, type AttachRequest, PassphraseNeededError } from "./attach_common.ts";
+import { attacherOf } from "./attachers.ts";
 import type { ReasonedTransport } from "./choose_transport.ts";
-import { operationsOf } from "./transport_table.ts";
 import { attachView } from "./view_attach.ts";
 
 /** What to do for {@link attachViewFirst}. */
@@ -29,10 +29,10 @@ export interface ViewFirst {
  *
  * @throws {Error} if neither can be; nothing is left behind then
  */
-export function attachViewFirst(
+export async function attachViewFirst(
   request: AttachRequest,
   { view, otherwise, tell }: ViewFirst,
-): Attached {
+): Promise<Attached> {
   const attached = viewIfPossible(request);
   if (!(attached instanceof Error)) {
     tell(view);
@@ -40,7 +40,7 @@ export function attachViewFirst(
   }
   const { transport, why } = otherwise();
   tell({ transport, why: `${why}; no view: ${reasonOf(attached)}` });
-  return operationsOf({ transport }).attach(request);
+  return (await attacherOf(transport))(request);
 }
 
 /** What is in its way, if it cannot be. A server would ask for the passphrase, too. */

@@ -6,13 +6,15 @@
  */
 import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage } from "../disk/lock.ts";
-import { openImage, openImageFile } from "../disk/open.ts";
+import { openImage } from "../disk/open.ts";
+import { openImageFile } from "../disk/open_file.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { RAW } from "../image/formats.ts";
 import { encodeDescription, type ViewDescription } from "../view/description.ts";
 import { type ViewForm, viewForm } from "../view/form.ts";
 import { type AttachRequest, imageRequest, viewOf } from "./attach_common.ts";
-import { deviceBytes, NoViewError } from "./view_devices.ts";
+import { NoViewError } from "./no_view_error.ts";
+import { deviceBytes } from "./view_devices.ts";
 
 /** The disk that is served ends with a whole block, of whatever size a view's are. */
 const SERVED_BLOCK_BYTES = 4096;

@@ -11,7 +11,7 @@ import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
 import { lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
-import { openImageFile } from "./open.ts";
+import { openImageFile } from "./open_file.ts";
 import { driverFor } from "./probe.ts";
 import type { ImageRequest } from "./request.ts";
 

@@ -38,7 +38,8 @@ const TURN_MS = 4;
 /** Zeros are written in pieces of this size where the file system cannot do better. */
 const ZEROS_BYTES = 1024 * 1024;
 
-const REFUSED = new SystemError("fallocate", EOPNOTSUPP);
+/** The file system cannot do it quickly, and only then it was to be done. */
+class NotFastError extends Error {}
 
 /** What changes need of their surroundings. */
 export interface ChangesContext {
@@ -104,7 +105,7 @@ export class Changes {
   }
 
   #failure(change: Change, error: unknown): number {
-    return error === REFUSED ? EOPNOTSUPP : this.#context.failure(change, error);
+    return error instanceof NotFastError ? EOPNOTSUPP : this.#context.failure(change, error);
   }
 
   #mayGoOn({ kind }: Change): boolean {
@@ -137,7 +138,7 @@ export class Changes {
     const { access } = this.#context;
     const cleared = access.clear(change, this.#pieces.bytes);
     if (cleared !== ChangeStep.Unable) return cleared;
-    if (change.onlyIfFast) throw REFUSED;
+    if (change.onlyIfFast) throw new NotFastError();
     return this.#pace.isSlow && !access.hasTables ? ChangeStep.Unable : this.#writeZeros(change);
   }
 

@@ -20,7 +20,8 @@ import { SYSTEM_CALLS, type SystemCall } from "./system_calls.ts";
 const TASKS = "/proc/self/task";
 /** How long a thread may take: each has been idle for a while. */
 const PATIENCE_MS = 1000;
-const PAUSE_US = 500;
+/** The first pause, and the longest: most have done it at once. */
+const PAUSE_US = { first: 50, longest: 500 } as const;
 
 /**
  * Has all other threads make some calls.
@@ -33,16 +34,19 @@ export function callInOtherThreads(
   isDone: (status: string) => boolean,
 ): boolean {
   // A thread that was listed may just have started one that was not.
-  for (let cleanRounds = 0, pauses = 0; cleanRounds < 2;) {
+  let pauseUs: number = PAUSE_US.first;
+  for (let cleanRounds = 0, waitedUs = 0; cleanRounds < 2;) {
     const undone = otherThreads(isDone);
     if (undone.length === 0) {
       cleanRounds++;
       continue;
     }
-    if (pauses === 0) catchSignal(SIGUSR2, handlerFor(calls));
-    if (pauses++ * PAUSE_US > PATIENCE_MS * 1000) return false;
+    if (waitedUs === 0) catchSignal(SIGUSR2, handlerFor(calls));
+    if (waitedUs > PATIENCE_MS * 1000) return false;
     for (const thread of undone) signalThread(thread);
-    libc().usleep(PAUSE_US);
+    libc().usleep(pauseUs);
+    waitedUs += pauseUs;
+    pauseUs = Math.min(pauseUs * 2, PAUSE_US.longest);
     cleanRounds = 0;
   }
   return true;

@@ -50,6 +50,21 @@ Deno.test("-l loads neither drivers nor servers", async () => {
   assert(modules.length < 96, `${modules.length} modules`);
 });
 
+Deno.test("attaching over a server loads no drivers: its daemon does, at the same time", async () => {
+  const command = ["src/main.ts", "src/cli/run.ts", "src/cli/head_start.ts", "src/cli/attach.ts"];
+  for (const attacher of ["socket_attach.ts", "fuse_attach.ts", "nbd_attach.ts"]) {
+    const modules = await loadedWith(...command, `src/device/${attacher}`);
+    assert(modules.includes("src/disk/open_file.ts"));
+    assertEquals(within(modules, "src/format/", "src/serve/", "src/view/", ...FOREIGN), []);
+  }
+});
+
+Deno.test("-d loads neither drivers nor what attaches", async () => {
+  const modules = await loadedWith("src/main.ts", "src/cli/run.ts", "src/cli/detach.ts");
+  const needless = ["src/format/", "src/serve/", "src/nbd/", "src/disk/", ...FOREIGN];
+  assertEquals(within(modules, ...needless), []);
+});
+
 Deno.test("a daemon starts without any decompressor", async () => {
   const modules = await loadedWith("src/main.ts", "src/daemon/main.ts");
   assert(modules.includes("src/format/qcow/mod.ts"));

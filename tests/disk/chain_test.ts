@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { ReadRequest } from "../../src/disk/reader.ts";
 import { readDisk } from "../support/disk.ts";
-import { openImage, openImageFile } from "../../src/disk/open.ts";
+import { openImage } from "../../src/disk/open.ts";
+import { openImageFile } from "../../src/disk/open_file.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { libc, openLibc } from "../../src/sys/libc.ts";

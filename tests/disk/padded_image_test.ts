@@ -1,6 +1,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { openImage, openImageFile } from "../../src/disk/open.ts";
+import { openImage } from "../../src/disk/open.ts";
+import { openImageFile } from "../../src/disk/open_file.ts";
 import { ReadRequest } from "../../src/disk/reader.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";

@@ -18,7 +18,8 @@ import {
 import type { ImageAccess } from "../../src/disk/image_access.ts";
 import { inspect } from "../../src/disk/inspect.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
-import { openImage, openImageFile } from "../../src/disk/open.ts";
+import { openImage } from "../../src/disk/open.ts";
+import { openImageFile } from "../../src/disk/open_file.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { randomNumbers } from "../support/images.ts";

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
-import { openImageFile } from "../../src/disk/open.ts";
+import { openImageFile } from "../../src/disk/open_file.ts";
 import { memoryFile } from "../../src/kernel/memory_file.ts";
 import { Attempt } from "../../src/storage/attempt.ts";
 import { ImageFile } from "../../src/storage/image_file.ts";
