@@ -32,18 +32,29 @@ const NOT_CLOSED = "the image was not closed in order, so that its reference cou
 /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
 export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   const header = chosenHeader(file, options);
-  const { clusterBytes, sizeBytes } = header;
+  const { clusterBytes } = header;
   options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
   const layout = { ...header, tableBytes: clusterBytes, tableAlignmentBytes: clusterBytes };
   const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
   const slices = new L2Slices(file, layout, metadataCacheBytes);
   const related = openRelated(file, header, options);
   const encryption = openEncryption(file, header, options);
+  try {
+    return imageOf({ file, header, slices, related, encryption }, options);
+  } catch (error) {
+    encryption?.cipher?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function imageOf(opened: Omit<WritingParts, "l1" | "punches">, options: OpenOptions): QcowImage {
+  const { file, header, slices, related, encryption } = opened;
+  const { clusterBytes, sizeBytes } = header;
   const compression = compressionMethod(header.compressionType);
   const l1 = new L1Table(file, header, offsetInEntry);
   const writing = options.readOnly || options.snapshot !== undefined
     ? undefined
-    : writingOf({ file, header, l1, slices, related, encryption, punches: true });
+    : writingOf({ ...opened, l1, punches: true });
   const places = new Places(file, related, { clusterBytes, compression, encryption });
   const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
   return new QcowImage({

@@ -130,9 +130,11 @@ export class WritableDisk implements Disposable {
 
   /** As a daemon ends. */
   close(): boolean {
-    const isSaved = concludeImage(this.access, this.#shared, this.#sync);
-    this[Symbol.dispose]();
-    return isSaved;
+    try {
+      return concludeImage(this.access, this.#shared, this.#sync);
+    } finally {
+      this[Symbol.dispose]();
+    }
   }
 
   /** As a daemon that is killed. */
