@@ -4,16 +4,30 @@
  * @module
  */
 import { checked, SystemError } from "../sys/errno.ts";
-import { type Fd, fileStatus, O_CREAT, O_WRONLY, openFile } from "../sys/files.ts";
+import {
+  type Fd,
+  fileStatus,
+  O_CREAT,
+  O_WRONLY,
+  openFile,
+  readTextIfAny,
+  writeText,
+} from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { cString } from "../sys/memory.ts";
 import { OWN_ROOT_MARK } from "../sys/own_root.ts";
 import { mountDetached } from "./detached_mount.ts";
 import { makeNode, type Node } from "./make_node.ts";
 
-const FOLDERS = ["proc", "proc/self", "dev"];
+const FOLDERS = ["proc", "proc/self", "proc/sys", "proc/sys/vm", "dev"];
 /** Where the runtime reads who it is. */
 const PROGRAM_LINK = "proc/self/exe";
+/**
+ * glibc's malloc looks into it once, at some time when it gives memory back. Where it is missing, that
+ * leaves ENOENT in errno, be it between another call and the look at what it has left there: clients
+ * were hung up on, for they seemed to have no socket.
+ */
+const MEMORY_POLICY = "proc/sys/vm/overcommit_memory";
 
 /** Documentation/admin-guide/devices.txt: the memory devices. */
 const MEMORY_MAJOR = 1;
@@ -55,7 +69,8 @@ export class DaemonRoot implements Disposable {
     for (const [name, minor] of Object.entries(MEMORY_MINORS)) {
       this.#makeNode({ path: name, kind: "character", number: { major: MEMORY_MAJOR, minor } });
     }
-    openFile(this.#path(OWN_ROOT_MARK), O_WRONLY | O_CREAT).close();
+    this.#makeFile(MEMORY_POLICY, readTextIfAny(`/${MEMORY_POLICY}`) ?? "0");
+    this.#makeFile(OWN_ROOT_MARK, "");
   }
 
   get fd(): number {
@@ -70,6 +85,11 @@ export class DaemonRoot implements Disposable {
   addDevice(path: string): void {
     const { specialMajor: major, specialMinor: minor } = fileStatus(path);
     this.#makeNode({ path: path.slice(1), kind: "block", number: { major, minor } });
+  }
+
+  #makeFile(path: string, text: string): void {
+    using file = openFile(this.#path(path), O_WRONLY | O_CREAT, 0o444);
+    writeText(file.number, text, path);
   }
 
   /** @param node its path within this root */

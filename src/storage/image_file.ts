@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { EAGAIN, EFBIG, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
+import {
+  checked,
+  EAGAIN,
+  EFBIG,
+  EINTR,
+  EIO,
+  ENXIO,
+  EOPNOTSUPP,
+  SystemError,
+} from "../sys/errno.ts";
 import {
   type Fd,
   type FileStatus,
@@ -220,14 +229,13 @@ export class ImageFile implements Disposable {
   }
 
   /**
-   * Makes all that has been written durable, waiting for it.
+   * Makes all that has been written durable, waiting for it. It is never tried again: the kernel tells
+   * of a write that failed once only.
    *
    * @throws {SystemError} as fdatasync(2)
    */
   sync(): void {
-    while (this.#libc.fdatasync(this.fd) !== 0) {
-      if (lastErrno() !== EINTR) throw new SystemError("fdatasync", lastErrno(), this.path);
-    }
+    checked(this.#libc.fdatasync(this.fd), "fdatasync", this.path);
   }
 
   /** Whether something has been changed here since this was asked last. */

@@ -147,7 +147,8 @@ export class SlowLane implements Disposable {
     for (;;) {
       const count = this.#callHere(call);
       const errno = count < 0 ? lastErrno() : 0;
-      if (errno !== EINTR) return this.#finish(call, errno, count);
+      // The kernel tells of a write that failed once only: a sync is not tried again.
+      if (errno !== EINTR || call.kind === "sync") return this.#finish(call, errno, count);
     }
   }
 
@@ -203,11 +204,10 @@ function rest({ address, lengthBytes, hostOffset }: Transfer, count: number): Tr
   };
 }
 
-/** Makes durable what has been written to `file`, waiting for it; the error number, or 0. */
+/**
+ * Makes durable what has been written to `file`, waiting for it; the error number, or 0. It is never
+ * tried again: the kernel tells of a write that failed once only.
+ */
 export function syncHere({ fd }: HasFd): number {
-  for (;;) {
-    if (libc().fdatasync(fd) === 0) return 0;
-    const errno = lastErrno();
-    if (errno !== EINTR) return errno;
-  }
+  return libc().fdatasync(fd) === 0 ? 0 : lastErrno();
 }

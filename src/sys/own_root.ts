@@ -4,7 +4,8 @@
  *
  *     /                   a file system of its own, mounted nowhere
  *     /.tslosetup         by which a thread knows that its root is such a one
- *     /proc/self/exe      what the runtime asks for; the rest of /proc is not there
+ *     /proc/...           what the runtime and glibc ask for: /proc/self/exe, and how generous the
+ *                         kernel is with memory; the rest is not there
  *     /dev/...            what a daemon may have to open
  *
  * From there, the system is reached through a descriptor of its folder /run, which goes along wherever

@@ -65,6 +65,24 @@ async function readByMany(socket: string): Promise<void> {
   }
 }
 
+testIfPossible({
+  name:
+    "what glibc asks for is there in a daemon's own root, for errno says nothing else meanwhile",
+  obstacle: missing,
+  fn: async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("disk");
+    Deno.writeFileSync(image, new Uint8Array(MIB));
+    await using exported = await ExportedImage.attach({ folder, image, as: asRoot() });
+    const policy = "/proc/sys/vm/overcommit_memory";
+    const root = `/proc/${exported.pid}/root`;
+    assertEquals(
+      Deno.readTextFileSync(`${root}${policy}`).trim(),
+      Deno.readTextFileSync(policy).trim(),
+    );
+  },
+});
+
 const LOSSES: Readonly<Record<string, (folder: TempDirectory) => string>> = {
   "/proc is unmounted": () => "umount --lazy /proc",
   "the system moves to another root": (folder) => switchRoot(folder.file("root")),
