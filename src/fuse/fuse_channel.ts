@@ -74,13 +74,19 @@ export class FuseChannel implements Channel {
   /** Takes the next request, without waiting. The end of the file system is an error (ENODEV). */
   #receive(): boolean {
     if (this.#disk.isGone) return false;
-    const { address, size } = this.#input;
-    const count = this.#libc.read(this.fd, address, size);
+    let count = this.#receiveOnce();
+    // Said twice: see lastErrno().
+    if (count < 0 && !isPassing(lastErrno())) count = this.#receiveOnce();
     if (count < IN_HEADER.size) {
       if (count >= 0 || !isPassing(lastErrno())) this.finish();
       return false;
     }
     return true;
+  }
+
+  #receiveOnce(): number {
+    const { address, size } = this.#input;
+    return this.#libc.read(this.fd, address, size);
   }
 
   #execute(): void {

@@ -64,8 +64,9 @@ export class Connection {
     const { input } = this;
     input.makeRoom();
     if (input.room === 0) return false;
-    const at = input.buffer.address + input.end;
-    const count = this.#libc.recv(this.fd, at, input.room, MSG_DONTWAIT);
+    let count = this.#receiveOnce();
+    // Said twice: see lastErrno().
+    if (count < 0 && !isTransient(lastErrno())) count = this.#receiveOnce();
     if (count > 0) {
       input.end += count;
       this.#claims.hasMoved();
@@ -74,6 +75,11 @@ export class Connection {
     if (count === 0) this.#endInput();
     else if (!isTransient(lastErrno())) this.broken = true;
     return false;
+  }
+
+  #receiveOnce(): number {
+    const { buffer, end, room } = this.input;
+    return this.#libc.recv(this.fd, buffer.address + end, room, MSG_DONTWAIT);
   }
 
   #endInput(): void {
@@ -135,8 +141,9 @@ export class Connection {
   send(): boolean {
     const { output } = this;
     while (output.pending > 0) {
-      const at = output.buffer.address + output.start;
-      const count = this.#libc.send(this.fd, at, output.pending, MSG_DONTWAIT | MSG_NOSIGNAL);
+      let count = this.#sendOnce();
+      // Said twice: see lastErrno().
+      if (count < 0 && !isTransient(lastErrno())) count = this.#sendOnce();
       if (count < 0) {
         if (isTransient(lastErrno())) return false;
         this.broken = true;
@@ -147,6 +154,12 @@ export class Connection {
     }
     output.clear();
     return true;
+  }
+
+  #sendOnce(): number {
+    const { buffer, start, pending } = this.output;
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    return this.#libc.send(this.fd, buffer.address + start, pending, flags);
   }
 
   /** As {@link Claims.stallsAtMs}. */

@@ -23,7 +23,14 @@ export function libc(): Libc {
   return (library ?? openLibrary()).calls;
 }
 
-/** Error number of this thread's last failed call; ask at once, before any other call. */
+/**
+ * Error number of this thread's last failed call; ask at once, before any other call.
+ *
+ * Even so it is, very rarely, another call's: the runtime's own, which collects garbage or takes over
+ * code that has been compiled (seen: ENOENT of /sys/devices/system/cpu/cpu0/tsc_freq_khz, at the first
+ * mutex that two threads want). Where a call fails all the time, as one that would have to wait, and
+ * anything else would have consequences, that has to be said twice.
+ */
 export function lastErrno(): number {
   return errnoLocation?.[0] ?? 0;
 }

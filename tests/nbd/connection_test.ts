@@ -1,8 +1,9 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { Connection } from "../../src/nbd/connection.ts";
-import { libc } from "../../src/sys/libc.ts";
-import { IoBuffer } from "../../src/sys/memory.ts";
+import { EAGAIN } from "../../src/sys/errno.ts";
+import { lastErrno, libc } from "../../src/sys/libc.ts";
+import { cString, IoBuffer } from "../../src/sys/memory.ts";
 import { MSG_DONTWAIT, streamPair } from "../../src/sys/sockets.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "./served_image.ts";
@@ -99,6 +100,40 @@ Deno.test("Connection.receive() notices the end of the input, and breaks with an
   const broken = new Connection(-1);
   assertFalse(broken.receive());
   assert(broken.broken);
+});
+
+/** Has the runtime make a call that fails between `name`, once, and the look at errno. */
+function disturbOnce(name: "recv" | "send"): Disposable {
+  const calls: { -readonly [K in typeof name]: (...args: never[]) => number } = libc();
+  const call = calls[name];
+  calls[name] = (...args) => {
+    calls[name] = call;
+    const result = call(...args);
+    libc().rmdir(cString("/nowhere/to/be/found"));
+    return result;
+  };
+  return { [Symbol.dispose]: () => void (calls[name] = call) };
+}
+
+Deno.test("A connection does not break by what another call has left in errno", () => {
+  using pair = new Pair();
+  const { connection, client } = pair;
+  {
+    using _disturbed = disturbOnce("recv");
+    assertFalse(connection.receive());
+    assertEquals(lastErrno(), EAGAIN);
+  }
+  assertFalse(connection.broken);
+  connection.push(new Uint8Array(8 * MIB));
+  assertFalse(connection.send());
+  {
+    using _disturbed = disturbOnce("send");
+    assertFalse(connection.send());
+  }
+  assertFalse(connection.broken);
+  client.queue(Uint8Array.of(1));
+  client.move();
+  assert(connection.receive());
 });
 
 Deno.test("Connection.send() breaks where nobody listens any more", () => {
