@@ -19,6 +19,7 @@ import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
 import { MAX_REFCOUNT_TABLE_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
 import type { Allocation } from "./allocation.ts";
+import type { Metadata } from "./metadata_map.ts";
 import { ClusterRuns } from "./cluster_runs.ts";
 import type { ClusterSet } from "./cluster_set.ts";
 import type { CountSlice } from "./count_slices.ts";
@@ -45,8 +46,7 @@ const FALLOC_FL_PUNCH_HOLE = 0x02;
 export interface AllocatorParts {
   readonly header: Pick<Header, "clusterBytes">;
   readonly refcounts: Refcounts;
-  /** Clusters that hold metadata. */
-  readonly metadata: ClusterSet;
+  readonly metadata: Metadata;
   /** Whether freed clusters are given back to the file system. */
   readonly punches: boolean;
 }
@@ -55,6 +55,7 @@ export class Allocator {
   readonly #file: ImageFile;
   readonly #clusterBytes: number;
   readonly #metadata: ClusterSet;
+  readonly #snapshotTables: ClusterSet;
   readonly #punches: boolean;
   readonly #refcounts: Refcounts;
   /** All clusters before it are used. */
@@ -80,7 +81,8 @@ export class Allocator {
   constructor(file: ImageFile, { header, refcounts, metadata, punches }: AllocatorParts) {
     this.#file = file;
     this.#clusterBytes = header.clusterBytes;
-    this.#metadata = metadata;
+    this.#metadata = metadata.clusters;
+    this.#snapshotTables = metadata.snapshotTables;
     this.#punches = punches;
     this.#refcounts = refcounts;
     this.#reserve = new Reserve(header.clusterBytes);
@@ -347,13 +349,19 @@ export class Allocator {
     return this.#unused.runs > 0;
   }
 
-  /** What was a guest's when it was dropped may have become metadata since, if its count was too low. */
+  /**
+   * What was a guest's when it was dropped may have become metadata since, and a table that the disk shares
+   * with a snapshot may count as used once: if counts are too low.
+   */
   #refuseNeeded(cluster: number): void {
-    if (this.#retired.delete(cluster) || !this.#metadata.has(cluster)) return;
+    if (!this.#metadata.has(cluster)) return;
+    const canGo = !this.#snapshotTables.has(cluster) ||
+      this.#refcounts.countOf(cluster, this.#patient) > 1;
+    if (this.#retired.delete(cluster) && canGo) return;
     const hostOffset = cluster * this.#clusterBytes;
     throw damaged(
       this.#file.path,
-      `the metadata at ${hex(hostOffset)} are a guest's, too`,
+      `the metadata at ${hex(hostOffset)} are still needed`,
       hostOffset,
     );
   }

@@ -20,6 +20,14 @@ const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
 /** So much of snapshots' L1 tables is read: that of 4096 snapshots of 1 TiB with clusters of 64 KiB. */
 const MAX_SNAPSHOT_L1_BYTES = 64 * 1024 * 1024;
 
+/** Which clusters hold metadata. */
+export interface Metadata {
+  /** All of them, to be kept up to date. */
+  readonly clusters: ClusterSet;
+  /** L2 tables of snapshots, which the disk may use as well. */
+  readonly snapshotTables: ClusterSet;
+}
+
 /**
  * The clusters that hold metadata of an image that is to be written: header, tables, refcount blocks,
  * and what snapshots have of their own. Their L2 tables are among them, as only the COPIED flag of a
@@ -30,7 +38,7 @@ const MAX_SNAPSHOT_L1_BYTES = 64 * 1024 * 1024;
  *   counts as free
  * @throws {SystemError} if the file cannot be read
  */
-export function findMetadata(file: ImageFile, header: Header, refcounts: Refcounts): ClusterSet {
+export function findMetadata(file: ImageFile, header: Header, refcounts: Refcounts): Metadata {
   const { table } = refcounts;
   const map = new MetadataMap(file, header.clusterBytes);
   map.add("header", 0, 1);
@@ -50,7 +58,7 @@ export function findMetadata(file: ImageFile, header: Header, refcounts: Refcoun
   const l1Bytes = header.l1AllEntries * TABLE_ENTRY_BYTES;
   const l1 = { hostOffset: header.l1Offset, lengthBytes: l1Bytes, refcounts };
   map.refuseUncounted("L1 table", l1);
-  return map.clusters;
+  return map;
 }
 
 function addTables(map: MetadataMap, file: ImageFile, header: Header): void {
@@ -88,8 +96,9 @@ interface CountedArea {
   readonly refcounts: Refcounts;
 }
 
-class MetadataMap {
+class MetadataMap implements Metadata {
   readonly clusters = new ClusterSet();
+  readonly snapshotTables = new ClusterSet();
   /** L2 tables, and those of them that are said to be used once. */
   readonly #tables = new ClusterSet();
   readonly #ownTables = new ClusterSet();
@@ -118,6 +127,7 @@ class MetadataMap {
 
   /** One of a snapshot, which may share it with other snapshots, and with the disk. */
   addSnapshotTable(hostOffset: number): void {
+    if (hostOffset === 0) return;
     const cluster = hostOffset / this.#clusterBytes;
     if (!Number.isInteger(cluster) || !this.#tables.has(cluster)) {
       this.addCluster("snapshot's L2 table", hostOffset);
@@ -126,6 +136,7 @@ class MetadataMap {
       const message = `the L2 table at ${hex(hostOffset)} is a snapshot's, too`;
       throw damaged(this.#file.path, `${message}, but is marked as used once`, hostOffset);
     }
+    this.snapshotTables.add(cluster);
   }
 
   add(what: string, hostOffset: number, lengthBytes: number): void {

@@ -86,7 +86,14 @@ export class QcowWriting implements Writing, Tables {
     const metadata = findMetadata(file, header, refcounts);
     this.#allocator = new Allocator(file, { header, refcounts, metadata, punches: parts.punches });
     const allocator = this.#allocator;
-    this.#tables = new OwnTables({ file, header, l1, slices, allocator, metadata });
+    this.#tables = new OwnTables({
+      file,
+      header,
+      l1,
+      slices,
+      allocator,
+      metadata: metadata.clusters,
+    });
     const Entries = header.extendedL2 ? ExtendedEntries : StandardEntries;
     const hasBacking = related.backing !== undefined;
     this.#entries = new Entries({
@@ -96,7 +103,7 @@ export class QcowWriting implements Writing, Tables {
       dataFile,
       hasBacking,
       allocator,
-      metadata,
+      metadata: metadata.clusters,
     });
     this.unitBytes = this.#entries.unitBytes;
     this.#headerWriter = new HeaderWriter(file, header);

@@ -168,6 +168,26 @@ damageTest(
 );
 
 damageTest(
+  "qcow frees no L2 table that is a snapshot's, too, though it counts as used once",
+  SNAPSHOT,
+  (image) => {
+    const table = image.target(image.u64(image.snapshotsOffset));
+    image.view.setBigUint64(image.l1Offset, BigInt(table));
+    image.setCount(table, 1);
+  },
+  (path, before) => {
+    using disk = new WritableDisk(path);
+    disk.write(0, SECTOR);
+    assertThrows(() => disk.flush(), ImageFormatError);
+    const table = before.target(before.u64(before.snapshotsOffset));
+    const after = new ImageBytes(path);
+    const bytesOf = ({ bytes }: ImageBytes): Uint8Array => bytes.subarray(table, table + CLUSTER);
+    assertEquals(bytesOf(after), bytesOf(before));
+    assert(after.isMarkedCorrupt);
+  },
+);
+
+damageTest(
   "qcow writes to an image though an entry elsewhere is damaged",
   FULL,
   (image) => image.setEntry(100, BigInt(image.l1Offset) | COPIED),
