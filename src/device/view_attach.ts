@@ -69,7 +69,7 @@ export function attachView(request: AttachRequest): Attached {
   const devices = special === undefined ? below.paths : [...below.paths, special.path];
   using root = mountView(metadata.path, devices, image.form);
   using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
-  return finish(request, { access: image.access, file, device: device?.path, served });
+  return finish(request, { image, file, device: device?.path, served });
 }
 
 /**
@@ -89,13 +89,6 @@ function refuseOtherDisks({ files, formats }: ImageAccess): void {
 function checkSize({ sizeBytes }: ImageAccess, request: AttachRequest): void {
   const { command } = request;
   wholeSectors(request, windowOf(sizeBytes, command), sectorBytes(command));
-}
-
-/** How many bytes the device may have, 0 for all: where they end with a part of a sector, reads fail. */
-function limitFor(access: ImageAccess, { command }: AttachRequest): number {
-  const { sizeBytes } = windowOf(access.sizeBytes, command);
-  const rest = sizeBytes % sectorBytes(command);
-  return rest === 0 ? command.sizeLimitBytes : sizeBytes - rest;
 }
 
 /** A daemon would have told them, and does where there is one. */
@@ -121,15 +114,16 @@ function serve({ files }: ImageAccess, request: AttachRequest): ServedFile {
 }
 
 interface Finish {
-  readonly access: ImageAccess;
+  readonly image: ViewImage;
   readonly file: Fd;
   readonly device: string | undefined;
   readonly served: ServedFile | undefined;
 }
 
 /** Warnings come last: where there can be no view after all, somebody else gives them. */
-function finish(request: AttachRequest, { access, file, device, served }: Finish): Attached {
+function finish(request: AttachRequest, { image, file, device, served }: Finish): Attached {
   const { command, imagePath, states } = request;
+  const { access, sizeLimitBytes } = image;
   using loop = new ProvisionalLoop({
     ...(device === undefined ? {} : { device }),
     backingPath: imagePath,
@@ -139,7 +133,7 @@ function finish(request: AttachRequest, { access, file, device, served }: Finish
     partScan: command.partScan,
     sectorSizeBytes: sectorBytes(command),
     offsetBytes: command.offsetBytes,
-    sizeLimitBytes: limitFor(access, request),
+    sizeLimitBytes,
     label: command.loopReference ?? imagePath,
   });
   const { path } = loop;

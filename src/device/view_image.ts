@@ -8,11 +8,12 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile } from "../disk/open_file.ts";
+import { windowOf } from "../disk/window.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { RAW } from "../image/formats.ts";
 import { encodeDescription, type ViewDescription } from "../view/description.ts";
 import { type ViewForm, viewForm } from "../view/form.ts";
-import { type AttachRequest, imageRequest, viewOf } from "./attach_common.ts";
+import { type AttachRequest, imageRequest, sectorBytes, viewOf } from "./attach_common.ts";
 import { NoViewError } from "./no_view_error.ts";
 import { deviceBytes } from "./view_devices.ts";
 
@@ -51,8 +52,17 @@ export class ViewImage implements Disposable {
     return metadata;
   }
 
+  /** How many bytes the device may have, 0 for all: where they end with a part of a sector, reads fail. */
+  get sizeLimitBytes(): number {
+    const { command } = this.#request;
+    const { sizeBytes } = windowOf(this.access.sizeBytes, command);
+    const rest = sizeBytes % sectorBytes(command);
+    return rest === 0 ? command.sizeLimitBytes : sizeBytes - rest;
+  }
+
   get #description(): ViewDescription {
     const { command, imagePath } = this.#request;
+    const { sizeLimitBytes } = command;
     const { deviceMajor, deviceMinor, inode } = this.access.files[0]?.status ??
       { deviceMajor: 0, deviceMinor: 0, inode: 0 };
     return {
@@ -61,6 +71,7 @@ export class ViewImage implements Disposable {
       imageDevice: [deviceMajor, deviceMinor],
       imageInode: inode,
       view: viewOf(command),
+      ...(this.sizeLimitBytes === sizeLimitBytes ? {} : { sizeLimitBytes }),
     };
   }
 

@@ -26,6 +26,8 @@ export interface ViewDescription {
   readonly imageInode: number;
   /** Which of its disks, if not the usual one. */
   readonly view?: ImageView;
+  /** The size limit that was asked for, 0 for none, if the device has another one than that. */
+  readonly sizeLimitBytes?: number;
 }
 
 /** As bytes for the start of the metadata, fewer than {@link DESCRIPTION_BYTES}: names that are too long are left out. */
@@ -60,9 +62,10 @@ export function decodeDescription(bytes: Uint8Array): ViewDescription | undefine
 function described(found: unknown): ViewDescription | undefined {
   if (typeof found !== "object" || found === null) return undefined;
   const { version, ...description } = found as Record<string, unknown>;
-  const { image, format, imageDevice, imageInode, view } = description;
+  const { image, format, imageDevice, imageInode, view, sizeLimitBytes } = description;
   const isComplete = version === 1 && typeof image === "string" && typeof format === "string" &&
-    isDevice(imageDevice) && typeof imageInode === "number" && isView(view);
+    isDevice(imageDevice) && typeof imageInode === "number" && isView(view) &&
+    ["number", "undefined"].includes(typeof sizeLimitBytes);
   return isComplete ? description as unknown as ViewDescription : undefined;
 }
 

@@ -24,7 +24,8 @@ function stored(description: ViewDescription): Uint8Array {
 
 Deno.test("decodeDescription() reads what encodeDescription() wrote", () => {
   const view = { snapshot: "before", noBacking: true, backingFormat: "RAW", force: true } as const;
-  for (const description of [DESCRIPTION, { ...DESCRIPTION, view }]) {
+  const limited = { ...DESCRIPTION, sizeLimitBytes: 0 };
+  for (const description of [DESCRIPTION, { ...DESCRIPTION, view }, limited]) {
     assertEquals(decodeDescription(stored(description)), description);
   }
 });
@@ -53,6 +54,7 @@ Deno.test("decodeDescription() takes nothing else for a description", () => {
     { ...whole, imageDevice: ["1", 2] },
     { ...whole, imageInode: "1" },
     { ...whole, view: 1 },
+    { ...whole, sizeLimitBytes: "0" },
     { ...whole, view: { snapshot: 1 } },
   ];
   for (const other of others) {

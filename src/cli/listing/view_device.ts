@@ -1,6 +1,6 @@
 /**
  * Loop devices that show an image by a view. The kernel knows most of them: offset and size limit are
- * those within the virtual disk already.
+ * those within the virtual disk already, but for a limit that only spares a part of a sector.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export class ViewDevice implements ListedDevice {
 
   cell(column: ColumnName): string | undefined {
     const cell = CELLS[column];
-    return cell === undefined ? this.loop.cell(column) : cell(this.shown);
+    return cell === undefined ? this.loop.cell(column) : cell(this);
   }
 
   get path(): string {
@@ -46,16 +46,17 @@ export class ViewDevice implements ListedDevice {
   }
 }
 
-const deviceOf = ({ imageDevice: [major, minor] }: ViewDescription) => ({ major, minor });
+const deviceOf = ({ shown: { imageDevice: [major, minor] } }: ViewDevice) => ({ major, minor });
 
 /** What the loop device itself would tell otherwise. */
-const CELLS: Partial<CellTable<ViewDescription>> = {
-  "BACK-FILE": currentViewName,
-  "FILE-FORMAT": ({ format }) => format,
-  "BACK-INO": ({ imageInode }) => String(imageInode),
-  "BACK-MAJ:MIN": (shown) => paddedNumbers(deviceOf(shown), 8),
-  "BACK-MAJ": (shown) => String(deviceOf(shown).major),
-  "BACK-MIN": (shown) => String(deviceOf(shown).minor),
+const CELLS: Partial<CellTable<ViewDevice>> = {
+  "BACK-FILE": ({ shown }) => currentViewName(shown),
+  "FILE-FORMAT": ({ shown }) => shown.format,
+  "BACK-INO": ({ shown }) => String(shown.imageInode),
+  "BACK-MAJ:MIN": (device) => paddedNumbers(deviceOf(device), 8),
+  "BACK-MAJ": (device) => String(deviceOf(device).major),
+  "BACK-MIN": (device) => String(deviceOf(device).minor),
+  "SIZELIMIT": ({ shown, loop }) => shown.sizeLimitBytes?.toString() ?? loop.cell("SIZELIMIT"),
   "PID": () => undefined,
   "TRANSPORT": () => "view",
 };

@@ -113,6 +113,25 @@ viewTest("--nooverlap takes the view that is there", TOOLS, async () => {
   assertMatch(stderr, /overlapping loop device exists/);
 });
 
+viewTest(
+  "a view that spares a part of a sector has the size limit that was asked for",
+  TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("disk.qcow2");
+    await must("qemu-img", "create", "-q", "-f", "qcow2", image, String(4 * MIB + 512));
+    await must("qemu-io", "-f", "qcow2", "-c", "write -P 7 0 1M", image);
+    for (const limit of ["0", "1049088"]) {
+      const words = ["-t", "QCOW", "-b", "4096", "--sizelimit", limit];
+      await using view = await View.attach(image, ...words);
+      assertEquals(view.sizeBytes % 4096, 0);
+      assertEquals(String((await listed(view.program, view.path))?.sizelimit), limit);
+      const again = ["-L", "-r", ...words, "--find", "--show", image];
+      assertEquals((await view.program.must(...VIEW, ...again)).trim(), view.path);
+    }
+  },
+);
+
 viewTest("the images of a view are locked, without any process", TOOLS, async () => {
   using folder = new TempDirectory();
   const image = await makeChain(folder);
