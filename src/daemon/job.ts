@@ -16,6 +16,7 @@ import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import { keepSecret } from "../sys/secret.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
+import type { ServedTransport } from "./served_transport.ts";
 
 /** For what a daemon serves to be shown on its command line, in bytes. */
 export const COMMAND_LINE_ROOM_BYTES = 1024;
@@ -33,13 +34,6 @@ export const DaemonFd = {
   RunFolder: RUN_FOLDER_FD,
   KernelLog: KERNEL_LOG_FD,
 } as const;
-
-/**
- * What a daemon can serve: an nbd device, a FUSE file, that of a view, which has the rest from the
- * kernel, or clients of a socket.
- */
-export const SERVED_TRANSPORTS = ["nbd", "fuse", "view", "socket"] as const;
-export type ServedTransport = (typeof SERVED_TRANSPORTS)[number];
 
 export interface Job {
   /** Absolute path without symbolic links. */

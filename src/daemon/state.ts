@@ -10,7 +10,7 @@ import { listDirectory, makeDirectory } from "../sys/directories.ts";
 import { linkStatusIfAny, removeFile, replaceFile, temporaryWriter } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { baseName } from "../sys/paths.ts";
-import { SERVED_TRANSPORTS, type ServedTransport } from "./job.ts";
+import { SERVED_TRANSPORTS, type ServedTransport } from "./served_transport.ts";
 import { identityOf, isOutOfSight, isRunning, type ProcessIdentity } from "./processes.ts";
 import {
   appendLine,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ServedTransport } from "../daemon/job.ts";
+import type { ServedTransport } from "../daemon/served_transport.ts";
 import type { Attached, AttachRequest } from "./attach_common.ts";
 
 /** Sets up a device. @throws {Error} if that fails; nothing is left behind then */

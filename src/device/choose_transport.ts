@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServedTransport } from "../daemon/job.ts";
+import type { ServedTransport } from "../daemon/served_transport.ts";
 import { canUseNbd } from "../kernel/modules.ts";
 import { hasSysfs } from "../kernel/sysfs_disks.ts";
 import { libc } from "../sys/libc.ts";

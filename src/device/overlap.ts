@@ -20,7 +20,8 @@ import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { RAW } from "../image/formats.ts";
 import type { ViewDescription } from "../view/description.ts";
-import { isBelowView, viewShown } from "./own_view.ts";
+import { isBelowView } from "../kernel/view_labels.ts";
+import { viewShown } from "./own_view.ts";
 import { haveStay, noteIn } from "./let_go.ts";
 import { operationsOf } from "./transport_table.ts";
 

@@ -6,26 +6,16 @@
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { type LoopStatus } from "../kernel/loop_layout.ts";
 import { loopBackingPath, loopStatusIfAny } from "../kernel/loop_status.ts";
+import { isBelowView, VIEW_LABELS } from "../kernel/view_labels.ts";
 import { ifPossible } from "../sys/errno.ts";
 import { O_RDONLY, openFile } from "../sys/files.ts";
 import { readLink } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import {
-  decodeDescription,
-  DESCRIPTION_BYTES,
-  VIEW_LABELS,
-  type ViewDescription,
-} from "../view/description.ts";
+import { decodeDescription, DESCRIPTION_BYTES, type ViewDescription } from "../view/description.ts";
 
 /** linux/major.h */
 const LOOP_MAJOR = 7;
-
-/** Whether a loop device is one of those below a view: of the metadata, or of a file. */
-export function isBelowView(status: LoopStatus | undefined): boolean {
-  return status !== undefined &&
-    Object.values(VIEW_LABELS).some((label) => label === status.fileName);
-}
 
 /** Paths, as they are now, of the files that loop devices below views have open. */
 export function filesBelowViews(): string[] {

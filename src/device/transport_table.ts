@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ServedTransport } from "../daemon/job.ts";
+import type { ServedTransport } from "../daemon/served_transport.ts";
 import { FUSE } from "./fuse.ts";
 import { NBD } from "./nbd.ts";
 import type { DeviceOperations } from "./operations.ts";

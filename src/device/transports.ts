@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServedTransport } from "../daemon/job.ts";
+import type { ServedTransport } from "../daemon/served_transport.ts";
 
 /** How an image can become a device; `auto` leaves the choice to the attach action. */
 export type Transport = "auto" | "loop" | ServedTransport;

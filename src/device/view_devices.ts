@@ -6,11 +6,11 @@
 import { type LoopDirectIo, ProvisionalLoop } from "../kernel/loop.ts";
 import { memoryFile } from "../kernel/memory_file.ts";
 import { mountNowhere, type MountParameter, requireFileSystem } from "../kernel/mount_api.ts";
+import { VIEW_LABELS } from "../kernel/view_labels.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { EINVAL, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import { type Fd, LentFd } from "../sys/files.ts";
-import { VIEW_LABELS } from "../view/description.ts";
 import type { ViewForm } from "../view/form.ts";
 import { NoViewError } from "./no_view_error.ts";
 

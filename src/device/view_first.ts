@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ServedTransport } from "../daemon/job.ts";
+import type { ServedTransport } from "../daemon/served_transport.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { type Attached, type AttachRequest, PassphraseNeededError } from "./attach_common.ts";
 import { attacherOf } from "./attachers.ts";

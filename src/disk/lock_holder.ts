@@ -5,15 +5,17 @@
  * @module
  */
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
+import type { LoopStatus } from "../kernel/loop_layout.ts";
 import { loopStatusIfAny } from "../kernel/loop_status.ts";
+import { isBelowView } from "../kernel/view_labels.ts";
 import { listDirectory } from "../sys/directories.ts";
 import { type FileStatus, readTextIfAny } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 
 /**
  * Names who has `byte` of a file locked: a process, as `name (pid N)`, or else a loop device on the file,
- * by its path; undefined if none is found, for example because other users' processes cannot be looked
- * at.
+ * by its path, or a view of the file or of what lies on it; undefined if none is found, for example
+ * because other users' processes cannot be looked at.
  */
 export function lockHolder(file: FileStatus, byte: number): string | undefined {
   return lockingProcess(file, byte) ?? loopOn(file);
@@ -33,13 +35,22 @@ function lockingProcess(file: FileStatus, byte: number): string | undefined {
   return undefined;
 }
 
-function loopOn({ deviceMajor, deviceMinor, exactInode }: FileStatus): string | undefined {
-  return diskNames("loop").map(nodePath).find((path) => {
-    const status = loopStatusIfAny(path);
-    if (status?.backingInode !== exactInode) return false;
-    const { major, minor } = status.backingDevice;
-    return major === deviceMajor && minor === deviceMinor;
-  });
+function loopOn(file: FileStatus): string | undefined {
+  const found = diskNames("loop").map(nodePath)
+    .map((path) => ({ path, status: loopStatusIfAny(path) }))
+    .filter(({ status }) => isOn(status, file));
+  const seen = found.find(({ status }) => !isBelowView(status));
+  // What is below a view, nobody knows by its name.
+  return seen?.path ?? (found.length > 0 ? "a view" : undefined);
+}
+
+function isOn(
+  status: LoopStatus | undefined,
+  { deviceMajor, deviceMinor, exactInode }: FileStatus,
+): boolean {
+  if (status?.backingInode !== exactInode) return false;
+  const { major, minor } = status.backingDevice;
+  return major === deviceMajor && minor === deviceMinor;
 }
 
 /**

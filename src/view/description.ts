@@ -8,12 +8,6 @@ import type { ImageView } from "../disk/request.ts";
 
 /** So many bytes are free in front of the superblock. */
 export const DESCRIPTION_BYTES = 1024;
-/** What the loop devices below a view are called: of the metadata, of files, and of what is served. */
-export const VIEW_LABELS = {
-  metadata: "tslosetup view: metadata",
-  file: "tslosetup view: file",
-  served: "tslosetup view: served",
-} as const;
 
 /** An image that is shown. */
 export interface ViewDescription {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServedTransport } from "../../daemon/job.ts";
+import type { ServedTransport } from "../../daemon/served_transport.ts";
 import type { AttachState } from "../../daemon/state.ts";
 import { nodePath, unsortedDiskNames } from "../../kernel/block_devices.ts";
 import { loopNumber } from "../../kernel/loop_status.ts";
@@ -14,7 +14,8 @@ import { Disk } from "./disk.ts";
 import { ForeignNbd } from "./foreign_nbd.ts";
 import { LoopDevice } from "./loop_device.ts";
 import { OwnDevice, type OwnImage } from "./own_device.ts";
-import { isBelowView, viewShown } from "../../device/own_view.ts";
+import { isBelowView } from "../../kernel/view_labels.ts";
+import { viewShown } from "../../device/own_view.ts";
 import { ViewDevice } from "./view_device.ts";
 
 /** Any kind of device. */

@@ -145,7 +145,7 @@ viewTest("the images of a view are locked, without any process", TOOLS, async ()
     }
     const raw = await asRoot().run("--socket", folder.file("socket"), "-t", "RAW", image);
     assertEquals(raw.code, 1);
-    assertMatch(raw.stderr, /in use/);
+    assertMatch(raw.stderr, /the image is in use by a view\n$/);
     await using _other = await View.attach(image, "-t", "QCOW");
   }
   await nothingBelow();

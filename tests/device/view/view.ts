@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isBelowView } from "../../../src/device/own_view.ts";
+import { isBelowView } from "../../../src/kernel/view_labels.ts";
 import { diskNames, nodePath } from "../../../src/kernel/block_devices.ts";
 import { loopStatusIfAny } from "../../../src/kernel/loop_status.ts";
 import { openLibc } from "../../../src/sys/libc.ts";

@@ -1,0 +1,19 @@
+/**
+ * What the loop devices below views are called, by which everybody knows them for such.
+ *
+ * @module
+ */
+import type { LoopStatus } from "./loop_layout.ts";
+
+/** Those of the metadata, of files, and of what is served. */
+export const VIEW_LABELS = {
+  metadata: "tslosetup view: metadata",
+  file: "tslosetup view: file",
+  served: "tslosetup view: served",
+} as const;
+
+/** Whether a loop device is one of those below a view. */
+export function isBelowView(status: LoopStatus | undefined): boolean {
+  return status !== undefined &&
+    Object.values(VIEW_LABELS).some((label) => label === status.fileName);
+}
