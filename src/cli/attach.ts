@@ -27,6 +27,7 @@ import {
 import { type Attacher, attacherOf } from "../device/attachers.ts";
 import { NoViewError } from "../device/no_view_error.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
+import { idleOptions } from "../device/idle_options.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
 import { resolveDevice } from "../device/device_names.ts";
@@ -81,11 +82,13 @@ async function warn(
   }
 }
 
-/** Says which transport it is, and why, to those who want to know. */
-function tell({ verbose, transport: asked }: AttachCommand, chosen: ReasonedTransport): void {
+/** Says which transport it is, and why, to those who want to know; and to all what that leaves idle. */
+function tell(command: AttachCommand, chosen: ReasonedTransport): void {
+  const { verbose, transport: asked, file } = command;
   const text = `transport ${chosen.transport}: ${chosen.why}`;
   trace("cli", () => text);
   if (verbose && asked === "auto") complain(text);
+  for (const line of idleOptions(command, chosen.transport)) complain(`${file}: warning: ${line}`);
 }
 
 /** What makes a device, and what errors call that. */

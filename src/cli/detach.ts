@@ -6,12 +6,12 @@
 import { stateDirectory, StateStore } from "../daemon/state.ts";
 import { detachNamed, detachState } from "../device/detach.ts";
 import type { DetachOptions } from "../device/detach_options.ts";
-import { resolveDevice, shownName } from "../device/device_names.ts";
+import { resolveDevice, shownName, stateOn } from "../device/device_names.ts";
 import { tellLostNode } from "../device/lost_node.ts";
 import { clearRemains } from "../device/tidy.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop } from "../kernel/loop.ts";
-import { isBelowView } from "../device/own_view.ts";
+import { isBelowView } from "../kernel/view_labels.ts";
 import { loopBackingPath, loopStatusIfAny } from "../kernel/loop_status.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
@@ -51,11 +51,17 @@ export function detach(
 ): number {
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const code = attempt(devices, (name) => {
-    if (options.verbose) complain(`detaching ${shownName(name)}`);
+    if (options.verbose && isKnown(name, states)) complain(`detaching ${shownName(name)}`);
     detachNamed(name, states, options);
   });
   clearRemains();
   return code;
+}
+
+/** Whether a name is that of anything that could be detached: of others, the error tells all. */
+function isKnown(name: string, states: StateStore): boolean {
+  const device = resolveDevice(name);
+  return device.kind !== "other" || stateOn(states.all(), device) !== undefined;
 }
 
 /**

@@ -34,7 +34,7 @@ export function helpText(formats: readonly FormatSummary[]): string {
   const rows: readonly OptionRow[] = OPTIONS;
   const options = rows.filter(({ onlyNamed }) => !onlyNamed).map(optionLine).join("");
   const paragraphs = [
-    listed("Further options: ", rows.filter(({ onlyNamed }) => onlyNamed).map(shortest)),
+    listed("Further options: ", rows.filter(isInList).map(shortest)),
     listed("File formats: ", formatNames(formats, { writable: true })),
     listed("  read-only: ", formatNames(formats, { writable: false })),
     `  ${AUTO_FORMAT}: ${AUTO_SUMMARY}\n`,
@@ -43,8 +43,13 @@ export function helpText(formats: readonly FormatSummary[]): string {
   return [
     USAGE,
     `Options:\n${options}`,
-    `${paragraphs.join("")}For more details see tslosetup(8).\n`,
+    `${paragraphs.join("")}For more details see tslosetup(8), which --man prints.\n`,
   ].join("\n");
+}
+
+/** `--man` is named where the man page is. */
+function isInList({ onlyNamed, long: [name] }: OptionRow): boolean {
+  return onlyNamed === true && name !== "man";
 }
 
 /** The one line of `--version`. */

@@ -20,12 +20,13 @@ import { infoText } from "./info_text.ts";
  * @throws {CommandError} if the image itself cannot be looked into
  */
 export function info(command: ImageCommand): number {
-  const { images, problems } = inspection(command);
+  const { images, problems, hint } = inspection(command);
   const described = images.map((image, depth) => ({
     ...image,
     path: depth === 0 ? command.file : image.path,
   }));
   print(command.json ? infoJson(described) : infoText(described));
+  if (hint !== undefined) complain(`${command.file}: ${hint}`);
   for (const problem of problems) complain(problem);
   return problems.length > 0 ? 1 : 0;
 }

@@ -4,10 +4,18 @@
  * @module
  */
 import { stateDirectory, StateStore } from "../daemon/state.ts";
-import { shownName } from "../device/device_names.ts";
+import { resolveDevice, shownName } from "../device/device_names.ts";
 import { resizeNamed } from "../device/resize.ts";
+import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { reasonOf } from "../sys/reason.ts";
+
+/** Where nothing is attached, `-c` may be meant as qemu-nbd's. */
+function hint(name: string): string {
+  const device = resolveDevice(name);
+  const isFree = device.kind === "nbd" && nbdDevice(device.index)?.connected !== true;
+  return isFree ? `; to attach an image: tslosetup ${device.path} <file>` : "";
+}
 
 /** @throws {CommandError} if the device cannot be resized */
 export function resize(name: string, runtimeDirectory: string | undefined): number {
@@ -15,7 +23,9 @@ export function resize(name: string, runtimeDirectory: string | undefined): numb
     resizeNamed(name, new StateStore(stateDirectory(runtimeDirectory)));
     return 0;
   } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(`${shownName(name)}: set capacity failed: ${reasonOf(error)}`);
+    if (error instanceof CommandError) throw new CommandError(error.message + hint(name));
+    throw new CommandError(
+      `${shownName(name)}: set capacity failed: ${reasonOf(error)}${hint(name)}`,
+    );
   }
 }

@@ -45,6 +45,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "help":
       print(helpText(FORMATS));
       return 0;
+    case "man":
+      return (await import("./docs/generate.ts")).generate("man");
     case "version":
       print(versionText(VERSION));
       return 0;

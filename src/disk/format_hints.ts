@@ -7,7 +7,7 @@ import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { SystemError } from "../sys/errno.ts";
-import { COMPRESSED_FILES } from "./known_formats.ts";
+import { COMPRESSED_FILES, ENCRYPTED_VOLUME } from "./known_formats.ts";
 import { isMarkedAs, recognise, type Recognised } from "./probe.ts";
 import { findDriver } from "./registry.ts";
 
@@ -25,6 +25,15 @@ export function rawHint(file: ImageFile): string | undefined {
     if (error instanceof SystemError) return undefined;
     throw error;
   }
+}
+
+/** What else there is to be said of a file that is described as RAW, undefined if nothing is. */
+export function contentHint(file: ImageFile): string | undefined {
+  const found = recognise(file, [...COMPRESSED_FILES, ENCRYPTED_VOLUME]);
+  if (found === undefined) return undefined;
+  return found.name === ENCRYPTED_VOLUME.name
+    ? "it begins like an encrypted volume (see -t LUKS)"
+    : `it is compressed with ${found.name}, and described as it is`;
 }
 
 /** A file, and the driver for what it is taken for. */

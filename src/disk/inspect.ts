@@ -9,7 +9,8 @@ import type { FormatDriver, MemoryLimit } from "../image/driver.ts";
 import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
-import { lookWith } from "./format_hints.ts";
+import { RAW } from "../image/formats.ts";
+import { contentHint, lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
 import { openImageFile } from "./open_file.ts";
 import { driverFor } from "./probe.ts";
@@ -29,6 +30,8 @@ export interface Inspection {
   readonly images: readonly InspectedImage[];
   /** Files that are named but could not be looked into, and why. */
   readonly problems: readonly string[];
+  /** What else there is to be said of the first one. */
+  readonly hint?: string | undefined;
 }
 
 export interface InspectOptions {
@@ -80,7 +83,8 @@ export function inspect(path: string, options: InspectOptions): Inspection {
     if (images.length === 0 || !(error instanceof Error)) throw error;
     problems.push(problemBelow(error, chain.layers[images.length]));
   }
-  return { images, problems };
+  const hint = top.driver.name === RAW.name ? contentHint(top.file) : undefined;
+  return { images, problems, hint };
 }
 
 function infoOf(layer: Layer, memory: MemoryLimit): ImageInfo {

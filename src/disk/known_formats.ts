@@ -48,6 +48,12 @@ export const COMPRESSED_FILES: readonly KnownFormat[] = [
   { name: "bzip2", magics: [magic(0, "BZh91AY&SY")] },
 ];
 
+/** What may be meant as an image of its own, but is an ordinary disk as well. */
+export const ENCRYPTED_VOLUME: KnownFormat = {
+  name: "LUKS",
+  magics: [magic(0, "LUKS\xba\xbe")],
+};
+
 /** One character of `text` is one byte. */
 function magic(offset: number, text: string): Magic {
   return { offset, bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)) };

@@ -1,6 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ExportedImage } from "../support/program.ts";
+import { asRoot, ExportedImage } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 function makeImage(path: string): string {
@@ -25,6 +25,13 @@ Deno.test("-d of an image detaches all that shows it, by whatever name, and noth
   assert(one.isGone && two.isGone && other.isRunning);
   assertEquals((await other.program.run("-d", another)).stderr, "");
   assert(other.isGone);
+});
+
+Deno.test("-v announces only what there is to detach", async () => {
+  const program = asRoot();
+  const { code, stderr } = await program.run("-v", "-d", "nothing", "/tmp/nothing");
+  assertEquals(code, 1);
+  assert(!stderr.includes("detaching"), stderr);
 });
 
 Deno.test("-d of an image that nothing shows fails in losetup's words", async () => {

@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { asRoot } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
@@ -33,4 +33,16 @@ oracleTest("a name that is no image gets losetup's answer", ["mkfifo"], async ()
     const { code, stderr } = await asRoot().run(name);
     assertEquals([code, stderr], [1, `tslosetup: ${name}: ${NO_DEVICE}\n`]);
   }
+});
+
+Deno.test("-c of an nbd device with nothing on it gets a hint: it is not qemu-nbd's", async () => {
+  const { code, stderr } = await asRoot().run("-c", "/dev/nbd77");
+  assertEquals(code, 1);
+  assertMatch(stderr, /^tslosetup: .*; to attach an image: tslosetup \/dev\/nbd77 <file>\n$/);
+});
+
+Deno.test("--man prints the man page", async () => {
+  const { code, stdout } = await asRoot().run("--man");
+  assertEquals(code, 0);
+  assertMatch(stdout, /^\.TH TSLOSETUP 8/mi);
 });

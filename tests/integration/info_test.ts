@@ -191,3 +191,25 @@ testIfPossible({
     assertMatch(stderr, /^[^\n]*: RAW images with 8 PiB or more are not supported\n$/);
   },
 });
+
+Deno.test("tslosetup --info says what a RAW file begins like", async () => {
+  using folder = new TempDirectory();
+  const beginnings = {
+    "compressed with gzip": [0x1f, 0x8b, 8],
+    "compressed with xz": [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0],
+    "compressed with zstd": [0x28, 0xb5, 0x2f, 0xfd],
+    "encrypted volume \\(see -t LUKS\\)": [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe],
+  };
+  const path = folder.file("disk");
+  for (const [what, bytes] of Object.entries(beginnings)) {
+    const content = new Uint8Array(4096);
+    content.set(bytes);
+    Deno.writeFileSync(path, content);
+    const { code, stdout, stderr } = await asRoot().run("--info", path);
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stdout, "file format: raw\n");
+    assertMatch(stderr, new RegExp(`^tslosetup: ${path}: .*${what}.*\n$`));
+  }
+  Deno.writeFileSync(path, new Uint8Array(4096));
+  assertEquals((await asRoot().run("--info", path)).stderr, "");
+});

@@ -162,5 +162,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Print the most used options with their help, the names of all others, of formats and of " +
     "columns, and exit.",
   ],
+  "man": [
+    "Print this page, and exit: `tslosetup --man | man -l -` shows it without any installed file.",
+  ],
   "version": ["Print the version, and exit."],
 };

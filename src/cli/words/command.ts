@@ -24,6 +24,8 @@ export type { FormatNames } from "./values.ts";
 
 export type Command =
   | { readonly kind: "help" }
+  /** Print the man page. */
+  | { readonly kind: "man" }
   | { readonly kind: "version" }
   | AttachCommand
   | DetachCommand
@@ -60,7 +62,7 @@ export type AdjustCommand =
  */
 export function parseCommand(args: readonly string[], formats: FormatNames): Command {
   const settings = readSettings(args, formats);
-  if (settings === "help" || settings === "version") return { kind: settings };
+  if (typeof settings === "string") return { kind: settings };
   if (isBareListing(args, settings)) return listCommand(settings);
   const look = wantedImageCommand(settings);
   if (look !== undefined) return imageCommand(look, settings);

@@ -66,8 +66,8 @@ export interface Settings {
   readonly bareAction: string | undefined;
 }
 
-/** `--help` and `--version` end the reading. */
-export type EarlyEnd = "help" | "version";
+/** `--help` and its like end the reading. */
+export type EarlyEnd = "help" | "man" | "version";
 
 type Draft = { -readonly [K in keyof Settings]: DraftOf<Settings[K]> };
 type DraftOf<T> = T extends ReadonlySet<infer M> ? Set<M>
@@ -75,7 +75,7 @@ type DraftOf<T> = T extends ReadonlySet<infer M> ? Set<M>
   : T;
 
 /**
- * Reads the arguments up to their end, or up to the first `--help` or `--version`.
+ * Reads the arguments up to their end, or up to the first {@link EarlyEnd}.
  *
  * @throws {UsageError} for the leftmost fault
  */
@@ -88,7 +88,7 @@ export function readSettings(args: readonly string[], formats: FormatNames): Set
     }
     const name = token.option.long[0];
     checkExclusive(name, draft.seen);
-    if (name === "help" || name === "version") return name;
+    if (name === "help" || name === "man" || name === "version") return name;
     takeOption(draft, token, formats);
     draft.seen.add(name);
   }
@@ -133,7 +133,7 @@ function takeOption(
 ): void {
   const name = token.option.long[0];
   if (name === "find" && token.endsWord) draft.wordsAfterFind.add(token.wordIndex + 1);
-  else if (name === "direct-io") takeDirectIo(draft, parseSwitch(token.value));
+  else if (name === "direct-io") takeDirectIo(draft, parseSwitch(token.value, "argument error"));
   else if (name === "detach" || name === "set-capacity") takeAction(draft, token);
   else if (token.value !== undefined) takeValue(draft, { name, value: token.value, formats });
 }
@@ -154,7 +154,7 @@ interface GivenValue {
   readonly formats: FormatNames;
 }
 
-/** The beginnings of the errors for sizes are losetup's. */
+/** The beginnings of the errors for sizes, and for `--direct-io`, are losetup's. */
 function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
   switch (name) {
     case "offset":
@@ -203,7 +203,7 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       draft.transport = agreeing(name, draft.transport, parseTransport(value));
       break;
     case "kernel-decode":
-      draft.kernelDecode = parseSwitch(value);
+      draft.kernelDecode = parseSwitch(value, "failed to parse --kernel-decode");
       break;
     case "threads":
       draft.threads = parseThreads(value);

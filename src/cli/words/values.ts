@@ -40,11 +40,16 @@ export function parseTransport(name: string): Transport {
   throw new UsageError(`unknown transport '${name}'; known: ${TRANSPORTS.join(", ")}`);
 }
 
-/** An argument that is `on` or `off`; none at all is `on`. Worded as losetup's `parse_switch`. */
-export function parseSwitch(value: string | undefined): "on" | "off" {
+/**
+ * An argument that is `on` or `off`; none at all is `on`.
+ *
+ * @param complaint what the error begins with, for example losetup's `argument error`
+ * @throws {UsageError} if it is another word
+ */
+export function parseSwitch(value: string | undefined, complaint: string): "on" | "off" {
   if (value === undefined || value === "on") return "on";
   if (value === "off") return "off";
-  throw new UsageError(`argument error: '${value}'`);
+  throw new UsageError(`${complaint}: '${value}'`);
 }
 
 /** @throws {UsageError} if `text` is no number of threads from 1 to {@link MAX_THREADS} */

@@ -103,7 +103,7 @@ Deno.test("attachCommand() takes what is said of backing files", () => {
 Deno.test("attachCommand() takes the last word on who decompresses", () => {
   assertEquals(attach("-f img --kernel-decode on").kernelDecode, true);
   assertEquals(attach("-f img --kernel-decode on --kernel-decode off").kernelDecode, false);
-  assertEquals(fault("-f img --kernel-decode yes"), "argument error: 'yes'");
+  assertEquals(fault("-f img --kernel-decode yes"), "failed to parse --kernel-decode: 'yes'");
   assertMatch(fault("-d /dev/loop0 --kernel-decode on"), /kernel-decode/);
 });
 

@@ -15,6 +15,15 @@ export const GENERAL_OPTIONS = [
     onlyNamed: true,
   },
   {
+    long: ["man"],
+    short: "",
+    argument: "none",
+    label: "",
+    help: "print the man page, for man -l -",
+    extension: true,
+    onlyNamed: true,
+  },
+  {
     long: ["version"],
     short: "V",
     argument: "none",
