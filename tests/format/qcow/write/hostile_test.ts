@@ -26,6 +26,7 @@ import { WriteRules } from "./write_rules.ts";
 const IMAGES = Number(Deno.env.get("TSLOSETUP_HOSTILE_WRITES") ?? 60);
 const SEED = Number(Deno.env.get("TSLOSETUP_HOSTILE_SEED") ?? 1);
 const OPS = 16;
+const SLOT_BYTES = 512;
 const SLOWEST_MILLISECONDS = 5000;
 /** Where everything is memory. */
 const FOLDER = "/dev/shm";
@@ -38,6 +39,8 @@ function writeTo({ path, dataPath, keys }: Original, random: Random): Recording 
   const recording = new Recording();
   const disk = openIfPossible(path, {
     file: recording.open(path),
+    // Now and then, so that hardly any table stays in memory.
+    request: random.below(3) === 0 ? { metadataCacheBytes: SLOT_BYTES } : {},
     ...keys === undefined ? {} : { keys },
     ...dataPath === undefined ? {} : { dataFile: recording.open(dataPath) },
   });
