@@ -231,7 +231,10 @@ export class Allocator {
     const slice = this.#refcounts.load(cluster, this.#patient);
     if (slice === undefined) throw new Error("a count that nobody waits for");
     const left = this.#refcounts.lower(slice, cluster);
-    if (left === 0) this.#cursor = Math.min(this.#cursor, cluster);
+    if (left > 0) return left;
+    this.#cursor = Math.min(this.#cursor, cluster);
+    // Of an image that was cut off, what lies behind its end may have been written since.
+    this.#blankFrom = Math.max(this.#blankFrom, cluster + 1);
     return left;
   }
 

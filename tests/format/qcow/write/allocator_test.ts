@@ -10,6 +10,7 @@ import { Updates } from "../../../../src/image/updates.ts";
 import { Attempt } from "../../../../src/storage/attempt.ts";
 import type { ImageFile } from "../../../../src/storage/image_file.ts";
 import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { ImageBytes } from "./image_bytes.ts";
 import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
 import { openForWriting } from "./writable_disk.ts";
 
@@ -70,3 +71,26 @@ oracleTest("Allocator frees no metadata that a guest has dropped", ORIGINAL_TOOL
     assertThrows(() => allocator.freeSome(), ImageFormatError, "still needed");
   }
 });
+
+oracleTest(
+  "Allocator does not take for zeros what was in use behind the end of an image that was cut off",
+  ORIGINAL_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "half full");
+    if (recipe === undefined) throw new Error("no such image");
+    const { path } = await makeOriginal(folder.path, recipe);
+    const image = new ImageBytes(path);
+    const dropped = image.target(image.entryAt(0));
+    Deno.truncateSync(path, dropped);
+    const { file, header, allocator } = allocatorOf(path);
+    using _file = file;
+    allocator.drop(dropped, 1);
+    allocator.takeUpdates(new Updates());
+    allocator.updated(true);
+    while (allocator.freeSome());
+    const found = allocator.allocate(1, new Attempt());
+    assertEquals(found?.first, dropped / header.clusterBytes);
+    assertFalse(found?.isBlank);
+  },
+);

@@ -14,6 +14,9 @@ const OFFSET = 0x00ff_ffff_ffff_fe00n;
 const TABLE_FIELD = { start: 48, end: 60 } as const;
 const FIELDS = [TABLE_FIELD, { start: 72, end: 80 }, { start: 88, end: 96 }];
 
+/** What lies behind the end of the file reads as zeros, be it a part of an entry. */
+const WORD_BYTES = 8;
+
 /** What a cluster of metadata is for. */
 type Role =
   | "header"
@@ -40,7 +43,9 @@ export class WriteRules {
   #hasTableMoved = false;
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const padded = new Uint8Array(bytes.length + WORD_BYTES);
+    padded.set(bytes);
+    this.#view = new DataView(padded.buffer);
     this.#fileBytes = bytes.length;
     const version = this.#view.getUint32(4);
     this.#bits = this.#view.getUint32(20);
@@ -56,7 +61,7 @@ export class WriteRules {
   }
 
   #u64(at: number): bigint {
-    return at + 8 <= this.#fileBytes ? this.#view.getBigUint64(at) : 0n;
+    return at < this.#fileBytes ? this.#view.getBigUint64(at) : 0n;
   }
 
   #setRole(role: Role, offset: number, bytes: number): void {
