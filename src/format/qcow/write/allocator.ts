@@ -20,7 +20,7 @@ import type { Header } from "../header_types.ts";
 import { MAX_REFCOUNT_TABLE_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
 import type { Allocation } from "./allocation.ts";
 import type { Metadata } from "./metadata_map.ts";
-import { ClusterRuns } from "./cluster_runs.ts";
+import { DroppedClusters } from "./dropped_clusters.ts";
 import type { ClusterSet } from "./cluster_set.ts";
 import type { CountSlice } from "./count_slices.ts";
 import type { Refcounts } from "./refcounts.ts";
@@ -64,14 +64,7 @@ export class Allocator {
   #blankFrom: number;
   /** Clusters from this one on are in the file only since it was opened. */
   readonly #addedFrom: number;
-  /** Those that have lost a reference since updates were taken last. */
-  readonly #dropped = new ClusterRuns();
-  /** Those that have lost one in what was taken to be written. */
-  readonly #taken = new ClusterRuns();
-  /** Those of which nothing durable has that reference any more. */
-  readonly #unused = new ClusterRuns();
-  /** Clusters of metadata among those that have lost a reference. */
-  readonly #retired = new Set<number>();
+  readonly #dropped = new DroppedClusters();
   readonly #patient = new Attempt();
   /** One record for all answers. */
   readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false, isCounted: false };
@@ -243,7 +236,7 @@ export class Allocator {
    * `hostOffset` on.
    */
   drop(hostOffset: number, count: number): void {
-    this.#dropped.add(Math.floor(hostOffset / this.#clusterBytes), count);
+    this.#dropped.drop(Math.floor(hostOffset / this.#clusterBytes), count);
   }
 
   /**
@@ -251,9 +244,7 @@ export class Allocator {
    * still refers to it.
    */
   retire(hostOffset: number, count: number): void {
-    const first = Math.floor(hostOffset / this.#clusterBytes);
-    for (let cluster = first; cluster < first + count; cluster++) this.#retired.add(cluster);
-    this.drop(hostOffset, count);
+    this.#dropped.retire(Math.floor(hostOffset / this.#clusterBytes), count);
   }
 
   /** The block for `cluster`, which is none yet: the cluster itself, so that it describes itself. */
@@ -308,23 +299,23 @@ export class Allocator {
   }
 
   get hasUpdates(): boolean {
-    return this.#refcounts.isDirty || this.#dropped.runs > 0;
+    return this.#refcounts.isDirty || this.#dropped.hasNew;
   }
 
   /** How many runs of clusters wait until they are free. */
   get waiting(): number {
-    return this.#dropped.runs + this.#taken.runs + this.#unused.runs;
+    return this.#dropped.runs;
   }
 
   takeUpdates(updates: Updates): void {
     this.#refcounts.takeUpdates(updates);
-    this.#taken.takeOver(this.#dropped);
+    this.#dropped.taken();
   }
 
   updated(isDurable: boolean): void {
     this.#refcounts.updated(isDurable);
     if (isDurable) this.#reserve.isDurable();
-    (isDurable ? this.#unused : this.#dropped).takeOver(this.#taken);
+    this.#dropped.updated(isDurable);
   }
 
   /**
@@ -334,7 +325,7 @@ export class Allocator {
    * @throws {SystemError} if the counts cannot be read, or the file cannot be changed
    */
   freeSome(): boolean {
-    const run = this.#unused.takeLast(FREED_AT_ONCE);
+    const run = this.#dropped.takeUnused(FREED_AT_ONCE);
     if (run === undefined) return false;
     const [first, count] = run;
     let free = 0;
@@ -349,7 +340,7 @@ export class Allocator {
       free = 0;
     }
     this.#punch(first + count - free, free);
-    return this.#unused.runs > 0;
+    return this.#dropped.hasUnused;
   }
 
   /**
@@ -360,7 +351,7 @@ export class Allocator {
     if (!this.#metadata.has(cluster)) return;
     const canGo = !this.#snapshotTables.has(cluster) ||
       this.#refcounts.countOf(cluster, this.#patient) > 1;
-    if (this.#retired.delete(cluster) && canGo) return;
+    if (this.#dropped.takeRetired(cluster) && canGo) return;
     const hostOffset = cluster * this.#clusterBytes;
     throw damaged(
       this.#file.path,
