@@ -85,8 +85,10 @@ function attempt(action: () => void): void {
 
 function faultsOf(recording: Recording, before: Uint8Array<ArrayBuffer>): string[] {
   const rules = new WriteRules(before);
-  const steps = recording.steps.filter(({ file }) => file === 0);
-  return steps.map((step) => rules.fault(step)).filter((fault) => fault !== undefined);
+  const faults = recording.steps.map((step) =>
+    step.file === 0 ? rules.fault(step) : rules.faultOfData(step)
+  );
+  return faults.filter((fault) => fault !== undefined);
 }
 
 for (const [index, recipe] of ORIGINAL_RECIPES.entries()) {

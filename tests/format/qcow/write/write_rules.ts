@@ -163,6 +163,14 @@ export class WriteRules {
     return undefined;
   }
 
+  /** As {@link WriteRules.fault}, of an external data file: no more than the disk, in whole clusters. */
+  faultOfData(step: Step): string | undefined {
+    const diskBytes = Math.ceil(Number(this.#u64(24)) / this.#cluster) * this.#cluster;
+    if (step.kind === "size") return "the data file is cut off";
+    const end = step.offset + (step.kind === "write" ? step.bytes.length : step.length);
+    return end > diskBytes ? `${step.kind} up to ${end} of the data file` : undefined;
+  }
+
   #faultOf(
     kind: "write" | "punch",
     cluster: number,
