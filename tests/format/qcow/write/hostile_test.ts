@@ -45,6 +45,7 @@ function writeTo({ path, dataPath, keys }: Original, random: Random): Recording 
     ...dataPath === undefined ? {} : { dataFile: recording.open(dataPath) },
   });
   if (disk === undefined) {
+    recording.close();
     assertEquals(recording.steps, [], "it was refused, but written to");
     return undefined;
   }

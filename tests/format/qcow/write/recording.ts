@@ -43,6 +43,11 @@ export class Recording {
     return file;
   }
 
+  /** Closes the files, which mostly who has been given them does. */
+  close(): void {
+    for (const file of this.#files) file[Symbol.dispose]();
+  }
+
   /** Files are synced, as they are now, when what this returns is called. */
   beginSync(files: readonly ImageFile[]): () => void {
     const began = this.steps.length;
