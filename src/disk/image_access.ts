@@ -108,6 +108,11 @@ export class ImageAccess implements Disposable {
     return this.image.writing?.files ?? [];
   }
 
+  /** Whether some of what has been written may never reach the disk. */
+  get hasLost(): boolean {
+    return this.filesToSync.some((file) => file.hasLost);
+  }
+
   /** What makes changes durable; undefined if there are none. */
   get round(): SyncRound | undefined {
     return this.#round;

@@ -92,7 +92,7 @@ export interface SharedImage {
  */
 export function openSharedImage({ image, files, pieces, keys }: SharedImage): ImageAccess {
   const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
-    new ImageFile(new LentFd(fd), path, sizeBytes)
+    new ImageFile(new LentFd(fd), path, { sizeBytes })
   );
   if (file === undefined) throw new Error("an image without a file");
   return openImage(file, image, { replay, pieces, ...(keys === undefined ? {} : { keys }) });

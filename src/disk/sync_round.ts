@@ -7,6 +7,11 @@ import type { ImageFile } from "../storage/image_file.ts";
 
 /** One round at a time: `begin`, `next` until it says that nothing is left, `end`. */
 export interface SyncRound {
+  /**
+   * Whether something has been lost that all further writes would build on: neither is a round to be
+   * begun any more, nor one to go on. Once it is so, it stays so.
+   */
+  readonly isOver: boolean;
   /** Whatever has been changed up to now is to become durable. */
   begin(): void;
   /**
@@ -31,6 +36,7 @@ export type RoundOutcome =
 export function syncOf(files: readonly ImageFile[]): SyncRound {
   let isDone = false;
   return {
+    isOver: false,
     begin: () => {
       isDone = false;
     },

@@ -5,7 +5,7 @@
  *     data, counts ── sync ── tables of counts ── sync ── tables ── sync
  *
  * A level with nothing to write needs no sync. What is changed while a round is under way is for the
- * next one.
+ * next one. After a write that was lost no round is made any more, as what it writes may refer to that.
  *
  * @module
  */
@@ -26,6 +26,12 @@ export class UpdateRound implements SyncRound {
     this.#writing = writing;
   }
 
+  /** What is written to places that are known without tables depends on nothing. */
+  get isOver(): boolean {
+    const { tables, files } = this.#writing;
+    return tables !== undefined && files.some((file) => file.hasLost);
+  }
+
   begin(): void {
     this.#level = 0;
     this.#writing.tables?.takeUpdates(this.#updates);
@@ -44,9 +50,7 @@ export class UpdateRound implements SyncRound {
   }
 
   end(outcome: RoundOutcome): void {
-    const { tables } = this.#writing;
-    tables?.updated(outcome === "durable");
-    if (outcome === "lost") tables?.giveUp();
+    this.#writing.tables?.updated(outcome === "durable");
     this.#updates.clear();
   }
 }

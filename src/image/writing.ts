@@ -172,6 +172,4 @@ export interface Tables {
    * @throws {ImageFormatError | SystemError} if the image is damaged, or cannot be changed
    */
   freeSome(): boolean;
-  /** No change is made any more: what is in memory is not what the files will be. */
-  giveUp(): void;
 }

@@ -252,6 +252,7 @@ export class Changes {
           file.hasWritten(hostOffset, count);
           return this.#written(parked, change, count);
         }
+        file.writeFailed(errno);
         const error = new SystemError("write", errno, file.path);
         this.#end(parked, this.#failure(change, error));
       },

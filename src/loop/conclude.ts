@@ -5,7 +5,6 @@
  */
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { syncHere } from "../storage/slow_lane.ts";
 import { flushAtEnd } from "./flush_queue.ts";
 import type { SharedState } from "./shared_state.ts";
 
@@ -13,14 +12,14 @@ import type { SharedState } from "./shared_state.ts";
  * Makes everything durable, frees what nothing refers to any more, and then, if that has gone well, has
  * the driver say so in the image. An image of which something was lost is left as one that was not closed.
  *
- * @param sync makes a file durable; the error number, or 0
+ * @param sync as for {@link flushAtEnd}
  * @returns whether everything that has ever been written is durable
  * @throws {SystemError | ImageFormatError} if the driver cannot do it; the image counts as not closed
  */
 export function concludeImage(
   { image: { writing }, round }: Pick<ImageAccess, "image" | "round">,
   shared: SharedState,
-  sync: (file: ImageFile) => number = syncHere,
+  sync?: (file: ImageFile) => number,
 ): boolean {
   const flush = (): boolean => round === undefined || flushAtEnd(round, shared, sync);
   if (!flush()) return false;

@@ -12,7 +12,7 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { syncOf } from "../disk/sync_round.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import type { SlowLane } from "../storage/slow_lane.ts";
-import { EDQUOT, EFBIG, ENOSPC, errorText } from "../sys/errno.ts";
+import { errorText } from "../sys/errno.ts";
 import { nap } from "../sys/poll.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { wakeThread } from "../sys/signals.ts";
@@ -23,9 +23,6 @@ import type { ParkedRequest, RequestOwner } from "./parked_request.ts";
 import { ReadyRequests } from "./ready_requests.ts";
 import type { SharedState } from "./shared_state.ts";
 import { Waits } from "./waits.ts";
-
-/** With which a write may fail because of an earlier one, on NFS. */
-const LATE_ERRORS: readonly number[] = [EFBIG, ENOSPC, EDQUOT];
 
 /** What changes are called in the log, by their kind. */
 const CHANGE_NAMES = ["write", "discard", "write of zeros"] as const;
@@ -109,13 +106,8 @@ export class Executor {
 
   #changeFailure({ kind, offset, lengthBytes }: Change, error: unknown): number {
     const errno = this.failure({ what: CHANGE_NAMES[kind], offset, lengthBytes }, error);
-    if (this.#isOfEarlierWrite(errno)) this.#shared.setFlushFailed();
+    if (this.access.hasLost) this.#shared.setFlushFailed();
     return errno;
-  }
-
-  #isOfEarlierWrite(errno: number): boolean {
-    return LATE_ERRORS.includes(errno) &&
-      this.access.filesToSync.some((file) => file.tellsWritesOfEarlierOnes);
   }
 
   /** Lets the changes go on that take several turns, and what they have left to free; whether any did. */

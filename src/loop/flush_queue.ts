@@ -18,12 +18,15 @@
  * That sync has waited until the data were written back. If they could not be, it was told so, or else
  * an earlier one was: that has ended before this one began, and has left the mark which 3 finds.
  *
+ * Where tables say what is where, what is written later builds on what was written before. After a sync
+ * that has failed nothing is written then: rounds are over, and every flush is told that it has failed.
+ *
  * @module
  */
 import type { RoundOutcome, SyncRound } from "../disk/sync_round.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { EIO, SystemError } from "../sys/errno.ts";
-import { type SlowLane, type SlowTask, syncHere } from "../storage/slow_lane.ts";
+import type { SlowLane, SlowTask } from "../storage/slow_lane.ts";
 import type { SharedState } from "./shared_state.ts";
 
 export interface FlushContext {
@@ -42,6 +45,8 @@ interface Flush {
   readonly task: SlowTask;
   /** Number of the sync it needs. */
   readonly sync: number;
+  /** Why something could not be written in that sync; 0 if it could. */
+  errno: number;
 }
 
 /** The flushes of one thread. Tasks are told in {@link FlushQueue.reap} only. */
@@ -53,9 +58,8 @@ export class FlushQueue {
   /** Files that the sync under way has still to make durable, if it is one of this thread. */
   #filesToGo = 0;
   #isLost = false;
-  /** The last sync in which something could not be written, and why. */
-  #failed = { sync: 0, errno: 0 };
-  readonly #oneDone: SlowTask = { finished: (errno) => this.#fileSynced(errno) };
+  /** Number of the last sync of this thread. */
+  #sync = 0;
 
   /** @param round what a sync of this thread consists of */
   constructor(round: SyncRound, context: FlushContext) {
@@ -75,7 +79,7 @@ export class FlushQueue {
 
   /** Has `task` told when everything written so far is durable, or that it is not (EIO). */
   add(task: SlowTask): void {
-    this.#waiting.push({ task, sync: this.#context.shared.nextSync });
+    this.#waiting.push({ task, sync: this.#context.shared.nextSync, errno: 0 });
     this.#begin();
   }
 
@@ -85,7 +89,7 @@ export class FlushQueue {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (!shared.hasSyncEnded(first.sync)) return this.#begin();
       this.#waiting.shift();
-      first.task.finished(shared.flushFailed ? EIO : this.#errnoOf(first.sync));
+      first.task.finished(shared.flushFailed ? EIO : first.errno);
     }
   }
 
@@ -103,38 +107,53 @@ export class FlushQueue {
     return shared.isSyncing && !shared.hasSyncEnded(first.sync);
   }
 
-  #errnoOf(sync: number): number {
-    return sync === this.#failed.sync ? this.#failed.errno : 0;
-  }
-
   #begin(): void {
     const { shared } = this.#context;
     const sync = shared.nextSync;
     if (!shared.beginSync()) return;
-    this.#failed = { sync, errno: 0 };
+    this.#sync = sync;
     this.#isLost = false;
+    if (this.#isOver()) return this.#end();
     this.#round.begin();
     this.#goOn();
   }
 
+  /** Whether rounds are over, which may have been found out by a write that was not of a round. */
+  #isOver(): boolean {
+    if (!this.#round.isOver) return false;
+    const { shared, onFailure } = this.#context;
+    if (!shared.flushFailed) onFailure(EIO);
+    shared.setFlushFailed();
+    return true;
+  }
+
   /** Writes what comes next, and has it synced. */
   #goOn(): void {
+    if (this.#isOver()) return this.#endRound("lost");
     try {
       const files = this.#round.next();
       this.#filesToGo = files.length;
-      for (const file of files) this.#context.lane.sync(file, this.#oneDone);
+      for (const file of files) {
+        this.#context.lane.sync(file, { finished: (errno) => this.#fileSynced(file, errno) });
+      }
       if (files.length === 0) this.#endRound("durable");
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      this.#failed.errno = error.errno;
-      this.#context.onFailure(error.errno);
-      this.#endRound("unwritten");
+      this.#couldNotWrite(error.errno);
+      this.#endRound(this.#isOver() ? "lost" : "unwritten");
     }
   }
 
-  #fileSynced(errno: number): void {
+  /** Those are told that wait for this sync, though other ones may come before that. */
+  #couldNotWrite(errno: number): void {
+    for (const flush of this.#waiting) if (flush.sync === this.#sync) flush.errno = errno;
+    this.#context.onFailure(errno);
+  }
+
+  #fileSynced(file: ImageFile, errno: number): void {
     if (errno !== 0) {
       this.#isLost = true;
+      file.syncFailed();
       this.#context.shared.setFlushFailed();
       this.#context.onFailure(errno);
     }
@@ -172,21 +191,39 @@ export function flushAtEnd(
   sync: (file: ImageFile) => number = syncHere,
 ): boolean {
   while (!shared.beginSync()) shared.waitForSyncEnd();
-  const outcome = makeRound(round, sync);
+  const outcome = round.isOver ? "lost" : makeRound(round, sync);
   if (outcome === "lost") shared.setFlushFailed();
-  round.end(outcome);
   shared.endSync();
   return outcome === "durable" && !shared.flushFailed;
 }
 
+/** The error number, or 0. */
+function syncHere(file: ImageFile): number {
+  try {
+    file.sync();
+    return 0;
+  } catch (error) {
+    if (error instanceof SystemError) return error.errno;
+    throw error;
+  }
+}
+
 function makeRound(round: SyncRound, sync: (file: ImageFile) => number): RoundOutcome {
   round.begin();
+  const outcome = makeSyncs(round, sync);
+  round.end(outcome);
+  return outcome;
+}
+
+function makeSyncs(round: SyncRound, sync: (file: ImageFile) => number): RoundOutcome {
   for (;;) {
     const files = filesOf(round);
-    if (files === undefined) return "unwritten";
+    if (files === undefined) return round.isOver ? "lost" : "unwritten";
     if (files.length === 0) return "durable";
     // Every file, though one has failed.
-    if (files.filter((file) => sync(file) !== 0).length > 0) return "lost";
+    const failed = files.filter((file) => sync(file) !== 0);
+    for (const file of failed) file.syncFailed();
+    if (failed.length > 0) return "lost";
   }
 }
 

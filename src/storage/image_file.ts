@@ -4,11 +4,12 @@
  * @module
  */
 import {
-  checked,
   EAGAIN,
+  EDQUOT,
   EFBIG,
   EINTR,
   EIO,
+  ENOSPC,
   ENXIO,
   EOPNOTSUPP,
   SystemError,
@@ -21,6 +22,7 @@ import {
   seekableSize,
 } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
+import type { Libc } from "../sys/libc_symbols.ts";
 import { IoBuffer, setUint64 } from "../sys/memory.ts";
 
 /** linux/fs.h: fail with EAGAIN instead of waiting for a disk. */
@@ -30,6 +32,8 @@ const RWF_NOWAIT = 0x8;
 const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
 
 const NFS_SUPER_MAGIC = 0x6969;
+/** With which a write may fail because of an earlier one, on NFS. */
+const LATE_ERRORS: readonly number[] = [EFBIG, ENOSPC, EDQUOT];
 
 const STATFS_SIZE = 120;
 const VECTOR_BYTES = 16;
@@ -51,6 +55,13 @@ const SEEK_HOLE = 4;
  */
 export type CacheKnowledge = "asks" | "memory" | "unknown";
 
+export interface FileOptions {
+  /** The size to go by, if it is not the one the file has now. */
+  readonly sizeBytes?: number;
+  /** The functions of the C library that it is used with. */
+  readonly calls?: Libc;
+}
+
 /** An open file descriptor with the reads and writes that drivers and image access need. */
 export class ImageFile implements Disposable {
   readonly path: string;
@@ -64,17 +75,20 @@ export class ImageFile implements Disposable {
    */
   readonly tellsWritesOfEarlierOnes: boolean;
   #hasUnsynced = false;
+  #hasLost = false;
   readonly #descriptor: Fd | LentFd;
-  readonly #libc = libc();
+  readonly #libc: Libc;
   /** A struct iovec, and room for a byte behind it. */
   readonly #vector = new IoBuffer(VECTOR_BYTES + 1);
 
-  /**
-   * @param descriptor closed with this, unless it is lent
-   * @param sizeBytes the size to go by, if it is not the one the file has now
-   */
-  constructor(descriptor: Fd | LentFd, path: string, sizeBytes?: number) {
+  /** @param descriptor closed with this, unless it is lent */
+  constructor(
+    descriptor: Fd | LentFd,
+    path: string,
+    { sizeBytes, calls = libc() }: FileOptions = {},
+  ) {
     this.#descriptor = descriptor;
+    this.#libc = calls;
     this.path = path;
     this.fd = descriptor.number;
     this.status = openFileStatus(this.fd);
@@ -202,7 +216,10 @@ export class ImageFile implements Disposable {
       const count = this.#libc.pwrite(this.fd, from, lengthBytes - done, hostOffset + done);
       if (count <= 0) {
         if (count < 0 && lastErrno() === EINTR) continue;
-        throw new SystemError("write", count < 0 ? lastErrno() : EIO, this.path);
+        const errno = count < 0 ? lastErrno() : EIO;
+        if (done > 0) this.hasWritten(hostOffset, done);
+        this.writeFailed(errno);
+        throw new SystemError("write", errno, this.path);
       }
       done += count;
     }
@@ -213,6 +230,24 @@ export class ImageFile implements Disposable {
   hasWritten(hostOffset: number, lengthBytes: number): void {
     this.#hasUnsynced = true;
     this.#sizeBytes = Math.max(this.#sizeBytes, hostOffset + lengthBytes);
+  }
+
+  /** Says that a write has failed, made by whomever. */
+  writeFailed(errno: number): void {
+    if (this.tellsWritesOfEarlierOnes && LATE_ERRORS.includes(errno)) this.#hasLost = true;
+  }
+
+  /** Says that a sync has failed, made by whomever. */
+  syncFailed(): void {
+    this.#hasLost = true;
+  }
+
+  /**
+   * Whether something that has been written may never reach the disk. The kernel tells that only once:
+   * it is so for good.
+   */
+  get hasLost(): boolean {
+    return this.#hasLost;
   }
 
   /**
@@ -235,7 +270,10 @@ export class ImageFile implements Disposable {
    * @throws {SystemError} as fdatasync(2)
    */
   sync(): void {
-    checked(this.#libc.fdatasync(this.fd), "fdatasync", this.path);
+    if (this.#libc.fdatasync(this.fd) === 0) return;
+    const errno = lastErrno();
+    this.syncFailed();
+    throw new SystemError("fdatasync", errno, this.path);
   }
 
   /** Whether something has been changed here since this was asked last. */

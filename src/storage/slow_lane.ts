@@ -203,11 +203,3 @@ function rest({ address, lengthBytes, hostOffset }: Transfer, count: number): Tr
     hostOffset: hostOffset + count,
   };
 }
-
-/**
- * Makes durable what has been written to `file`, waiting for it; the error number, or 0. It is never
- * tried again: the kernel tells of a write that failed once only.
- */
-export function syncHere({ fd }: HasFd): number {
-  return libc().fdatasync(fd) === 0 ? 0 : lastErrno();
-}

@@ -3,8 +3,9 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { ParkedRequest, type RequestOwner } from "../../src/loop/parked_request.ts";
 import { SlowLane } from "../../src/storage/slow_lane.ts";
 import { Command } from "../../src/nbd/protocol.ts";
-import { ENOSPC, SystemError } from "../../src/sys/errno.ts";
+import { ENOSPC } from "../../src/sys/errno.ts";
 import { libc, openLibc } from "../../src/sys/libc.ts";
+import { failedWith } from "../support/faulty_calls.ts";
 import { ServedImage } from "../nbd/served_image.ts";
 
 openLibc();
@@ -77,12 +78,9 @@ Deno.test("Executor.fallAsleep() says no while something is to be done that nobo
 
 Deno.test("Executor.change() counts data as lost where a write may be told of an earlier one", () => {
   for (const [isNfs, isLost] of [[false, false], [true, true]] as const) {
-    using served = new ServedImage();
-    const { file } = served.image;
-    Object.defineProperty(file, "tellsWritesOfEarlierOnes", { value: isNfs });
-    file.write = () => {
-      throw new SystemError("write", ENOSPC, file.path);
-    };
+    const calls = { ...libc(), pwrite: () => failedWith(ENOSPC) };
+    using served = new ServedImage({ calls });
+    Object.defineProperty(served.image.file, "tellsWritesOfEarlierOnes", { value: isNfs });
     const { client } = served.connect();
     client.ask({ command: Command.Write, cookie: 1n, offset: 0, payload: new Uint8Array(512) });
     served.settle();

@@ -138,7 +138,7 @@ class Thread {
     };
     const thread = world.threads.length;
     const onFailure = (): void => {};
-    const files = [{ fd: 3 } as ImageFile];
+    const files = [{ fd: 3, syncFailed: () => {} } as ImageFile];
     this.#queue = new FlushQueue(syncOf(files), { lane, shared, thread, wake, onFailure });
   }
 

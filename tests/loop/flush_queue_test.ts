@@ -1,11 +1,14 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { ImageFile } from "../../src/storage/image_file.ts";
-import { syncOf } from "../../src/disk/sync_round.ts";
+import { type RoundOutcome, syncOf, type SyncRound } from "../../src/disk/sync_round.ts";
 import { flushAtEnd, FlushQueue } from "../../src/loop/flush_queue.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
-import { EIO, ENOSPC } from "../../src/sys/errno.ts";
+import { EIO, ENOSPC, SystemError } from "../../src/sys/errno.ts";
 import type { HasFd, SlowTask } from "../../src/storage/slow_lane.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+
+openLibc();
 
 /** A lane whose syncs end when the test says so. */
 class FakeLane {
@@ -29,11 +32,12 @@ class Fixture {
   readonly woken: number[] = [];
   readonly queue: FlushQueue;
 
-  constructor(files: number, readonly shared = new SharedState(), thread = 0) {
+  constructor(files: number | SyncRound, readonly shared = new SharedState(), thread = 0) {
     const { lane } = this;
     const onFailure = (errno: number): void => void this.failures.push(errno);
     const wake = (other: number): void => void this.woken.push(other);
-    this.queue = new FlushQueue(syncOf(filesFor(files)), { lane, shared, thread, wake, onFailure });
+    const round = typeof files === "number" ? syncOf(filesFor(files)) : files;
+    this.queue = new FlushQueue(round, { lane, shared, thread, wake, onFailure });
   }
 
   add(name: string): void {
@@ -48,7 +52,33 @@ class Fixture {
 }
 
 function filesFor(count: number): ImageFile[] {
-  return Array.from({ length: count }, (_, fd) => ({ fd }) as ImageFile);
+  return Array.from({ length: count }, (_, fd) => ({ fd, syncFailed: () => {} }) as ImageFile);
+}
+
+/** Rounds of three levels each, which are over when the file has lost something. */
+class TablesRound implements SyncRound {
+  readonly steps: string[] = [];
+  readonly #file = { fd: 0, syncFailed: () => void (this.isOver = true) } as ImageFile;
+  #level = 0;
+  isOver = false;
+  /** What a write of a level may do, besides. */
+  onWrite: () => void = () => {};
+
+  begin(): void {
+    this.#level = 0;
+    this.steps.push("begin");
+  }
+
+  next(): readonly ImageFile[] {
+    if (this.#level === 3) return [];
+    this.steps.push(`level ${this.#level++}`);
+    this.onWrite();
+    return [this.#file];
+  }
+
+  end(outcome: RoundOutcome): void {
+    this.steps.push(outcome);
+  }
 }
 
 Deno.test("FlushQueue.add() has all who come during a sync share the next one", () => {
@@ -179,4 +209,76 @@ Deno.test("flushAtEnd() syncs every file, and says whether anything was ever los
   assertFalse(flushAtEnd(syncOf(filesFor(2)), shared, sync(0)));
   assertFalse(flushAtEnd(syncOf(filesFor(2)), shared, sync(-1)));
   assertEquals(synced, [0, 1, 0, 1, 0, 1]);
+});
+
+Deno.test("FlushQueue makes no round any more after one in which something was lost", () => {
+  const round = new TablesRound();
+  const it = new Fixture(round);
+  it.add("a");
+  it.add("b");
+  it.end();
+  it.end(EIO);
+  assertEquals(round.steps, ["begin", "level 0", "level 1", "lost"]);
+  it.queue.reap();
+  assertEquals(it.results, [`a:${EIO}`, `b:${EIO}`]);
+  it.add("c");
+  assertFalse(it.queue.fallAsleep());
+  it.queue.reap();
+  assertEquals(it.results.at(-1), `c:${EIO}`);
+  assertEquals([round.steps.length, it.lane.syncs.length], [4, 0]);
+  assertFalse(flushAtEnd(round, it.shared));
+  assertEquals(round.steps.length, 4);
+});
+
+Deno.test("FlushQueue ends a round at once if something was lost outside of it", () => {
+  const round = new TablesRound();
+  const it = new Fixture(round);
+  it.add("a");
+  round.isOver = true;
+  it.end();
+  assertEquals(round.steps, ["begin", "level 0", "lost"]);
+  assertEquals([it.results, it.failures, it.shared.flushFailed], [[`a:${EIO}`], [EIO], true]);
+});
+
+Deno.test("FlushQueue takes a write that tells of an earlier one for a loss, others not", () => {
+  for (const tellsOfEarlierOne of [false, true]) {
+    const round = new TablesRound();
+    const it = new Fixture(round);
+    it.add("a");
+    round.onWrite = () => {
+      round.isOver = tellsOfEarlierOne;
+      throw new SystemError("write", ENOSPC, "image");
+    };
+    it.end();
+    assertEquals(it.results, [`a:${tellsOfEarlierOne ? EIO : ENOSPC}`]);
+    assertEquals(round.steps.at(-1), tellsOfEarlierOne ? "lost" : "unwritten");
+    round.onWrite = () => {};
+    it.add("b");
+    for (let n = 0; n < 3; n++) it.end();
+    assertEquals(it.results.at(-1), `b:${tellsOfEarlierOne ? EIO : 0}`);
+  }
+});
+
+Deno.test("flushAtEnd() takes a write that tells of an earlier one for a loss", () => {
+  const round = new TablesRound();
+  round.onWrite = () => {
+    round.isOver = true;
+    throw new SystemError("write", ENOSPC, "image");
+  };
+  const shared = new SharedState();
+  assertFalse(flushAtEnd(round, shared, () => 0));
+  assertEquals([round.steps.at(-1), shared.flushFailed], ["lost", true]);
+});
+
+Deno.test("FlushQueue tells a flush that it has failed though another one has begun", () => {
+  const round = new TablesRound();
+  const it = new Fixture(round);
+  round.onWrite = () => {
+    throw new SystemError("write", ENOSPC, "image");
+  };
+  it.add("a");
+  round.onWrite = () => {};
+  it.add("b");
+  for (let n = 0; n < 3; n++) it.end();
+  assertEquals(it.results, [`a:${ENOSPC}`, "b:0"]);
 });

@@ -13,6 +13,8 @@ import { type Negotiated, Transmission } from "../../src/nbd/transmission.ts";
 import { Executor } from "../../src/loop/executor.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
+import { libc } from "../../src/sys/libc.ts";
+import type { Libc } from "../../src/sys/libc_symbols.ts";
 import { IoBuffer } from "../../src/sys/memory.ts";
 import { SlowLane } from "../../src/storage/slow_lane.ts";
 import { streamPair } from "../../src/sys/sockets.ts";
@@ -24,6 +26,8 @@ import { TestClient } from "./wire.ts";
 export interface FakeOptions {
   readonly sizeBytes?: number;
   readonly readOnly?: boolean;
+  /** What its file is written with. */
+  readonly calls?: Libc;
 }
 
 /** What {@link FakeImage.map} does instead of answering, asked before each answer. */
@@ -49,12 +53,12 @@ export class FakeImage implements Image {
   canAllocate = true;
   readonly #folder = new TempDirectory();
 
-  constructor({ sizeBytes = 1024 * 1024, readOnly = false }: FakeOptions = {}) {
+  constructor({ sizeBytes = 1024 * 1024, readOnly = false, calls = libc() }: FakeOptions = {}) {
     this.sizeBytes = sizeBytes;
     this.model = seededBytes(sizeBytes, 7);
     const path = this.#folder.file("disk");
     Deno.writeFileSync(path, this.model);
-    this.file = new ImageFile(openFile(path, O_RDWR), path);
+    this.file = new ImageFile(openFile(path, O_RDWR), path, { calls });
     this.file.allocate = (mode, offset, lengthBytes) => this.#allocate(mode, offset, lengthBytes);
     const { file, filesToSync } = this;
     filesToSync.push(...(readOnly ? [] : [file]));

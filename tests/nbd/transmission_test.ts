@@ -513,7 +513,7 @@ Deno.test("Transmission.serve() fails every flush after one that failed, and no 
   using served = new ServedImage();
   const [end, start] = pipe();
   // fdatasync(2) of a pipe fails.
-  served.image.filesToSync.push({ fd: end.number } as ImageFile);
+  served.image.filesToSync.push({ fd: end.number, syncFailed: () => {} } as ImageFile);
   assertEquals(answerTo(served, { command: Flush }), NbdError.Io);
   served.image.filesToSync.pop();
   end.close();

@@ -373,6 +373,7 @@ export class Allocator {
 
   /** Gives back what was reserved in vain, and cuts off the end of the file that nobody uses. */
   conclude(): void {
+    this.#reserve.stop();
     const reserved = this.#reserve.takeAll();
     for (let run = 0; run < reserved.runs; run++) {
       this.giveBack(reserved.firstOf(run), reserved.countOf(run));

@@ -27,8 +27,11 @@ export interface OwnTablesParts {
 
 export class OwnTables {
   readonly #parts: OwnTablesParts;
-  /** Tables that the L1 table on the disk does not refer to yet: their L1 entries have to be written. */
+  /** Tables that the L1 table on the disk certainly does not refer to. */
   readonly #new = new Set<number>();
+  /** Those whose L1 entries have to be written. */
+  readonly #unwritten = new Set<number>();
+  /** Those whose L1 entries have been taken to be written. */
   #taken: number[] = [];
   readonly #entry = new IoBuffer(TABLE_ENTRY_BYTES);
 
@@ -40,9 +43,9 @@ export class OwnTables {
     return this.#parts.l1.isOwn(table);
   }
 
-  /** Whether nothing on the disk refers to a table. */
+  /** Whether nothing on the disk refers to a table, as no write of its L1 entry has been begun. */
   isNew(table: number): boolean {
-    return this.#new.has(table) || this.#taken.includes(table);
+    return this.#new.has(table);
   }
 
   /**
@@ -68,7 +71,10 @@ export class OwnTables {
     metadata.add(cluster);
     l1.setOwn(table, hostOffset);
     if (isCounted) this.#writeEntry(table);
-    else this.#new.add(table);
+    else {
+      this.#new.add(table);
+      this.#unwritten.add(table);
+    }
     if (content === undefined) return true;
     allocator.retire(old, 1);
     this.#disownCached(table);
@@ -85,7 +91,7 @@ export class OwnTables {
       file.write(this.#entry, 0, header.l1Offset + at, TABLE_ENTRY_BYTES);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      this.#new.add(table);
+      this.#unwritten.add(table);
     }
   }
 
@@ -122,13 +128,13 @@ export class OwnTables {
   }
 
   get isDirty(): boolean {
-    return this.#new.size > 0;
+    return this.#unwritten.size > 0;
   }
 
   takeUpdates(updates: Updates): void {
     const { l1, file, header } = this.#parts;
-    this.#taken = [...this.#new];
-    this.#new.clear();
+    this.#taken = [...this.#unwritten];
+    this.#unwritten.clear();
     for (const table of this.#taken) {
       const at = table * TABLE_ENTRY_BYTES;
       const { buffer, byteOffset } = l1.view;
@@ -137,8 +143,12 @@ export class OwnTables {
     }
   }
 
+  /** After a round that has failed, nobody knows how far it came: the L1 entries may have been written. */
   updated(isDurable: boolean): void {
-    if (!isDurable) { for (const table of this.#taken) this.#new.add(table); }
+    for (const table of this.#taken) {
+      this.#new.delete(table);
+      if (!isDurable) this.#unwritten.add(table);
+    }
     this.#taken = [];
   }
 }

@@ -22,9 +22,10 @@ export class RefcountTable {
   readonly #dirty = new Set<number>();
   /** Those that have been taken to be written. */
   #taken: number[] = [];
-  /** Whether all of it lies elsewhere than the header says. */
+  /** Whether it lies elsewhere than the header on the disk certainly says. */
   #hasMoved = false;
-  #hasTakenMove = false;
+  /** After a move, the content that the header may refer to from now on, as it was taken first. */
+  #movedContent: Uint8Array | undefined;
 
   readonly #clusterBytes: number;
 
@@ -76,6 +77,7 @@ export class RefcountTable {
     this.#buffer = larger;
     this.#offset = hostOffset;
     this.#hasMoved = true;
+    this.#movedContent = undefined;
   }
 
   get isDirty(): boolean {
@@ -83,11 +85,9 @@ export class RefcountTable {
   }
 
   takeUpdates(updates: Updates): void {
+    if (this.#hasMoved) this.#takeMove(updates);
     this.#taken = [...this.#dirty];
-    this.#hasTakenMove = this.#hasMoved;
     this.#dirty.clear();
-    this.#hasMoved = false;
-    if (this.#hasTakenMove) return this.#takeAll(updates);
     for (const index of this.#taken) {
       const start = index * TABLE_ENTRY_BYTES;
       const bytes = this.#buffer.bytes.subarray(start, start + TABLE_ENTRY_BYTES);
@@ -95,9 +95,16 @@ export class RefcountTable {
     }
   }
 
-  /** Nothing refers to the table yet. Where it is and how long lies side by side in the header. */
-  #takeAll(updates: Updates): void {
-    updates.add(Level.Counts, this.#file, this.#offset, this.#buffer.bytes);
+  /**
+   * Nothing refers to the table yet; or, after a round that has failed, perhaps the header does, so that
+   * what has been added since has to wait for the counts. Where it is and how long lies side by side.
+   */
+  #takeMove(updates: Updates): void {
+    if (this.#movedContent === undefined) {
+      this.#movedContent = this.#buffer.bytes.slice();
+      this.#dirty.clear();
+    }
+    updates.add(Level.Counts, this.#file, this.#offset, this.#movedContent);
     const place = new DataView(new ArrayBuffer(PLACE_BYTES));
     place.setBigUint64(0, BigInt(this.#offset));
     place.setUint32(8, this.sizeBytes / this.#clusterBytes);
@@ -106,11 +113,11 @@ export class RefcountTable {
   }
 
   updated(isDurable: boolean): void {
-    if (!isDurable) {
-      for (const index of this.#taken) this.#dirty.add(index);
-      this.#hasMoved ||= this.#hasTakenMove;
+    if (!isDurable) { for (const index of this.#taken) this.#dirty.add(index); }
+    else if (this.#movedContent !== undefined) {
+      this.#hasMoved = false;
+      this.#movedContent = undefined;
     }
     this.#taken = [];
-    this.#hasTakenMove = false;
   }
 }

@@ -70,7 +70,8 @@ export class QcowWriting implements Writing, Tables {
   readonly #tablesPerByte: number;
   /** Whether the image says already that it is being written. */
   #isOpened = false;
-  #hasGivenUp = false;
+  /** Whether damage has been found. */
+  #isDamaged = false;
 
   /**
    * @throws {ImageFormatError} if metadata overlap
@@ -265,12 +266,12 @@ export class QcowWriting implements Writing, Tables {
 
   /** Before a change; {@link SystemError} EIO if none is made any more. */
   #open(): void {
-    if (!this.#isOpened && !this.#hasGivenUp) {
+    if (!this.#isOpened && !this.#isClosed) {
       this.#headerWriter.clearAutoclear();
       this.#isOpened = true;
       this.#fillReserve();
     }
-    if (this.#hasGivenUp) throw new SystemError("write", EIO, this.#parts.file.path);
+    if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
   }
 
   /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
@@ -285,23 +286,29 @@ export class QcowWriting implements Writing, Tables {
       this.updated(true);
     } catch (error) {
       this.updated(false);
-      if (this.#hasGivenUp || !(error instanceof SystemError)) throw error;
+      if (this.#hasLost || !(error instanceof SystemError)) throw error;
     }
   }
 
-  /** After a sync that has failed, nobody knows what is on the disk. */
   #sync(): void {
     const { file } = this.#parts;
-    if (!file.takeUnsynced()) return;
-    this.#hasGivenUp = true;
-    file.sync();
-    this.#hasGivenUp = false;
+    if (file.takeUnsynced()) file.sync();
+  }
+
+  /** Whether nobody knows what is on the disk: what is in memory may build on what is not. */
+  get #hasLost(): boolean {
+    return this.#parts.file.hasLost || this.#parts.related.dataFile?.hasLost === true;
+  }
+
+  /** Whether no change is made any more. */
+  get #isClosed(): boolean {
+    return this.#isDamaged || this.#hasLost;
   }
 
   /** An image in which damage has been found is not changed any more, and says so itself. */
   #failed(error: unknown): unknown {
-    if (!(error instanceof ImageFormatError) || this.#hasGivenUp) return error;
-    this.#hasGivenUp = true;
+    if (!(error instanceof ImageFormatError) || this.#isClosed) return error;
+    this.#isDamaged = true;
     try {
       this.#headerWriter.markCorrupt();
     } catch (markError) {
@@ -310,25 +317,23 @@ export class QcowWriting implements Writing, Tables {
     return error;
   }
 
-  giveUp(): void {
-    this.#hasGivenUp = true;
-  }
-
   get hasUpdates(): boolean {
+    if (this.#hasLost) return false;
     return this.#allocator.hasUpdates || this.#parts.slices.hasDirty || this.#tables.isDirty;
   }
 
   get wantsFlush(): boolean {
+    if (this.#hasLost) return false;
     return this.#parts.slices.isCrowded || this.#allocator.waiting > MAX_WAITING_RUNS;
   }
 
   get wantsFlushSoon(): boolean {
-    return this.#isOpened && !this.#hasGivenUp && this.#allocator.isReserveLow;
+    return this.#isOpened && !this.#isClosed && this.#allocator.isReserveLow;
   }
 
   takeUpdates(updates: Updates): void {
     // A flush is no change.
-    if (this.#isOpened && !this.#hasGivenUp) this.#reserveMore();
+    if (this.#isOpened && !this.#isClosed) this.#reserveMore();
     this.#allocator.takeUpdates(updates);
     this.#parts.slices.takeUpdates(updates, this.#placeOfTable);
     this.#tables.takeUpdates(updates);
@@ -355,7 +360,7 @@ export class QcowWriting implements Writing, Tables {
   }
 
   freeSome(): boolean {
-    if (this.#hasGivenUp) return false;
+    if (this.#isClosed) return false;
     try {
       return this.#allocator.freeSome();
     } catch (error) {
@@ -364,7 +369,7 @@ export class QcowWriting implements Writing, Tables {
   }
 
   conclude(): void {
-    if (this.#isOpened && !this.#hasGivenUp) this.#allocator.conclude();
+    if (this.#isOpened && !this.#isClosed) this.#allocator.conclude();
   }
 
   dropCaches(): void {

@@ -9,7 +9,8 @@ import { O_RDONLY, openFile } from "../../../../src/sys/files.ts";
 import { readDisk } from "../../../support/disk.ts";
 import { run } from "../../../support/tools.ts";
 import { checkImage } from "./checker.ts";
-import type { CrashRun } from "./crash_run.ts";
+import type { DoneOp } from "./crash_run.ts";
+import type { Recording } from "./recording.ts";
 import { AllowedContents, type CrashState, crashStates } from "./crash_states.ts";
 import type { Original } from "./originals.ts";
 import { Random, stampedBytes } from "./random_ops.ts";
@@ -36,6 +37,12 @@ export interface Thoroughness {
   readonly reopenEvery: number;
 }
 
+/** Changes of an image, and what its files went through. */
+export interface RecordedRun {
+  readonly recording: Recording;
+  readonly done: readonly DoneOp[];
+}
+
 /** The files of an image before it is written to. */
 export interface Before {
   readonly files: readonly Uint8Array[];
@@ -58,14 +65,14 @@ function readWhole({ path, keys }: Original): Uint8Array {
 export async function judge(
   original: Original,
   before: Before,
-  crashRun: CrashRun,
+  recorded: RecordedRun,
   { share, qemuEvery, reopenEvery }: Thoroughness,
 ): Promise<Verdict> {
-  const random = new Random(crashRun.done.length + 7);
-  const allowed = new AllowedContents(before.disk, crashRun.done);
+  const random = new Random(recorded.done.length + 7);
+  const allowed = new AllowedContents(before.disk, recorded.done);
   const faults: string[] = [];
   let [states, forgetful, kills] = [0, 0, 0];
-  for (const state of crashStates(crashRun.recording, before.files, { random, share })) {
+  for (const state of crashStates(recorded.recording, before.files, { random, share })) {
     states++;
     putFiles(original, state.files.map(({ bytes }) => bytes));
     const found = lookAt(original, state, allowed);

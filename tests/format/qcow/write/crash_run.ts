@@ -70,10 +70,6 @@ export class CrashRun {
       file,
       ...(keys === undefined ? {} : { keys }),
       ...(dataPath === undefined ? {} : { dataFile: this.recording.open(dataPath) }),
-      sync: (synced) => {
-        this.recording.beginSync([synced])();
-        return 0;
-      },
     });
     const { writing } = this.#disk.access.image;
     if (writing === undefined) throw new Error("not opened for writing");
@@ -150,6 +146,7 @@ const NOTHING: readonly ImageFile[] = [];
 
 /** A round in which something is wrong. */
 class SabotagedRound implements SyncRound {
+  readonly isOver = false;
   readonly #writing: Writing;
   readonly #sabotage: Sabotage;
   readonly #updates = new Updates();

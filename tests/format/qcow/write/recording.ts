@@ -1,12 +1,14 @@
 /**
  * Image files that remember, in order, everything that is done to them: what of it survives a crash can
- * then be tried out.
+ * then be tried out. Any of it can be made to fail.
  *
  * @module
  */
 import { ImageFile } from "../../../../src/storage/image_file.ts";
-import type { IoBuffer } from "../../../../src/sys/memory.ts";
 import { O_RDWR, openFile } from "../../../../src/sys/files.ts";
+import { libc } from "../../../../src/sys/libc.ts";
+import type { Libc } from "../../../../src/sys/libc_symbols.ts";
+import { bytesAt, failedWith } from "../../../support/faulty_calls.ts";
 
 /** Something that was done to a file. */
 export type Step =
@@ -24,6 +26,12 @@ export type Step =
   }
   | { readonly kind: "size"; readonly file: number; readonly sizeBytes: number };
 
+/** What may fail. */
+export type FallibleCall = "pwrite" | "fallocate" | "ftruncate" | "fdatasync";
+
+/** Asked before each call, of something at `offset`; the error number it fails with, or 0. */
+export type Fault = (call: FallibleCall, offset: number) => number;
+
 /** A sync, which covers the steps of a file before `began`, once `ended` steps had been made. */
 export interface Sync {
   readonly file: number;
@@ -34,11 +42,13 @@ export interface Sync {
 export class Recording {
   readonly steps: Step[] = [];
   readonly syncs: Sync[] = [];
-  readonly #files: RecordedFile[] = [];
+  fault: Fault = () => 0;
+  readonly #files: ImageFile[] = [];
 
   /** Opens a file for writing; steps name it by the order in which files are opened. */
-  open(path: string): RecordedFile {
-    const file = new RecordedFile(path, this, this.#files.length);
+  open(path: string): ImageFile {
+    const calls = this.#calls(this.#files.length);
+    const file = new ImageFile(openFile(path, O_RDWR), path, { calls });
     this.#files.push(file);
     return file;
   }
@@ -52,53 +62,54 @@ export class Recording {
   beginSync(files: readonly ImageFile[]): () => void {
     const began = this.steps.length;
     return () => {
-      for (const file of files) {
-        const number = this.#files.indexOf(file as RecordedFile);
-        this.syncs.push({ file: number, began, ended: this.steps.length });
-      }
+      for (const file of files) this.endSync(file, began);
     };
   }
-}
 
-export class RecordedFile extends ImageFile {
-  readonly #recording: Recording;
-  readonly #number: number;
-
-  constructor(path: string, recording: Recording, number: number) {
-    super(openFile(path, O_RDWR), path);
-    this.#recording = recording;
-    this.#number = number;
+  /** Ends a sync of what had been done when there were `began` steps; the error number, or 0. */
+  endSync(file: ImageFile, began: number): number {
+    return this.#sync(this.#files.indexOf(file), began);
   }
 
-  override write(
-    source: IoBuffer,
-    position: number,
-    hostOffset: number,
-    lengthBytes: number,
-  ): void {
-    super.write(source, position, hostOffset, lengthBytes);
-    const bytes = source.bytes.slice(position, position + lengthBytes);
-    this.#add({ kind: "write", file: this.#number, offset: hostOffset, bytes });
+  #sync(file: number, began: number): number {
+    const errno = this.fault("fdatasync", 0);
+    if (errno === 0) this.syncs.push({ file, began, ended: this.steps.length });
+    return errno;
   }
 
-  override allocate(mode: number, hostOffset: number, lengthBytes: number): boolean {
-    if (!super.allocate(mode, hostOffset, lengthBytes)) return false;
-    this.#add({ kind: "punch", file: this.#number, offset: hostOffset, length: lengthBytes });
-    return true;
-  }
-
-  override setSize(sizeBytes: number): void {
-    super.setSize(sizeBytes);
-    this.#add({ kind: "size", file: this.#number, sizeBytes });
-  }
-
-  override sync(): void {
-    super.sync();
-    this.#recording.beginSync([this])();
-  }
-
-  #add(step: Step): void {
-    this.#recording.steps.push(step);
+  /** What file number `file` is written with. */
+  #calls(file: number): Libc {
+    let errnoOfRest = 0;
+    const pwrite: Libc["pwrite"] = (fd, address, count, offset) => {
+      const errno = errnoOfRest || this.fault("pwrite", Number(offset));
+      // It does not fail before the first half is written, if there is one.
+      const half = Math.floor(count / 2 / SECTOR_BYTES) * SECTOR_BYTES;
+      const isHalf = errno !== 0 && errnoOfRest === 0 && half > 0;
+      errnoOfRest = isHalf ? errno : 0;
+      if (errno !== 0 && !isHalf) return failedWith(errno);
+      const done = libc().pwrite(fd, address, isHalf ? half : count, offset);
+      const bytes = bytesAt(Number(address), done);
+      this.steps.push({ kind: "write", file, offset: Number(offset), bytes });
+      return done;
+    };
+    const fallocate: Libc["fallocate"] = (fd, mode, offset, length) => {
+      const errno = this.fault("fallocate", Number(offset));
+      if (errno !== 0) return failedWith(errno);
+      const step = { kind: "punch", file, offset: Number(offset), length: Number(length) } as const;
+      this.steps.push(step);
+      return libc().fallocate(fd, mode, offset, length);
+    };
+    const ftruncate: Libc["ftruncate"] = (fd, length) => {
+      const errno = this.fault("ftruncate", Number(length));
+      if (errno !== 0) return failedWith(errno);
+      this.steps.push({ kind: "size", file, sizeBytes: Number(length) });
+      return libc().ftruncate(fd, length);
+    };
+    const fdatasync: Libc["fdatasync"] = () => {
+      const errno = this.#sync(file, this.steps.length);
+      return errno === 0 ? 0 : failedWith(errno);
+    };
+    return { ...libc(), pwrite, fallocate, ftruncate, fdatasync };
   }
 }
 

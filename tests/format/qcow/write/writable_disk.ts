@@ -31,8 +31,6 @@ export interface DiskOptions {
   readonly dataFile?: ImageFile;
   readonly keys?: KeyRing;
   readonly request?: Partial<ImageRequest>;
-  /** Makes a file durable; its error number. */
-  readonly sync?: (file: ImageFile) => number;
 }
 
 export function openForWriting(path: string): ImageFile {
@@ -44,7 +42,6 @@ export class WritableDisk implements Disposable {
   readonly #shared = new SharedState();
   readonly #change = new Change();
   readonly #zeros = new IoBuffer(ZEROS_BYTES);
-  readonly #sync: ((file: ImageFile) => number) | undefined;
 
   constructor(path: string, options: DiskOptions = {}) {
     const request: ImageRequest = {
@@ -57,7 +54,6 @@ export class WritableDisk implements Disposable {
       ...options.request,
     };
     const { dataFile, keys } = options;
-    this.#sync = options.sync;
     this.access = openImage(options.file ?? openForWriting(path), request, {
       ...(keys === undefined ? {} : { keys }),
       ...(dataFile === undefined ? {} : { replay: [dataFile] }),
@@ -123,7 +119,7 @@ export class WritableDisk implements Disposable {
   flush(): boolean {
     const { round } = this.access;
     if (round === undefined) return true;
-    const isDurable = flushAtEnd(round, this.#shared, this.#sync);
+    const isDurable = flushAtEnd(round, this.#shared);
     if (isDurable) { while (this.access.freeSome()); }
     return isDurable;
   }
@@ -131,7 +127,7 @@ export class WritableDisk implements Disposable {
   /** As a daemon ends. */
   close(): boolean {
     try {
-      return concludeImage(this.access, this.#shared, this.#sync);
+      return concludeImage(this.access, this.#shared);
     } finally {
       this[Symbol.dispose]();
     }

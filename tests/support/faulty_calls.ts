@@ -1,0 +1,21 @@
+/**
+ * Calls of the C library that fail when a test wants them to.
+ *
+ * @module
+ */
+import { libc } from "../../src/sys/libc.ts";
+
+/** Has `lastErrno()` say `errno`, as after a call that has failed; what such a call returns. */
+export function failedWith(errno: number): -1 {
+  const pointer = Deno.UnsafePointer.create(libc().__errno_location());
+  if (pointer === null) throw new Error("libc has no errno");
+  new Int32Array(Deno.UnsafePointerView.getArrayBuffer(pointer, 4))[0] = errno;
+  return -1;
+}
+
+/** A copy of the bytes at an address. */
+export function bytesAt(address: number, lengthBytes: number): Uint8Array<ArrayBuffer> {
+  const pointer = Deno.UnsafePointer.create(BigInt(address));
+  if (pointer === null) throw new Error("no bytes");
+  return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, lengthBytes)).slice();
+}
