@@ -34,7 +34,7 @@ export function helpText(formats: readonly FormatSummary[]): string {
   const rows: readonly OptionRow[] = OPTIONS;
   const options = rows.filter(({ onlyNamed }) => !onlyNamed).map(optionLine).join("");
   const paragraphs = [
-    listed("Further options: ", rows.filter(isInList).map(shortest)),
+    listed("Also: ", rows.filter(isInList).map(shortest)),
     listed("File formats: ", formatNames(formats, { writable: true })),
     listed("  read-only: ", formatNames(formats, { writable: false })),
     `  ${AUTO_FORMAT}: ${AUTO_SUMMARY}\n`,

@@ -16,6 +16,7 @@ import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import { keepSecret } from "../sys/secret.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
+import type { WritePolicy } from "../loop/write_policy.ts";
 import type { ServedTransport } from "./served_transport.ts";
 
 /** For what a daemon serves to be shown on its command line, in bytes. */
@@ -55,6 +56,7 @@ export interface Job {
   readonly startAllThreads: boolean;
   /** As {@link LoopContext.cleanIntervalMs}, in seconds. */
   readonly cleanIntervalSeconds: number;
+  readonly writePolicy: WritePolicy;
   /** Logical block size of the device: what of the disk does not fill one is not shown. */
   readonly sectorBytes: number;
   /** The listening socket, to be removed at the end; transport socket only. */

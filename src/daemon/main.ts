@@ -112,6 +112,7 @@ function createServer(job: Job, opened: Opened, served: readonly number[]): Serv
     threads: job.threads,
     startAll: job.startAllThreads,
     cleanIntervalMs: job.cleanIntervalSeconds * 1000,
+    writePolicy: job.writePolicy,
     maySpin: navigator.hardwareConcurrency > 1,
   });
   serve(server, job.transport, served);

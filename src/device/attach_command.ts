@@ -4,6 +4,7 @@
  * @module
  */
 import type { CacheSizes } from "../image/cache_sizes.ts";
+import type { WritePolicy } from "../loop/write_policy.ts";
 import type { Transport } from "./transports.ts";
 
 export interface AttachCommand {
@@ -41,6 +42,8 @@ export interface AttachCommand {
   readonly cacheSizes: Partial<CacheSizes>;
   /** Seconds without traffic after which they are emptied, if given; 0 for never. */
   readonly cleanIntervalSeconds: number | undefined;
+  /** What is wanted of writes, as far as it was given. */
+  readonly writePolicy: Partial<WritePolicy>;
   /** Whether to leave backing files alone. */
   readonly noBacking: boolean;
   /** Files and folders that the image may name, as given. */
@@ -64,4 +67,9 @@ export function wantsServer(
 ): boolean {
   return !readOnly || keyFile !== undefined || threads !== undefined ||
     cleanIntervalSeconds !== undefined || Object.keys(cacheSizes).length > 0;
+}
+
+/** Whether writes are to be made in a way that only a server of ours has. */
+export function wantsWritePolicy({ readOnly, writePolicy }: AttachCommand): boolean {
+  return !readOnly && Object.keys(writePolicy).length > 0;
 }

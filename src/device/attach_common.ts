@@ -17,6 +17,7 @@ import { folderOf, realPath } from "../sys/paths.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
+import { DEFAULT_WRITE_POLICY } from "../loop/write_policy.ts";
 import { absolutePath } from "./device_names.ts";
 
 export const DEFAULT_SECTOR_BYTES = 512;
@@ -70,6 +71,7 @@ export function jobFor(
     imagePath,
     image: imageRequest(command),
     cleanIntervalSeconds: command.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
+    writePolicy: { ...DEFAULT_WRITE_POLICY, ...command.writePolicy },
     sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
     startAllThreads: command.threads !== undefined,
     ...(passphrase === undefined ? {} : { passphrase }),

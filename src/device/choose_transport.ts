@@ -7,7 +7,7 @@ import type { ServedTransport } from "../daemon/served_transport.ts";
 import { canUseNbd } from "../kernel/modules.ts";
 import { hasSysfs } from "../kernel/sysfs_disks.ts";
 import { libc } from "../sys/libc.ts";
-import { type AttachCommand, wantsServer } from "./attach_command.ts";
+import { type AttachCommand, wantsServer, wantsWritePolicy } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { resolveDevice } from "./device_names.ts";
 import type { Transport } from "./transports.ts";
@@ -49,7 +49,7 @@ function automatic(command: AttachCommand, format: string): Omit<TransportChoice
   if (device !== undefined && resolveDevice(device).kind === "nbd") {
     return { transport: "nbd", why: "an nbd device was named" };
   }
-  if (format === RAW.name) {
+  if (format === RAW.name && !wantsWritePolicy(command)) {
     return { transport: "loop", why: "the loop driver itself reads RAW images" };
   }
   // Only the superuser makes devices; others are told what a server would need.

@@ -48,6 +48,12 @@ const OPTIONS: readonly ServerOption[] = [
     mattersTo: isServed,
     why: NO_SERVER,
   },
+  ...(["cache", "discard", "detectZeroes"] as const).map((policy) => ({
+    name: policy === "detectZeroes" ? "--detect-zeroes" : `--${policy}`,
+    isGiven: ({ writePolicy }: AttachCommand) => writePolicy[policy] !== undefined,
+    mattersTo: isServed,
+    why: NO_SERVER,
+  })),
 ];
 
 /** A line for each option that was given to no avail. */

@@ -16,6 +16,7 @@ import { errorText } from "../sys/errno.ts";
 import { nap } from "../sys/poll.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { wakeThread } from "../sys/signals.ts";
+import { ChangeRules } from "./change_rules.ts";
 import { ChangeOutcome, Changes } from "./changes.ts";
 import { type ErrorLog, type Failure, failuresOf } from "./failures.ts";
 import { FlushQueue } from "./flush_queue.ts";
@@ -23,6 +24,7 @@ import type { ParkedRequest, RequestOwner } from "./parked_request.ts";
 import { ReadyRequests } from "./ready_requests.ts";
 import type { SharedState } from "./shared_state.ts";
 import { Waits } from "./waits.ts";
+import { DEFAULT_WRITE_POLICY, type WritePolicy } from "./write_policy.ts";
 
 /** What changes are called in the log, by their kind. */
 const CHANGE_NAMES = ["write", "discard", "write of zeros"] as const;
@@ -34,6 +36,8 @@ export interface ExecutorContext {
   /** Number of the thread. */
   readonly thread: number;
   readonly log: ErrorLog;
+  /** As the default has it, unless it is given. */
+  readonly writePolicy?: WritePolicy;
 }
 
 export class Executor {
@@ -48,13 +52,15 @@ export class Executor {
   readonly #flushes: FlushQueue;
   readonly #changes: Changes;
   readonly #ready = new ReadyRequests();
+  readonly #rules: ChangeRules | undefined;
 
   constructor(context: ExecutorContext) {
-    const { access, lane, shared, thread, log } = context;
+    const { access, lane, shared, thread, log, writePolicy = DEFAULT_WRITE_POLICY } = context;
     this.access = access;
     this.#lane = lane;
     this.#shared = shared;
     this.log = log;
+    this.#rules = ChangeRules.of(writePolicy);
     this.failure = failuresOf(access.path, log);
     const onFailure = (errno: number): void => log.error(`flush failed: ${errorText(errno)}`);
     const flushing = { lane, shared, thread, wake: wakeThread, onFailure };
@@ -80,8 +86,9 @@ export class Executor {
     this.#ready.add(parked);
   }
 
-  /** Parks a request until everything written so far is durable; its `error` tells. */
+  /** Parks a request until everything written so far is durable, if that matters; its `error` tells. */
   flush(parked: ParkedRequest): void {
+    if (this.#rules?.ignoresFlushes) return this.#ready.add(parked);
     parked.onReady = this.#ready.add;
     this.#flushes.add(parked);
   }
@@ -92,6 +99,7 @@ export class Executor {
    * @returns as {@link Changes.make}
    */
   change(change: Change, owner: RequestOwner): number {
+    if (this.#rules?.adapt(change) === false) return 0;
     const outcome = this.#changes.make(change, owner);
     if (this.access.wantsFlush) this.writeBack();
     if (outcome !== 0 || !change.mustBeDurable) return outcome;

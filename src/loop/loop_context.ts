@@ -6,6 +6,7 @@
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { ErrorLog } from "./failures.ts";
 import type { SharedState } from "./shared_state.ts";
+import type { WritePolicy } from "./write_policy.ts";
 
 /** Threads that do a part of the work of this one, as far as its loop has to know of them. */
 export interface Helpers {
@@ -35,6 +36,7 @@ export interface LoopContext {
   /** Number of this thread; 0 is the main one. */
   readonly thread: number;
   readonly maySpin: boolean;
+  readonly writePolicy: WritePolicy;
   /** Threads that decompress for this one. */
   readonly decoding?: Helpers;
   /** What channels wait for that need more memory than there is; they are served again then. */

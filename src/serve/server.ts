@@ -59,6 +59,7 @@ export class Server {
       log: options.log,
       thread: 0,
       maySpin: options.maySpin,
+      writePolicy: options.writePolicy,
       cleanIntervalMs: options.cleanIntervalMs,
       onConnectionEnd: () => this.#endIfDone(),
       onOverload: () => this.#shareFuse(),
@@ -204,7 +205,8 @@ export class Server {
   }
 
   #describeStart(): Omit<WorkerStart, "thread" | "controlFd"> {
-    const { access, image, keys, imagePath, maySpin, cleanIntervalMs, sectorBytes } = this.#options;
+    const { access, image, keys, imagePath, maySpin } = this.#options;
+    const { cleanIntervalMs, sectorBytes, writePolicy } = this.#options;
     return {
       image: { ...image, ...cachesOfFurtherThread(image) },
       files: access.sharedFiles,
@@ -212,6 +214,7 @@ export class Server {
       ...(keys === undefined ? {} : { keys }),
       imagePath,
       maySpin,
+      writePolicy,
       cleanIntervalMs,
       sectorBytes,
       sharedMemory: this.#shared.memory,

@@ -7,6 +7,7 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ErrorLog } from "../loop/failures.ts";
+import type { WritePolicy } from "../loop/write_policy.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
 
 export interface ServerOptions {
@@ -27,6 +28,7 @@ export interface ServerOptions {
   /** Whether the threads of a FUSE session start at once, not only when there is much to do. */
   readonly startAll: boolean;
   readonly maySpin: boolean;
+  readonly writePolicy: WritePolicy;
   /** As {@link LoopContext.cleanIntervalMs}. */
   readonly cleanIntervalMs: number;
 }

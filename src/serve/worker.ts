@@ -38,6 +38,7 @@ function createChannels(start: WorkerStart, control: ControlPipe): Channels {
     log: new Log(start.imagePath),
     thread: start.thread,
     maySpin: start.maySpin,
+    writePolicy: start.writePolicy,
     cleanIntervalMs: start.cleanIntervalMs,
     onOverload: () => {},
     onConnectionEnd: () => control.wakeMain(),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SharedImage } from "../disk/open.ts";
+import type { WritePolicy } from "../loop/write_policy.ts";
 
 /** The one message a worker gets; after it, it only watches its control pipe. */
 export interface WorkerStart extends SharedImage {
@@ -13,6 +14,7 @@ export interface WorkerStart extends SharedImage {
   readonly sectorBytes: number;
   readonly sharedMemory: SharedArrayBuffer;
   readonly maySpin: boolean;
+  readonly writePolicy: WritePolicy;
   readonly cleanIntervalMs: number;
   /** Read end of the control pipe; the main thread's. */
   readonly controlFd: number;

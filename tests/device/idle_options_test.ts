@@ -12,7 +12,8 @@ function idle(line: string, transport: Parameters<typeof idleOptions>[1]): strin
 }
 
 Deno.test("idleOptions() names what has no effect, and only if it was given", () => {
-  const server = "--threads 2 --cache-size 1M --data-cache-size 1M --cache-clean-interval 1";
+  const server = "--threads 2 --cache-size 1M --data-cache-size 1M --cache-clean-interval 1 " +
+    "--cache unsafe --discard ignore --detect-zeroes on";
   assertEquals(idle("-f img", "loop"), []);
   assertEquals(idle(`${server} -f img`, "loop"), server.split(" ").filter((_, n) => n % 2 === 0));
   assertEquals(idle(`${server} -f img`, "fuse"), []);

@@ -7,6 +7,7 @@ import { buildVolume, BUILT_PASSPHRASE, USED_SLOT } from "../format/luks/volume_
 import { openLibc } from "../../src/sys/libc.ts";
 import { eventually, patiently, processorTicks } from "../support/patience.ts";
 import { exists, isRunning, processIds, programCommand, statesIn } from "../support/program.ts";
+import { DEFAULT_WRITE_POLICY } from "../../src/loop/write_policy.ts";
 import { oracleTest, TempDirectory } from "../support/tools.ts";
 
 openLibc();
@@ -56,6 +57,7 @@ function socketJob(imagePath: string, socketPath: string): Job {
     sockets: 0,
     threads: 1,
     startAllThreads: false,
+    writePolicy: DEFAULT_WRITE_POLICY,
     cleanIntervalSeconds: 0,
     sectorBytes: 1,
     socket: { path: socketPath, inode: Deno.lstatSync(socketPath).ino ?? 0 },

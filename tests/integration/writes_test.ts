@@ -188,3 +188,43 @@ oracleTest("tslosetup refuses to write to a read-only export", ["qemu-io"], asyn
   await exported.detach();
   assert(sameBytes(Deno.readFileSync(image), model));
 });
+
+/** Has a RAW image attached with `options`, and `commands` of qemu-io; the space it takes before and after. */
+async function spaceAround(
+  options: readonly string[],
+  commands: readonly string[],
+): Promise<[number, number]> {
+  using folder = new TempDirectory();
+  const image = rawImage(folder, seededBytes(MIB, 1));
+  const space = (): number => Deno.statSync(image).blocks ?? 0;
+  await must("sync", image);
+  const before = space();
+  await using exported = await ExportedImage.attach({ folder, image, options });
+  const args = commands.flatMap((command) => ["-c", command]);
+  await mustSoon("qemu-io", "-d", "unmap", "-f", "raw", ...args, exported.uri);
+  await exported.detach();
+  await must("sync", image);
+  return [before, space()];
+}
+
+oracleTest(
+  "--discard and --detect-zeroes say what space a RAW image keeps",
+  ["qemu-io"],
+  async () => {
+    const frees = async (options: string, commands: readonly string[]): Promise<boolean> => {
+      const [before, after] = await spaceAround(options.split(" "), commands);
+      return after < before;
+    };
+    const discard = ["discard 0 512k"];
+    const zeros = ["write -P 0 0 512k", "read -P 0 0 512k"];
+    assertEquals(await frees("--discard unmap", discard), true);
+    assertEquals(await frees("--discard ignore", discard), false);
+    assertEquals(
+      await frees("--discard ignore", ["write -z -u 0 512k", "read -P 0 0 512k"]),
+      false,
+    );
+    assertEquals(await frees("--detect-zeroes off", zeros), false);
+    assertEquals(await frees("--detect-zeroes on", zeros), false);
+    assertEquals(await frees("--detect-zeroes unmap", zeros), true);
+  },
+);

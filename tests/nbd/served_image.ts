@@ -11,6 +11,7 @@ import type { Writing } from "../../src/image/writing.ts";
 import { Connection } from "../../src/nbd/connection.ts";
 import { type Negotiated, Transmission } from "../../src/nbd/transmission.ts";
 import { Executor } from "../../src/loop/executor.ts";
+import type { WritePolicy } from "../../src/loop/write_policy.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
 import { libc } from "../../src/sys/libc.ts";
@@ -120,6 +121,12 @@ export interface Served {
   readonly transmission: Transmission;
 }
 
+export interface ServedOptions extends FakeOptions {
+  readonly blind?: boolean;
+  readonly lane?: SlowLane;
+  readonly writePolicy?: WritePolicy;
+}
+
 /** One image and any number of clients, in the test's own thread. */
 export class ServedImage implements Disposable {
   readonly image: FakeImage;
@@ -131,7 +138,7 @@ export class ServedImage implements Disposable {
   readonly #served: Served[] = [];
   readonly #close: (() => void)[] = [];
 
-  constructor(options: FakeOptions & { readonly blind?: boolean; readonly lane?: SlowLane } = {}) {
+  constructor(options: ServedOptions = {}) {
     this.image = new FakeImage(options);
     this.#lane = options.lane ?? new SlowLane(0);
     const { file } = this.image;
@@ -144,6 +151,7 @@ export class ServedImage implements Disposable {
       shared: this.shared,
       thread: 0,
       log: { error: (message) => this.logged.push(message) },
+      ...(options.writePolicy === undefined ? {} : { writePolicy: options.writePolicy }),
     });
   }
 

@@ -5,6 +5,7 @@ import { Control } from "../../src/serve/worker_protocol.ts";
 import { type WorkerCommand, Workers, type WorkersContext } from "../../src/serve/workers.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { pipe } from "../../src/sys/sockets.ts";
+import { DEFAULT_WRITE_POLICY } from "../../src/loop/write_policy.ts";
 import { eventually } from "../support/patience.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
@@ -28,6 +29,7 @@ class Fixture implements Disposable {
         pieces: [],
         imagePath: "/no/image",
         maySpin: false,
+        writePolicy: DEFAULT_WRITE_POLICY,
         cleanIntervalMs: 0,
         sectorBytes: 512,
         sharedMemory: this.shared.memory,

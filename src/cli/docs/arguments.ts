@@ -46,7 +46,6 @@ const BY_LABEL: Readonly<Record<string, Argument>> = {
   "<device>...": { kind: "device" },
   "<cols>": { kind: "columns" },
   "<format>": { kind: "format" },
-  "<on|off>": { kind: "words", words: ["on", "off"].map(plainWord) },
 };
 
 /** What to offer as the argument of `option`; a list of words its label has, else what it stands for. */
@@ -54,6 +53,9 @@ export function argumentOf({ label, long }: OptionRow): Argument {
   if (long[0] === "transport") return { kind: "words", words: TRANSPORTS.map(plainWord) };
   if (long[0] === "snapshot") return { kind: "snapshot" };
   const bare = label.replace(/^[ =[]+|\]$/g, "");
+  if (/^<\w+(\|\w+)+>$/.test(bare)) {
+    return { kind: "words", words: bare.slice(1, -1).split("|").map(plainWord) };
+  }
   return BY_LABEL[bare] ?? { kind: "nothing" };
 }
 

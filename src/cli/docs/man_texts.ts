@@ -49,7 +49,8 @@ export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` say
   "under the rule of `--allow-backing`.";
 
 export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
-  "says otherwise, RAW images get a plain loop device. Others get a view if they can: with `-r`, by " +
+  "says otherwise, RAW images get a plain loop device, unless `--cache`, `--discard` or " +
+  "`--detect-zeroes` says how they are to be written. Others get a view if they can: with `-r`, by " +
   "root, with none of `--threads`, `--key-file`, `--cache-size`, `--data-cache-size` and " +
   "`--cache-clean-interval`, and no nbd device named. Else they get an nbd device where the kernel " +
   "has the nbd driver or can load it, or a loop device over FUSE. `-v` tells, and why.";

@@ -112,6 +112,19 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "cache-clean-interval": [
     "Free the caches after so many seconds without a request, 30 by default; 0 is never.",
   ],
+  "cache": [
+    "When a write is durable. `writeback`, the default: when a flush that comes after it is answered. " +
+    "`writethrough`: when it is answered itself. `unsafe`: flushes are answered at once, so that a power failure can " +
+    "cost the whole disk; everything is made durable when the device is detached.",
+  ],
+  "discard": [
+    "What becomes of what the device is told to discard: `unmap`, the default, frees it in the image; " +
+    "with `ignore` the image keeps its space, also where zeros are written.",
+  ],
+  "detect-zeroes": [
+    "What becomes of writes of nothing but zeros: `off`, the default, writes them; `on` has the range read " +
+    "as zeros and keep its space; `unmap` frees it.",
+  ],
   "info": [
     "Say what image <file> is and which images it needs, instead of attaching it. Needs neither " +
     "root nor a driver. The format is found out, unless it is given. With `--json`, as JSON.",

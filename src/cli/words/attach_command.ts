@@ -11,6 +11,7 @@
  */
 import type { AttachCommand } from "../../device/attach_command.ts";
 import type { Transport } from "../../device/transports.ts";
+import type { WritePolicy } from "../../loop/write_policy.ts";
 import { AUTO_FORMAT, RAW } from "../../image/formats.ts";
 import { mutuallyExclusive } from "./exclusive.ts";
 import { agreeing, type Settings } from "./settings.ts";
@@ -45,6 +46,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     snapshot: settings.snapshot,
     force: seen.has("force"),
     cacheSizes: settings.cacheSizes,
+    writePolicy: writePolicy(settings),
     cleanIntervalSeconds: settings.cleanIntervalSeconds,
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
@@ -101,6 +103,14 @@ function formatBehindFind(settings: Settings, formats: FormatNames): NamedFormat
   if (format !== undefined) return { token, format };
   if (FORMAT_LIKE.test(token.word)) throw unknownFormat(token.word, formats);
   return undefined;
+}
+
+/** As in qemu: what is not to be unmapped by who discards is not unmapped by who writes zeros, either. */
+function writePolicy({ writePolicy: given }: Settings): Partial<WritePolicy> {
+  if (given.detectZeroes === "unmap" && given.discard === "ignore") {
+    throw mutuallyExclusive(["--detect-zeroes unmap", "--discard ignore"]);
+  }
+  return given;
 }
 
 function askedTransport({ transport = "auto", socketPath, format }: Settings): Transport {

@@ -10,6 +10,12 @@ import type { Transport } from "../../device/transports.ts";
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
+import {
+  CACHE_MODES,
+  DETECT_ZEROES_MODES,
+  DISCARD_MODES,
+  type WritePolicy,
+} from "../../loop/write_policy.ts";
 import { parseCacheSize, parseCleanInterval } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
 import { parseSizeBytes } from "./sizes.ts";
@@ -20,6 +26,7 @@ import {
   parseSwitch,
   parseThreads,
   parseTransport,
+  parseWord,
 } from "./values.ts";
 
 export interface Settings {
@@ -46,6 +53,7 @@ export interface Settings {
   /** Identifier or name of an internal snapshot. */
   readonly snapshot: string | undefined;
   readonly cacheSizes: Partial<CacheSizes>;
+  readonly writePolicy: Partial<WritePolicy>;
   /** Undefined unless given. */
   readonly cleanIntervalSeconds: number | undefined;
   /** Paths as given. */
@@ -111,6 +119,7 @@ function emptyDraft(): Draft {
     backingFormat: undefined,
     snapshot: undefined,
     cacheSizes: {},
+    writePolicy: {},
     cleanIntervalSeconds: undefined,
     allowBacking: [],
     keyFile: undefined,
@@ -190,6 +199,15 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
     case "data-cache-size":
       draft.cacheSizes = { ...draft.cacheSizes, dataCacheBytes: parseCacheSize(name, value) };
       break;
+    case "cache":
+      takeWritePolicy(draft, { cache: parseWord(name, value, CACHE_MODES) });
+      break;
+    case "discard":
+      takeWritePolicy(draft, { discard: parseWord(name, value, DISCARD_MODES) });
+      break;
+    case "detect-zeroes":
+      takeWritePolicy(draft, { detectZeroes: parseWord(name, value, DETECT_ZEROES_MODES) });
+      break;
     case "cache-clean-interval":
       draft.cleanIntervalSeconds = parseCleanInterval(value);
       break;
@@ -212,6 +230,10 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       draft.socketPath = agreeing(name, draft.socketPath, value);
       break;
   }
+}
+
+function takeWritePolicy(draft: Draft, more: Partial<WritePolicy>): void {
+  draft.writePolicy = { ...draft.writePolicy, ...more };
 }
 
 /**

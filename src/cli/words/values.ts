@@ -41,6 +41,21 @@ export function parseTransport(name: string): Transport {
 }
 
 /**
+ * An argument that is one of some words.
+ *
+ * @throws {UsageError} if it is another one
+ */
+export function parseWord<T extends string>(
+  option: string,
+  value: string,
+  known: readonly T[],
+): T {
+  const word = known.find((candidate) => candidate === value);
+  if (word !== undefined) return word;
+  throw new UsageError(`unknown argument of --${option}: '${value}'; known: ${known.join(", ")}`);
+}
+
+/**
  * An argument that is `on` or `off`; none at all is `on`.
  *
  * @param complaint what the error begins with, for example losetup's `argument error`

@@ -45,6 +45,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     snapshot: undefined,
     force: false,
     cacheSizes: {},
+    writePolicy: {},
     cleanIntervalSeconds: undefined,
     noBacking: false,
     allowBacking: [],
@@ -77,6 +78,7 @@ Deno.test("attachCommand() takes every setting", () => {
     snapshot: undefined,
     force: false,
     cacheSizes: {},
+    writePolicy: {},
     cleanIntervalSeconds: undefined,
     noBacking: false,
     allowBacking: [],
@@ -248,4 +250,20 @@ Deno.test("findCommand() refuses two different formats", () => {
     "conflicting arguments for --file-fmt-type: 'RAW' and 'QCOW'",
   );
   assertEquals(plan("-t qcow -f QCOW2 img"), "QCOW img on any");
+});
+
+Deno.test("attachCommand() takes what is said of writes, as qemu-nbd has it", () => {
+  assertEquals(
+    attach("-f img --cache writethrough --discard=ignore --detect-zeroes on --cache unsafe")
+      .writePolicy,
+    { cache: "unsafe", discard: "ignore", detectZeroes: "on" },
+  );
+  assertEquals(
+    fault("-f img --cache none"),
+    "unknown argument of --cache: 'none'; known: writeback, writethrough, unsafe",
+  );
+  assertEquals(
+    fault("-f img --detect-zeroes unmap --discard ignore"),
+    "mutually exclusive arguments: --detect-zeroes unmap --discard ignore",
+  );
 });
