@@ -27,9 +27,21 @@ const STATE_FIELD = 0;
 const THREADS_FIELD = 17;
 const START_TIME_FIELD = 19;
 
+/** Whether the ids in /proc are those of this PID namespace: there may be that of one above it. */
+function isProcOwn(): boolean {
+  return Number(ifPossible(() => readLink("/proc/self"))) === libc().getpid();
+}
+
+/** The id in /proc of the process that has `pid` in this namespace; undefined if it cannot be seen. */
+function idInProc(pid: number): number | undefined {
+  if (isProcOwn()) return pid;
+  const pidNamespace = pidNamespaceOf("self");
+  return pidNamespace === undefined ? undefined : findByNamespace({ pid, pidNamespace });
+}
+
 /** What /proc says of a process, from its state on; undefined if there is no such process. */
-function statFields(pid: number): string[] | undefined {
-  const stat = readTextIfAny(`/proc/${pid}/stat`);
+function statFields(idThere: number | undefined): string[] | undefined {
+  const stat = idThere === undefined ? undefined : readTextIfAny(`/proc/${idThere}/stat`);
   // The name, in parentheses, may have spaces and parentheses in it.
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
@@ -40,7 +52,7 @@ function isDead(fields: readonly string[]): boolean {
 
 /** Identity of the process that has `pid` here now; undefined if none has, or it is a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
-  const fields = statFields(pid);
+  const fields = statFields(idInProc(pid));
   if (fields === undefined || isDead(fields)) return undefined;
   return { pid, startTime: Number(fields[START_TIME_FIELD]) };
 }
@@ -73,18 +85,22 @@ function isOfThisNamespace({ pidNamespace }: ProcessIdentity): boolean {
   return pidNamespace === undefined || pidNamespace === pidNamespaceOf("self");
 }
 
-/** The process id that a process has here; undefined if it has ended, or cannot be seen from here. */
+/** The id that a process has in /proc; undefined if it has ended, or cannot be seen from here. */
 export function idHere(process: ProcessIdentity): number | undefined {
   if (isOfOtherBoot(process)) return undefined;
-  if (!isOfThisNamespace(process)) return idOfGuest(process);
-  return identityOf(process.pid)?.startTime === process.startTime ? process.pid : undefined;
+  if (!isOfThisNamespace(process)) return findByNamespace(process);
+  return identityOf(process.pid)?.startTime === process.startTime
+    ? idInProc(process.pid)
+    : undefined;
 }
 
-/** Of a process in a namespace below this one. */
-function idOfGuest({ pid: idThere, pidNamespace }: ProcessIdentity): number | undefined {
-  return listDirectory("/proc").map(Number).find((pid) =>
-    Number.isInteger(pid) && innermostId(pid) === idThere && pidNamespaceOf(pid) === pidNamespace &&
-    identityOf(pid) !== undefined
+/** The id in /proc of a process of another namespace than that of /proc. */
+function findByNamespace(
+  { pid, pidNamespace }: Pick<ProcessIdentity, "pid" | "pidNamespace">,
+): number | undefined {
+  return listDirectory("/proc").map(Number).find((id) =>
+    Number.isInteger(id) && innermostId(id) === pid && pidNamespaceOf(id) === pidNamespace &&
+    !isDead(statFields(id) ?? ["X"])
   );
 }
 
@@ -109,7 +125,7 @@ const HINDRANCES: Readonly<Record<string, Hindrance>> = { T: "stopped", t: "stop
 
 /** What keeps a process from going on at this moment, if anything that can be seen from here. */
 export function hindranceOf(process: ProcessIdentity): Hindrance | undefined {
-  const pid = isOfThisNamespace(process) ? process.pid : idHere(process);
+  const pid = isOfThisNamespace(process) ? idInProc(process.pid) : idHere(process);
   if (pid === undefined) return undefined;
   // Of what is frozen, the state may be any.
   return isFrozen(pid) ? "frozen" : HINDRANCES[statFields(pid)?.[STATE_FIELD] ?? ""];
@@ -127,9 +143,12 @@ export function isRunning(process: ProcessIdentity): boolean {
  * @throws {SystemError} EPERM if it is another user's
  */
 export function signalProcess(process: ProcessIdentity, signal: number): boolean {
-  const pid = idHere(process);
-  if (pid === undefined) return !isOutOfSight(process);
-  checked(libc().kill(pid, signal), "kill");
+  const idThere = idHere(process);
+  if (idThere === undefined) return !isOutOfSight(process);
+  const isOurs = isOfThisNamespace(process);
+  // An id in a /proc of another namespace is somebody else's here.
+  if (!isOurs && !isProcOwn()) return false;
+  checked(libc().kill(isOurs ? process.pid : idThere, signal), "kill");
   return true;
 }
 
@@ -139,7 +158,7 @@ export function signalProcess(process: ProcessIdentity, signal: number): boolean
  */
 export function hasGone(process: ProcessIdentity): boolean {
   if (!isOfThisNamespace(process)) return !isRunning(process);
-  const fields = statFields(process.pid);
+  const fields = statFields(idInProc(process.pid));
   if (fields === undefined || Number(fields[START_TIME_FIELD]) !== process.startTime) return true;
   return isDead(fields) && Number(fields[THREADS_FIELD]) <= 1;
 }

@@ -101,3 +101,23 @@ pidNamespaceTest(
     }
   },
 );
+
+pidNamespaceTest("a container that sees the /proc around it makes and ends daemons", async () => {
+  using folder = new TempDirectory();
+  const outside = asRoot();
+  await using inside = await PidNamespace.create("outer");
+  const { socket, pid } = await exported(inside.program, folder);
+  const [shown] = inside.program.processes();
+  assert(shown !== pid);
+  const listing = await inside.program.run("--raw", "-n", "-O", "NAME,PID");
+  assertEquals([listing.stderr, listing.stdout.includes(`${socket} ${shown}\n`)], ["", true]);
+  await inside.program.must("-c", socket);
+  await inside.program.must("-d", socket);
+  assert(!exists(socket));
+  assertEquals(inside.program.processes(), []);
+  // Of one that is not in it, the id in /proc is another's inside.
+  const other = await exported(outside, folder, "other");
+  const { code, stderr } = await inside.program.run("-d", other.socket);
+  assertEquals([code, /runs in another PID namespace/.test(stderr)], [1, true], stderr);
+  await outside.must("-d", other.socket);
+});

@@ -25,12 +25,17 @@ export class PidNamespace implements AsyncDisposable {
     this.program = asRootElsewhere(entering(firstPid, "mount", "pid"));
   }
 
-  static async create(): Promise<PidNamespace> {
+  /** @param proc whether its processes see a /proc of their own, or that of the namespace above it */
+  static async create(proc: "own" | "outer" = "own"): Promise<PidNamespace> {
     using folder = new TempDirectory();
     const ready = folder.file("ready");
     const script = `${bindStates()} && : >${ready} && ${HOLDING}`;
     const process = new Deno.Command("unshare", {
-      args: ["--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
+      args: [
+        ...["--mount", "--pid", "--fork", "--kill-child"],
+        ...proc === "own" ? ["--mount-proc"] : [],
+        ...["sh", "-c", script],
+      ],
       stdin: "piped",
     }).spawn();
     await eventually(() => exists(ready), "a PID namespace");
