@@ -65,3 +65,22 @@ oracleTest("tslosetup -l shows offsets and limits where there are any", [], asyn
   const all = await asRoot().must("-l");
   assertMatch(all, /^NAME +SIZELIMIT +OFFSET +RO +BACK-FILE +FILE-FORMAT +SIZE\n/);
 });
+
+Deno.test("-l says of a socket that was removed that no client can connect any more", async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("disk.img");
+  Deno.writeFileSync(image, new Uint8Array(65_536));
+  await using exported = await ExportedImage.attach({ folder, image });
+  const { program, socket } = exported;
+  assertEquals((await program.run("-l")).stderr, "");
+  Deno.removeSync(socket);
+  const { code, stdout, stderr } = await program.run("-l");
+  assertEquals([code, stdout.includes(socket)], [0, true]);
+  assertEquals(
+    stderr,
+    `tslosetup: ${socket}: warning: the socket was removed: no client can connect any more; ` +
+      `end its daemon with: tslosetup -d ${socket}\n`,
+  );
+  assertEquals(await program.run("-d", socket), { code: 0, stdout: "", stderr: "" });
+  assert(exported.isGone);
+});

@@ -16,7 +16,10 @@ export async function currentStates(runtimeDirectory: string | undefined): Promi
   store.clearUnfinished();
   const all = store.all();
   const isWorthListing = all.some(isStale) ? await judgeOfStale(store) : undefined;
-  return all.filter((state) => !isStale(state) || isWorthListing?.(state) === true);
+  const listed = all.filter((state) => !isStale(state) || isWorthListing?.(state) === true);
+  const sockets = listed.filter(({ socketInode }) => socketInode !== undefined);
+  if (sockets.length > 0) (await import("./lost_sockets.ts")).tellLostSockets(sockets);
+  return listed;
 }
 
 /** What can clear away is not loaded before there is anything to clear away. */
