@@ -61,6 +61,7 @@ export function attachView(request: AttachRequest): Attached {
   using image = new ViewImage(request);
   if (request.command.transport === "auto") refuseOtherDisks(image.access);
   const { needsServer } = image.form;
+  if (!needsServer) refuseLocked(image.access);
   if (needsServer) request.daemons.startAhead("device");
   using below = new LowerDevices(image.access.files);
   using metadata = metadataDevice(image.metadata());
@@ -70,6 +71,20 @@ export function attachView(request: AttachRequest): Attached {
   using root = mountView(metadata.path, devices, image.form);
   using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
   return finish(request, { image, file, device: device?.path, served });
+}
+
+/**
+ * What is encrypted is only shown to who has the key, be there anything to decrypt or not: a server asks
+ * for it.
+ *
+ * @throws {NoViewError} if it is
+ */
+function refuseLocked({ isEncrypted }: ImageAccess): void {
+  if (isEncrypted) {
+    throw new NoViewError(
+      "it is encrypted, and nothing stored in it would tell a wrong passphrase",
+    );
+  }
 }
 
 /**

@@ -31,6 +31,8 @@ export interface AccessParts extends WindowLimits {
   readonly warnings?: readonly string[];
   /** Names of the formats of all of them, its own first. */
   readonly formats?: readonly string[];
+  /** Finds out whether one of them is encrypted, be there anything encrypted in it or not. */
+  readonly isEncrypted?: () => boolean;
   /** Threads that decompress for this one. */
   readonly decoding?: DecodeLane | undefined;
   readonly cacheSizes?: Partial<CacheSizes>;
@@ -92,6 +94,11 @@ export class ImageAccess implements Disposable {
   /** Canonical names of the formats of the image, and of those below it, in their order. */
   get formats(): readonly string[] {
     return this.#parts.formats ?? [];
+  }
+
+  /** As {@link AccessParts.isEncrypted}. */
+  get isEncrypted(): boolean {
+    return this.#parts.isEncrypted?.() === true;
   }
 
   get readOnly(): boolean {

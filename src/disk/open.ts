@@ -65,7 +65,10 @@ function accessTo(
   const formats = layers.map(({ driver }) => driver.name);
   const { offsetBytes, sizeLimitBytes } = request;
   const window = { offsetBytes, sizeLimitBytes };
-  const parts = { ...window, images, warnings, formats, decoding, cacheSizes: request };
+  const isEncrypted = (): boolean =>
+    layers.some(({ driver, file }) => driver.info?.(file).encrypted === true);
+  const more = { decoding, cacheSizes: request, isEncrypted };
+  const parts = { ...window, images, warnings, formats, ...more };
   try {
     return new ImageAccess(image, files, pieces ? { ...parts, pieces } : parts);
   } catch (error) {

@@ -172,6 +172,25 @@ viewTest("an encrypted image over a plain one asks for its key only", TOOLS, asy
   assertEquals([await canRead(view.path, 1), await canRead(view.path, 2)], [true, false]);
 });
 
+viewTest("an encrypted image with nothing in it takes its key, too", TOOLS, async () => {
+  using folder = new TempDirectory();
+  const [image, key, wrong] = [folder.file("disk"), folder.file("key"), folder.file("wrong")];
+  Deno.writeTextFileSync(key, "horse");
+  Deno.writeTextFileSync(wrong, "cow");
+  const secret = ["--object", `secret,id=key,file=${key}`];
+  const luks = "encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10";
+  const create = ["create", "-q", ...secret, "-f", "qcow2", "-o", luks];
+  await mustDeriveKey("qemu-img", ...create, image, "8M");
+  const words = ["-r", "-t", "QCOW", "--find", "--show"];
+  for (const options of [VIEW, [...VIEW, "--key-file", key], [], ["--key-file", wrong]]) {
+    const { code, stderr } = await asRoot().run(...words, ...options, image);
+    assertEquals(code, 1, options.join(" "));
+    assertMatch(stderr, /encrypted|passphrase/);
+    assert(!stderr.includes("is not encrypted"), stderr);
+  }
+  await nothingBelow();
+});
+
 viewTest("SIGTERM to the daemon of a mixed view has it go with its last close", TOOLS, async () => {
   using folder = new TempDirectory();
   const image = await makeMixed(folder);
