@@ -6,7 +6,7 @@
 import { type LoopDirectIo, ProvisionalLoop } from "../kernel/loop.ts";
 import { memoryFile } from "../kernel/memory_file.ts";
 import { mountNowhere, type MountParameter, requireFileSystem } from "../kernel/mount_api.ts";
-import { VIEW_LABELS } from "../kernel/view_labels.ts";
+import { METADATA_NAME, VIEW_LABELS } from "../kernel/view_labels.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { EINVAL, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
@@ -52,7 +52,7 @@ export class LowerDevices implements Disposable {
 
 /** A device with the metadata, which are kept in memory as long as it is attached. */
 export function metadataDevice(metadata: Uint8Array<ArrayBuffer>): ProvisionalLoop {
-  using file = memoryFile("tslosetup-view", metadata);
+  using file = memoryFile(METADATA_NAME, metadata);
   return lowerLoop(new LentFd(file.number), { path: "metadata", label: VIEW_LABELS.metadata });
 }
 

@@ -22,6 +22,7 @@ import { ensureBlockNode, ensureCharacterNode } from "./device_nodes.ts";
 import { blockDeviceNumber, LOOP_MAJOR } from "./device_numbers.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import { loopBackingPath, loopNumber } from "./loop_status.ts";
+import { HIGH_LOOPS } from "./view_labels.ts";
 
 const CONTROL = {
   name: "loop-control",
@@ -32,9 +33,6 @@ const CONTROL = {
 const SYSFS = "/sys/block";
 /** A minor number has 20 bits (linux/kdev_t.h). */
 const MAX_LOOP_NUMBER = 2 ** 20 - 1;
-
-/** The numbers that what is made for a device of ours alone can have. */
-const HIGH = { first: 512, last: 16383 } as const;
 
 /**
  * Tries to get a free device while others take them away from under us: 64, as in losetup. The
@@ -87,8 +85,8 @@ export function onFreeLoop<T>(setUp: (path: string) => T): T {
  * and scripts name, stay free.
  */
 export function onHighLoop<T>(setUp: (path: string) => T): T {
-  let obstacle = new SystemError("ioctl LOOP_CONFIGURE", EBUSY, `/dev/loop${HIGH.first}`);
-  for (let number: number = HIGH.first; number <= HIGH.last; number++) {
+  let obstacle = new SystemError("ioctl LOOP_CONFIGURE", EBUSY, `/dev/loop${HIGH_LOOPS.first}`);
+  for (let number: number = HIGH_LOOPS.first; number <= HIGH_LOOPS.last; number++) {
     const name = `loop${number}`;
     if (loopBackingPath(name) !== undefined) continue;
     try {

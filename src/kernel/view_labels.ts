@@ -12,6 +12,11 @@ export const VIEW_LABELS = {
   served: "tslosetup view: served",
 } as const;
 
+/** Numbers of the loop devices below views: far from those that people name. */
+export const HIGH_LOOPS = { first: 512, last: 16383 } as const;
+/** What the file of the metadata is called, which lies in memory. */
+export const METADATA_NAME = "tslosetup-view";
+
 /** Whether a loop device is one of those below a view. */
 export function isBelowView(status: LoopStatus | undefined): boolean {
   return status !== undefined &&

@@ -14,7 +14,7 @@ import { Disk } from "./disk.ts";
 import { ForeignNbd } from "./foreign_nbd.ts";
 import { LoopDevice } from "./loop_device.ts";
 import { OwnDevice, type OwnImage } from "./own_device.ts";
-import { isBelowView } from "../../kernel/view_labels.ts";
+import { HIGH_LOOPS, isBelowView, METADATA_NAME } from "../../kernel/view_labels.ts";
 import { viewShown } from "../../device/own_view.ts";
 import { ViewDevice } from "./view_device.ts";
 
@@ -31,10 +31,10 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
     .filter((name) => loopNumber(name) !== undefined)
     .map((name) => new Disk(name))
     .filter((disk) => disk.attribute("loop/backing_file") !== undefined)
-    .map((disk) => listedLoop(disk, states))
-    .filter((loop) => !(loop instanceof LoopDevice && isBelowView(loop.status)));
+    .map((disk) => listedLoop(disk, states));
+  const shown = loops.filter((loop) => !(loop instanceof LoopDevice && isHidden(loop, loops)));
   const below = new Set(
-    loops.map((loop) => loop instanceof OwnDevice ? nbdBelow(loop.disk) : undefined),
+    shown.map((loop) => loop instanceof OwnDevice ? nbdBelow(loop.disk) : undefined),
   );
   const nbds = unsortedDiskNames("nbd")
     .map(nbdIndex)
@@ -44,7 +44,23 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
     .filter((disk) => isConnected(disk) && !below.has(disk.name))
     .map((disk) => listedNbd(disk, states));
   const sockets = states.filter(isSocket).map(listedSocket);
-  return [...loops, ...nbds, ...sockets];
+  return [...shown, ...nbds, ...sockets];
+}
+
+/** Whether a loop device is one below a view. Who may not ask the kernel goes by what can be seen. */
+function isHidden(loop: LoopDevice, all: readonly AnyDevice[]): boolean {
+  if (loop.status !== undefined) return isBelowView(loop.status);
+  return looksLowered(loop) &&
+    all.some((other) => other instanceof LoopDevice && hasMetadata(other));
+}
+
+function looksLowered(loop: LoopDevice): boolean {
+  const number = loopNumber(loop.disk.name) ?? 0;
+  return number >= HIGH_LOOPS.first && loop.cell("AUTOCLEAR") === "1" && loop.cell("RO") === "1";
+}
+
+function hasMetadata(loop: LoopDevice): boolean {
+  return looksLowered(loop) && loop.backingFile?.startsWith(`/memfd:${METADATA_NAME}`) === true;
 }
 
 /** Whether something is attached to an nbd device. */
