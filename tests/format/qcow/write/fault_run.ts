@@ -53,6 +53,8 @@ export class FaultRun {
   /** How many steps there were when it was known first that something was lost. */
   #stepsWhenLost: number | undefined;
   #failures = 0;
+  /** Whether what is read is read for a change, and not by this test. */
+  #isChanging = false;
 
   constructor({ path, dataPath, keys }: Original, seed: number, faults: Faults) {
     this.#random = new Random(seed);
@@ -91,6 +93,7 @@ export class FaultRun {
   }
 
   #fault(call: FallibleCall): number {
+    if (call === "pread" && !this.#isChanging) return 0;
     const { first, count, errno } = this.#faults;
     const number = this.calls++;
     if (number < first || number >= first + count) return 0;
@@ -134,10 +137,13 @@ export class FaultRun {
     const [began, failures, wasLost] = [this.recording.steps.length, this.#failures, this.isLost];
     let error: unknown;
     try {
+      this.#isChanging = true;
       this.#disk.apply(op);
     } catch (caught) {
       if (!(caught instanceof SystemError)) throw caught;
       error = caught;
+    } finally {
+      this.#isChanging = false;
     }
     const isRefused = error instanceof SystemError && error.errno === EIO;
     // To discard less than a unit is no change.
@@ -214,9 +220,12 @@ export class FaultRun {
 
   #freeSome(): void {
     try {
+      this.#isChanging = true;
       this.#disk.access.freeSome();
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
+    } finally {
+      this.#isChanging = false;
     }
   }
 
@@ -230,6 +239,7 @@ export class FaultRun {
 
   #tryToClose(mayFail: () => boolean): boolean {
     try {
+      this.#isChanging = true;
       const isSaved = this.#disk.close();
       if (isSaved || this.isLost || mayFail()) return isSaved;
     } catch (error) {

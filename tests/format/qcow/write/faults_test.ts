@@ -1,5 +1,5 @@
 /**
- * Any call that changes a file of an image fails, once or for a while: the change fails that needed it,
+ * Any call by which a file of an image is changed, or read for that, fails, once or for a while: the change fails that needed it,
  * everything else stays right, and the image stays valid.
  *
  * @module

@@ -27,7 +27,7 @@ export type Step =
   | { readonly kind: "size"; readonly file: number; readonly sizeBytes: number };
 
 /** What may fail. */
-export type FallibleCall = "pwrite" | "fallocate" | "ftruncate" | "fdatasync";
+export type FallibleCall = "pread" | "pwrite" | "fallocate" | "ftruncate" | "fdatasync";
 
 /** Asked before each call, of something at `offset`; the error number it fails with, or 0. */
 export type Fault = (call: FallibleCall, offset: number) => number;
@@ -80,6 +80,10 @@ export class Recording {
   /** What file number `file` is written with. */
   #calls(file: number): Libc {
     let errnoOfRest = 0;
+    const pread: Libc["pread"] = (fd, address, count, offset) => {
+      const errno = this.fault("pread", Number(offset));
+      return errno === 0 ? libc().pread(fd, address, count, offset) : failedWith(errno);
+    };
     const pwrite: Libc["pwrite"] = (fd, address, count, offset) => {
       const errno = errnoOfRest || this.fault("pwrite", Number(offset));
       // It does not fail before the first half is written, if there is one.
@@ -109,7 +113,7 @@ export class Recording {
       const errno = this.#sync(file, this.steps.length);
       return errno === 0 ? 0 : failedWith(errno);
     };
-    return { ...libc(), pwrite, fallocate, ftruncate, fdatasync };
+    return { ...libc(), pread, pwrite, fallocate, ftruncate, fdatasync };
   }
 }
 
