@@ -5,7 +5,7 @@
  */
 import type { ImageAccess } from "../disk/image_access.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { flushAtEnd } from "./flush_queue.ts";
+import { flushAtEnd } from "./flush_at_end.ts";
 import type { SharedState } from "./shared_state.ts";
 
 /**

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { ImageFile } from "../../src/storage/image_file.ts";
 import { type RoundOutcome, syncOf, type SyncRound } from "../../src/disk/sync_round.ts";
-import { flushAtEnd, FlushQueue } from "../../src/loop/flush_queue.ts";
+import { flushAtEnd } from "../../src/loop/flush_at_end.ts";
+import { FlushQueue } from "../../src/loop/flush_queue.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { EIO, ENOSPC, SystemError } from "../../src/sys/errno.ts";
 import type { HasFd, SlowTask } from "../../src/storage/slow_lane.ts";

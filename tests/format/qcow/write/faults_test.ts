@@ -1,6 +1,6 @@
 /**
- * Any call by which a file of an image is changed, or read for that, fails, once or for a while: the change fails that needed it,
- * everything else stays right, and the image stays valid.
+ * Any call by which a file of an image is changed, or read for that, fails, once or for a while: the
+ * change fails that needed it, everything else stays right, and the image stays valid.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { openImage } from "../../../../src/disk/open.ts";
 import type { ImageRequest } from "../../../../src/disk/request.ts";
 import type { KeyRing } from "../../../../src/image/key_ring.ts";
 import { concludeImage } from "../../../../src/loop/conclude.ts";
-import { flushAtEnd } from "../../../../src/loop/flush_queue.ts";
+import { flushAtEnd } from "../../../../src/loop/flush_at_end.ts";
 import { SharedState } from "../../../../src/loop/shared_state.ts";
 import { ImageFile } from "../../../../src/storage/image_file.ts";
 import { O_RDWR, openFile } from "../../../../src/sys/files.ts";
