@@ -14,6 +14,7 @@ import { TempDirectory } from "../support/tools.ts";
 import { leftOutLines } from "./left_out.ts";
 import { installPackages } from "./packages.ts";
 import { type Suite, SUITES } from "./suites.ts";
+import { inOwnSurroundings } from "./surroundings.ts";
 
 const ONLY_INSTALL = "--only-install";
 
@@ -39,12 +40,17 @@ async function runTests(suite: Suite, words: readonly string[]): Promise<Closing
   const report = folder.file("report.xml");
   const paths = words.some((word) => !word.startsWith("-")) ? [] : suite.paths;
   const args = ["test", "--no-check", "--no-prompt", "--allow-all", `--junit-path=${report}`];
-  const succeeded = await deno(...args, ...suite.options, ...words, ...paths);
+  const command = [Deno.execPath(), ...args, ...suite.options, ...words, ...paths];
+  const succeeded = await succeeds(await inOwnSurroundings(command));
   return { succeeded, lines: leftOutLines(textIfAny(report)) };
 }
 
-async function deno(...args: readonly string[]): Promise<boolean> {
-  const { success } = await new Deno.Command(Deno.execPath(), { args: [...args] }).spawn().status;
+function deno(...args: readonly string[]): Promise<boolean> {
+  return succeeds([Deno.execPath(), ...args]);
+}
+
+async function succeeds([program = "", ...args]: readonly string[]): Promise<boolean> {
+  const { success } = await new Deno.Command(program, { args }).spawn().status;
   return success;
 }
 

@@ -86,15 +86,22 @@ class User implements Surroundings {
 }
 
 const ROOT_STATES = "/run/tslosetup";
+/** Set where the whole test run has a mount namespace of its own (tests/run/surroundings.sh). */
+const hasOwnMounts = Deno.uid() === 0 && Deno.env.get("TSLOSETUP_TEST_MOUNTS") === "own";
 let ownStates: string | undefined;
+
+if (hasOwnMounts) bindStatesHere();
 
 /**
  * The program as whoever runs the tests does, with a state folder that is one of this test run: what
  * else is attached on this machine is none of the tests' business, nor the reverse. The superuser's is
- * at a fixed place, and so in a mount namespace.
+ * at a fixed place, and so in a mount namespace. If that is another one than where a loop device was
+ * made, and below the root folder of a chroot, the kernel's name of the device's file is not that of
+ * the chroot, but of the system around it: so it is one for all where it can be.
  */
 export function asRoot(environment: Readonly<Record<string, string>> = {}): Surroundings {
   if (Deno.uid() !== 0) return asUser(environment);
+  if (hasOwnMounts) return new User(programCommand(), sharedStates(), environment);
   // A chroot has a /run of its own anyway.
   if (lackOfNamespaces() !== undefined) return new User(programCommand(), ROOT_STATES, environment);
   const enter = ["unshare", "--mount", "sh", "-c", `${bindStates()} && exec "$@"`, "sh"];
@@ -120,6 +127,14 @@ export function asRootElsewhere(enter: readonly string[]): Surroundings {
 /** The shell's words for having the state folder of this test run in a mount namespace. */
 export function bindStates(): string {
   return `mkdir -p -m 700 ${ROOT_STATES} && mount --bind ${sharedStates()} ${ROOT_STATES}`;
+}
+
+/** Has the state folder of these tests in their own mount namespace, up to their end. */
+function bindStatesHere(): void {
+  const shell = (script: string): boolean =>
+    new Deno.Command("sh", { args: ["-c", script] }).outputSync().success;
+  if (!shell(bindStates())) throw new Error(`${ROOT_STATES} cannot be bound`);
+  globalThis.addEventListener("unload", () => shell(`umount --lazy ${ROOT_STATES}`));
 }
 
 function sharedStates(): string {

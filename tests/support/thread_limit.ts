@@ -5,10 +5,10 @@
  */
 import { parseMounts } from "../../src/kernel/proc_tables.ts";
 import { eventually } from "./patience.ts";
+import { lackOfRights } from "./tools.ts";
 
 /** Where groups can be made whose processes are counted, if anywhere. */
 function hierarchy(): string | undefined {
-  if (Deno.uid() !== 0) return undefined;
   const mounts = parseMounts(Deno.readTextFileSync("/proc/self/mountinfo"));
   const [first] = mounts.filter(({ fileSystem, options, mountPoint }) =>
     (fileSystem === "cgroup" && options.includes("pids")) ||
@@ -27,6 +27,8 @@ function countsProcesses(root: string): boolean {
 
 /** Why no process can be limited here, if so. */
 export function missingForThreadLimits(): string | undefined {
+  const lack = lackOfRights();
+  if (lack !== undefined) return lack;
   return hierarchy() === undefined ? "no cgroups that count processes" : undefined;
 }
 
