@@ -3,13 +3,17 @@
  * the clusters, by way of a small file system whose only file is the disk, and which is mounted nowhere.
  *
  *     image ── loop ──────────────────┐
- *     base  ── loop ──────────────────┼── EROFS ── file ── /dev/loopN, direct I/O
+ *     base  ── loop ──────────────────┼── EROFS ── file ── /dev/loopN
  *     metadata ─ loop ────────────────┤
  *     image ── daemon ══ file ── loop ┘
  *
  * The upper loop device holds the file, that the file system, and that the lower loop devices, which go
  * with their last user: when the upper one is detached, by whatever tool, all of it goes. The lower
  * ones hold the files with their locks, so that the image stays locked without any process.
+ *
+ * Like those of losetup, the upper device reads through the page cache unless direct I/O is asked for:
+ * what is in there does not have to go through the lower ones once more, and comes as fast as from a
+ * raw image (with direct I/O: 0.73 of that, 4 KiB at depth 1).
  *
  * Only where there are clusters that the kernel cannot read (compressed, encrypted, not aligned), a
  * daemon serves those. If it is killed, the others are read as before.
@@ -144,7 +148,7 @@ function finish(request: AttachRequest, { image, file, device, served }: Finish)
     backingPath: imagePath,
     backing: new LentFd(file.number),
     readOnly: true,
-    directIo: "preferred",
+    directIo: command.directIo === "on" ? "preferred" : "no",
     partScan: command.partScan,
     sectorSizeBytes: sectorBytes(command),
     offsetBytes: command.offsetBytes,

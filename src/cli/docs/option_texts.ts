@@ -60,10 +60,10 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "read-only": ["Set up a device that cannot be written to, and open the image for reading only."],
   "direct-io": [
-    "Have the loop driver bypass the page cache for a RAW image. The default argument is `on`. With " +
-    "the name of a loop device and no file, the device is changed. Loop devices of other formats " +
-    "begin with it on, so that nothing is cached twice; the column DIO is about the image file, " +
-    "which is read through the page cache.",
+    "Have the loop driver bypass the page cache for a RAW image, or a view. The default argument is " +
+    "`on`. With the name of a loop device and no file, the device is changed. Loop devices that a " +
+    "server is behind begin with it on, so that nothing is cached twice; the column DIO is not about " +
+    "the image file then, which is read through the page cache.",
   ],
   "loop-ref": [
     "A string of up to 63 bytes that the kernel keeps with the loop device, for `--output REF`.",

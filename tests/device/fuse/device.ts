@@ -88,7 +88,9 @@ export class Device implements AsyncDisposable {
       if (backingFile(path) === Deno.realPathSync(image)) await run("losetup", "-d", path);
       throw new Error(`no state of ${path}`);
     }
-    return new Device(program, path, Deno.realPathSync(image), state.pid, warnings);
+    const device = new Device(program, path, Deno.realPathSync(image), state.pid, warnings);
+    device.#countRequests();
+    return device;
   }
 
   get isRunning(): boolean {
@@ -121,6 +123,16 @@ export class Device implements AsyncDisposable {
 
   get sizeBytes(): number {
     return Number(this.attribute("size")) * 512;
+  }
+
+  /** How many requests have no answer yet. */
+  get inFlight(): number {
+    return this.attribute("inflight").split(/\s+/).reduce((sum, count) => sum + Number(count), 0);
+  }
+
+  /** A loop device keeps its settings, and requests are not counted where somebody has turned that off. */
+  #countRequests(): void {
+    Deno.writeTextFileSync(`/sys/block/${this.name}/queue/iostats`, "1");
   }
 
   /** Mounts it on a folder, until the end of the scope at the latest. */

@@ -105,13 +105,13 @@ deviceTest(
       "--time_based",
       "--runtime=3600",
     );
-    await eventually(() => inFlight(device) > 0, "requests");
+    await eventually(() => device.inFlight > 0, "requests");
     await pause(300);
     device.kill("SIGKILL");
     const { code, stderr, stdout } = await fio;
     assertNotEquals(code, 0);
     assertMatch(stderr + stdout, /Input\/output error/);
-    assertEquals(inFlight(device), 0);
+    assertEquals(device.inFlight, 0);
     const { stdout: rows, stderr: warning } = await device.program.run(
       "-O",
       "NAME,PID",
@@ -123,10 +123,6 @@ deviceTest(
     await device.gone();
   },
 );
-
-function inFlight(device: Device): number {
-  return device.attribute("inflight").split(/\s+/).reduce((sum, count) => sum + Number(count), 0);
-}
 
 deviceTest(
   "a daemon killed below a mount is cleaned up with umount",

@@ -23,10 +23,6 @@ function readBlock(device: Device): ReturnType<typeof run> {
   return runPatiently("dd", ...args, "status=none");
 }
 
-function inFlight(device: Device): boolean {
-  return !/^\s*0\s+0\s*$/.test(device.attribute("inflight"));
-}
-
 deviceTest(
   "-d says that the daemon is stopped, and the device goes when that runs again",
   [],
@@ -54,7 +50,7 @@ deviceTest("-d --force of a stopped daemon fails what waits, and leaves nothing"
   using folder = new TempDirectory();
   await using device = await stoppedDevice(folder);
   const reading = readBlock(device);
-  await eventually(() => inFlight(device), "a request");
+  await eventually(() => device.inFlight > 0, "a request");
   const { code, stderr } = await device.program.run("-d", "--force", device.path);
   assertEquals(code, 0, stderr);
   assertMatch(stderr, /gave up on its daemon \(pid \d+\)\n$/);
@@ -98,7 +94,7 @@ deviceTest("the connection in the state can be aborted without the daemon", ["dd
     .filter(({ pid }) => pid === device.pid) as { fuseConnection?: number }[];
   assert(state?.fuseConnection !== undefined);
   const reading = readBlock(device);
-  await eventually(() => inFlight(device), "a request");
+  await eventually(() => device.inFlight > 0, "a request");
   abortFuseConnection(state.fuseConnection);
   const { code, stderr } = await reading;
   assertEquals(code, 1);
