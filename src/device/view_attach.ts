@@ -13,7 +13,8 @@
  *
  * Like those of losetup, the upper device reads through the page cache unless direct I/O is asked for:
  * what is in there does not have to go through the lower ones once more, and comes as fast as from a
- * raw image (with direct I/O: 0.73 of that, 4 KiB at depth 1).
+ * raw image (with direct I/O: 0.73 of that, 4 KiB at depth 1). Where the kernel would mistake one file
+ * for another then (view/metadata.ts), direct I/O it is.
  *
  * Only where there are clusters that the kernel cannot read (compressed, encrypted, not aligned), a
  * daemon serves those. If it is killed, the others are read as before.
@@ -25,6 +26,7 @@ import { windowOf } from "../disk/window.ts";
 import { RAW } from "../image/formats.ts";
 import { openInMount } from "../kernel/fuse_mount.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
+import { loopStatusIfAny } from "../kernel/loop_status.ts";
 import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
@@ -68,13 +70,14 @@ export function attachView(request: AttachRequest): Attached {
   if (!needsServer) refuseLocked(image.access);
   if (needsServer) request.daemons.startAhead("device");
   using below = new LowerDevices(image.access.files);
-  using metadata = metadataDevice(image.metadata());
+  const { bytes, needsDirectIo } = image.metadata();
+  using metadata = metadataDevice(bytes);
   using served = needsServer ? serve(image.access, request) : undefined;
   using special = served && servedDevice(served.file);
   const devices = special === undefined ? below.paths : [...below.paths, special.path];
   using root = mountView(metadata.path, devices, image.form);
   using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
-  return finish(request, { image, file, device: device?.path, served });
+  return finish(request, { image, file, device: device?.path, served, needsDirectIo });
 }
 
 /**
@@ -110,6 +113,12 @@ function checkSize({ sizeBytes }: ImageAccess, request: AttachRequest): void {
   wholeSectors(request, windowOf(sizeBytes, command), sectorBytes(command));
 }
 
+/** @throws {NoViewError} if the kernel has not taken it, so that wrong bytes would be read */
+function requireDirectIo(device: string): void {
+  if (loopStatusIfAny(device)?.directIo === true) return;
+  throw new NoViewError("its files have to be read by direct I/O, which the offset does not allow");
+}
+
 /** A daemon would have told them, and does where there is one. */
 function tellWarnings({ warnings }: ImageAccess, request: AttachRequest): void {
   for (const text of warnings) warn(request, text);
@@ -137,10 +146,13 @@ interface Finish {
   readonly file: Fd;
   readonly device: string | undefined;
   readonly served: ServedFile | undefined;
+  /** As {@link FormedMetadata.needsDirectIo}. */
+  readonly needsDirectIo: boolean;
 }
 
 /** Warnings come last: where there can be no view after all, somebody else gives them. */
-function finish(request: AttachRequest, { image, file, device, served }: Finish): Attached {
+function finish(request: AttachRequest, view: Finish): Attached {
+  const { image, file, device, served, needsDirectIo } = view;
   const { command, imagePath, states } = request;
   const { access, sizeLimitBytes } = image;
   using loop = new ProvisionalLoop({
@@ -148,7 +160,7 @@ function finish(request: AttachRequest, { image, file, device, served }: Finish)
     backingPath: imagePath,
     backing: new LentFd(file.number),
     readOnly: true,
-    directIo: command.directIo === "on" ? "preferred" : "no",
+    directIo: needsDirectIo || command.directIo === "on" ? "preferred" : "no",
     partScan: command.partScan,
     sectorSizeBytes: sectorBytes(command),
     offsetBytes: command.offsetBytes,
@@ -156,6 +168,7 @@ function finish(request: AttachRequest, { image, file, device, served }: Finish)
     label: command.loopReference ?? imagePath,
   });
   const { path } = loop;
+  if (needsDirectIo) requireDirectIo(path);
   tuneQueue(baseName(path), QUEUE);
   if (command.partScan) showPartitions(path);
   checkSize(access, request);

@@ -12,7 +12,7 @@ import { windowOf } from "../disk/window.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { RAW } from "../image/formats.ts";
 import { encodeDescription, type ViewDescription } from "../view/description.ts";
-import { type ViewForm, viewForm } from "../view/form.ts";
+import { type FormedMetadata, type ViewForm, viewForm } from "../view/form.ts";
 import { type AttachRequest, imageRequest, sectorBytes, viewOf } from "./attach_common.ts";
 import { NoViewError } from "./no_view_error.ts";
 import { deviceBytes } from "./view_devices.ts";
@@ -38,8 +38,8 @@ export class ViewImage implements Disposable {
     }
   }
 
-  /** The metadata of its file system. */
-  metadata(): Uint8Array<ArrayBuffer> {
+  /** The metadata of its file system, with what it says of itself. */
+  metadata(): FormedMetadata {
     const { access, form: { needsServer } } = this;
     const fileSizes = access.files.map(deviceBytes);
     const served = needsServer ? [servedBytes(access.sizeBytes)] : [];
@@ -48,7 +48,7 @@ export class ViewImage implements Disposable {
       deviceSizes: [...fileSizes, ...served],
       serverDevice: needsServer ? fileSizes.length + 1 : undefined,
     });
-    metadata.set(encodeDescription(this.#description));
+    metadata.bytes.set(encodeDescription(this.#describe(metadata)));
     return metadata;
   }
 
@@ -60,7 +60,7 @@ export class ViewImage implements Disposable {
     return rest === 0 ? command.sizeLimitBytes : sizeBytes - rest;
   }
 
-  get #description(): ViewDescription {
+  #describe({ needsDirectIo }: FormedMetadata): ViewDescription {
     const { command, imagePath } = this.#request;
     const { sizeLimitBytes } = command;
     const { deviceMajor, deviceMinor, inode } = this.access.files[0]?.status ??
@@ -72,6 +72,7 @@ export class ViewImage implements Disposable {
       imageInode: inode,
       view: viewOf(command),
       ...(this.sizeLimitBytes === sizeLimitBytes ? {} : { sizeLimitBytes }),
+      ...(needsDirectIo ? { needsDirectIo } : {}),
     };
   }
 

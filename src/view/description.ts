@@ -22,6 +22,8 @@ export interface ViewDescription {
   readonly view?: ImageView;
   /** The size limit that was asked for, 0 for none, if the device has another one than that. */
   readonly sizeLimitBytes?: number;
+  /** Whether wrong bytes would be read without direct I/O. */
+  readonly needsDirectIo?: true;
 }
 
 /** As bytes for the start of the metadata, fewer than {@link DESCRIPTION_BYTES}: names that are too long are left out. */
@@ -56,10 +58,12 @@ export function decodeDescription(bytes: Uint8Array): ViewDescription | undefine
 function described(found: unknown): ViewDescription | undefined {
   if (typeof found !== "object" || found === null) return undefined;
   const { version, ...description } = found as Record<string, unknown>;
-  const { image, format, imageDevice, imageInode, view, sizeLimitBytes } = description;
+  const { image, format, imageDevice, imageInode, view, sizeLimitBytes, needsDirectIo } =
+    description;
   const isComplete = version === 1 && typeof image === "string" && typeof format === "string" &&
     isDevice(imageDevice) && typeof imageInode === "number" && isView(view) &&
-    ["number", "undefined"].includes(typeof sizeLimitBytes);
+    ["number", "undefined"].includes(typeof sizeLimitBytes) &&
+    [true, undefined].includes(needsDirectIo as true | undefined);
   return isComplete ? description as unknown as ViewDescription : undefined;
 }
 

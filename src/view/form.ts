@@ -32,7 +32,13 @@ export interface ViewForm {
   /** Whether the kernel decompresses. */
   readonly isDecoding: boolean;
   /** The metadata, whole. */
-  metadata(arrangement: DeviceArrangement): Uint8Array<ArrayBuffer>;
+  metadata(arrangement: DeviceArrangement): FormedMetadata;
+}
+
+export interface FormedMetadata {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** As {@link ViewMetadata.needsDirectIo}. */
+  readonly needsDirectIo: boolean;
 }
 
 /** What to make a form of. */
@@ -90,7 +96,7 @@ class ChunkedForm implements ViewForm {
     return this.needsServer ? serverChunks / (serverChunks + plainChunks) : 0;
   }
 
-  metadata(arrangement: DeviceArrangement): Uint8Array<ArrayBuffer> {
+  metadata(arrangement: DeviceArrangement): FormedMetadata {
     const metadata = new ViewMetadata({ plan: this.#plan, ...arrangement });
     const chunkBytes = 2 ** this.#plan.chunkBits;
     const buffer = new IoBuffer(chunkBytes);
@@ -101,7 +107,7 @@ class ChunkedForm implements ViewForm {
       this.#access.read(request.ask(start, count).into(buffer, 0));
       metadata.bytes.set(buffer.bytes.subarray(0, count), metadata.copyPosition(index));
     });
-    return metadata.bytes;
+    return metadata;
   }
 }
 
@@ -124,13 +130,14 @@ class DecodingForm implements ViewForm {
     return this.#plan.servedBytes / this.#plan.storedBytes;
   }
 
-  metadata(arrangement: DeviceArrangement): Uint8Array<ArrayBuffer> {
+  metadata(arrangement: DeviceArrangement): FormedMetadata {
     const metadata = new ExtentMetadata({ plan: this.#plan, ...arrangement });
     for (const { file, hostOffset, lengthBytes, position } of this.#plan.copies) {
       const buffer = new IoBuffer(lengthBytes);
       this.#access.files[file]?.read(buffer, 0, hostOffset, lengthBytes);
       metadata.bytes.set(buffer.bytes, metadata.copiesPosition + position);
     }
-    return metadata.bytes;
+    // Where it decompresses, the kernel tells devices apart.
+    return { bytes: metadata.bytes, needsDirectIo: false };
   }
 }

@@ -24,9 +24,18 @@ export interface ViewParts {
  * @throws {RangeError} if a name of the path is too long
  */
 export class ViewMetadata {
+  /**
+   * Whether the page cache has to be kept from reading the file: of two devices' blocks, one after the
+   * other in the file, the second would be taken from the first device where only the numbers of these
+   * blocks go on (iomap_bio_read_folio_range(), fs/iomap/buffered-io.c, up to Linux 6.18 at least).
+   */
+  needsDirectIo = false;
   readonly #fileSystem: FileSystem;
   readonly #plan: ViewPlan;
   readonly #blockBytes: number;
+  /** Where the last chunk so far ends. */
+  #lastDevice = -1;
+  #lastEndBlock = -1;
 
   constructor({ plan, path, deviceSizes, serverDevice = 0 }: ViewParts) {
     const { sizeBytes, blockBits, chunkBits } = plan;
@@ -70,8 +79,13 @@ export class ViewMetadata {
 
   #setChunk(at: number, device: number, offset: number): void {
     const { view } = this.#fileSystem;
+    const block = offset / this.#blockBytes;
     view.setUint16(at, 0, true);
     view.setUint16(at + CHUNK_ENTRY.device, device, true);
-    view.setUint32(at + CHUNK_ENTRY.block, offset / this.#blockBytes, true);
+    view.setUint32(at + CHUNK_ENTRY.block, block, true);
+    // Also beyond a hole: the kernel makes one request of what it reads ahead.
+    if (device !== this.#lastDevice && block === this.#lastEndBlock) this.needsDirectIo = true;
+    this.#lastDevice = device;
+    this.#lastEndBlock = block + 2 ** (this.#plan.chunkBits - this.#plan.blockBits);
   }
 }

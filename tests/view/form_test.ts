@@ -53,7 +53,7 @@ for (const [name, original] of Object.entries(ORIGINALS)) {
         const form = viewForm({ access, fileSizes }, count % 2 === 1);
         const served = Math.ceil(access.sizeBytes / 4096) * 4096;
         const deviceSizes = [...fileSizes, served];
-        const metadata = form.metadata({ path: "disk", deviceSizes, serverDevice: 2 });
+        const { bytes: metadata } = form.metadata({ path: "disk", deviceSizes, serverDevice: 2 });
         assert(form.servedShare >= 0 && form.servedShare <= 1);
         if (form.isDecoding) counts.decoding++;
         else {

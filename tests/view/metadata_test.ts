@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import type { ImageFile } from "../../src/storage/image_file.ts";
@@ -59,7 +59,7 @@ function metadataOf(
   files: Files,
   runs: readonly RunWords[],
   path: string,
-): { metadata: Uint8Array; disk: Uint8Array; withoutHoles: Uint8Array } {
+): { metadata: Uint8Array; disk: Uint8Array; withoutHoles: Uint8Array; needsDirectIo: boolean } {
   const list = listOf(files.open, runs);
   const deviceSizes = files.contents.map(({ length }) => length);
   const plan = planView(list, { sizeBytes: sizeOf(runs), fileSizes: deviceSizes });
@@ -75,7 +75,8 @@ function metadataOf(
     const bytes = disk.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes);
     metadata.bytes.set(bytes, metadata.copyPosition(index));
   });
-  return { metadata: metadata.bytes, disk, withoutHoles: withoutHoles(disk, plan) };
+  const { bytes, needsDirectIo } = metadata;
+  return { metadata: bytes, disk, withoutHoles: withoutHoles(disk, plan), needsDirectIo };
 }
 
 /** The disk as it is served: up to a whole block. */
@@ -189,4 +190,36 @@ Deno.test("ViewMetadata refuses names that no file system takes", () => {
   for (const path of ["", "a//b", "/a", "n".repeat(256), "a/é".padEnd(140, "é").repeat(2)]) {
     assertThrows(() => metadataOf(files, SIMPLE, path), RangeError, "name");
   }
+});
+
+/** Clusters of a disk, the second of which follows upon the first one, and whether it has its numbers. */
+const NEIGHBOURS: Readonly<Record<string, readonly [needsDirectIo: boolean, second: RunWords]>> = {
+  "the same file's": [false, plain(0, 64 * KIB)],
+  "another file's, elsewhere": [false, plain(1, 128 * KIB)],
+  "another file's, of the same number as if it went on": [true, plain(1, 64 * KIB)],
+  "the server's, of the same number": [
+    true,
+    { kind: RunKind.Special, lengthBytes: 64 * KIB },
+  ],
+};
+
+function plain(file: number, hostOffset: number): RunWords {
+  return { kind: RunKind.Plain, lengthBytes: 64 * KIB, file, hostOffset };
+}
+
+for (const [name, [needsDirectIo, second]] of Object.entries(NEIGHBOURS)) {
+  Deno.test(`ViewMetadata.needsDirectIo is ${needsDirectIo} before ${name}`, () => {
+    using folder = new TempDirectory();
+    using files = new Files(folder);
+    const runs = [plain(0, 0), second];
+    assertEquals(metadataOf(files, runs, "disk").needsDirectIo, needsDirectIo);
+  });
+}
+
+Deno.test("ViewMetadata.needsDirectIo looks beyond a hole", () => {
+  using folder = new TempDirectory();
+  using files = new Files(folder);
+  const hole = { kind: RunKind.Zero, lengthBytes: 64 * KIB };
+  const runs = [plain(0, 0), hole, plain(1, 64 * KIB)];
+  assertEquals(metadataOf(files, runs, "disk").needsDirectIo, true);
 });

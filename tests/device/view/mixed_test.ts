@@ -164,7 +164,9 @@ viewTest("an encrypted image over a plain one asks for its key only", TOOLS, asy
   assertNotEquals(refused.code, 0);
   assertMatch(refused.stderr, /^tslosetup: .*passphrase.*\n$/);
   await nothingBelow();
-  await using view = await View.attach(image, "-t", "QCOW", "--key-file", key);
+  // Otherwise what was read once can be read without its daemon.
+  const uncached = "--direct-io=on";
+  await using view = await View.attach(image, "-t", "QCOW", "--key-file", key, uncached);
   assertShows(view.path);
   const daemon = daemonOf(view);
   Deno.kill(daemon, "SIGKILL");

@@ -40,6 +40,47 @@ for (const type of ["ext4", "xfs", "btrfs"] as const) {
   }, missingFileSystem(type));
 }
 
+viewTest(
+  "direct I/O it is where the kernel would mistake a file for another",
+  IMAGE_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const [base, image] = [folder.file("base"), folder.file("disk")];
+    Deno.writeFileSync(base, new Uint8Array(MIB).fill(7));
+    await must("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image);
+    // Number 5 in the disk, and in the image file: the base's number 6 follows upon it.
+    await must("qemu-io", "-f", "qcow2", "-c", `write -P 8 ${5 * 64}K 64K`, image);
+    for (const options of [[], ["--direct-io=off"]]) {
+      await using view = await View.attach(image, "-t", "QCOW", ...options);
+      assertEquals(await stockColumns(view.path, "DIO"), ["1"]);
+      const bytes = Deno.readFileSync(view.path);
+      const numbers = Array.from({ length: 16 }, (_, cluster) => bytes[cluster * 64 * KIB]);
+      assertEquals(numbers, [7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
+      const { code, stderr } = await view.program.run("--direct-io=off", view.path);
+      assertEquals(code, 1);
+      assertMatch(stderr, /^tslosetup: .*: set direct io failed: .*mix up.*\n$/);
+    }
+    const { stderr } = await asRoot().run(...VIEW, "-r", "-o", "100", "-t", "QCOW", "-f", image);
+    assertMatch(stderr, /^tslosetup: .*direct I\/O.*\n$/);
+  },
+);
+
+viewTest(
+  "a view is read through the page cache, unless direct I/O is asked for",
+  IMAGE_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("disk");
+    await must("qemu-img", "create", "-q", "-f", "qcow2", image, "1M");
+    await must("qemu-io", "-f", "qcow2", "-c", "write -P 8 0 1M", image);
+    for (const [wanted, shown] of [["off", "0"], ["on", "1"]] as const) {
+      await using view = await View.attach(image, "-t", "QCOW", `--direct-io=${wanted}`);
+      assertEquals(await stockColumns(view.path, "DIO"), [shown]);
+      assert(Deno.readFileSync(view.path).every((byte) => byte === 8));
+    }
+  },
+);
+
 viewTest("a snapshot is shown, and not what came after it", IMAGE_TOOLS, async () => {
   using folder = new TempDirectory();
   const image = folder.file("disk.qcow2");
