@@ -159,3 +159,13 @@ export class TempDirectory implements Disposable {
     Deno.removeSync(this.path, { recursive: true });
   }
 }
+
+/** Where files are in memory, if that is to be had: what tests write a lot of is faster there. */
+export function memoryFolder(): string | undefined {
+  try {
+    using _probe = new TempDirectory("/dev/shm");
+    return "/dev/shm";
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { eventually } from "../../support/patience.ts";
-import { asRoot, programCommand, statesIn } from "../../support/program.ts";
+import { asRoot, Nobody, statesIn } from "../../support/program.ts";
 import { must, run, TempDirectory } from "../../support/tools.ts";
 import { devicesBelow, listed, nothingBelow, VIEW, View, viewTest } from "./view.ts";
 
@@ -266,9 +266,8 @@ viewTest(
     using folder = new TempDirectory();
     const image = await makeChain(folder);
     await using view = await View.attach(image, "-t", "QCOW");
-    const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    const words = [...programCommand(), "-l", "--raw", "-n", "-O", "NAME"];
-    const names = (await must("setpriv", ...user, ...words)).split("\n");
+    using nobody = new Nobody();
+    const names = (await nobody.program.must("-l", "--raw", "-n", "-O", "NAME")).split("\n");
     assert(names.includes(view.path), names.join(" "));
     assertEquals(names.filter((name) => view.below.includes(name)), []);
   },

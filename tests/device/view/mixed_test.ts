@@ -245,10 +245,11 @@ const STEPS = { ioctl: 16, fsopen: 3, fsconfig: 12, fsmount: 2, sendmsg: 1, rena
 /** Attaches it, while strace does something to the command's calls. */
 function attachTraced(image: string, how: readonly string[]): Promise<Output> {
   const program = programCommand();
-  const [shell = "", ...before] = asRoot().command.slice(0, -program.length);
+  const before = asRoot().command.slice(0, -program.length);
   const attach = [...VIEW, "-r", "-t", "QCOW", "--find", "--show", image];
   const strace = ["strace", "-qq", "-o", "/dev/null", ...how];
-  return run(shell, ...before, ...strace, ...program, ...attach);
+  const [first = "", ...words] = [...before, ...strace, ...program, ...attach];
+  return run(first, ...words);
 }
 
 viewTest("killed at any step, a mixed attach leaves nothing", [...TOOLS, "strace"], async () => {

@@ -6,7 +6,7 @@
  */
 // @ts-types="../../../support/std_assert.d.ts"
 import { assertEquals, assertGreater } from "@std/assert";
-import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { CrashRun, type Sabotage, SABOTAGES } from "./crash_run.ts";
 import { beforeRun, judge, type Verdict } from "./crash_judge.ts";
 import {
@@ -20,7 +20,7 @@ import {
 const STATES = Number(Deno.env.get("TSLOSETUP_CRASH_STATES") ?? 100);
 const OPS = 60;
 /** Where everything is memory. */
-const FOLDER = "/dev/shm";
+const FOLDER = memoryFolder();
 
 async function crash(
   recipe: OriginalRecipe,

@@ -7,7 +7,7 @@
 // @ts-types="../../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { EIO, ENOSPC } from "../../../../src/sys/errno.ts";
-import { oracleTest, run, TempDirectory } from "../../../support/tools.ts";
+import { memoryFolder, oracleTest, run, TempDirectory } from "../../../support/tools.ts";
 import { sameBytes } from "../../opened_image.ts";
 import { checkImage } from "./checker.ts";
 import { type Before, beforeRun, judge } from "./crash_judge.ts";
@@ -19,7 +19,7 @@ import { WritableDisk } from "./writable_disk.ts";
 const RUNS = Number(Deno.env.get("TSLOSETUP_FAULT_RUNS") ?? 60);
 const OPS = 60;
 /** Where everything is memory. */
-const FOLDER = "/dev/shm";
+const FOLDER = memoryFolder();
 const NEVER = { first: Infinity, count: 0, errno: 0 } as const;
 
 /** What may go wrong at call number `first`. */

@@ -14,7 +14,7 @@ import {
 } from "../../../../src/image/errors.ts";
 import { EIO, SystemError } from "../../../../src/sys/errno.ts";
 import { processorMs } from "../../../support/patience.ts";
-import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { HostileImages } from "./hostile_images.ts";
 import { makeOriginal, type Original, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
 import { Random, randomOp } from "./random_ops.ts";
@@ -29,7 +29,7 @@ const OPS = 16;
 const SLOT_BYTES = 512;
 const SLOWEST_MILLISECONDS = 5000;
 /** Where everything is memory. */
-const FOLDER = "/dev/shm";
+const FOLDER = memoryFolder();
 
 /** What is said where another data file is named than the one that is recorded. */
 const OTHER_FILES = "the chain of images has changed";
