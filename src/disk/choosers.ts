@@ -1,6 +1,6 @@
 /**
- * Who decides which file a name in an image means, and whether they could read that file themselves:
- * then showing it tells them nothing.
+ * Who decides which file a name in an image means, and whether they could read (or write to) that file
+ * themselves: then showing it tells them nothing, and what becomes of it is up to them.
  *
  *     image, mode 0644              its owner
  *     image, mode 0664 or 0646      everybody: who is in a group, nobody can tell for sure
@@ -12,6 +12,7 @@ import type { FileStatus } from "../sys/files.ts";
 
 const WRITABLE_BY_OTHERS = 0o022;
 const READABLE_BY_ALL = 0o044;
+const WRITABLE_BY_ALL = 0o066;
 const SEARCHABLE_BY_ALL = 0o011;
 const ROOT = 0;
 
@@ -34,22 +35,25 @@ export function choosersOf(written: readonly Rights[]): Choosers {
 }
 
 /**
- * Whether all of `choosers` could read `file`, as far as that lies in it and in the folders that lead
+ * Whether all of `choosers` could open `file`, as far as that lies in it and in the folders that lead
  * to it.
  *
- * @param self the user who runs this program: what that one could read needs no other permission
+ * @param self the user who runs this program: what that one could open needs no other permission
+ * @param isWritten whether for writing, too
  */
-export function canRead(
+export function canOpen(
   choosers: Choosers,
-  { file, folders, self }: {
+  { file, folders, self, isWritten }: {
     readonly file: Rights;
     readonly folders: readonly Rights[];
     readonly self: number;
+    readonly isWritten: boolean;
   },
 ): boolean {
   const can = (target: Rights, everybodysBits: number): boolean =>
     (target.mode & everybodysBits) === everybodysBits ||
     !choosers.everybody &&
       choosers.uids.every((uid) => uid === target.uid || uid === self || uid === ROOT);
-  return can(file, READABLE_BY_ALL) && folders.every((folder) => can(folder, SEARCHABLE_BY_ALL));
+  return can(file, isWritten ? WRITABLE_BY_ALL : READABLE_BY_ALL) &&
+    folders.every((folder) => can(folder, SEARCHABLE_BY_ALL));
 }

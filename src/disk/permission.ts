@@ -2,7 +2,8 @@
  * Which files an image may name. An image from somebody else could name any file of this machine,
  * and show it to whoever reads the disk: it gets what the user allows, and what lies below its own
  * folder and is no secret for those who could have chosen it. What the user's own images name, the
- * user has chosen.
+ * user has chosen; but for files that are to be written to: of an image that was downloaded, somebody
+ * else has chosen them, and with them whatever is overwritten.
  *
  * @module
  */
@@ -21,7 +22,7 @@ import { folderOf, readLink } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
 import { handleIn, isSameFile, reopenFile } from "../sys/reopen.ts";
 import { ImageFile } from "../storage/image_file.ts";
-import { canRead, type Choosers, choosersOf, isWritableByOthers } from "./choosers.ts";
+import { canOpen, type Choosers, choosersOf, isWritableByOthers } from "./choosers.ts";
 
 const ENOTBLK = 15;
 const STICKY = 0o1000;
@@ -56,7 +57,7 @@ export function openNamedFile(path: string, naming: Naming): ImageFile {
   using start = folder === undefined ? undefined : openFile(folder, O_PATH);
   using handle = start === undefined ? openFile(path, O_PATH) : handleBelow(start, path, folder);
   refuseKind(openFileStatus(handle.number), path);
-  const distrust = distrustOf(by.status, start && openFileStatus(start.number));
+  const distrust = distrustOf(naming, start && openFileStatus(start.number));
   if (distrust !== undefined) refusePlace(handle, naming, distrust);
   const access = naming.isWritten ? O_RDWR : O_RDONLY;
   return new ImageFile(reopenFile(handle.number, path, access), path);
@@ -106,10 +107,14 @@ function mountOf({ number }: Fd): string | undefined {
  * user, root not excepted, that nobody else may write to. The folder matters where it decides which
  * file a name means: somebody else's could hold links to anything.
  */
-function distrustOf(image: FileStatus, folder: FileStatus | undefined): Distrust | undefined {
+function distrustOf(
+  { by: { status: image }, isWritten }: Naming,
+  folder: FileStatus | undefined,
+): Distrust | undefined {
   const foreign = folder === undefined || isSafeFolder(folder) ? [] : [folder];
   const reason = whyNotOwn(image) ??
-    (foreign.length > 0 ? "the image's folder is not your own" : undefined);
+    (foreign.length > 0 ? "the image's folder is not your own" : undefined) ??
+    (isWritten ? "it would be written to" : undefined);
   return reason === undefined ? undefined : { reason, choosers: choosersOf([image, ...foreign]) };
 }
 
@@ -125,7 +130,8 @@ function isSafeFolder(folder: FileStatus): boolean {
   return isKept && (folder.uid === 0 || folder.uid === libc().geteuid());
 }
 
-function refusePlace(handle: Fd, { by, allowed }: Naming, { reason, choosers }: Distrust): void {
+function refusePlace(handle: Fd, naming: Naming, { reason, choosers }: Distrust): void {
+  const { by, allowed, isWritten = false } = naming;
   const place = placeOf(handle);
   if (allowed.some((folder) => isBelow(place, folder))) return;
   const refuse = (why: string): never => {
@@ -136,8 +142,8 @@ function refusePlace(handle: Fd, { by, allowed }: Naming, { reason, choosers }: 
   if (!isBelow(place, folder)) return refuse(`, and ${place} is not below its folder`);
   const file = openFileStatus(handle.number);
   const folders = foldersBetween(folder, place, file);
-  if (canRead(choosers, { file, folders, self: libc().geteuid() })) return;
-  refuse(`, and not all who could have named ${place} may read it`);
+  if (canOpen(choosers, { file, folders, self: libc().geteuid(), isWritten })) return;
+  refuse(`, and not all who could have named ${place} may ${isWritten ? "write to" : "read"} it`);
 }
 
 /** A device lies in /dev only for the kernel's sake, and all files lie below the root. */

@@ -44,10 +44,10 @@ class Scene implements Disposable {
   }
 
   /** Size of the file that the image may name. */
-  open(path: string, { allowed = [], relative = false }: Options = {}): number {
+  open(path: string, { allowed = [], relative = false, isWritten = false }: Options = {}): number {
     using by = new ImageFile(openFile(this.#path, O_RDONLY), this.#path);
     const folder = relative ? this.images : undefined;
-    using file = openNamedFile(path, { by, folder, allowed });
+    using file = openNamedFile(path, { by, folder, allowed, isWritten });
     return file.sizeBytes;
   }
 
@@ -64,6 +64,7 @@ class Scene implements Disposable {
 interface Options {
   readonly allowed?: readonly string[];
   readonly relative?: boolean;
+  readonly isWritten?: boolean;
 }
 
 Deno.test("openNamedFile() lets the user's own image name any file", () => {
@@ -72,6 +73,42 @@ Deno.test("openNamedFile() lets the user's own image name any file", () => {
   assertEquals(scene.open(`${scene.images}/../elsewhere/disk`, { relative: true }) > 0, true);
   assertEquals(scene.open(scene.link(`${scene.elsewhere}/disk`, "link")) > 0, true);
 });
+
+Deno.test("openNamedFile() lets the user's own image write to nothing outside its folder", () => {
+  using scene = new Scene();
+  const isWritten = true;
+  const path = `${scene.elsewhere}/disk`;
+  const links = [path, scene.link(path, "link"), `${scene.images}/../elsewhere/disk`];
+  for (const name of links) {
+    for (const relative of name === path ? [false] : [false, true]) {
+      assertEquals(
+        scene.refusal(name, { isWritten, relative }),
+        `not allowed: it would be written to, and ${path} is not below its folder ` +
+          `(--allow-backing ${path} allows it)`,
+      );
+    }
+  }
+  assertEquals(scene.open(path, { isWritten, allowed: [path] }) > 0, true);
+  assertEquals(scene.open(`${scene.images}/disk`, { isWritten }) > 0, true);
+});
+
+rootTest(
+  "openNamedFile() lets another's image write to nothing that its owner could not write to",
+  [],
+  () => {
+    using scene = new Scene().giveAway();
+    const path = `${scene.images}/disk`;
+    Deno.chmodSync(path, 0o644);
+    assertEquals(scene.open(path) > 0, true);
+    assertEquals(
+      scene.refusal(path, { isWritten: true }),
+      `not allowed: the image is not your own, and not all who could have named ${path} ` +
+        `may write to it (--allow-backing ${path} allows it)`,
+    );
+    Deno.chownSync(path, NOBODY, 0);
+    assertEquals(scene.open(path, { isWritten: true }) > 0, true);
+  },
+);
 
 Deno.test("openNamedFile() takes an image that others may write to for another's", () => {
   for (const mode of [0o664, 0o646]) {
