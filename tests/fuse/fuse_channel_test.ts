@@ -15,6 +15,7 @@ import {
 import { SystemError } from "../../src/sys/errno.ts";
 import { pipe } from "../../src/sys/sockets.ts";
 import { block, seededBytes } from "../nbd/served_image.ts";
+import { withDescriptor } from "../support/faulty_calls.ts";
 import {
   DISK_NODE,
   encodeRequest,
@@ -223,7 +224,7 @@ Deno.test("FSYNC fails, and goes on failing, when the image could not be made du
   const { image } = fuse.served;
   // A pipe cannot be synced.
   const [pipeEnd, other] = pipe();
-  image.filesToSync.splice(0, 1, Object.create(image.file, { fd: { value: pipeEnd.number } }));
+  image.filesToSync.splice(0, 1, withDescriptor(image.file, pipeEnd.number));
   assertEquals(fuse.ask(Opcode.Fsync).error, -EIO);
   image.filesToSync.splice(0, 1, image.file);
   assertEquals(fuse.ask(Opcode.Fsync).error, -EIO);

@@ -12,6 +12,7 @@ import { libc } from "../../src/sys/libc.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { type FakeImage, seededBytes, ServedImage } from "../nbd/served_image.ts";
 import type { RequestFields } from "../nbd/wire.ts";
+import { withDescriptor } from "../support/faulty_calls.ts";
 
 const { Read, Write, WriteZeroes, Trim } = Command;
 const MIB = 1024 * 1024;
@@ -102,7 +103,7 @@ Deno.test("Changes.make() tells why another thread could not write", () => {
   // A descriptor that is only read from cannot be written to.
   using readOnly = openFile(served.image.file.path, O_RDONLY);
   const { file } = served.image;
-  const broken = Object.create(file, { fd: { value: readOnly.number } });
+  const broken = withDescriptor(file, readOnly.number);
   if (served.image.writing !== undefined) {
     served.image.writing.place = (offset, lengthBytes, placement) =>
       placement.setDirect(broken, offset, lengthBytes);

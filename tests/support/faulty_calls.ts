@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ImageFile } from "../../src/storage/image_file.ts";
 import { libc } from "../../src/sys/libc.ts";
 
 /** Has `lastErrno()` say `errno`, as after a call that has failed; what such a call returns. */
@@ -18,4 +19,15 @@ export function bytesAt(address: number, lengthBytes: number): Uint8Array<ArrayB
   const pointer = Deno.UnsafePointer.create(BigInt(address));
   if (pointer === null) throw new Error("no bytes");
   return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, lengthBytes)).slice();
+}
+
+/** A file that reads, writes and syncs are made on another descriptor of than its own. */
+export function withDescriptor(file: ImageFile, fd: number): ImageFile {
+  return new Proxy(file, {
+    get(target, name) {
+      if (name === "fd") return fd;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
