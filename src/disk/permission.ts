@@ -53,7 +53,7 @@ interface Distrust {
  * @throws {Error} if the image may not name it; the message says which option allows it
  */
 export function openNamedFile(path: string, naming: Naming): ImageFile {
-  const { by, folder } = naming;
+  const { folder } = naming;
   using start = folder === undefined ? undefined : openFile(folder, O_PATH);
   using handle = start === undefined ? openFile(path, O_PATH) : handleBelow(start, path, folder);
   refuseKind(openFileStatus(handle.number), path);

@@ -24,7 +24,7 @@ export function bytesAt(address: number, lengthBytes: number): Uint8Array<ArrayB
 /** A file that reads, writes and syncs are made on another descriptor of than its own. */
 export function withDescriptor(file: ImageFile, fd: number): ImageFile {
   return new Proxy(file, {
-    get(target, name) {
+    get(target, name): unknown {
       if (name === "fd") return fd;
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
