@@ -6,7 +6,8 @@
  *     deno run --allow-all tests/run/main.ts kernel --only-install
  *
  * Types are checked first, once: with an empty cache, a worker's types would be checked in the middle
- * of the test that starts it.
+ * of the test that starts it. Then the program is compiled, unless TSLOSETUP_BINARY names one: some
+ * tests are about the binary, and the others find the same faults in it as in the sources.
  *
  * @module
  */
@@ -17,6 +18,8 @@ import { type Suite, SUITES } from "./suites.ts";
 import { inOwnSurroundings } from "./surroundings.ts";
 
 const ONLY_INSTALL = "--only-install";
+/** The program under test, for tests/support/program.ts. */
+const BINARY = "TSLOSETUP_BINARY";
 
 async function main([name = "", ...words]: readonly string[]): Promise<number> {
   const suite = SUITES[name];
@@ -24,6 +27,7 @@ async function main([name = "", ...words]: readonly string[]): Promise<number> {
   const missing = await installPackages(suite.packages);
   if (words.includes(ONLY_INSTALL)) return missing === undefined ? 0 : complain(missing);
   if (!await deno("check", "--quiet", "src", "tests")) return 1;
+  if (Deno.env.get(BINARY) === undefined) await compile();
   const closing = await runTests(suite, words);
   const hints = closing.lines.length > 0 && missing !== undefined ? [missing] : [];
   for (const line of [...closing.lines, ...hints]) complain(line);
@@ -43,6 +47,13 @@ async function runTests(suite: Suite, words: readonly string[]): Promise<Closing
   const command = [Deno.execPath(), ...args, ...suite.options, ...words, ...paths];
   const succeeded = await succeeds(await inOwnSurroundings(command));
   return { succeeded, lines: leftOutLines(textIfAny(report)) };
+}
+
+/** Where that is not possible (it takes the runtime's base from the network), the sources are tested. */
+async function compile(): Promise<void> {
+  if (await deno("task", "--quiet", "compile")) {
+    Deno.env.set(BINARY, `${Deno.cwd()}/dist/tslosetup`);
+  } else complain("the program could not be compiled: tests run its sources");
 }
 
 function deno(...args: readonly string[]): Promise<boolean> {

@@ -56,9 +56,9 @@ export class MountNamespace implements AsyncDisposable {
 }
 
 /**
- * What a command begins with to run in a process's namespaces, and in its root folder: that of a mount
+ * What a command begins with to run in a process's namespaces, and in its folders: the root of a mount
  * namespace would be the one of the system around a chroot.
  */
 export function entering(pid: number, ...namespaces: readonly string[]): string[] {
-  return ["nsenter", `--target=${pid}`, "--root", ...namespaces.map((name) => `--${name}`)];
+  return ["nsenter", `--target=${pid}`, "--root", "--wd", ...namespaces.map((name) => `--${name}`)];
 }
