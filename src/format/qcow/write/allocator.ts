@@ -117,7 +117,7 @@ export class Allocator {
   }
 
   /** Up to `most` clusters out of the reserve; undefined if that is empty. */
-  allocateCounted(most: number): Allocation | undefined {
+  allocateReserved(most: number): Allocation | undefined {
     return this.#reserve.take(most, this.#allocation) ? this.#allocation : undefined;
   }
 
@@ -189,8 +189,8 @@ export class Allocator {
 
   /** One cluster of zeros, out of the reserve if possible, or as {@link Allocator.allocate}. */
   allocateZeroed(attempt: Attempt): Allocation | undefined {
-    const counted = this.allocateCounted(1);
-    if (counted !== undefined) return counted;
+    const reserved = this.allocateReserved(1);
+    if (reserved !== undefined) return reserved;
     const allocation = this.allocate(1, attempt);
     if (allocation === undefined || allocation.isBlank) return allocation;
     try {

@@ -4,6 +4,7 @@
  * answered; it leaves those that were not needed, as holes that nobody uses.
  *
  *     new ──add──> waiting for a sync ──isDurable──> ready ──take──> used
+ *                         └────────────take, if none is ready────────> used, but counted not yet
  *
  * @module
  */
@@ -59,16 +60,18 @@ export class Reserve {
     this.#ready.takeOver(this.#waiting);
   }
 
-  /** Takes up to `most` clusters that are ready; false if there are none. */
+  /**
+   * Takes up to `most` clusters, of those that are ready if there are any, else of those that wait: others
+   * would lie behind all of these, and so leave a gap in the file; false if there are none.
+   */
   take(most: number, into: Allocation): boolean {
-    const run = this.#ready.takeFirst(most);
-    if (run === undefined) {
-      this.#wasEmpty = true;
-      return false;
-    }
+    const ready = this.#ready.takeFirst(most);
+    if (ready === undefined) this.#wasEmpty = true;
+    const run = ready ?? this.#waiting.takeFirst(most);
+    if (run === undefined) return false;
     [into.first, into.count] = run;
     into.isBlank = true;
-    into.isCounted = true;
+    into.isCounted = ready !== undefined;
     this.#count -= into.count;
     return true;
   }

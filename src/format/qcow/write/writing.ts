@@ -195,10 +195,10 @@ export class QcowWriting implements Writing, Tables {
 
   /** What reads as zeros may be written out of order: zeros are what it then is at worst. */
   #allocateFor({ readsAsZeros, attempt }: Placement, wanted: number): Allocation | undefined {
-    const counted = readsAsZeros && this.#parts.encryption === undefined
-      ? this.#allocator.allocateCounted(wanted)
+    const reserved = readsAsZeros && this.#parts.encryption === undefined
+      ? this.#allocator.allocateReserved(wanted)
       : undefined;
-    return counted ?? this.#allocator.allocate(wanted, attempt);
+    return reserved ?? this.#allocator.allocate(wanted, attempt);
   }
 
   #seal(placement: Placement): void {

@@ -94,3 +94,38 @@ oracleTest(
     assertFalse(found?.isBlank);
   },
 );
+
+oracleTest(
+  "Allocator takes what is reserved, but not durable yet, before it lengthens the file",
+  ORIGINAL_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const [recipe] = ORIGINAL_RECIPES;
+    if (recipe === undefined) throw new Error("no such image");
+    const { path } = await makeOriginal(folder.path, recipe);
+    const { file, allocator } = allocatorOf(path);
+    using _file = file;
+    const take = (): readonly [first: number, isCounted: boolean] | undefined => {
+      const allocation = allocator.allocateReserved(1);
+      return allocation && [allocation.first, allocation.isCounted];
+    };
+    assertEquals(take(), undefined);
+    allocator.fillReserve();
+    const [first = 0] = take() ?? [];
+    assertEquals(take(), [first + 1, false]);
+    allocator.takeUpdates(new Updates());
+    allocator.updated(true);
+    assertEquals(take(), [first + 2, true]);
+    while (allocator.allocateReserved(64)?.isCounted);
+    assertEquals(take(), undefined);
+    // More are reserved while others are used up.
+    allocator.fillReserve();
+    const [next = 0, isCounted] = take() ?? [];
+    assertFalse(isCounted);
+    assert(next > first);
+    assertEquals(take(), [next + 1, false]);
+    allocator.takeUpdates(new Updates());
+    allocator.updated(true);
+    assertEquals(take(), [next + 2, true]);
+  },
+);
