@@ -171,7 +171,9 @@ export class Executor {
    */
   fallAsleep(): boolean {
     this.waits.fallAsleep();
-    return this.#flushes.fallAsleep() && !this.#lane.needsReaping && !this.#ready.hasNews;
+    const isOver = this.#flushes.fallAsleep() && !this.#lane.needsReaping;
+    // What has just been reaped may let a change go on.
+    return isOver && !this.#ready.hasNews && !this.#changes.busy;
   }
 
   /** Waits for the end of a sync that this thread has begun: others would wait for it for ever. */

@@ -76,6 +76,29 @@ Deno.test("Executor.fallAsleep() says no while something is to be done that nobo
   assertEquals([resumed, parked.error], [1, 0]);
 });
 
+Deno.test("Executor.fallAsleep() says no while a change can go on", () => {
+  using served = new ServedImage();
+  const { executor, image } = served;
+  const { writing } = image;
+  if (writing === undefined) throw new Error("not to be written to");
+  const place = writing.place.bind(writing);
+  let finished = (_errno: number): void => {};
+  writing.place = (_offset, _length, placement) => {
+    placement.attempt.awaited = { addWaiter: (task) => finished = (errno) => task.finished(errno) };
+    placement.setBlocked();
+  };
+  const { client } = served.connect();
+  client.ask({ command: Command.Write, cookie: 1n, offset: 0, payload: new Uint8Array(512) });
+  served.turn();
+  assert(executor.fallAsleep(), "it waits for somebody's work, who will tell");
+  writing.place = place;
+  finished(0);
+  assertFalse(executor.fallAsleep(), "nobody else would wake the thread");
+  served.settle();
+  assertEquals(client.take(1n).error, 0);
+  assert(executor.fallAsleep());
+});
+
 Deno.test("Executor.change() counts data as lost where a write may be told of an earlier one", () => {
   for (const [isNfs, isLost] of [[false, false], [true, true]] as const) {
     const calls = { ...libc(), pwrite: () => failedWith(ENOSPC) };
