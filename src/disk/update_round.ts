@@ -41,6 +41,7 @@ export class UpdateRound implements SyncRound {
     const { tables, files } = this.#writing;
     if (tables === undefined) return this.#level++ === 0 ? files : NOTHING;
     while (this.#level < LEVELS) {
+      if (this.#level > 0) tables.reached(this.#level - 1 as Level);
       this.#updates.write(this.#level++ as Level);
       // Before the sync begins: what is written meanwhile may not be a part of it.
       const unsynced = files.filter((file) => file.takeUnsynced());

@@ -159,7 +159,9 @@ export class Writer {
     placement.attempt.begin();
     this.#writing.place(guestOffset, Math.min(most, zeros.size), placement);
     const { kind, readsAsZeros, lengthBytes } = placement;
-    if (kind === Place.Fresh && readsAsZeros) return lengthBytes;
+    const needsNothing = kind === Place.Fresh && readsAsZeros &&
+      this.#writing.isReadPlainly !== true;
+    if (needsNothing) return lengthBytes;
     return this.#write(placement, zeros, 0);
   }
 }

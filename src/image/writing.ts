@@ -13,7 +13,7 @@
 import type { SectorCipher } from "../crypt/sector_cipher.ts";
 import { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import type { Updates } from "./updates.ts";
+import type { Level, Updates } from "./updates.ts";
 
 /** What is to be done to write somewhere. */
 export const Place = {
@@ -95,6 +95,8 @@ export interface Writing {
   /** Files whose writes a flush has to make durable. */
   readonly files: readonly ImageFile[];
   readonly writers: Writers;
+  /** Whether others read one of the files as the disk, without tables: zeros have to be there, too. */
+  readonly isReadPlainly?: boolean;
   /**
    * Says where the guest bytes from `guestOffset` on go to, for as many as one answer holds for, at
    * most `lengthBytes`. The range lies within the disk. Fills `placement`.
@@ -163,6 +165,8 @@ export interface Tables {
   readonly wantsFlushSoon: boolean;
   /** Adds all that has to be written, as it is now, to `updates`. */
   takeUpdates(updates: Updates): void;
+  /** Says that of what was taken last, all up to this level is durable, and that the next one follows. */
+  reached(level: Level): void;
   /** Says whether what was taken last is durable; if not, it will be taken again. */
   updated(isDurable: boolean): void;
   /**

@@ -3,17 +3,7 @@
  *
  * @module
  */
-import {
-  EAGAIN,
-  EDQUOT,
-  EFBIG,
-  EINTR,
-  EIO,
-  ENOSPC,
-  ENXIO,
-  EOPNOTSUPP,
-  SystemError,
-} from "../sys/errno.ts";
+import { EAGAIN, EFBIG, EINTR, EIO, ENOSPC, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import {
   type Fd,
   type FileStatus,
@@ -32,9 +22,6 @@ const RWF_NOWAIT = 0x8;
 const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
 
 const NFS_SUPER_MAGIC = 0x6969;
-/** With which a write may fail because of an earlier one, on NFS. */
-const LATE_ERRORS: readonly number[] = [EFBIG, ENOSPC, EDQUOT];
-
 const STATFS_SIZE = 120;
 const VECTOR_BYTES = 16;
 
@@ -234,7 +221,8 @@ export class ImageFile implements Disposable {
 
   /** Says that a write has failed, made by whomever. */
   writeFailed(errno: number): void {
-    if (this.tellsWritesOfEarlierOnes && LATE_ERRORS.includes(errno)) this.#hasLost = true;
+    // Whatever the number: it is the earlier one's, where writing went on failing.
+    if (this.tellsWritesOfEarlierOnes && errno !== EINTR) this.#hasLost = true;
   }
 
   /** Says that a sync has failed, made by whomever. */

@@ -35,12 +35,13 @@ type Given = readonly [level: Level, hostOffset: number, ...bytes: number[]];
 function roundOf(given: readonly Given[]): { round: UpdateRound; file: FakeFile; told: string[] } {
   const file = new FakeFile();
   const told: string[] = [];
-  const tables: Pick<Tables, "takeUpdates" | "updated"> = {
+  const tables: Pick<Tables, "takeUpdates" | "reached" | "updated"> = {
     takeUpdates: (updates: Updates): void => {
       for (const [level, hostOffset, ...bytes] of given) {
         updates.add(level, file as unknown as ImageFile, hostOffset, Uint8Array.from(bytes));
       }
     },
+    reached: (level) => told.push(`level ${level}`),
     updated: (isDurable) => told.push(`durable: ${isDurable}`),
   };
   const writing = { files: [file], writers: "one", place: () => {}, tables };
@@ -59,7 +60,7 @@ function steps({ round, file }: ReturnType<typeof roundOf>): string[][] {
 Deno.test("UpdateRound writes level by level, with a sync after each that has something", () => {
   const all = roundOf([[Level.Tables, 8, 3], [Level.Counts, 4, 1], [Level.CountTables, 0, 2]]);
   assertEquals(steps(all), [["4: 1"], ["0: 2"], ["8: 3"]]);
-  assertEquals(all.told, ["durable: true"]);
+  assertEquals(all.told, ["level 0", "level 1", "durable: true"]);
   assertEquals(steps(roundOf([[Level.Tables, 8, 3]])), [["8: 3"]]);
   assertEquals(steps(roundOf([])), []);
 });

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Updates } from "../../../image/updates.ts";
+import { Level, type Updates } from "../../../image/updates.ts";
 import { Attempt } from "../../../storage/attempt.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { EFBIG, ENOSPC, SystemError } from "../../../sys/errno.ts";
@@ -310,6 +310,10 @@ export class Allocator {
   takeUpdates(updates: Updates): void {
     this.#refcounts.takeUpdates(updates);
     this.#dropped.taken();
+  }
+
+  reached(level: Level): void {
+    if (level === Level.Counts) this.#refcounts.table.countsAreDurable();
   }
 
   updated(isDurable: boolean): void {

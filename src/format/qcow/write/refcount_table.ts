@@ -26,6 +26,8 @@ export class RefcountTable {
   #hasMoved = false;
   /** After a move, the content that the header may refer to from now on, as it was taken first. */
   #movedContent: Uint8Array | undefined;
+  /** Whether that is durable, so that only entries are written over it: those of later rounds, too. */
+  #isContentDurable = false;
 
   readonly #clusterBytes: number;
 
@@ -78,6 +80,7 @@ export class RefcountTable {
     this.#offset = hostOffset;
     this.#hasMoved = true;
     this.#movedContent = undefined;
+    this.#isContentDurable = false;
   }
 
   get isDirty(): boolean {
@@ -104,12 +107,19 @@ export class RefcountTable {
       this.#movedContent = this.#buffer.bytes.slice();
       this.#dirty.clear();
     }
-    updates.add(Level.Counts, this.#file, this.#offset, this.#movedContent);
+    if (!this.#isContentDurable) {
+      updates.add(Level.Counts, this.#file, this.#offset, this.#movedContent);
+    }
     const place = new DataView(new ArrayBuffer(PLACE_BYTES));
     place.setBigUint64(0, BigInt(this.#offset));
     place.setUint32(8, this.sizeBytes / this.#clusterBytes);
     const at = HEADER.offsets.refcount_table_offset;
     updates.add(Level.CountTables, this.#file, at, new Uint8Array(place.buffer));
+  }
+
+  /** What was taken for {@link Level.Counts} is durable: after a move, the table's first content is. */
+  countsAreDurable(): void {
+    this.#isContentDurable = this.#movedContent !== undefined;
   }
 
   updated(isDurable: boolean): void {

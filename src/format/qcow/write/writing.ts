@@ -55,6 +55,7 @@ export interface WritingParts {
 
 export class QcowWriting implements Writing, Tables {
   readonly files: readonly ImageFile[];
+  readonly isReadPlainly: boolean;
   readonly writers = "one";
   readonly unitBytes: number;
   readonly #parts: WritingParts;
@@ -82,6 +83,7 @@ export class QcowWriting implements Writing, Tables {
     const { dataFile } = related;
     this.#parts = parts;
     this.files = dataFile === undefined ? [file] : [dataFile, file];
+    this.isReadPlainly = dataFile !== undefined;
     this.#clusterBytes = header.clusterBytes;
     const refcounts = new Refcounts(file, header);
     const metadata = findMetadata(file, header, refcounts);
@@ -282,6 +284,7 @@ export class QcowWriting implements Writing, Tables {
       for (const level of [Level.Counts, Level.CountTables]) {
         updates.write(level);
         this.#sync();
+        this.reached(level);
       }
       this.updated(true);
     } catch (error) {
@@ -352,6 +355,10 @@ export class QcowWriting implements Writing, Tables {
     level: this.#tables.isNew(table) ? Level.Counts : Level.Tables,
     hostOffset: this.#parts.l1.tableOffset(table),
   });
+
+  reached(level: Level): void {
+    this.#allocator.reached(level);
+  }
 
   updated(isDurable: boolean): void {
     this.#allocator.updated(isDurable);

@@ -275,3 +275,62 @@ oracleTest(
     assertEquals(it.recording.steps.length, steps);
   },
 );
+
+Deno.test("a refcount table that has moved takes back no entry that may be durable", () => {
+  const clusterBytes = 4096;
+  using folder = new TempDirectory();
+  const path = folder.file("table");
+  Deno.writeFileSync(path, new Uint8Array(8 * clusterBytes));
+  using file = openForWriting(path);
+  const refcounts = { order: 4, tableOffset: clusterBytes, tableEntries: 512 };
+  const table = new RefcountTable(file, { clusterBytes, refcounts });
+  const updates = new Updates();
+  const moved = 4 * clusterBytes;
+  const entries = (): bigint[] => {
+    const view = new DataView(Deno.readFileSync(path).buffer);
+    return [600, 601].map((index) => view.getBigUint64(moved + index * 8));
+  };
+  /** A round that fails when the counts are durable, and where they are has been written. */
+  const failLate = (): void => {
+    table.takeUpdates(updates);
+    updates.write(Level.Counts);
+    table.countsAreDurable();
+    updates.write(Level.CountTables);
+    table.updated(false);
+    updates.clear();
+  };
+  table.moveTo(moved, 2 * clusterBytes);
+  table.setBlock(600, 6 * clusterBytes);
+  failLate();
+  table.setBlock(601, 7 * clusterBytes);
+  failLate();
+  const written = [6n, 7n].map((cluster) => cluster * BigInt(clusterBytes));
+  assertEquals(entries(), written);
+  table.takeUpdates(updates);
+  updates.write(Level.Counts);
+  assertEquals(entries(), written);
+});
+
+oracleTest("zeros for a part are in a raw data file, too, whose bytes a killed program has left", [
+  "qemu-img",
+], async () => {
+  using folder = new TempDirectory();
+  const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "raw data file");
+  if (recipe === undefined) throw new Error("no such image");
+  const { path, dataPath = "" } = await makeOriginal(folder.path, recipe);
+  const at = 400 * 1024;
+  {
+    using killed = new WritableDisk(path);
+    killed.discard(at, 4096);
+    killed.flush();
+    killed.write(at, new Uint8Array(4096).fill(9));
+  }
+  {
+    using disk = new WritableDisk(path);
+    assertEquals(disk.read(at, 1)[0], 0);
+    disk.writeZeros(at, 512);
+    assertEquals([disk.flush(), disk.close()], [true, true]);
+  }
+  const raw = Deno.readFileSync(dataPath);
+  assertEquals(raw.subarray(at, at + 512), new Uint8Array(512));
+});
