@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, EFBIG, EINTR, EIO, ENOSPC, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
+import { EAGAIN, EFBIG, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import {
   type Fd,
   type FileStatus,
