@@ -20,7 +20,7 @@ export interface Format {
 export const QCOW: Format = {
   name: "QCOW",
   aliases: ["QCOW2"],
-  writable: false,
+  writable: true,
   summary: "QEMU copy-on-write image, version 2 and 3",
 };
 

@@ -45,8 +45,9 @@ export const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
 };
 
 export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` says, else RAW. " +
-  "What an image names (a backing file, an external data file) is opened for reading only, and " +
-  "under the rule of `--allow-backing`.";
+  "What an image names (a backing file, an external data file) is opened under the rule of " +
+  "`--allow-backing`, and for reading only; but the data file of an image that is written to is " +
+  "written to as well. Snapshots, and images with `--no-backing` or `--force`, are read-only.";
 
 export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
   "says otherwise, RAW images get a plain loop device, unless `--cache`, `--discard` or " +
@@ -173,6 +174,11 @@ export const NOTES: readonly string[] = [
   "begins with an @. If one is killed, reads and writes fail at once, `-l` says so, and `-d` " +
   "cleans up.",
   "After a write error that a flush has reported, every later flush fails as well.",
+  "What a flush has confirmed in a QCOW image is there after any crash, and the image is valid: at " +
+  "worst, clusters that are not used count as used. Damage that is found while writing ends all " +
+  "writing for good, and marks the image (version 3) as corrupt. An image that was not closed in order by a " +
+  "program that keeps no reference counts meanwhile has to be repaired (`qemu-img check -r all`) " +
+  "before it is written to. Persistent bitmaps become invalid.",
   "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
   "A serving process has no capabilities, cannot get any, and is refused system calls that it has " +
   "no use for. Keys are locked in memory as far as `ulimit -l` allows.",

@@ -86,7 +86,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "allow-backing": [
     "Let the image name files below <dir> (or the file <dir>), too. Without it, an image that is " +
     "not one's own may only name files below its own folder that its owner (or, if others may write " +
-    "to it, everybody) may read. May be given several times.",
+    "to it, everybody) may read; and an external data file that is written to has to lie there even if the " +
+    "image is one's own. May be given several times.",
   ],
   "snapshot": [
     "Show the disk as it was when this internal snapshot was made, read-only. An identifier counts " +

@@ -73,7 +73,20 @@ same "write-protected image, read-only" 1 "$(blockdev --getro /dev/nbd0)"
 mounted_tree "write-protected image" /dev/nbd0
 detached "write-protected image, -d" -d /dev/nbd0
 
-run tslosetup -t QCOW --find --show $images/plain.qcow2
-same "QCOW without -r, exit code, read-only" "0 1" "$code $(blockdev --getro /dev/nbd0)"
-check "QCOW without -r, a warning" grep -q 'warning: .*read-only' <<<"$err"
-detached "QCOW without -r, -d" -d /dev/nbd0
+# A QCOW image: what is written to its file system is there when it is attached anew.
+cp $images/plain.qcow2 /run/written.qcow2
+run tslosetup -t QCOW --find --show /run/written.qcow2
+same "QCOW without -r, exit code, writable, messages" "0 0|" "$code $(blockdev --getro /dev/nbd0)|$err"
+mkdir -p /run/m
+mount /dev/nbd0 /run/m
+head -c 300000 /dev/urandom >/run/new
+cp /run/new /run/m/new
+umount /run/m
+check "QCOW, written to, its file system" e2fsck -fn /dev/nbd0
+detached "QCOW, written to, -d" -d /dev/nbd0
+run tslosetup -r -t QCOW --find --show /run/written.qcow2
+mount -o ro /dev/nbd0 /run/m
+check "QCOW, attached anew, has what was written" cmp /run/m/new /run/new
+umount /run/m
+detached "QCOW, attached anew, -d" -d /dev/nbd0
+rm /run/written.qcow2 /run/new
