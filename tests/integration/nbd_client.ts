@@ -3,8 +3,16 @@
  *
  * @module
  */
-import { Command, GREETING, Option, OPTION_MAGIC, SIMPLE_REPLY } from "../../src/nbd/protocol.ts";
+import {
+  Command,
+  CommandFlag,
+  GREETING,
+  Option,
+  OPTION_MAGIC,
+  SIMPLE_REPLY,
+} from "../../src/nbd/protocol.ts";
 import { joined } from "../../src/sys/joined.ts";
+import type { Op } from "../format/qcow/write/random_ops.ts";
 import { encodeRequest, type RequestFields } from "../nbd/wire.ts";
 
 /** The server's answer to a request that it did not carry out. */
@@ -69,6 +77,30 @@ export class NbdClient implements Disposable {
 
   async write(offset: number, payload: Uint8Array): Promise<void> {
     await this.#request({ command: Command.Write, offset, payload });
+  }
+
+  /** @param keep whether the zeros are to keep their space */
+  async writeZeros(offset: number, length: number, keep = false): Promise<void> {
+    const flags = keep ? CommandFlag.NoHole : 0;
+    await this.#request({ command: Command.WriteZeroes, offset, length, flags });
+  }
+
+  async discard(offset: number, length: number): Promise<void> {
+    await this.#request({ command: Command.Trim, offset, length });
+  }
+
+  /** Asks for a change, or a flush, of a random series. */
+  async change(op: Op): Promise<void> {
+    switch (op.kind) {
+      case "write":
+        return await this.write(op.offset, op.bytes);
+      case "zeros":
+        return await this.writeZeros(op.offset, op.length, op.keep);
+      case "discard":
+        return await this.discard(op.offset, op.length);
+      case "flush":
+        return await this.flush();
+    }
   }
 
   async flush(): Promise<void> {

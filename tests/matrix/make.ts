@@ -48,6 +48,23 @@ export async function makeMatrixImage(folder: string, recipe: Recipe): Promise<M
   };
 }
 
+/** A copy of an image, and of the file it keeps its data in, beside it: it lies on the same images. */
+export async function twinOf(image: MatrixImage): Promise<MatrixImage> {
+  const { path, qemuOptions, recipe } = image;
+  const twin = path.replace(/\d+\.qcow2$/, "twin.qcow2");
+  await must("cp", "--sparse=always", path, twin);
+  let names = `file.filename=${twin}`;
+  if (recipe.dataFile !== "none") {
+    await must("cp", "--sparse=always", `${path}.data`, `${twin}.data`);
+    names += `,data-file.driver=file,data-file.filename=${twin}.data`;
+  }
+  return {
+    ...image,
+    path: twin,
+    qemuOptions: qemuOptions.replace(`file.filename=${path}`, names),
+  };
+}
+
 /** The same disk as a raw file, by qemu. */
 export async function rawCopy(image: MatrixImage): Promise<string> {
   const raw = `${image.path}.raw`;
