@@ -20,6 +20,8 @@ export interface Server {
 /** A program that can serve an image. */
 export interface Competitor {
   readonly name: string;
+  /** Whether it serves the image itself, not a raw one with the same contents. */
+  readonly knowsQcow: boolean;
   /** Why it cannot take part here, if so. */
   missing(): string | undefined;
   /** Serves `image`, read-only, at a Unix socket at path `socket`. */
@@ -49,6 +51,7 @@ function uriOf(socket: string): string {
 function tslosetup(binary: string, name: string): Competitor {
   return {
     name,
+    knowsQcow: true,
     missing: () => isFile(binary) ? undefined : `${binary} is missing: run \`deno task compile\``,
     async start(image, socket): Promise<Server> {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";
@@ -82,10 +85,17 @@ export function pidInListing(listing: string, socket: string): number {
 function qemuNbd(): Competitor {
   return {
     name: BASELINE,
+    knowsQcow: true,
     missing: () => hasTool("qemu-nbd") ? undefined : "qemu-nbd is not installed",
     start: (image, socket) => {
       const access = image.isWritten ? [] : ["--read-only"];
-      const options = ["--persistent", "--shared=16", `--format=${image.format}`, ...access];
+      const options = [
+        "--persistent",
+        "--shared=16",
+        "--discard=unmap",
+        `--format=${image.format}`,
+        ...access,
+      ];
       return started(socket, "qemu-nbd", [...options, `--socket=${socket}`, image.path]);
     },
   };
@@ -95,6 +105,7 @@ function qemuNbd(): Competitor {
 function nbdkitRaw(): Competitor {
   return {
     name: "nbdkit-raw",
+    knowsQcow: false,
     missing: () => hasTool("nbdkit") ? undefined : "nbdkit is not installed",
     start: (image, socket) => {
       const access = image.isWritten ? [] : ["--readonly"];
@@ -109,6 +120,7 @@ function reference(): Competitor {
   let built: Promise<string> | undefined;
   return {
     name: REFERENCE,
+    knowsQcow: false,
     missing: () => hasTool("cc") ? undefined : "cc is not installed",
     start: async (image, socket) => {
       built ??= buildReference();

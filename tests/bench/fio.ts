@@ -25,8 +25,9 @@ export function fioArguments(job: Job, uri: string, seconds: number): string[] {
     `--iodepth=${job.depth}`,
     `--numjobs=${job.clients}`,
     "--group_reporting",
-    "--norandommap",
-    "--time_based",
+    ...(job.isFresh ? [] : ["--norandommap", "--time_based"]),
+    ...(job.alignBytes === undefined ? [] : [`--blockalign=${job.alignBytes}`]),
+    ...(job.flushEvery === undefined ? [] : [`--fsync=${job.flushEvery}`]),
     `--runtime=${Math.round(seconds * 1000)}ms`,
     "--output-format=json",
   ];
@@ -53,6 +54,7 @@ interface FioReport {
     readonly error: number;
     readonly read: FioDirection;
     readonly write: FioDirection;
+    readonly trim: FioDirection;
   }[];
 }
 
@@ -68,7 +70,8 @@ export function parseFio(output: string): FioResult {
   const job = report.jobs[0];
   if (job === undefined) throw new Error("fio's report has no job");
   if (job.error !== 0) throw new Error(`fio: job ${job.jobname} ended with error ${job.error}`);
-  return resultOf(job.read.total_ios > 0 ? job.read : job.write);
+  const { read, write, trim } = job;
+  return resultOf([read, write].find(({ total_ios }) => total_ios > 0) ?? trim);
 }
 
 function resultOf(direction: FioDirection): FioResult {

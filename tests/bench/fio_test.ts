@@ -23,9 +23,16 @@ function direction(requests: number): Record<string, unknown> {
   };
 }
 
-function output(options: { reads: number; writes?: number; error?: number }): string {
-  const { reads, writes = 0, error = 0 } = options;
-  const job = { jobname: "j", error, read: direction(reads), write: direction(writes) };
+interface Report {
+  readonly reads: number;
+  readonly writes?: number;
+  readonly trims?: number;
+  readonly error?: number;
+}
+
+function output({ reads, writes = 0, trims = 0, error = 0 }: Report): string {
+  const [read, write, trim] = [reads, writes, trims].map(direction);
+  const job = { jobname: "j", error, read, write, trim };
   return JSON.stringify({ "fio version": "fio-3.33", jobs: [job] }, null, 2);
 }
 
@@ -39,6 +46,7 @@ Deno.test("parseFio() reads the direction that was used", () => {
   };
   assertEquals(parseFio(output({ reads: 1000 })), expected);
   assertEquals(parseFio(output({ reads: 0, writes: 1000 })), expected);
+  assertEquals(parseFio(output({ reads: 0, trims: 1000 })), expected);
 });
 
 Deno.test("parseFio() passes over warnings before the report", () => {
@@ -55,5 +63,9 @@ Deno.test("parseFio() refuses what is not a measurement", () => {
 Deno.test("fioArguments() carries over everything a job says", () => {
   const args = fioArguments(JOB, "nbd+unix:///?socket=/s", 0.5);
   const expected = ["--rw=randread", "--bs=4096", "--iodepth=32", "--numjobs=2", "--runtime=500ms"];
-  assertArrayIncludes(args, ["--uri=nbd+unix:///?socket=/s", ...expected]);
+  assertArrayIncludes(args, ["--uri=nbd+unix:///?socket=/s", "--time_based", ...expected]);
+  const first = { ...JOB, alignBytes: 65536, flushEvery: 8, isFresh: true } as const;
+  const more = fioArguments(first, "nbd+unix:///?socket=/s", 0.5);
+  assertArrayIncludes(more, ["--blockalign=65536", "--fsync=8", ...expected]);
+  assertEquals(more.includes("--time_based"), false);
 });

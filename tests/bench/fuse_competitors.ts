@@ -33,6 +33,7 @@ export function missingForDevices(): string | undefined {
 export function tslosetupDevice(binary: string, transport: "fuse" | "view"): Competitor {
   return {
     name: `tslosetup-${transport}`,
+    knowsQcow: true,
     missing: missingForDevices,
     async start(image): Promise<Server> {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";
@@ -57,6 +58,7 @@ export function tslosetupDevice(binary: string, transport: "fuse" | "view"): Com
 function qemu(): Competitor {
   return {
     name: FUSE_BASELINE,
+    knowsQcow: true,
     missing: () => missingForDevices() ?? (hasTool(QEMU) ? undefined : `${QEMU} is not installed`),
     start: startQemu,
   };

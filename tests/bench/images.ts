@@ -4,9 +4,8 @@
  * @module
  */
 import { must } from "../support/tools.ts";
+import { type ImageName, type Recipe, RECIPES, type Source } from "./image_recipes.ts";
 import { writeTree } from "./tree.ts";
-
-export type ImageName = "raw" | "qcow2" | "zlib" | "zstd" | "sparse" | "chain";
 
 /** One image, and a raw one with the same contents for servers that know no other format. */
 export interface BenchImage {
@@ -21,46 +20,11 @@ export interface BenchImage {
   readonly isWritten: boolean;
 }
 
-/** How an image is made from the raw one. */
-interface Recipe {
-  readonly name: ImageName;
-  /**
-   * @param path the file to make
-   * @param source the raw image
-   * @returns further files that it needs
-   */
-  make(path: string, source: Source): Promise<unknown>;
-  /** Files below it in the chain. */
-  readonly below?: (path: string) => readonly string[];
-  /** The raw image with the same contents, where it is not the source. */
-  readonly raw?: (path: string) => string;
-}
-
-interface Source {
-  readonly rawPath: string;
-  readonly sizeBytes: number;
-}
-
 const MIB = 1024 * 1024;
 /** Share of the file system filled with files; the rest holds ext4's own tables and free blocks. */
 const FILLED = 0.8;
 /** Changes whenever the contents do, so that older images are not taken. */
 const REVISION = 2;
-/** One in so many stretches of this size is written in a sparse image, and in each overlay. */
-const STRETCH_BYTES = 4 * MIB;
-const STRETCHES_APART = 8;
-
-const RECIPES: readonly Recipe[] = [
-  { name: "qcow2", make: (path, { rawPath }) => convert([], rawPath, path) },
-  { name: "zlib", make: (path, { rawPath }) => convert(["-c"], rawPath, path) },
-  {
-    name: "zstd",
-    make: (path, { rawPath }) => convert(["-c", "-o", "compression_type=zstd"], rawPath, path),
-  },
-  { name: "sparse", make: makeSparse, raw: (path) => `${path}.raw` },
-  { name: "chain", make: makeChain, below: layers, raw: (path) => `${path}.raw` },
-];
-
 /** Where images are kept between runs: about six times their size. */
 export function cacheFolder(): string {
   const cache = Deno.env.get("XDG_CACHE_HOME");
@@ -96,44 +60,8 @@ async function prepare(recipe: Recipe, path: string, source: Source): Promise<Be
   const files = [path, ...recipe.below?.(path) ?? []];
   const { name } = recipe;
   const { sizeBytes } = source;
-  return { name, path, format: "qcow2", rawPath, sizeBytes, files, isWritten: false };
-}
-
-async function convert(how: readonly string[], from: string, to: string): Promise<void> {
-  await must("qemu-img", "convert", "-O", "qcow2", ...how, from, to);
-}
-
-/** An eighth of the disk, in stretches; the rest was never written. */
-async function makeSparse(path: string, { sizeBytes }: Source): Promise<void> {
-  await must("qemu-img", "create", "-q", "-f", "qcow2", path, String(sizeBytes));
-  await writeStretches(path, sizeBytes, 0);
-}
-
-/** The raw image's contents at the bottom, and two overlays with an eighth of the disk each. */
-async function makeChain(path: string, { rawPath, sizeBytes }: Source): Promise<void> {
-  const [middle, bottom] = layers(path.replace(/\.unfinished$/, "")) as [string, string];
-  await convert([], rawPath, bottom);
-  await overlay(middle, bottom);
-  await writeStretches(middle, sizeBytes, 2);
-  await overlay(path, middle);
-  await writeStretches(path, sizeBytes, 5);
-}
-
-async function overlay(path: string, backing: string): Promise<void> {
-  await must("qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "qcow2", path);
-}
-
-function layers(path: string): readonly string[] {
-  return [`${path}.middle`, `${path}.bottom`];
-}
-
-async function writeStretches(path: string, sizeBytes: number, first: number): Promise<void> {
-  const commands = [];
-  for (let at = first * STRETCH_BYTES; at < sizeBytes; at += STRETCHES_APART * STRETCH_BYTES) {
-    const length = Math.min(STRETCH_BYTES, sizeBytes - at);
-    commands.push("-c", `write -P ${1 + (at / STRETCH_BYTES) % 250} ${at} ${length}`);
-  }
-  await must("qemu-io", "-f", "qcow2", ...commands, path);
+  const isWritten = recipe.isWritten === true;
+  return { name, path, format: "qcow2", rawPath, sizeBytes, files, isWritten };
 }
 
 /** In a folder that all may write to, somebody else could have put files under our name. */
@@ -190,9 +118,14 @@ export async function chill(path: string): Promise<void> {
   await must("dd", `if=${path}`, "iflag=nocache", "count=0", "status=none");
 }
 
-/** A copy of a raw image for one server to write to; the same file each time. */
-export async function copyFor(owner: string, image: BenchImage): Promise<BenchImage> {
-  const path = `${image.path}.${owner}`;
-  await must("cp", "--sparse=always", image.path, path);
+/** A copy of an image for one server to write to, a raw one or not; the same file each time. */
+export async function copyFor(
+  owner: string,
+  image: BenchImage,
+  use: "raw" | "own",
+): Promise<BenchImage> {
+  const source = use === "raw" ? image.rawPath : image.path;
+  const path = `${source}.${owner}`;
+  await must("cp", "--sparse=always", source, path);
   return { ...image, path, rawPath: path, files: [path] };
 }

@@ -3,14 +3,20 @@
  *
  * @module
  */
-import type { ImageName } from "./images.ts";
+import type { ImageName } from "./image_recipes.ts";
 
 /** One access pattern, in fio's terms. */
 export interface Job {
   readonly name: string;
   /** fio's `--rw`. */
-  readonly pattern: "read" | "randread" | "write" | "randwrite";
+  readonly pattern: "read" | "randread" | "write" | "randwrite" | "randtrim";
   readonly blockBytes: number;
+  /** What offsets are multiples of, if not of the block size. */
+  readonly alignBytes?: number;
+  /** A flush comes after so many writes. */
+  readonly flushEvery?: number;
+  /** Whether each run has an image of its own, that nothing was written to, and ends when all of it is. */
+  readonly isFresh?: true;
   /** Requests each client keeps in flight. */
   readonly depth: number;
   /** Clients, each with a connection of its own. */
@@ -21,7 +27,7 @@ export interface Job {
   readonly images: readonly ImageName[];
 }
 
-type Shape = Pick<Job, "name" | "pattern" | "blockBytes" | "depth">;
+type Shape = Omit<Job, "clients" | "cache" | "images">;
 
 const READ_SHAPES: readonly Shape[] = [
   { name: "seq-512-qd1", pattern: "read", blockBytes: 512, depth: 1 },
@@ -38,6 +44,41 @@ const WRITE_SHAPES: readonly Shape[] = [
   { name: "write-rand-4k-qd32", pattern: "randwrite", blockBytes: 4096, depth: 32 },
   { name: "write-seq-1m-qd4", pattern: "write", blockBytes: 1024 * 1024, depth: 4 },
 ];
+
+/** Writes to a cluster each, of which most are the first. */
+const FIRST: Pick<Shape, "pattern" | "blockBytes" | "alignBytes" | "isFresh"> = {
+  pattern: "randwrite",
+  blockBytes: 4096,
+  alignBytes: 64 * 1024,
+  isFresh: true,
+};
+const FIRST_SHAPES: readonly Shape[] = [
+  { ...FIRST, name: "first-rand-4k-qd1", depth: 1 },
+  { ...FIRST, name: "first-rand-4k-qd32", depth: 32 },
+];
+const FIRST_IMAGES: readonly ImageName[] = ["w-empty", "w-overlay", "w-zlib", "w-snapshot"];
+const EMPTY_SHAPES: readonly Shape[] = [
+  {
+    name: "first-seq-1m-qd4",
+    pattern: "write",
+    blockBytes: 1024 * 1024,
+    depth: 4,
+    isFresh: true,
+  },
+  ...[1, 8, 32].map((flushEvery) => ({
+    ...FIRST,
+    name: `first-rand-4k-flush${flushEvery}`,
+    depth: 1,
+    flushEvery,
+  })),
+];
+const TRIM: Shape = {
+  name: "trim-64k-qd1",
+  pattern: "randtrim",
+  blockBytes: 64 * 1024,
+  depth: 1,
+  isFresh: true,
+};
 
 const READ_IMAGES: readonly ImageName[] = ["qcow2", "zlib", "zstd", "sparse", "chain"];
 /** What shows a difference between one client and four, and between a hot and a cold cache. */
@@ -59,7 +100,10 @@ export const JOBS: readonly Job[] = [
     name: `${shape.name}-cold`,
     cache: "cold",
   })),
-  ...WRITE_SHAPES.map((shape) => hot(shape, ["raw"])),
+  ...WRITE_SHAPES.map((shape) => hot(shape, ["raw", "w-full"])),
+  ...FIRST_SHAPES.map((shape) => hot(shape, FIRST_IMAGES)),
+  ...EMPTY_SHAPES.map((shape) => hot(shape, ["w-empty"])),
+  hot(TRIM, ["w-full"]),
 ];
 
 /** What kernel block devices are measured by: three patterns, on uncompressed images. */

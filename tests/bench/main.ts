@@ -9,7 +9,8 @@ import { BASELINE, BEFORE, type Competitor, competitors, OURS } from "./competit
 import { FUSE_BASELINE, fuseCompetitors } from "./fuse_competitors.ts";
 import { findKernel, measureInGuest } from "./guest.ts";
 import { KERNEL_BASELINE, KERNEL_DEVICES } from "./guest_plan.ts";
-import { type BenchImage, type ImageName, prepareImages } from "./images.ts";
+import type { ImageName } from "./image_recipes.ts";
+import { type BenchImage, prepareImages } from "./images.ts";
 import { DEVICE_JOBS, type Job, JOBS, VIEW_JOBS } from "./jobs.ts";
 import { formatLifeCycles, type LifeCycle, measureLifeCycles } from "./lifecycle.ts";
 import { type Options, parseOptions, selected, USAGE } from "./options.ts";

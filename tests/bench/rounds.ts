@@ -35,8 +35,8 @@ class Servers implements AsyncDisposable {
   readonly #running: { name: string; server: Server }[] = [];
 
   async start(competitor: Competitor, image: BenchImage): Promise<void> {
-    const { name } = competitor;
-    const own = image.isWritten ? await copyFor(name, image) : image;
+    const { name, knowsQcow } = competitor;
+    const own = image.isWritten ? await copyFor(name, image, knowsQcow ? "own" : "raw") : image;
     this.#running.push({ name, server: await competitor.start(own, `${this.#folder}/${name}`) });
   }
 
@@ -70,11 +70,28 @@ export async function measure(
   return samples;
 }
 
+/** Serves an image of its own to one run. */
+async function runFresh(job: Job, name: string, setting: Setting): Promise<Figures> {
+  const { image, plan } = setting;
+  const competitor = competitorOf(name, setting);
+  await using servers = new Servers();
+  await servers.start({ ...competitor, name: `${name}-fresh` }, image);
+  const [{ server } = {}] = servers.inOrderOf(0);
+  if (server === undefined) throw new Error(`${name} does not run`);
+  return await runOnce(job, server, plan);
+}
+
+function competitorOf(name: string, { plan }: Setting): Competitor {
+  const competitor = plan.competitors.find((one) => one.name === name);
+  if (competitor === undefined) throw new Error(`no ${name}`);
+  return competitor;
+}
+
 interface Setting {
   readonly image: BenchImage;
   readonly jobs: readonly Job[];
   readonly servers: Servers;
-  readonly plan: Plan;
+  readonly plan: Plan & { readonly competitors: readonly Competitor[] };
 }
 
 async function runRound(round: number, setting: Setting): Promise<Sample[]> {
@@ -82,8 +99,12 @@ async function runRound(round: number, setting: Setting): Promise<Sample[]> {
   const { image } = setting;
   for (const job of setting.jobs) {
     for (const { name, server } of setting.servers.inOrderOf(round)) {
+      // Of a raw file, there are other things to be done.
+      if (job.pattern === "randtrim" && !competitorOf(name, setting).knowsQcow) continue;
       if (job.cache === "cold") await makeCold(image);
-      const figures = await runOnce(job, server, setting.plan);
+      const figures = job.isFresh
+        ? await runFresh(job, name, setting)
+        : await runOnce(job, server, setting.plan);
       samples.push({
         image: image.name,
         job: job.name,

@@ -21,6 +21,7 @@ export function viewCompetitors(binary: string): readonly Competitor[] {
 function loopRaw(): Competitor {
   return {
     name: VIEW_BASELINE,
+    knowsQcow: true,
     missing: missingForDevices,
     async start({ rawPath }): Promise<Server> {
       const how = ["--read-only", "--find", "--show"];
