@@ -112,6 +112,8 @@ export const FEATURE_NAME = new RecordLayout({
 
 export const FEATURE_NAME_TEXT_BYTES = 46;
 export const FEATURE_TYPE_INCOMPATIBLE = 0;
+export const FEATURE_TYPE_COMPATIBLE = 1;
+export const FEATURE_TYPE_AUTOCLEAR = 2;
 
 /** Bits of incompatible_features. */
 export const Incompatible = {
