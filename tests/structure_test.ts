@@ -174,6 +174,7 @@ const TEST_RULES: readonly TestRule[] = [
     // never does.
     except: [
       "bench/",
+      "crash/",
       "differential/differential_test.ts",
       "hostile/",
       "kernel/uml/uml.ts",
