@@ -19,8 +19,7 @@ const USAGE = `Usage:
  tslosetup [options] [<device>]
  tslosetup [options] -f | <device> <file>
  tslosetup [options] -f <format> [<device>] <file>
- tslosetup [options] --socket <path> <file>
- tslosetup [options] --info | --map <file>
+ tslosetup [options] --socket <path> | --info | --map | --check <file>
 
 Set up and control loop devices for disk images of any format.
 `;

@@ -71,6 +71,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./info.ts")).info(command);
     case "map":
       return (await import("./map.ts")).map(command);
+    case "check":
+      return (await import("./check.ts")).check(command);
     case "status":
       return (await import("./list.ts")).status(command.device, runtimeDirectory);
     case "find":

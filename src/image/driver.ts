@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { CheckOptions, CheckResult } from "./checking.ts";
 import type { Format } from "./formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "./info.ts";
@@ -45,6 +46,14 @@ export interface FormatDriver extends Format {
    * @throws as {@link FormatDriver.open}
    */
   info?(file: ImageFile, memory?: MemoryLimit): ImageInfo;
+  /**
+   * Looks for what is wrong with the metadata; needs no key, opens no other file, and takes images that
+   * are marked as corrupt. Without it, images of this format cannot be checked.
+   *
+   * @param file open for writing if something shall be repaired
+   * @throws as {@link FormatDriver.open}; {RangeError} if it takes too much memory
+   */
+  check?(file: ImageFile, options: CheckOptions): CheckResult;
 }
 
 /** How much of what images say may stay in memory: one limit for all images of a chain. */

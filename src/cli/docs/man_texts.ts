@@ -14,7 +14,7 @@ export const SYNOPSIS: readonly string[] = [
   "[`-t` <format>] `-f`|<device> <file>",
   "`tslosetup` [<option>...] `-f` <format> [<device>] <file>",
   "`tslosetup` [<option>...] `--socket` <path> <file>",
-  "`tslosetup --info`|`--map` [`-J`] [`-t` <format>] <file>",
+  "`tslosetup --info`|`--map`|`--check` [`-J`] [`-t` <format>] <file>",
   "`tslosetup -c` <device>",
   "`tslosetup -d` <device>|<file>...",
   "`tslosetup -D`",
@@ -80,6 +80,9 @@ export const COLUMNS_TEXT =
 export const EXIT_STATUS: readonly (readonly [string, string])[] = [
   ["0", "Success."],
   ["1", "Failure, whatever its reason, which standard error tells on one line."],
+  ["2", "With `--check`: the image is damaged."],
+  ["3", "With `--check`: clusters that are not used count as used, which is no damage."],
+  ["63", "With `--check`: images of this format cannot be checked."],
 ];
 
 export const ENVIRONMENT: readonly (readonly [string, string])[] = [
@@ -156,6 +159,10 @@ export const EXAMPLES: readonly Example[] = [
   {
     text: "Say what an image is before it is attached:",
     lines: ["$ tslosetup --info disk.qcow2"],
+  },
+  {
+    text: "See whether an image is damaged, and not only wastes space:",
+    lines: ["$ tslosetup --check disk.qcow2; [ $? != 2 ]"],
   },
   {
     text: "Find out which devices show an image:",

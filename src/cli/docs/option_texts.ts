@@ -94,7 +94,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "before a name.",
   ],
   "force": [
-    "Attach an image that is marked as corrupt, read-only. With `--info` and `--map`: look at an " +
+    "Attach an image that is marked as corrupt, read-only. With `--info`, `--map` and `--check`: look at an " +
     "image that is being written. With `--detach`: end a serving process that " +
     "stands still, or does not end within ten seconds, so that what waits for the device fails; " +
     "disconnect an nbd device that another program has set up.",
@@ -137,6 +137,12 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "zeros), or absent (no image of the chain has it: zeros). OFFSET is where FILE holds the " +
     "bytes, or `-` where they are not there as they are read.",
   ],
+  "check": [
+    "Look for damage in the metadata of <file>, as `qemu-img check` does, with its words, exit codes and, " +
+    "with `--json`, keys. Standard error has a line for each of the first hundred faults. No passphrase is asked for, and " +
+    "no other file opened. An image that is being written is refused, unless there is `--force`: it is then seen as it " +
+    "is on the disk, where what is about to be written looks like damage.",
+  ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "kernel-decode": [
     "Whether the kernel itself decompresses zlib and zstd clusters, where the device is a view. Needs " +
@@ -158,7 +164,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "detached.",
   ],
   "json": [
-    "Print the list as JSON, as an array `loopdevices`. With `--info` and `--map`, with the keys " +
+    "Print the list as JSON, as an array `loopdevices`. With `--info`, `--map` and `--check`, with the keys " +
     "of `qemu-img`(1).",
   ],
   "list": [

@@ -3,6 +3,7 @@
  *
  *     tslosetup --info [--json] FILE
  *     tslosetup --map [--json] FILE
+ *     tslosetup --check [--json] FILE
  *
  * @module
  */
@@ -14,8 +15,8 @@ import type { Settings } from "./settings.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
 
 export interface ImageCommand {
-  /** Print what the image says of itself, or which parts of its disk are stored where. */
-  readonly kind: "info" | "map";
+  /** Print what the image says of itself, which parts of its disk are stored where, or what is wrong. */
+  readonly kind: "info" | "map" | "check";
   /** As given. */
   readonly file: string;
   readonly json: boolean;
@@ -26,7 +27,7 @@ export interface ImageCommand {
   readonly noBacking: boolean;
   readonly allowBacking: readonly string[];
   readonly snapshot: string | undefined;
-  /** Whether to look even at an image that is marked as corrupt or is being written. */
+  /** Whether to look even at an image that is being written, or is marked as corrupt. */
   readonly force: boolean;
 }
 
@@ -34,12 +35,14 @@ export interface ImageCommand {
 const ALLOWED: Readonly<Record<ImageCommand["kind"], readonly OptionName[]>> = {
   info: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force"],
   map: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force", "snapshot"],
+  check: ["json", "file-fmt-type", "force"],
 };
+
+const KINDS: readonly ImageCommand["kind"][] = ["info", "map", "check"];
 
 /** Which of these commands is asked for, if any. */
 export function wantedImageCommand({ seen }: Settings): ImageCommand["kind"] | undefined {
-  if (seen.has("info")) return "info";
-  return seen.has("map") ? "map" : undefined;
+  return KINDS.find((kind) => seen.has(kind));
 }
 
 /** @throws {UsageError} unless there is one file, and no option for something else */

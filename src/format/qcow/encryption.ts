@@ -81,16 +81,34 @@ function legacyKey({ path }: ImageFile, keys: KeyRing | undefined): SecretPlace 
   return key;
 }
 
+/** What tells where the LUKS header of an image lies. */
+interface LuksImage {
+  readonly extensions: HeaderExtensions;
+  readonly clusterBytes: number;
+}
+
 /**
  * Where the LUKS header of an image lies.
  *
  * @throws {ImageFormatError} if it is not in the file
  */
-export function luksArea(
-  file: ImageFile,
-  image: { readonly extensions: HeaderExtensions; readonly clusterBytes: number },
-): HeaderArea {
-  const { path } = file;
+export function luksArea(file: ImageFile, image: LuksImage): HeaderArea {
+  const { offset, length } = luksPlace(file, image);
+  if (length < BigInt(LUKS_HEADER_BYTES) || offset + length > BigInt(file.sizeBytes)) {
+    throw damaged(file.path, `the encryption header at ${hex(offset)} is not in the file`);
+  }
+  return { file, startBytes: Number(offset), sizeBytes: Number(length) };
+}
+
+/**
+ * Where the LUKS header of an image is said to lie, in the file or not.
+ *
+ * @throws {ImageFormatError} if that is not said, or is no place where a cluster begins
+ */
+export function luksPlace(
+  { path }: ImageFile,
+  image: LuksImage,
+): { readonly offset: bigint; readonly length: bigint } {
   const found = image.extensions.kept.get(ExtensionType.encryptionHeader);
   if (found === undefined) throw damaged(path, "there is no encryption header");
   if (found.length !== ENCRYPTION_HEADER.sizeBytes) {
@@ -100,8 +118,5 @@ export function luksArea(
   if (offset % BigInt(image.clusterBytes) !== 0n) {
     throw damaged(path, `the encryption header at ${hex(offset)} is not aligned`);
   }
-  if (length < BigInt(LUKS_HEADER_BYTES) || offset + length > BigInt(file.sizeBytes)) {
-    throw damaged(path, `the encryption header at ${hex(offset)} is not in the file`);
-  }
-  return { file, startBytes: Number(offset), sizeBytes: Number(length) };
+  return { offset, length };
 }

@@ -87,6 +87,16 @@ export function extensionText({ kept }: HeaderExtensions, type: number): string 
   return data === undefined ? undefined : textOf(data);
 }
 
+/** The data of the last extension of a type that an area has; throws as {@link readExtensions}. */
+export function extensionData(
+  area: ExtensionArea,
+  type: number,
+): Uint8Array<ArrayBuffer> | undefined {
+  let found: Extension | undefined;
+  for (const extension of extensions(area)) if (extension.type === type) found = extension;
+  return found && dataOf(found, area);
+}
+
 /** All extensions up to the one that marks the end, or up to the end of the area. */
 function* extensions(area: ExtensionArea): Generator<Extension> {
   const view = new DataView(area.bytes.buffer, area.bytes.byteOffset, area.bytes.length);

@@ -72,6 +72,12 @@ export class L1Table {
   }
 }
 
+/** Bits 9-63 of the entry at `position` of a refcount table, as an offset in the file: no flags are above. */
+export function blockOffsetInEntry(view: DataView, position: number): number {
+  const low = (view.getUint32(position + 4) & OFFSET_MASK_LOW) >>> 0;
+  return view.getUint32(position) * 2 ** 32 + low;
+}
+
 /** Bits 9-55 of the table entry at `position`, as an offset in the file. */
 export function offsetInEntry(view: DataView, position: number): number {
   const high = view.getUint32(position) & OFFSET_MASK_HIGH;

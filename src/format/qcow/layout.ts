@@ -96,6 +96,7 @@ export const ExtensionType = {
   backingFormat: 0xe2792aca,
   dataFile: 0x44415441,
   encryptionHeader: 0x0537be77,
+  bitmaps: 0x23852875,
 } as const;
 
 /** The extension that says where the encryption header is. */
@@ -103,6 +104,27 @@ export const ENCRYPTION_HEADER = new RecordLayout({
   offset: "u64",
   length: "u64",
 }, { sizeBytes: 16, endian: "big" });
+
+/** The extension that says where the directory of bitmaps is. */
+export const BITMAPS_EXTENSION = new RecordLayout({
+  nb_bitmaps: "u32",
+  reserved: "u32",
+  bitmap_directory_size: "u64",
+  bitmap_directory_offset: "u64",
+}, { sizeBytes: 24, endian: "big" });
+
+/** Start of an entry of that directory; extra data and name follow. */
+export const BITMAP_ENTRY = new RecordLayout({
+  bitmap_table_offset: "u64",
+  bitmap_table_size: "u32",
+  flags: "u32",
+  type: "u8",
+  granularity_bits: "u8",
+  name_size: "u16",
+  extra_data_size: "u32",
+}, { sizeBytes: 24, endian: "big" });
+
+export const BITMAP_ALIGNMENT_BYTES = 8;
 
 /** Start of an entry of the feature name table; the name follows. */
 export const FEATURE_NAME = new RecordLayout({
@@ -126,6 +148,9 @@ export const Incompatible = {
 
 /** Bit 0 of compatible_features. */
 export const COMPATIBLE_LAZY_REFCOUNTS = 1n << 0n;
+
+/** Bit 0 of autoclear_features: the bitmaps are valid. */
+export const AUTOCLEAR_BITMAPS = 1n << 0n;
 
 /** Bit 1 of autoclear_features. */
 export const AUTOCLEAR_RAW_EXTERNAL_DATA = 1n << 1n;
@@ -152,6 +177,8 @@ export const MAX_REFCOUNT_TABLE_BYTES: number = 8 * 1024 * 1024;
 export const MAX_SNAPSHOTS = 65536;
 export const MAX_SNAPSHOT_EXTRA_BYTES = 1024;
 export const MAX_SNAPSHOT_TABLE_BYTES: number = 64 * 1024 * 1024;
+/** Of 65,535 bitmaps with names of 1023 bytes. */
+export const MAX_BITMAP_DIRECTORY_BYTES: number = 64 * 1024 * 1024;
 
 /** L1 and L2 entries have 64 bits; hot code reads them as a high and a low half. */
 export const TABLE_ENTRY_BYTES = 8;

@@ -8,6 +8,7 @@ import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { QCOW } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { qcow1 } from "../qcow1/mod.ts";
+import { checkQcow } from "./check/check.ts";
 import { describe } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 import { openQcow } from "./open.ts";
@@ -20,4 +21,5 @@ export const qcow: FormatDriver = {
   snapshots: true,
   open: (file: ImageFile, options: OpenOptions): Image => openQcow(file, options),
   info: describe,
+  check: checkQcow,
 };

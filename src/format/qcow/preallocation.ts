@@ -8,7 +8,7 @@ import type { ImageFile } from "../../storage/image_file.ts";
 import { openFileStatus } from "../../sys/files.ts";
 import { IoBuffer } from "../../sys/memory.ts";
 import type { Header } from "./header_types.ts";
-import { offsetInEntry } from "./l1.ts";
+import { blockOffsetInEntry } from "./l1.ts";
 import { TABLE_ENTRY_BYTES } from "./layout.ts";
 
 /** For longer files, references are not counted: nobody shall wait for that. */
@@ -41,7 +41,7 @@ function countUsed(file: ImageFile, counted: Counted, clusters: number): number 
   const table = readAll(file, tableOffset, blocks * TABLE_ENTRY_BYTES);
   let used = 0;
   for (let index = 0; index < blocks; index++) {
-    const offset = offsetInEntry(table.view, index * TABLE_ENTRY_BYTES);
+    const offset = blockOffsetInEntry(table.view, index * TABLE_ENTRY_BYTES);
     if (offset === 0) continue;
     const count = Math.min(clustersPerBlock, clusters - index * clustersPerBlock);
     const block = readAll(file, offset, Math.ceil(count * 2 ** order / 8));

@@ -29,6 +29,8 @@ export interface Snapshot {
   readonly l1Size: number;
   /** Size of its disk in bytes; undefined where that was not recorded. */
   readonly diskBytes: bigint | undefined;
+  /** Size of what follows the fixed fields of its entry, but for the texts. */
+  readonly extraBytes: number;
   /** Where its entry in the table ends: a multiple of 8 bytes. */
   readonly endOffset: number;
 }
@@ -192,6 +194,7 @@ function snapshotOf(
     l1Offset: fixed.l1_table_offset,
     l1Size: fixed.l1_size,
     diskBytes: extra.disk_size,
+    extraBytes: extra_data_size,
   };
 }
 

@@ -139,6 +139,15 @@ export const FORMAT_OPTIONS = [
     extension: true,
   },
   {
+    long: ["check"],
+    short: "",
+    argument: "none",
+    label: "",
+    help: "look for damage in image <file>",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["transport"],
     short: "",
     argument: "required",

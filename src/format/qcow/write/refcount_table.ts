@@ -8,7 +8,7 @@ import { Level, type Updates } from "../../../image/updates.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 import type { Header } from "../header_types.ts";
-import { offsetInEntry } from "../l1.ts";
+import { blockOffsetInEntry } from "../l1.ts";
 import { HEADER, TABLE_ENTRY_BYTES } from "../layout.ts";
 
 /** refcount_table_offset and refcount_table_clusters. */
@@ -58,7 +58,9 @@ export class RefcountTable {
 
   /** Where block number `index` is in the file; 0 if there is none. */
   blockOffset(index: number): number {
-    return index < this.entries ? offsetInEntry(this.#buffer.view, index * TABLE_ENTRY_BYTES) : 0;
+    return index < this.entries
+      ? blockOffsetInEntry(this.#buffer.view, index * TABLE_ENTRY_BYTES)
+      : 0;
   }
 
   setBlock(index: number, hostOffset: number): void {

@@ -1,0 +1,77 @@
+/**
+ * What a check has found so far.
+ *
+ * @module
+ */
+
+/** So many faults are told one by one. */
+const MAX_TOLD = 100;
+
+export class Findings {
+  #corruptions = 0;
+  #leaks = 0;
+  #told = 0;
+  #needsRebuild = false;
+  #isPartlyUnreadable = false;
+  readonly #report: (line: string) => void;
+
+  constructor(report: (line: string) => void) {
+    this.#report = report;
+  }
+
+  /** Faults that could cost data. */
+  get corruptions(): number {
+    return this.#corruptions;
+  }
+
+  /** Clusters that count as used more often than they are. */
+  get leaks(): number {
+    return this.#leaks;
+  }
+
+  /** Whether the counts cannot be put right where they are. */
+  get needsRebuild(): boolean {
+    return this.#needsRebuild;
+  }
+
+  /**
+   * Whether something leads where nothing can be: what it was meant to lead to now looks unused, and
+   * is not to be given away.
+   */
+  get isPartlyUnreadable(): boolean {
+    return this.#isPartlyUnreadable;
+  }
+
+  /** A fault that could cost data, as often as it counts. */
+  corrupt(describe: () => string, times = 1): void {
+    this.#corruptions += times;
+    this.#tell(describe, "ERROR");
+  }
+
+  /** As {@link Findings.corrupt}, of something that leads nowhere. */
+  unreadable(describe: () => string, times = 1): void {
+    this.#isPartlyUnreadable = true;
+    this.corrupt(describe, times);
+  }
+
+  leak(describe: () => string): void {
+    this.#leaks++;
+    this.#tell(describe, "Leaked");
+  }
+
+  /** The refcount table or a block cannot stay as it is. */
+  rebuild(): void {
+    this.#needsRebuild = true;
+  }
+
+  #tell(describe: () => string, kind: string): void {
+    if (this.#told < MAX_TOLD) this.#report(`${kind} ${describe()}`);
+    this.#told++;
+  }
+
+  /** Says of how many faults nothing has been said. */
+  end(): void {
+    const more = this.#told - MAX_TOLD;
+    if (more > 0) this.#report(`... and ${more} more`);
+  }
+}
