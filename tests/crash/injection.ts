@@ -1,0 +1,83 @@
+/**
+ * Having a call of a process that runs already end it, or fail: by strace, from outside.
+ *
+ * @module
+ */
+import { eventually } from "../support/patience.ts";
+
+/** By which an image is changed. */
+export const CALLS = [
+  "pwrite64",
+  "pwritev",
+  "pwritev2",
+  "fallocate",
+  "ftruncate",
+  "fdatasync",
+  "fsync",
+] as const;
+
+/** What becomes of one call. */
+export interface Injection {
+  readonly call: typeof CALLS[number];
+  /** Of the calls that each thread makes: from 1 on. */
+  readonly number: number;
+  readonly effect: "signal=SIGKILL" | "error=EIO" | "error=ENOSPC";
+}
+
+/** A process that is traced until the end of the scope, or its own. */
+export class TracedProcess implements AsyncDisposable {
+  readonly #strace: Deno.ChildProcess;
+  readonly #log: string;
+  #hasEnded = false;
+
+  private constructor(strace: Deno.ChildProcess, log: string) {
+    this.#strace = strace;
+    this.#log = log;
+    strace.status.then(() => this.#hasEnded = true);
+  }
+
+  /** @param log a file that will be made */
+  static async trace(pid: number, log: string, injection?: Injection): Promise<TracedProcess> {
+    const args = ["-f", "-qq", "-o", log, "-p", `${pid}`, "-e", `trace=${CALLS.join()}`];
+    if (injection !== undefined) {
+      const { call, number, effect } = injection;
+      args.push("-e", `inject=${call}:${effect}:when=${number}`);
+    }
+    const strace = new Deno.Command("strace", { args, stdin: "null", stderr: "null" }).spawn();
+    const traced = new TracedProcess(strace, log);
+    await eventually(() => traced.#hasEnded || isTraced(pid), "strace to attach");
+    if (traced.#hasEnded) throw new Error("strace has not attached");
+    return traced;
+  }
+
+  /** The calls so far: how many the thread has made that made most. */
+  counts(): ReadonlyMap<Injection["call"], number> {
+    const byThread = new Map<string, number>();
+    const most = new Map<Injection["call"], number>();
+    for (const [, pid, call] of Deno.readTextFileSync(this.#log).matchAll(/^(\d+) +(\w+)\(/gm)) {
+      const key = `${pid} ${call}`;
+      const count = (byThread.get(key) ?? 0) + 1;
+      byThread.set(key, count);
+      const known = CALLS.find((name) => name === call);
+      if (known !== undefined) most.set(known, Math.max(most.get(known) ?? 0, count));
+    }
+    return most;
+  }
+
+  get wasKilled(): boolean {
+    return Deno.readTextFileSync(this.#log).includes("killed by SIGKILL");
+  }
+
+  /** Waits until the process has ended, or leaves it alone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#hasEnded) this.#strace.kill("SIGTERM");
+    await this.#strace.status;
+  }
+}
+
+function isTraced(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  return [...Deno.readDirSync(tasks)].every(({ name }) =>
+    !/^TracerPid:\s*0$/m.test(Deno.readTextFileSync(`${tasks}/${name}/status`))
+  );
+}
