@@ -15,6 +15,7 @@ import { KERNEL_LOG_FD } from "../sys/kernel_log.ts";
 import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import { keepSecret } from "../sys/secret.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
 import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
 import type { WritePolicy } from "../loop/write_policy.ts";
 import type { ServedTransport } from "./served_transport.ts";
@@ -59,6 +60,8 @@ export interface Job {
   readonly writePolicy: WritePolicy;
   /** Logical block size of the device: what of the disk does not fill one is not shown. */
   readonly sectorBytes: number;
+  /** What else is served besides the disk; transport view only. */
+  readonly servedLayout?: ServedLayout;
   /** The listening socket, to be removed at the end; transport socket only. */
   readonly socket?: BoundSocket;
   /** What unlocks the image, if that is known. It follows the rest as it is, never as text. */

@@ -109,6 +109,7 @@ function createServer(job: Job, opened: Opened, served: readonly number[]): Serv
     imagePath: job.imagePath,
     log: new Log(job.imagePath),
     sectorBytes: job.sectorBytes,
+    ...(job.servedLayout === undefined ? {} : { servedLayout: job.servedLayout }),
     threads: job.threads,
     startAll: job.startAllThreads,
     cleanIntervalMs: job.cleanIntervalSeconds * 1000,

@@ -21,6 +21,7 @@ import { cloneFuseDevice, mountFuse, openFuseDevice, openInMount } from "../kern
 import type { Fd } from "../sys/files.ts";
 import { baseName } from "../sys/paths.ts";
 import { ignoreInterruptions } from "../sys/signals.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
 import {
   ABANDON_MS,
   type AttachRequest,
@@ -39,6 +40,8 @@ export interface ServedFileOptions {
   readonly transport: "fuse" | "view";
   /** What is asked of the image other than by the command. */
   readonly image?: Partial<ImageRequest>;
+  /** What else is to be served besides the disk. */
+  readonly servedLayout?: ServedLayout;
 }
 
 /** The file, open. Its daemon ends with the scope, unless it was told of a device. */
@@ -53,7 +56,7 @@ export class ServedFile implements Disposable {
   #isConfirmed = false;
 
   /** @throws {Error} if it fails; nothing is left behind then */
-  constructor(request: AttachRequest, { transport, image = {} }: ServedFileOptions) {
+  constructor(request: AttachRequest, { transport, image = {}, ...more }: ServedFileOptions) {
     this.#request = request;
     this.#transport = transport;
     using held = new DisposableStack();
@@ -62,7 +65,7 @@ export class ServedFile implements Disposable {
     const threads = threadCount(request.command);
     const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
     const usual = jobFor(request, { transport, sockets: threads, threads });
-    const job = { ...usual, image: { ...usual.image, ...image } };
+    const job = { ...usual, ...more, image: { ...usual.image, ...image } };
     // From here on only the daemon has the device: if it dies, the file system does.
     this.#stateFile = held.use(request.states.begin());
     const descriptors = { served: [fuse, ...clones], stateFile: this.#stateFile.fd };

@@ -34,6 +34,7 @@ import { CommandError } from "../sys/command_error.ts";
 import { type Fd, LentFd } from "../sys/files.ts";
 import { baseName } from "../sys/paths.ts";
 import { ignoreInterruptions } from "../sys/signals.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
 import {
   type Attached,
   type AttachRequest,
@@ -46,13 +47,14 @@ import { freeDeviceNamed } from "./device_names.ts";
 import { NoViewError } from "./no_view_error.ts";
 import { ServedFile } from "./served_file.ts";
 import {
+  demandDevice,
   LowerDevices,
   metadataDevice,
   mountView,
   requireViews,
-  servedDevice,
+  ServedDevices,
 } from "./view_devices.ts";
-import { pathInView, SERVED_IMAGE, ViewImage } from "./view_image.ts";
+import { pathInView, SERVED_IMAGE, servedLayout, ViewImage } from "./view_image.ts";
 
 /** @throws {Error} if it fails; nothing is left behind then */
 export function attachView(request: AttachRequest): Attached {
@@ -69,14 +71,17 @@ export function attachView(request: AttachRequest): Attached {
   const { needsServer } = image.form;
   if (!needsServer) refuseLocked(image.access);
   if (needsServer) request.daemons.startAhead("device");
-  using below = new LowerDevices(image.access.files);
-  const { bytes, needsDirectIo } = image.metadata();
-  using metadata = metadataDevice(bytes);
-  using served = needsServer ? serve(image.access, request) : undefined;
-  using special = served && servedDevice(served.file);
-  const devices = special === undefined ? below.paths : [...below.paths, special.path];
+  using below = new LowerDevices(image.access.files, image.form.fileStarts);
+  const formed = image.metadata();
+  using served = needsServer ? serve(image.access, request, servedLayout(formed)) : undefined;
+  using metadata = served !== undefined && formed.demand !== undefined
+    ? demandDevice(served.file, formed.leadBytes)
+    : metadataDevice(formed.bytes);
+  using windows = served && new ServedDevices(served.file, formed.windows);
+  const devices = [...below.paths, ...windows?.paths ?? []];
   using root = mountView(metadata.path, devices, image.form);
   using file = openInMount(root, pathInView(request.imagePath), { readOnly: true });
+  const { needsDirectIo } = formed;
   return finish(request, { image, file, device: device?.path, served, needsDirectIo });
 }
 
@@ -131,8 +136,12 @@ function tellWarnings({ warnings }: ImageAccess, request: AttachRequest): void {
  *
  * @throws {Error} if it cannot, or does not find the same files that the view is made of
  */
-function serve({ files }: ImageAccess, request: AttachRequest): ServedFile {
-  const served = new ServedFile(request, { transport: "view", image: SERVED_IMAGE });
+function serve(
+  { files }: ImageAccess,
+  request: AttachRequest,
+  servedLayout: ServedLayout,
+): ServedFile {
+  const served = new ServedFile(request, { transport: "view", image: SERVED_IMAGE, servedLayout });
   const found = served.ready.files;
   const areSame = found.length === files.length &&
     files.every(({ identity }, index) => identity === found[index]);

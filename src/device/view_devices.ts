@@ -12,6 +12,7 @@ import { CommandError } from "../sys/command_error.ts";
 import { EINVAL, ENODEV, ENOSYS, ENOTBLK, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
 import { type Fd, LentFd } from "../sys/files.ts";
 import type { ViewForm } from "../view/form.ts";
+import type { ServedWindow } from "../view/served_windows.ts";
 import { NoViewError } from "./no_view_error.ts";
 
 const SECTOR_BYTES = 512;
@@ -22,24 +23,30 @@ export function deviceBytes({ sizeBytes, status }: ImageFile): number {
   return status.kind === "block" ? sizeBytes : sizeBytes - sizeBytes % SECTOR_BYTES;
 }
 
-/** The devices that show the files of an image, with the locks of these; a block device shows itself. */
+/**
+ * The devices that show the files of an image, with the locks of these, each from where it is to begin; a
+ * block device shows itself.
+ */
 export class LowerDevices implements Disposable {
   readonly paths: readonly string[];
   readonly #loops: ProvisionalLoop[] = [];
 
-  /** @throws as {@link ProvisionalLoop} */
-  constructor(files: readonly ImageFile[]) {
+  /**
+   * @param starts as {@link ViewForm.fileStarts}
+   * @throws as {@link ProvisionalLoop}
+   */
+  constructor(files: readonly ImageFile[], starts: readonly number[]) {
     try {
-      this.paths = files.map((file) => this.#deviceOf(file));
+      this.paths = files.map((file, index) => this.#deviceOf(file, starts[index] ?? 0));
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  #deviceOf({ fd, path, status }: ImageFile): string {
+  #deviceOf({ fd, path, status }: ImageFile, offsetBytes: number): string {
     if (status.kind === "block") return path;
-    const loop = lowerLoop(new LentFd(fd), { path, label: VIEW_LABELS.file });
+    const loop = lowerLoop(new LentFd(fd), { path, label: VIEW_LABELS.file, offsetBytes });
     this.#loops.push(loop);
     return loop.path;
   }
@@ -56,19 +63,52 @@ export function metadataDevice(metadata: Uint8Array<ArrayBuffer>): ProvisionalLo
   return lowerLoop(new LentFd(file.number), { path: "metadata", label: VIEW_LABELS.metadata });
 }
 
-/** A device with the disk as a daemon serves it: what it reads is not cached once more. */
-export function servedDevice(file: Fd): ProvisionalLoop {
-  const backing = new LentFd(file.number);
-  return lowerLoop(backing, { path: "served", label: VIEW_LABELS.served, directIo: "preferred" });
+/** A device with the metadata as a daemon makes them, up to `sizeBytes`. */
+export function demandDevice(file: Fd, sizeLimitBytes: number): ProvisionalLoop {
+  const label = VIEW_LABELS.metadata;
+  return lowerLoop(new LentFd(file.number), { path: "metadata", label, sizeLimitBytes, ...SERVED });
 }
+
+/** The devices with the disk as a daemon serves it. */
+export class ServedDevices implements Disposable {
+  readonly paths: readonly string[];
+  readonly #loops: ProvisionalLoop[] = [];
+
+  /** @throws as {@link ProvisionalLoop} */
+  constructor(file: Fd, windows: readonly ServedWindow[]) {
+    try {
+      for (const { startBytes: offsetBytes, sizeBytes: sizeLimitBytes } of windows) {
+        const part = { path: "served", label: VIEW_LABELS.served, offsetBytes, sizeLimitBytes };
+        this.#loops.push(lowerLoop(new LentFd(file.number), { ...part, ...SERVED }));
+      }
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+    this.paths = this.#loops.map(({ path }) => path);
+  }
+
+  /** Lets go of them: those that the view does not hold are detached. */
+  [Symbol.dispose](): void {
+    for (const loop of this.#loops) loop[Symbol.dispose]();
+  }
+}
+
+/** What is read of a daemon is not cached once more. */
+const SERVED = { directIo: "preferred" } as const;
 
 interface LowerLoop {
   readonly path: string;
   readonly label: string;
   readonly directIo?: LoopDirectIo;
+  readonly offsetBytes?: number;
+  readonly sizeLimitBytes?: number;
 }
 
-function lowerLoop(backing: LentFd, { path, label, directIo = "no" }: LowerLoop): ProvisionalLoop {
+function lowerLoop(
+  backing: LentFd,
+  { path, directIo = "no", ...more }: LowerLoop,
+): ProvisionalLoop {
   return new ProvisionalLoop({
     high: true,
     backingPath: path,
@@ -77,7 +117,7 @@ function lowerLoop(backing: LentFd, { path, label, directIo = "no" }: LowerLoop)
     directIo,
     partScan: false,
     sectorSizeBytes: 0,
-    label,
+    ...more,
   });
 }
 

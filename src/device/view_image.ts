@@ -12,13 +12,14 @@ import { windowOf } from "../disk/window.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { RAW } from "../image/formats.ts";
 import { encodeDescription, type ViewDescription } from "../view/description.ts";
-import { type FormedMetadata, type ViewForm, viewForm } from "../view/form.ts";
+import { viewForm } from "../view/choose_form.ts";
+import type { FormedMetadata, ViewForm } from "../view/form.ts";
+import { encodeHead } from "../view/demand_layout.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
+import { SERVED_LEAD_BYTES } from "../view/served_windows.ts";
 import { type AttachRequest, imageRequest, sectorBytes, viewOf } from "./attach_common.ts";
 import { NoViewError } from "./no_view_error.ts";
 import { deviceBytes } from "./view_devices.ts";
-
-/** The disk that is served ends with a whole block, of whatever size a view's are. */
-const SERVED_BLOCK_BYTES = 4096;
 
 /** The image of a view: the whole disk, read-only, locked. */
 export class ViewImage implements Disposable {
@@ -40,14 +41,7 @@ export class ViewImage implements Disposable {
 
   /** The metadata of its file system, with what it says of itself. */
   metadata(): FormedMetadata {
-    const { access, form: { needsServer } } = this;
-    const fileSizes = access.files.map(deviceBytes);
-    const served = needsServer ? [servedBytes(access.sizeBytes)] : [];
-    const metadata = this.form.metadata({
-      path: pathInView(this.#request.imagePath),
-      deviceSizes: [...fileSizes, ...served],
-      serverDevice: needsServer ? fileSizes.length + 1 : undefined,
-    });
+    const metadata = this.form.metadata(pathInView(this.#request.imagePath));
     metadata.bytes.set(encodeDescription(this.#describe(metadata)));
     return metadata;
   }
@@ -86,11 +80,13 @@ export const SERVED_IMAGE = {
   readOnly: true,
   offsetBytes: 0,
   sizeLimitBytes: 0,
-  paddedToBytes: SERVED_BLOCK_BYTES,
+  paddedToBytes: SERVED_LEAD_BYTES,
 } as const;
 
-function servedBytes(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / SERVED_BLOCK_BYTES) * SERVED_BLOCK_BYTES;
+/** What is served besides it. */
+export function servedLayout({ leadBytes, demand, bytes }: FormedMetadata): ServedLayout {
+  if (demand === undefined) return { leadBytes };
+  return { leadBytes, metadata: { ...demand, head: encodeHead(bytes) } };
 }
 
 /** Where things are can be told without any key; what has to be decrypted is not read here. */

@@ -33,6 +33,8 @@ export interface AccessParts extends WindowLimits {
   readonly formats?: readonly string[];
   /** Finds out whether one of them is encrypted, be there anything encrypted in it or not. */
   readonly isEncrypted?: () => boolean;
+  /** Finds out how large the smallest clusters of all of them are, in bytes; Infinity without any. */
+  readonly clusterBytes?: () => number;
   /** Threads that decompress for this one. */
   readonly decoding?: DecodeLane | undefined;
   readonly cacheSizes?: Partial<CacheSizes>;
@@ -99,6 +101,11 @@ export class ImageAccess implements Disposable {
   /** As {@link AccessParts.isEncrypted}. */
   get isEncrypted(): boolean {
     return this.#parts.isEncrypted?.() === true;
+  }
+
+  /** As {@link AccessParts.clusterBytes}. */
+  get clusterBytes(): number {
+    return this.#parts.clusterBytes?.() ?? Infinity;
   }
 
   get readOnly(): boolean {

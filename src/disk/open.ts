@@ -67,7 +67,9 @@ function accessTo(
   const window = { offsetBytes, sizeLimitBytes };
   const isEncrypted = (): boolean =>
     layers.some(({ driver, file }) => driver.info?.(file).encrypted === true);
-  const more = { decoding, cacheSizes: request, isEncrypted };
+  const clusterBytes = (): number =>
+    Math.min(...layers.map(({ driver, file }) => driver.info?.(file).clusterBytes ?? Infinity));
+  const more = { decoding, cacheSizes: request, isEncrypted, clusterBytes };
   const parts = { ...window, images, warnings, formats, ...more };
   try {
     return new ImageAccess(image, files, pieces ? { ...parts, pieces } : parts);

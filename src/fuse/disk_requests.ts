@@ -9,8 +9,9 @@ import { DiskSeek } from "../disk/seek.ts";
 import { ChangeOutcome } from "../loop/changes.ts";
 import type { Executor } from "../loop/executor.ts";
 import type { ParkedRequest, RequestOwner } from "../loop/parked_request.ts";
-import { EFBIG, EINVAL, EIO, ENXIO, EOPNOTSUPP, EROFS } from "../sys/errno.ts";
+import { EFBIG, EINVAL, EIO, ENOSYS, ENXIO, EOPNOTSUPP, EROFS } from "../sys/errno.ts";
 import { type IoBuffer, setUint64, uint64 } from "../sys/memory.ts";
+import type { DiskContent } from "./disk_content.ts";
 import {
   FALLOCATE_IN,
   FallocateMode,
@@ -26,6 +27,13 @@ import {
 import type { Replies } from "./replies.ts";
 import { Request } from "./request.ts";
 
+/** What requests are about, where they lie, and how they are answered. */
+export interface DiskSession {
+  readonly content: DiskContent;
+  readonly input: IoBuffer;
+  readonly replies: Replies;
+}
+
 /** Those of one channel. */
 export class DiskRequests implements RequestOwner {
   /** The request at hand, whose header has been taken. */
@@ -37,21 +45,22 @@ export class DiskRequests implements RequestOwner {
   /** Whether the request at hand is a write that there was no room for: it is to be tried again. */
   isHeld = false;
   readonly #executor: Executor;
+  readonly #content: DiskContent;
   readonly #input: IoBuffer;
   readonly #replies: Replies;
   readonly #reading = new ReadRequest();
   readonly #change = new Change();
   readonly #seek = new DiskSeek();
 
-  /** @param input where requests lie */
-  constructor(executor: Executor, input: IoBuffer, replies: Replies) {
+  constructor(executor: Executor, { content, input, replies }: DiskSession) {
     this.#executor = executor;
+    this.#content = content;
     this.#input = input;
     this.#replies = replies;
   }
 
   read(): void {
-    this.request.parseRange(this.#input.view, this.#executor.access.sizeBytes);
+    this.request.parseRange(this.#input.view, this.#content.sizeBytes);
     const { attempt } = this.#reading;
     this.#executor.waits.prepare(attempt, "among others");
     if (!this.#readNow()) this.#executor.park(this.park(), attempt);
@@ -62,7 +71,7 @@ export class DiskRequests implements RequestOwner {
     const { offset, length } = this.request;
     const reading = this.#reading.ask(offset, length).into(this.#replies.output, OUT_HEADER.size);
     try {
-      const done = this.#executor.access.read(reading);
+      const done = this.#content.read(reading);
       if (done) this.#reply(length);
       return done;
     } catch (error) {
@@ -74,7 +83,7 @@ export class DiskRequests implements RequestOwner {
   write(): void {
     const { request } = this;
     const asked = request.parseRange(this.#input.view, this.#executor.access.sizeBytes);
-    if (this.#executor.access.readOnly) return this.#reply(-EROFS);
+    if (this.#content.readOnly) return this.#reply(-EROFS);
     if (request.length < asked) return this.#reply(-EFBIG);
     const change = this.#change.ask(ChangeKind.Write, request.offset, request.length);
     this.#make(change.from(this.#input, IN_HEADER.size + IO_IN.size));
@@ -89,7 +98,7 @@ export class DiskRequests implements RequestOwner {
     request.length = uint64(view, IN_HEADER.size + FALLOCATE_IN.length);
     const mode = view.getUint32(IN_HEADER.size + FALLOCATE_IN.mode, true);
     const kind = mode & ~FallocateMode.KeepSize;
-    if (access.readOnly) return this.#reply(-EROFS);
+    if (this.#content.readOnly) return this.#reply(-EROFS);
     if (kind !== FallocateMode.PunchHole && kind !== FallocateMode.ZeroRange) {
       return this.#reply(-EOPNOTSUPP);
     }
@@ -123,6 +132,8 @@ export class DiskRequests implements RequestOwner {
 
   seek(): void {
     const { request } = this;
+    // The kernel does without, and never asks again: only a loop device has the file.
+    if (this.#content.leadBytes !== undefined) return this.#reply(-ENOSYS);
     const { view } = this.#input;
     request.offset = uint64(view, IN_HEADER.size + LSEEK_IN.offset);
     const whence = view.getUint32(IN_HEADER.size + LSEEK_IN.whence, true);
@@ -165,7 +176,8 @@ export class DiskRequests implements RequestOwner {
 
   #failure(what: string, error: unknown): number {
     const { offset, length } = this.request;
-    return this.#executor.failure({ what, offset, lengthBytes: length }, error);
+    const inDisk = offset - (this.#content.leadBytes ?? 0);
+    return this.#executor.failure({ what, offset: inDisk, lengthBytes: length }, error);
   }
 
   park(): ParkedRequest {

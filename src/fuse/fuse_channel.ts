@@ -11,6 +11,7 @@ import { EAGAIN, EINTR, ENOENT } from "../sys/errno.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer, uint64 } from "../sys/memory.ts";
 import { POLLIN } from "../sys/poll.ts";
+import type { DiskContent } from "./disk_content.ts";
 import { DiskRequests } from "./disk_requests.ts";
 import type { FuseTree } from "./fuse_tree.ts";
 import { NodeRequests } from "./node_requests.ts";
@@ -21,6 +22,12 @@ import { Replies } from "./replies.ts";
 const REQUESTS_PER_TURN = 32;
 /** The kernel wants room for its longest write, and a header, before it hands anything out. */
 const INPUT_BYTES = MAX_IO_BYTES + 4096;
+
+/** The file of a session: where it lies, and what it consists of. */
+export interface FuseFileShown {
+  readonly tree: FuseTree;
+  readonly content: DiskContent;
+}
 
 /** One descriptor of a session; the kernel hands each request to just one of them. */
 export class FuseChannel implements Channel {
@@ -36,12 +43,13 @@ export class FuseChannel implements Channel {
   readonly #buffers: { readonly input: IoBuffer; readonly output: IoBuffer };
 
   /** @param fd a non-blocking descriptor of /dev/fuse */
-  constructor(fd: number, executor: Executor, tree: FuseTree) {
+  constructor(fd: number, executor: Executor, { tree, content }: FuseFileShown) {
     this.fd = fd;
     this.#tree = tree;
     this.#replies = new Replies(fd);
-    this.#nodes = new NodeRequests(tree, executor.access);
-    this.#disk = new DiskRequests(executor, this.#input, this.#replies);
+    this.#nodes = new NodeRequests(tree, content);
+    const session = { content, input: this.#input, replies: this.#replies };
+    this.#disk = new DiskRequests(executor, session);
     this.#buffers = { input: this.#input, output: this.#replies.output };
   }
 

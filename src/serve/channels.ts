@@ -14,6 +14,8 @@ import { describeExport, type ExportDescription } from "../nbd/export.ts";
 import { NbdChannel } from "../nbd/nbd_channel.ts";
 import { setNonBlocking } from "../sys/files.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { ServedContent } from "../view/served_content.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
 
 /** The file of a FUSE session. */
 export interface FuseFile {
@@ -21,6 +23,8 @@ export interface FuseFile {
   readonly imagePath: string;
   /** It is as long as whole sectors of this size. */
   readonly sectorBytes: number;
+  /** What else there is besides the disk, if it is served for a view. */
+  readonly servedLayout?: ServedLayout;
 }
 
 /** A thread's loop, and what it can serve. */
@@ -65,9 +69,12 @@ export class Channels {
    *
    * @throws {Error} where there is a want of memory or descriptors
    */
-  addFuse(fd: number, { imagePath, sectorBytes }: FuseFile): void {
+  addFuse(fd: number, { imagePath, sectorBytes, servedLayout }: FuseFile): void {
     setNonBlocking(fd);
-    const tree = new FuseTree(diskPath(imagePath), this.#access, sectorBytes);
-    this.loop.addChannel(new FuseChannel(fd, this.loop.executor, tree));
+    const content = servedLayout === undefined
+      ? this.#access
+      : new ServedContent(this.#access, servedLayout);
+    const tree = new FuseTree(diskPath(imagePath), content, sectorBytes);
+    this.loop.addChannel(new FuseChannel(fd, this.loop.executor, { tree, content }));
   }
 }

@@ -206,7 +206,7 @@ export class Server {
 
   #describeStart(): Omit<WorkerStart, "thread" | "controlFd"> {
     const { access, image, keys, imagePath, maySpin } = this.#options;
-    const { cleanIntervalMs, sectorBytes, writePolicy } = this.#options;
+    const { cleanIntervalMs, sectorBytes, servedLayout, writePolicy } = this.#options;
     return {
       image: { ...image, ...cachesOfFurtherThread(image) },
       files: access.sharedFiles,
@@ -217,6 +217,7 @@ export class Server {
       writePolicy,
       cleanIntervalMs,
       sectorBytes,
+      ...(servedLayout === undefined ? {} : { servedLayout }),
       sharedMemory: this.#shared.memory,
       wakeFd: this.#wake[1].number,
     };

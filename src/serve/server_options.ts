@@ -8,6 +8,7 @@ import type { ImageRequest } from "../disk/request.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ErrorLog } from "../loop/failures.ts";
 import type { WritePolicy } from "../loop/write_policy.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
 import type { ThreadedDecodeLane } from "./decode_lane.ts";
 
 export interface ServerOptions {
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly log: ErrorLog;
   /** A FUSE file is as long as whole sectors of this size. */
   readonly sectorBytes: number;
+  /** As {@link FuseFile.servedLayout}. */
+  readonly servedLayout?: ServedLayout;
   /** Threads to use at most, the main one included. */
   readonly threads: number;
   /** Whether the threads of a FUSE session start at once, not only when there is much to do. */

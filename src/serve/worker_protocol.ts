@@ -5,6 +5,7 @@
  */
 import type { SharedImage } from "../disk/open.ts";
 import type { WritePolicy } from "../loop/write_policy.ts";
+import type { ServedLayout } from "../view/served_layout.ts";
 
 /** The one message a worker gets; after it, it only watches its control pipe. */
 export interface WorkerStart extends SharedImage {
@@ -12,6 +13,8 @@ export interface WorkerStart extends SharedImage {
   /** For the log. */
   readonly imagePath: string;
   readonly sectorBytes: number;
+  /** As {@link FuseFile.servedLayout}. */
+  readonly servedLayout?: ServedLayout;
   readonly sharedMemory: SharedArrayBuffer;
   readonly maySpin: boolean;
   readonly writePolicy: WritePolicy;

@@ -12,7 +12,8 @@ import {
   MAP_HEADER,
   SHORT_EXTENT_BYTES,
 } from "./layout.ts";
-import { ChunkSource } from "./plan.ts";
+import { ChunkSource } from "./chunk_walker.ts";
+import { SERVED_LEAD_BYTES } from "./served_windows.ts";
 
 /** What the metadata are made of. */
 export interface ExtentParts {
@@ -104,7 +105,9 @@ export class ExtentMetadata {
     const source = this.#plan.source(extent);
     const offset = this.#plan.offset(extent);
     if (source === ChunkSource.Copy) return this.copiesPosition + offset;
-    const device = source === ChunkSource.Server ? this.#serverDevice : source + 1;
-    return (this.#addresses[device] ?? 0) + offset;
+    if (source === ChunkSource.Server) {
+      return (this.#addresses[this.#serverDevice] ?? 0) + SERVED_LEAD_BYTES + offset;
+    }
+    return (this.#addresses[source + 1] ?? 0) + offset;
   }
 }

@@ -18,7 +18,8 @@ import {
   MAX_EXTENT_BYTES,
   SHORT_EXTENT_BYTES,
 } from "./layout.ts";
-import { ChunkSource, MAX_COPIED_BYTES, MAX_METADATA_BYTES } from "./plan.ts";
+import { ChunkSource } from "./chunk_walker.ts";
+import { MAX_COPIED_BYTES, MAX_METADATA_BYTES } from "./plan.ts";
 import { RunKind, type RunList } from "./run_list.ts";
 
 /** Blocks, and pages: extents begin at such offsets of the disk. */

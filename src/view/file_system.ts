@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { copiesFrom } from "./file_starts.ts";
 import {
   Algorithm,
   DEVICE_SLOT,
@@ -51,6 +52,10 @@ export interface FileSystemParts {
   readonly contentBytes: number;
   /** So many bytes, from the start of a block on, follow those. */
   readonly copiedBytes: number;
+  /** As {@link copiesFrom}, if it matters where these begin. */
+  readonly copiesUnitBytes?: number;
+  /** Whether {@link FileSystem.bytes} end where the content begins. */
+  readonly isHeadOnly?: boolean;
 }
 
 /** Where the parts begin, in bytes. */
@@ -84,13 +89,18 @@ export class FileSystem {
     }
     this.#blockBytes = 2 ** parts.blockBits;
     this.#places = placesOf(parts, this.#names.length);
-    this.bytes = new Uint8Array(this.#places.end);
+    this.bytes = new Uint8Array(parts.isHeadOnly ? this.#places.content : this.#places.end);
     this.view = new DataView(this.bytes.buffer);
     this.#writeSuperBlock();
     this.#writeSettings();
     this.#writeDeviceSlots();
     this.#names.forEach((_, depth) => this.#writeFolder(depth));
     this.#writeInode();
+  }
+
+  /** Size of all of it. */
+  get totalBytes(): number {
+    return this.#places.end;
   }
 
   /** Where the content of the file begins, right behind its inode. */
@@ -108,7 +118,7 @@ export class FileSystem {
    * Extents lie in that space; chunks name their device.
    */
   get deviceAddresses(): readonly number[] {
-    let end = this.bytes.length / this.#blockBytes;
+    let end = this.#places.end / this.#blockBytes;
     const others = this.#parts.deviceSizes.map((sizeBytes) => {
       const start = end;
       end += Math.ceil(sizeBytes / this.#blockBytes);
@@ -137,7 +147,7 @@ export class FileSystem {
       magic: MAGIC,
       blkszbits: blockBits,
       inos: BigInt(this.#names.length + 1),
-      blocks: this.bytes.length / this.#blockBytes,
+      blocks: Math.min(this.#places.end / this.#blockBytes, NO_BLOCK),
       meta_blkaddr: this.#places.firstFolder / this.#blockBytes,
       volume_name: padded(VOLUME_NAME, 16),
       extra_devices: deviceSizes.length,
@@ -235,7 +245,7 @@ function algorithmsOf({ algorithms = new Set() }: FileSystemParts): Algorithm[] 
 }
 
 function placesOf(parts: FileSystemParts, folders: number): Places {
-  const { blockBits, deviceSizes, contentBytes, copiedBytes } = parts;
+  const { blockBits, deviceSizes, contentBytes, copiedBytes, copiesUnitBytes } = parts;
   const blockBytes = 2 ** blockBits;
   const settingsBytes = algorithmsOf(parts)
     .reduce((sum, algorithm) => sum + SETTINGS[algorithm].length, 0);
@@ -245,7 +255,10 @@ function placesOf(parts: FileSystemParts, folders: number): Places {
   const firstFolder = roundUp(slotsEnd, Math.max(blockBytes, FOLDER_BYTES));
   const inode = firstFolder + folders * FOLDER_BYTES;
   const content = inode + INODE.sizeBytes;
-  const copies = roundUp(content + contentBytes, blockBytes);
+  const contentEnd = content + contentBytes;
+  const copies = copiesUnitBytes === undefined || copiedBytes === 0
+    ? roundUp(contentEnd, blockBytes)
+    : copiesFrom(contentEnd, copiesUnitBytes);
   const end = roundUp(copies + copiedBytes, IMAGE_UNIT_BYTES);
   return { slots, firstFolder, inode, content, copies, end };
 }

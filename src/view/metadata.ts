@@ -5,7 +5,9 @@
  */
 import { FileSystem } from "./file_system.ts";
 import { CHUNK_ENTRY, CHUNK_FORMAT_INDEXES } from "./layout.ts";
-import { ChunkSource, type ViewPlan } from "./plan.ts";
+import { ChunkEntries } from "./chunk_entries.ts";
+import { ChunkSource } from "./chunk_walker.ts";
+import type { ViewPlan } from "./plan.ts";
 
 /** What the metadata are made of. */
 export interface ViewParts {
@@ -14,7 +16,7 @@ export interface ViewParts {
   readonly path: string;
   /** Sizes of the devices of the plan's files, in bytes, and of the server's, if it is needed. */
   readonly deviceSizes: readonly number[];
-  /** Which of the devices is the server's. */
+  /** Which of the devices is the first one of the server's. */
   readonly serverDevice: number | undefined;
 }
 
@@ -32,7 +34,6 @@ export class ViewMetadata {
   needsDirectIo = false;
   readonly #fileSystem: FileSystem;
   readonly #plan: ViewPlan;
-  readonly #blockBytes: number;
   /** Where the last chunk so far ends. */
   #lastDevice = -1;
   #lastEndBlock = -1;
@@ -40,7 +41,6 @@ export class ViewMetadata {
   constructor({ plan, path, deviceSizes, serverDevice = 0 }: ViewParts) {
     const { sizeBytes, blockBits, chunkBits } = plan;
     this.#plan = plan;
-    this.#blockBytes = 2 ** blockBits;
     this.#fileSystem = new FileSystem({
       path,
       blockBits,
@@ -50,6 +50,7 @@ export class ViewMetadata {
       inodeUnion: chunkBits - blockBits | CHUNK_FORMAT_INDEXES,
       contentBytes: plan.chunks * CHUNK_ENTRY.size,
       copiedBytes: plan.copies.length * 2 ** chunkBits,
+      ...(plan.copiesUnitBytes === undefined ? {} : { copiesUnitBytes: plan.copiesUnitBytes }),
     });
     this.#writeChunks(serverDevice);
   }
@@ -64,26 +65,21 @@ export class ViewMetadata {
   }
 
   #writeChunks(serverDevice: number): void {
-    const { contentPosition } = this.#fileSystem;
-    const { chunks, chunkBits } = this.#plan;
+    const { contentPosition, view } = this.#fileSystem;
+    const { chunks, chunkBits, blockBits, fileStarts } = this.#plan;
     this.bytes.fill(0xff, contentPosition, contentPosition + chunks * CHUNK_ENTRY.size);
-    const chunkBytes = 2 ** chunkBits;
+    const entries = new ChunkEntries({ blockBits, chunkBits, fileStarts, serverDevice });
     let copied = 0;
     this.#plan.forEachChunk((chunk, source, hostOffset) => {
       const at = contentPosition + chunk * CHUNK_ENTRY.size;
-      if (source === ChunkSource.Server) this.#setChunk(at, serverDevice, chunk * chunkBytes);
-      else if (source === ChunkSource.Copy) this.#setChunk(at, 0, this.copyPosition(copied++));
-      else this.#setChunk(at, source + 1, hostOffset);
+      if (source === ChunkSource.Copy) entries.writeAt(view, at, 0, this.copyPosition(copied++));
+      else entries.write(view, at, chunk, source, hostOffset);
+      this.#compareWithLast(entries);
     });
   }
 
-  #setChunk(at: number, device: number, offset: number): void {
-    const { view } = this.#fileSystem;
-    const block = offset / this.#blockBytes;
-    view.setUint16(at, 0, true);
-    view.setUint16(at + CHUNK_ENTRY.device, device, true);
-    view.setUint32(at + CHUNK_ENTRY.block, block, true);
-    // Also beyond a hole: the kernel makes one request of what it reads ahead.
+  /** Also beyond a hole: the kernel makes one request of what it reads ahead. */
+  #compareWithLast({ device, block }: ChunkEntries): void {
     if (device !== this.#lastDevice && block === this.#lastEndBlock) this.needsDirectIo = true;
     this.#lastDevice = device;
     this.#lastEndBlock = block + 2 ** (this.#plan.chunkBits - this.#plan.blockBits);

@@ -4,12 +4,14 @@
  *
  * @module
  */
-import { CHUNK_ENTRY, MAX_BLOCK_BITS, MIN_BLOCK_BITS, NO_BLOCK } from "./layout.ts";
+import { ChunkSource, type ChunkVisitor, ChunkWalker } from "./chunk_walker.ts";
+import { distinctStarts, type StartQuestion } from "./file_starts.ts";
+import { CHUNK_ENTRY, MAX_BLOCK_BITS, MIN_BLOCK_BITS } from "./layout.ts";
 import { RunKind, type RunList } from "./run_list.ts";
 
 /** Smaller chunks only make more entries: pages are what the kernel reads. */
-const MIN_CHUNK_BITS = 12;
-const MAX_CHUNK_BITS = 21;
+export const MIN_CHUNK_BITS = 12;
+export const MAX_CHUNK_BITS = 21;
 /** How much dearer a copied byte is than one of an entry: it is in memory twice then. */
 const COPY_WEIGHT = 16;
 /** Copied at most, of what lies awkwardly: the last blocks of files, mostly. */
@@ -20,19 +22,9 @@ export const MAX_COPIED_BYTES = 8 * 1024 * 1024;
  * half a second to make, and twice the memory of a daemon.
  */
 export const MAX_METADATA_BYTES = 128 * 1024 * 1024;
-const MAX_CHUNKS = MAX_METADATA_BYTES / CHUNK_ENTRY.size;
+export const MAX_CHUNKS = MAX_METADATA_BYTES / CHUNK_ENTRY.size;
 /** No larger disk can be shown, whatever it consists of. */
 export const MAX_VIEW_BYTES = MAX_CHUNKS * 2 ** MAX_CHUNK_BITS;
-
-/** Where chunks are taken from that are in none of the files. */
-export const ChunkSource = {
-  /** A hole. */
-  Zero: -1,
-  /** Copied into the metadata. */
-  Copy: -2,
-  /** A server of ours has it. */
-  Server: -3,
-} as const;
 
 export interface ViewPlan {
   readonly sizeBytes: number;
@@ -44,31 +36,41 @@ export interface ViewPlan {
   /** How many chunks are the server's, and how many lie plainly in files. */
   readonly serverChunks: number;
   readonly plainChunks: number;
-  /**
-   * Calls `visit` for each chunk that is no hole, in their order.
-   *
-   * @param visit is told the chunk's number; the number of its file, or one of {@link ChunkSource}; and
-   * where it begins in its file
-   */
-  forEachChunk(visit: (chunk: number, source: number, hostOffset: number) => void): void;
+  /** Where in the files their devices begin, in bytes. */
+  readonly fileStarts: readonly number[];
+  /** As {@link copiesFrom}, if devices can be told apart by numbers. */
+  readonly copiesUnitBytes: number | undefined;
+  /** Calls `visit` for each chunk that is no hole, in their order. */
+  forEachChunk(visit: ChunkVisitor): void;
+}
+
+/** What {@link planView} has to know besides the runs. */
+export interface PlanQuestions {
+  readonly sizeBytes: number;
+  /** Of the list's files, in bytes. */
+  readonly fileSizes: readonly number[];
+  /** Which of these are devices themselves. */
+  readonly areFixed?: readonly boolean[];
 }
 
 /**
  * Plans a view.
  *
- * @param fileSizes of the list's files, in bytes
- * @throws {RangeError} if there would be too many chunks, or a server is needed for a disk whose blocks
- *   have no numbers
+ * @throws {RangeError} if there would be too many chunks
  */
 export function planView(
   runs: RunList,
-  { sizeBytes, fileSizes }: { readonly sizeBytes: number; readonly fileSizes: readonly number[] },
+  { sizeBytes, fileSizes, areFixed = [] }: PlanQuestions,
 ): ViewPlan {
   const blockBits = commonBlockBits(runs);
   const chunkBits = cheapestChunkBits(runs, sizeBytes);
   const chunks = Math.ceil(sizeBytes / 2 ** chunkBits);
   if (chunks > MAX_CHUNKS) throw new RangeError("the disk has too many clusters for a view");
-  const walker = new ChunkWalker(runs, { sizeBytes, fileSizes, blockBits, chunkBits });
+  const unitBytes = commonUnitBytes(runs, chunkBits);
+  const starts = distinctStarts(startQuestions(runs, { fileSizes, areFixed }), unitBytes);
+  const fileStarts = starts ?? fileSizes.map(() => 0);
+  const files = { fileSizes, fileStarts, hostUnitBytes: 2 ** blockBits };
+  const walker = new ChunkWalker(runs, { sizeBytes, blockBits, chunkBits, ...files });
   const copies: number[] = [];
   const chunkBytes = 2 ** chunkBits;
   let serverChunks = 0;
@@ -83,10 +85,6 @@ export function planView(
     walker.copiesAreServed = true;
     serverChunks += copies.length;
   }
-  const blocks = Math.ceil(sizeBytes / 2 ** blockBits);
-  if (serverChunks > 0 && blocks >= NO_BLOCK) {
-    throw new RangeError(`a disk of ${blocks} blocks is too large for a view with a server`);
-  }
   return {
     sizeBytes,
     blockBits,
@@ -95,8 +93,37 @@ export function planView(
     copies: areTooMany ? [] : copies,
     serverChunks,
     plainChunks,
+    fileStarts,
+    copiesUnitBytes: starts === undefined ? undefined : unitBytes,
     forEachChunk: (visit) => walker.forEachChunk(visit),
   };
+}
+
+/** Chunks of files begin at multiples of this in their files: a power of two. */
+function commonUnitBytes(runs: RunList, chunkBits: number): number {
+  let bits = chunkBits;
+  for (let run = 0; run < runs.length; run++) {
+    if (runs.kind(run) !== RunKind.Plain) continue;
+    bits = Math.min(bits, alignmentBits(runs.hostOffset(run) - runs.start(run), bits));
+  }
+  return 2 ** bits;
+}
+
+function startQuestions(
+  runs: RunList,
+  { fileSizes, areFixed }: Required<Pick<PlanQuestions, "fileSizes" | "areFixed">>,
+): StartQuestion[] {
+  const leastOffsets = fileSizes.map(() => Infinity);
+  for (let run = 0; run < runs.length; run++) {
+    if (runs.kind(run) !== RunKind.Plain) continue;
+    const file = runs.fileNumber(run);
+    leastOffsets[file] = Math.min(leastOffsets[file] ?? 0, runs.hostOffset(run));
+  }
+  return fileSizes.map((sizeBytes, file) => ({
+    isFixed: areFixed[file] ?? false,
+    sizeBytes,
+    leastOffset: leastOffsets[file] ?? 0,
+  }));
 }
 
 /** The largest blocks that all plain runs begin at, in their files; what does not fit any is copied. */
@@ -139,94 +166,7 @@ function startsByAlignment(runs: RunList): Uint32Array {
 }
 
 /** The highest power of two up to 2^`most`, which is at most 2^31, that divides `offset`. */
-function alignmentBits(offset: number, most: number): number {
+export function alignmentBits(offset: number, most: number): number {
   const low = offset | 0;
   return low === 0 ? most : Math.min(most, 31 - Math.clz32(low & -low));
-}
-
-/** Whether only a server can read a run, as far as chunks go. */
-function isServed(kind: RunKind): boolean {
-  return kind === RunKind.Special || kind === RunKind.Packed;
-}
-
-interface Geometry {
-  readonly sizeBytes: number;
-  readonly fileSizes: readonly number[];
-  readonly blockBits: number;
-  readonly chunkBits: number;
-}
-
-/** Goes through the chunks of a disk in their order. */
-class ChunkWalker {
-  /** Whether chunks that would be copied are the server's. */
-  copiesAreServed = false;
-  readonly #runs: RunList;
-  readonly #sizeBytes: number;
-  readonly #chunkBytes: number;
-  readonly #blocksPerByte: number;
-  /** Of each file, how many blocks can be named. */
-  readonly #fileBlocks: readonly number[];
-
-  constructor(runs: RunList, { sizeBytes, fileSizes, blockBits, chunkBits }: Geometry) {
-    this.#runs = runs;
-    this.#sizeBytes = sizeBytes;
-    this.#chunkBytes = 2 ** chunkBits;
-    this.#blocksPerByte = 2 ** -blockBits;
-    this.#fileBlocks = fileSizes.map((size) =>
-      Math.min(Math.floor(size * this.#blocksPerByte), NO_BLOCK - 1)
-    );
-  }
-
-  forEachChunk(visit: (chunk: number, source: number, hostOffset: number) => void): void {
-    const sizeBytes = this.#sizeBytes;
-    const chunkBytes = this.#chunkBytes;
-    let run = 0;
-    for (let start = 0, chunk = 0; start < sizeBytes; start += chunkBytes, chunk++) {
-      const end = Math.min(start + chunkBytes, sizeBytes);
-      while (this.#runs.end(run) <= start) run++;
-      const source = this.#sourceOf(run, start, end);
-      if (source === ChunkSource.Zero) {
-        const whole = Math.floor((this.#runs.end(run) - start) / chunkBytes);
-        // All that lie in the same hole at once: most of a sparse disk.
-        chunk += Math.max(0, whole - 1);
-        start = chunk * chunkBytes;
-        continue;
-      }
-      const isPlain = source >= 0;
-      visit(chunk, source, isPlain ? this.#hostOffset(run, start) : 0);
-    }
-  }
-
-  #hostOffset(run: number, start: number): number {
-    return this.#runs.hostOffset(run) + start - this.#runs.start(run);
-  }
-
-  /** Where the chunk from `start` to `end` is taken from, whose first byte lies in `run`. */
-  #sourceOf(run: number, start: number, end: number): number {
-    const runs = this.#runs;
-    if (runs.end(run) >= end) {
-      if (runs.kind(run) === RunKind.Zero) return ChunkSource.Zero;
-      if (isServed(runs.kind(run))) return ChunkSource.Server;
-      return this.#canReadPlainly(run, start, end) ? runs.fileNumber(run) : this.#awkward;
-    }
-    // Of several runs: the server's, if it is needed for one of them.
-    let last = run;
-    while (runs.end(last) < end) last++;
-    for (let at = run; at <= last; at++) {
-      if (isServed(runs.kind(at))) return ChunkSource.Server;
-    }
-    return this.#awkward;
-  }
-
-  get #awkward(): number {
-    return this.copiesAreServed ? ChunkSource.Server : ChunkSource.Copy;
-  }
-
-  /** Whether whole blocks of the file have the chunk, none of which reaches past its device's end. */
-  #canReadPlainly(run: number, start: number, end: number): boolean {
-    const first = this.#hostOffset(run, start) * this.#blocksPerByte;
-    if (first !== Math.floor(first)) return false;
-    const blocks = Math.ceil((end - start) * this.#blocksPerByte);
-    return first + blocks <= (this.#fileBlocks[this.#runs.fileNumber(run)] ?? 0);
-  }
 }

@@ -33,6 +33,7 @@ export class RunList {
   /** The files that plain runs can lie in. */
   readonly files: readonly ImageFile[];
   #count = 0;
+  #startOfFirst = 0;
   #kinds = new Uint8Array(FIRST_RUNS);
   #starts = new Float64Array(FIRST_RUNS);
   #ends = new Float64Array(FIRST_RUNS);
@@ -95,6 +96,12 @@ export class RunList {
     return (this.#methods?.[run] ?? CompressionMethod.Deflate) as CompressionMethod;
   }
 
+  /** Forgets them all; the next one that is added begins at `startBytes` of the disk. */
+  restart(startBytes: number): void {
+    this.#count = 0;
+    this.#startOfFirst = startBytes;
+  }
+
   /**
    * Adds a run that begins where the last one ends.
    *
@@ -102,7 +109,7 @@ export class RunList {
    */
   add(run: Run): void {
     const last = this.#count - 1;
-    const start = last < 0 ? 0 : this.end(last);
+    const start = last < 0 ? this.#startOfFirst : this.end(last);
     const kind = this.#kindOf(run, start);
     const isPlain = kind === RunKind.Plain;
     const isPacked = kind === RunKind.Packed;
@@ -170,6 +177,13 @@ function grown<T extends Uint8Array | Float64Array | Int32Array | Uint32Array>(f
   return to;
 }
 
+/** How to list runs. */
+export interface Listing {
+  readonly tellsPacked?: boolean;
+  /** So many answers of the image are looked at. */
+  readonly mostAnswers?: number;
+}
+
 /**
  * Lists the runs of a disk. Reads all of its tables, waiting for them. Holes of files count as what they
  * lie in: data.
@@ -177,12 +191,14 @@ function grown<T extends Uint8Array | Float64Array | Int32Array | Uint32Array>(f
  * @throws {ImageFormatError} at a place where the metadata are damaged
  * @throws {RangeError} if there are too many runs
  */
-export function listRuns(access: ImageAccess, options: { tellsPacked?: boolean } = {}): RunList {
-  const list = new RunList(access.files, options);
+export function listRuns(access: ImageAccess, listing: Listing = {}): RunList {
+  const list = new RunList(access.files, listing);
   const run = new Run();
   run.seesHoles = false;
   const { sizeBytes } = access;
+  let answersLeft = listing.mostAnswers ?? Infinity;
   for (let start = 0; start < sizeBytes; start += run.lengthBytes) {
+    if (answersLeft-- === 0) throw new RangeError("the disk has too many tables");
     access.findRun(start, sizeBytes - start, run);
     list.add(run);
   }

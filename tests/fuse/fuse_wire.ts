@@ -136,7 +136,7 @@ export class ServedFuse implements Disposable {
     setNonBlocking(server.number);
     const { access, executor } = this.served;
     const tree = new FuseTree(IMAGE_PATH, access);
-    this.channel = new FuseChannel(server.release(), executor, tree);
+    this.channel = new FuseChannel(server.release(), executor, { tree, content: executor.access });
   }
 
   /** Sends a message without serving it. */

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { CompressionMethod } from "../../src/image/decoding.ts";
 import { type ExtentPlan, planExtents } from "../../src/view/extent_plan.ts";
 import { EXTENT_PARTIAL, MAX_EXTENT_BYTES } from "../../src/view/layout.ts";
-import { ChunkSource } from "../../src/view/plan.ts";
+import { ChunkSource } from "../../src/view/chunk_walker.ts";
 import { RunKind, RunList } from "../../src/view/run_list.ts";
 import { openImageFile } from "../format/opened_image.ts";
 import { runOf, type RunWords, sizeOf } from "./runs.ts";

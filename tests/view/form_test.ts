@@ -2,12 +2,15 @@
 import { assert, assertEquals, assertGreater, assertLessOrEqual, assertThrows } from "@std/assert";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../src/image/errors.ts";
-import { viewForm } from "../../src/view/form.ts";
+import { viewForm } from "../../src/view/choose_form.ts";
 import { CHUNK_ENTRY, INODE, NO_BLOCK, SUPER_BLOCK, SUPER_OFFSET } from "../../src/view/layout.ts";
+import { DemandForm } from "../../src/view/demand_form.ts";
+import type { Forming } from "../../src/view/form.ts";
 import { mutated } from "../format/mutations.ts";
 import { OpenedImage } from "../format/opened_image.ts";
 import { extendedOriginal, standardOriginal, zstdOriginal } from "../format/qcow/originals.ts";
 import { randomNumbers } from "../support/images.ts";
+import { contentOf, readServed } from "./demanded.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
 const MUTATIONS = 400;
@@ -51,15 +54,16 @@ for (const [name, original] of Object.entries(ORIGINALS)) {
         const { access, file } = opened;
         const fileSizes = [file.sizeBytes - file.sizeBytes % 512];
         const form = viewForm({ access, fileSizes }, count % 2 === 1);
-        const served = Math.ceil(access.sizeBytes / 4096) * 4096;
-        const deviceSizes = [...fileSizes, served];
-        const { bytes: metadata } = form.metadata({ path: "disk", deviceSizes, serverDevice: 2 });
+        const { bytes: metadata, windows } = form.metadata("disk");
+        const ofFiles = fileSizes.map((size, file) => size - (form.fileStarts[file] ?? 0));
+        const deviceSizes = [...ofFiles, ...windows.map((window) => window.sizeBytes)];
         assert(form.servedShare >= 0 && form.servedShare <= 1);
         if (form.isDecoding) counts.decoding++;
         else {
           checkChunks(metadata, [metadata.length, ...deviceSizes]);
           counts.chunked++;
         }
+        checkDemanded({ access, fileSizes });
       } catch (error) {
         const isKnown = error instanceof ImageFormatError ||
           error instanceof UnsupportedFeatureError || error instanceof RangeError;
@@ -72,13 +76,23 @@ for (const [name, original] of Object.entries(ORIGINALS)) {
   });
 }
 
+/** The same of metadata that are made on demand. */
+function checkDemanded(forming: Forming): void {
+  const form = new DemandForm(forming);
+  assert(form.servedShare >= 0 && form.servedShare <= 1);
+  const { formed: { windows, leadBytes }, content } = contentOf(forming.access, form);
+  const metadata = readServed(content, 0, leadBytes);
+  const ofFiles = forming.fileSizes.map((size, file) => size - (form.fileStarts[file] ?? 0));
+  checkChunks(metadata, [leadBytes, ...ofFiles, ...windows.map(({ sizeBytes }) => sizeBytes)]);
+}
+
 oracleTest(
   "viewForm() refuses what is too large before it reads tables",
   ["qemu-img"],
   async () => {
     using folder = new TempDirectory();
     const path = folder.file("image");
-    await must("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", path, "33T");
+    await must("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", path, "513T");
     using opened = new OpenedImage(path, qcow);
     const forming = { access: opened.access, fileSizes: [0] };
     assertThrows(() => viewForm(forming, false), RangeError, "too large");

@@ -9,6 +9,7 @@ import { RunKind } from "../../src/view/run_list.ts";
 import { openImageFile, sameBytes } from "../format/opened_image.ts";
 import { randomNumbers } from "../support/images.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { servedBytes } from "./demanded.ts";
 import { anyRuns, listOf, type RunWords, sizeOf } from "./runs.ts";
 
 const KIB = 1024;
@@ -59,15 +60,17 @@ function metadataOf(
   files: Files,
   runs: readonly RunWords[],
   path: string,
-): { metadata: Uint8Array; disk: Uint8Array; withoutHoles: Uint8Array; needsDirectIo: boolean } {
+): Made {
   const list = listOf(files.open, runs);
-  const deviceSizes = files.contents.map(({ length }) => length);
-  const plan = planView(list, { sizeBytes: sizeOf(runs), fileSizes: deviceSizes });
+  const fileSizes = files.contents.map(({ length }) => length);
+  const plan = planView(list, { sizeBytes: sizeOf(runs), fileSizes });
   const disk = files.bytesOf(runs);
+  const devices = files.contents.map((content, file) => content.subarray(plan.fileStarts[file]));
+  devices.push(servedBytes(disk));
   const metadata = new ViewMetadata({
     plan,
     path,
-    deviceSizes: [...deviceSizes, servedBytes(disk).length],
+    deviceSizes: devices.map(({ length }) => length),
     serverDevice: FILES + 1,
   });
   const chunkBytes = 2 ** plan.chunkBits;
@@ -76,14 +79,25 @@ function metadataOf(
     metadata.bytes.set(bytes, metadata.copyPosition(index));
   });
   const { bytes, needsDirectIo } = metadata;
-  return { metadata: bytes, disk, withoutHoles: withoutHoles(disk, plan), needsDirectIo };
+  return { metadata: bytes, devices, disk, withoutHoles: withoutHoles(disk, plan), needsDirectIo };
 }
 
-/** The disk as it is served: up to a whole block. */
-function servedBytes(disk: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(Math.ceil(disk.length / 4096) * 4096);
-  bytes.set(disk);
-  return bytes;
+interface Made {
+  readonly metadata: Uint8Array;
+  /** What the devices have, in their order. */
+  readonly devices: readonly Uint8Array<ArrayBuffer>[];
+  readonly disk: Uint8Array;
+  readonly withoutHoles: Uint8Array;
+  readonly needsDirectIo: boolean;
+}
+
+/** Has the devices as files; the options by which erofs-utils find them. */
+function deviceWords(folder: TempDirectory, devices: Made["devices"]): string[] {
+  return devices.map((bytes, index) => {
+    const path = folder.file(`device${index + 1}`);
+    Deno.writeFileSync(path, bytes);
+    return `--device=${path}`;
+  });
 }
 
 /** What fsck.erofs 1.5 extracts: it leaves holes out, instead of writing zeros. */
@@ -101,12 +115,11 @@ async function checkReads(
   folder: TempDirectory,
   { files, runs, path }: { files: Files; runs: readonly RunWords[]; path: string },
 ): Promise<void> {
-  const { metadata, disk, withoutHoles } = metadataOf(files, runs, path);
+  const { metadata, devices, disk, withoutHoles } = metadataOf(files, runs, path);
   const [image, out] = [folder.file("metadata"), folder.file("out")];
   Deno.writeFileSync(image, metadata);
-  Deno.writeFileSync(folder.file("served"), servedBytes(disk));
-  const devices = [...files.paths, folder.file("served")].map((file) => `--device=${file}`);
-  await must("fsck.erofs", ...devices, "--overwrite", `--extract=${out}`, image);
+  const words = deviceWords(folder, devices);
+  await must("fsck.erofs", ...words, "--overwrite", `--extract=${out}`, image);
   // The folders of a view are not for writing, and whoever is not root could not remove them.
   await must("chmod", "-R", "u+w", out);
   const bytes = Deno.readFileSync(`${out}/${path}`);
@@ -168,20 +181,20 @@ oracleTest("ViewMetadata shows any runs as erofs-utils read them", EROFS_TOOLS, 
 oracleTest("ViewMetadata names its devices and its size", EROFS_TOOLS, async () => {
   using folder = new TempDirectory();
   using files = new Files(folder);
-  Deno.writeFileSync(folder.file("metadata"), metadataOf(files, SIMPLE, "disk").metadata);
-  Deno.writeFileSync(folder.file("served"), new Uint8Array(sizeOf(SIMPLE)));
-  const devices = [...files.paths, folder.file("served")].map((file) => `--device=${file}`);
+  const { metadata, devices } = metadataOf(files, SIMPLE, "disk");
+  Deno.writeFileSync(folder.file("metadata"), metadata);
+  const known = deviceWords(folder, devices);
   const dump = (...words: string[]) =>
-    must("dump.erofs", ...devices, ...words, folder.file("metadata"));
+    must("dump.erofs", ...known, ...words, folder.file("metadata"));
   assertMatch(await dump("-s"), /features:.*chunked_file.*device_table/);
   const extents = await dump("-e", "--path=/disk");
   assertStringIncludes(extents, `Size: ${sizeOf(SIMPLE)}`);
   assertMatch(
     extents,
-    /0:\s+0\.\. +65536 \| +65536 : +1048576\.\. +1114112 \| +65536 +# device 2/,
+    /0:\s+0\.\. +65536 \| +65536 : +1044480\.\. +1110016 \| +65536 +# device 2/,
   );
-  // What is served lies at its own offset, in the last device.
-  assertMatch(extents, /458752\.\. +524288 \| +65536 : +458752\.\. +524288 \| +65536 +# device 4/);
+  // What is served lies 4 KiB behind its own offset, in the last device.
+  assertMatch(extents, /458752\.\. +524288 \| +65536 : +462848\.\. +528384 \| +65536 +# device 4/);
 });
 
 Deno.test("ViewMetadata refuses names that no file system takes", () => {
@@ -192,26 +205,41 @@ Deno.test("ViewMetadata refuses names that no file system takes", () => {
   }
 });
 
-/** Clusters of a disk, the second of which follows upon the first one, and whether it has its numbers. */
-const NEIGHBOURS: Readonly<Record<string, readonly [needsDirectIo: boolean, second: RunWords]>> = {
-  "the same file's": [false, plain(0, 64 * KIB)],
-  "another file's, elsewhere": [false, plain(1, 128 * KIB)],
-  "another file's, of the same number as if it went on": [true, plain(1, 64 * KIB)],
-  "the server's, of the same number": [
-    true,
-    { kind: RunKind.Special, lengthBytes: 64 * KIB },
-  ],
-};
+/** Clusters of a disk that follow upon each other, and whether the numbers of their blocks do. */
+const NEIGHBOURS: Readonly<Record<string, readonly [needsDirectIo: boolean, RunWords, RunWords]>> =
+  {
+    "the same file's": [false, plain(0, 4 * KIB), plain(0, 68 * KIB)],
+    "another file's, elsewhere": [false, plain(0, 4 * KIB), plain(1, 132 * KIB)],
+    "another file's, of the same number as if it went on": [
+      true,
+      plain(0, 4 * KIB),
+      plain(1, 68 * KIB),
+    ],
+    "another file's, where their devices can begin elsewhere": [
+      false,
+      plain(0, 0),
+      plain(1, 64 * KIB),
+    ],
+    "the server's, of the same number": [true, plain(0, 4 * KIB), served()],
+    "the server's, which never is a multiple": [false, plain(0, 0), served()],
+  };
 
 function plain(file: number, hostOffset: number): RunWords {
   return { kind: RunKind.Plain, lengthBytes: 64 * KIB, file, hostOffset };
 }
 
-for (const [name, [needsDirectIo, second]] of Object.entries(NEIGHBOURS)) {
+function served(): RunWords {
+  return { kind: RunKind.Special, lengthBytes: 64 * KIB };
+}
+
+function hole(): RunWords {
+  return { kind: RunKind.Zero, lengthBytes: 64 * KIB };
+}
+
+for (const [name, [needsDirectIo, ...runs]] of Object.entries(NEIGHBOURS)) {
   Deno.test(`ViewMetadata.needsDirectIo is ${needsDirectIo} before ${name}`, () => {
     using folder = new TempDirectory();
     using files = new Files(folder);
-    const runs = [plain(0, 0), second];
     assertEquals(metadataOf(files, runs, "disk").needsDirectIo, needsDirectIo);
   });
 }
@@ -219,7 +247,22 @@ for (const [name, [needsDirectIo, second]] of Object.entries(NEIGHBOURS)) {
 Deno.test("ViewMetadata.needsDirectIo looks beyond a hole", () => {
   using folder = new TempDirectory();
   using files = new Files(folder);
-  const hole = { kind: RunKind.Zero, lengthBytes: 64 * KIB };
-  const runs = [plain(0, 0), hole, plain(1, 64 * KIB)];
+  const runs = [plain(0, 4 * KIB), hole(), plain(1, 68 * KIB)];
   assertEquals(metadataOf(files, runs, "disk").needsDirectIo, true);
+});
+
+Deno.test("ViewMetadata never needs direct I/O for clusters of 64 KiB", () => {
+  using folder = new TempDirectory();
+  using files = new Files(folder);
+  const cluster = fc.oneof(
+    fc.constantFrom(hole(), served()),
+    fc.tuple(fc.integer({ min: 0, max: FILES - 1 }), fc.integer({ min: 1, max: 4 }))
+      .map(([file, cluster]) => plain(file, cluster * 64 * KIB)),
+    // The last one is a RAW file, whose data begin with its first byte.
+    fc.integer({ min: 0, max: 4 }).map((cluster) => plain(FILES - 1, cluster * 64 * KIB)),
+  );
+  fc.assert(fc.property(fc.array(cluster, { minLength: 1, maxLength: 40 }), (runs) => {
+    const { needsDirectIo } = metadataOf(files, runs, "disk");
+    assertEquals(needsDirectIo, false);
+  }));
 });

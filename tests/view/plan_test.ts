@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertLessOrEqual, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { NO_BLOCK } from "../../src/view/layout.ts";
-import { ChunkSource, planView, type ViewPlan } from "../../src/view/plan.ts";
+import { ChunkSource } from "../../src/view/chunk_walker.ts";
+import { planView, type ViewPlan } from "../../src/view/plan.ts";
 import { RunKind, type RunList } from "../../src/view/run_list.ts";
 import { openImageFile } from "../format/opened_image.ts";
 import { anyRuns, listOf, type RunWords, sizeOf } from "./runs.ts";
@@ -126,18 +127,6 @@ Deno.test("planView() copies a file's last partial block", () => {
     64 * KIB - 512,
   ]);
   assertEquals([plan.copies, plan.plainChunks, plan.serverChunks], [[0], 0, 0]);
-});
-
-Deno.test("planView() refuses a disk that a server could not have at the same offsets", () => {
-  const planTo = (sizeBytes: number): ViewPlan => {
-    const list = listOf([], [
-      { kind: RunKind.Special, lengthBytes: 2 * MIB },
-      { kind: RunKind.Zero, lengthBytes: sizeBytes - 2 * MIB },
-    ]);
-    return planView(list, { sizeBytes, fileSizes: [] });
-  };
-  assertEquals(planTo(LAST_OFFSET - 4 * KIB).serverChunks, 1);
-  assertThrows(() => planTo(LAST_OFFSET), RangeError, "too large");
 });
 
 Deno.test("planView() refuses a disk with too many clusters", () => {

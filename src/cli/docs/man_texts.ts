@@ -62,7 +62,8 @@ export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
   view:
     "An image whose clusters the kernel can find by itself (neither compressed nor encrypted), " +
     "read-only, on a loop device that no process serves; the image stays locked. A process serves " +
-    "only what other clusters there are. Needs EROFS (Linux 5.16), and FUSE for that process.",
+    "only what other clusters there are, and finds them all where the disk is so large that a list " +
+    "of them would take more than 128 MiB. Needs EROFS (Linux 5.16), and FUSE for that process.",
   nbd: "The kernel's nbd driver, connected to the serving process: /dev/nbd<N>, or a loop device " +
     "on top of it if one is named.",
   fuse: "A loop device over a file that the serving process provides by FUSE. The file system is " +

@@ -46,15 +46,16 @@ viewTest(
   async () => {
     using folder = new TempDirectory();
     const [base, image] = [folder.file("base"), folder.file("disk")];
-    Deno.writeFileSync(base, new Uint8Array(MIB).fill(7));
-    await must("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image);
+    Deno.writeFileSync(base, new Uint8Array(64 * KIB).fill(7));
+    const small = ["-o", "cluster_size=4k", "-b", base, "-F", "raw"];
+    await must("qemu-img", "create", "-q", "-f", "qcow2", ...small, image);
     // Number 5 in the disk, and in the image file: the base's number 6 follows upon it.
-    await must("qemu-io", "-f", "qcow2", "-c", `write -P 8 ${5 * 64}K 64K`, image);
+    await must("qemu-io", "-f", "qcow2", "-c", "write -P 8 20K 4K", image);
     for (const options of [[], ["--direct-io=off"]]) {
       await using view = await View.attach(image, "-t", "QCOW", ...options);
       assertEquals(await stockColumns(view.path, "DIO"), ["1"]);
       const bytes = Deno.readFileSync(view.path);
-      const numbers = Array.from({ length: 16 }, (_, cluster) => bytes[cluster * 64 * KIB]);
+      const numbers = Array.from({ length: 16 }, (_, cluster) => bytes[cluster * 4 * KIB]);
       assertEquals(numbers, [7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
       const { code, stderr } = await view.program.run("--direct-io=off", view.path);
       assertEquals(code, 1);
@@ -62,6 +63,24 @@ viewTest(
     }
     const { stderr } = await asRoot().run(...VIEW, "-r", "-o", "100", "-t", "QCOW", "-f", image);
     assertMatch(stderr, /^tslosetup: .*direct I\/O.*\n$/);
+  },
+);
+
+viewTest(
+  "files of a view are not mistaken where they are read through the page cache",
+  IMAGE_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const [base, image] = [folder.file("base"), folder.file("disk")];
+    Deno.writeFileSync(base, new Uint8Array(MIB).fill(7));
+    await must("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", image);
+    // Number 5 in the disk, and in the image file: the base's number 6 follows upon it.
+    await must("qemu-io", "-f", "qcow2", "-c", `write -P 8 ${5 * 64}K 64K`, image);
+    await using view = await View.attach(image, "-t", "QCOW");
+    assertEquals(await stockColumns(view.path, "DIO"), ["0"]);
+    const bytes = Deno.readFileSync(view.path);
+    const isRight = bytes.every((byte, at) => byte === (at >> 16 === 5 ? 8 : 7));
+    assert(isRight);
   },
 );
 
