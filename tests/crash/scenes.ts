@@ -17,6 +17,9 @@ import { must, run, TempDirectory } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
 
+/** What is looked at of an image. */
+type ImageFiles = Pick<Original, "path" | "keys">;
+
 /** Large enough for the tables to grow. */
 const LARGE: readonly OriginalRecipe[] = [
   { name: "empty, 32 MiB", sizeBytes: 32 * MIB, options: ["cluster_size=65536"] },
@@ -80,7 +83,7 @@ export async function attach(
 }
 
 /** What is on the disk of an image that is not attached, as qemu reads it. */
-export async function contentOf({ path, keys }: Original): Promise<Uint8Array> {
+export async function contentOf({ path, keys }: ImageFiles): Promise<Uint8Array> {
   using folder = new TempDirectory("/dev/shm");
   const raw = folder.file("raw");
   if (keys !== undefined) await decryptByQemu(path, "qcow2", raw);
@@ -89,13 +92,13 @@ export async function contentOf({ path, keys }: Original): Promise<Uint8Array> {
 }
 
 /** What `qemu-img check` is told of an image. */
-function nameForQemu({ path, keys }: Original): string[] {
+function nameForQemu({ path, keys }: ImageFiles): string[] {
   if (keys === undefined) return ["-f", "qcow2", path];
   return [...SECRET_OBJECT, "--image-opts", imageOptions(path, "qcow2")];
 }
 
 /** Makes sure that an image is valid; how many clusters count as used that are not. */
-export async function leaksIn(original: Original): Promise<number> {
+export async function leaksIn(original: ImageFiles): Promise<number> {
   const { corruptions, leaks } = checkImage(Deno.readFileSync(original.path));
   assertEquals(corruptions.slice(0, 3), []);
   const { code, stdout, stderr } = await run("qemu-img", "check", ...nameForQemu(original));
@@ -104,6 +107,6 @@ export async function leaksIn(original: Original): Promise<number> {
 }
 
 /** Frees what counts as used and is not, as README.md recommends after a crash. */
-export async function freeLeaks(original: Original): Promise<void> {
+export async function freeLeaks(original: ImageFiles): Promise<void> {
   await must("qemu-img", "check", "-q", "-r", "leaks", ...nameForQemu(original));
 }

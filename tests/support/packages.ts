@@ -66,7 +66,7 @@ export const PACKAGES = {
     "btrfs-progs": ["mkfs.btrfs"],
     dosfstools: ["mkfs.vfat"],
     e2fsprogs: ["debugfs", "e2fsck", "mkfs.ext4"],
-    xfsprogs: ["mkfs.xfs"],
+    xfsprogs: ["mkfs.xfs", "xfs_repair"],
   },
   "what may decompress clusters": { libdeflate0: [] },
   "makers of compressed files and encrypted volumes": {
@@ -90,6 +90,7 @@ export const PACKAGES = {
 /** What the tests in user-mode Linux need, too. */
 export const KERNEL_PACKAGES = {
   ...PACKAGES,
+  "power failures of devices": { dmsetup: ["dmsetup"] },
   "real kernels": { patchelf: ["patchelf"], "user-mode-linux": ["linux.uml"] },
 } as const satisfies Packages;
 
