@@ -34,7 +34,7 @@ export const QCOW1: Format = {
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
-  writable: false,
+  writable: true,
   summary: "encrypted volume, version 1 (AES)",
 };
 

@@ -87,7 +87,10 @@ export class Placement {
   }
 }
 
-/** How many threads may change an image: with tables in memory, only the one that has them. */
+/**
+ * How many threads may change an image: with tables in memory, only the one that has them. What any may
+ * write is Direct and not encrypted, so that whoever has the bytes can write them.
+ */
 export type Writers = "one" | "any";
 
 /** What changes an image. A read-only one has none. */

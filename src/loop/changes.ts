@@ -8,8 +8,8 @@
  *       └─ long zeros, a long discard: parked ── a piece each turn, or the slow lane ────┘
  *
  * So other requests never wait longer than one piece of a change takes. Changes of a client that has
- * gone are dropped. Where tables say what is where, all writes are made here: nothing then is under way
- * while tables change.
+ * gone are dropped. Where only one thread may change the disk, all writes are made here: nothing then is
+ * under way while tables change, or while the rest of an encrypted sector is read.
  *
  * @module
  */
@@ -93,7 +93,7 @@ export class Changes {
   make(change: Change, owner: RequestOwner): number {
     const { access, waits } = this.#context;
     try {
-      if (access.hasTables) waits.prepare(access.changeAttempt, "among others");
+      if (access.writers === "one") waits.prepare(access.changeAttempt, "among others");
       while (change.restBytes > 0) {
         const count = this.#mayGoOn(change) ? this.#makePiece(change) : ChangeStep.Unable;
         if (count <= 0) return this.#park(change, owner, count);
@@ -129,8 +129,12 @@ export class Changes {
   }
 
   #write(change: Change): number {
-    const { access } = this.#context;
-    return this.#pace.isSlow && !access.hasTables ? ChangeStep.Unable : access.write(change);
+    return this.#isForOthers ? ChangeStep.Unable : this.#context.access.write(change);
+  }
+
+  /** Whether writes are better left to other threads. */
+  get #isForOthers(): boolean {
+    return this.#pace.isSlow && this.#context.access.writers === "any";
   }
 
   /** Frees or clears a piece; as {@link Changes.#makePiece}. */
@@ -139,7 +143,7 @@ export class Changes {
     const cleared = access.clear(change, this.#pieces.bytes);
     if (cleared !== ChangeStep.Unable) return cleared;
     if (change.onlyIfFast) throw new NotFastError();
-    return this.#pace.isSlow && !access.hasTables ? ChangeStep.Unable : this.#writeZeros(change);
+    return this.#isForOthers ? ChangeStep.Unable : this.#writeZeros(change);
   }
 
   #writeZeros(change: Change): number {
@@ -217,9 +221,7 @@ export class Changes {
     const { access, waits } = this.#context;
     if (parked.owner.isGone) return this.#end(parked, ECANCELED);
     try {
-      if (access.hasTables && parked.attempts === 0) {
-        waits.prepare(access.changeAttempt, "among others");
-      } else if (access.hasTables) waits.prepareAgain(access.changeAttempt, parked);
+      if (access.writers === "one") this.#prepare(parked);
       const step = this.#makePiece(change);
       if (step === ChangeStep.Blocked) return this.#wait(parked);
       if (step === ChangeStep.Unable) return this.#writeElsewhere(parked, change);
@@ -227,6 +229,12 @@ export class Changes {
       return this.#end(parked, this.#failure(change, error));
     }
     return change.restBytes === 0 && this.#end(parked, 0);
+  }
+
+  #prepare(parked: ParkedRequest): void {
+    const { access: { changeAttempt }, waits } = this.#context;
+    if (parked.attempts === 0) waits.prepare(changeAttempt, "among others");
+    else waits.prepareAgain(changeAttempt, parked);
   }
 
   #end(parked: ParkedRequest, errno: number): true {

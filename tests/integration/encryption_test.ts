@@ -54,6 +54,31 @@ oracleTest(
   },
 );
 
+oracleTest(
+  "a LUKS volume is written to, and nothing of that reaches the file as it is",
+  ["cryptsetup", "qemu-img", "qemu-io"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = await filledVolume(folder);
+    await decryptByQemu(image, "luks", folder.file("before"));
+    const model = Deno.readFileSync(folder.file("before"));
+    const options = ["-t", "LUKS", "--key-file", keyFileOf(image)];
+    await using exported = await ExportedImage.attach({ folder, image, options });
+    assertEquals(exported.attached.stderr, "");
+    using client = await NbdClient.connect(exported.socket);
+    const secret = new TextEncoder().encode("nobody is to find this in the file");
+    for (const offset of [0, 4095, 700 * 1024 + 13, model.length - secret.length]) {
+      await client.write(offset, secret);
+      model.set(secret, offset);
+    }
+    assert(sameBytes(await client.read(0, model.length), model));
+    await exported.detach();
+    assert(!Deno.readTextFileSync(image).includes("nobody is to find"));
+    await decryptByQemu(image, "luks", folder.file("raw"));
+    assert(sameBytes(Deno.readFileSync(folder.file("raw")), model));
+  },
+);
+
 /** Neither the passphrase nor any spelling of it is where others could look. */
 function checkNoLeak({ pid, program: { stateDirectory } }: ExportedImage): void {
   const states = Array.from(Deno.readDirSync(stateDirectory), ({ name }) => name)

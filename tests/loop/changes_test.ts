@@ -5,6 +5,8 @@
  */
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { SectorCipher } from "../../src/crypt/sector_cipher.ts";
+import type { Placement } from "../../src/image/writing.ts";
 import { Command, CommandFlag, NbdError } from "../../src/nbd/protocol.ts";
 import { EIO, ENOSPC, SystemError } from "../../src/sys/errno.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
@@ -69,6 +71,33 @@ Deno.test("Changes.make() leaves writes to slow files to other threads, and all 
     served.image.model.set(payload, offset);
   }
   assert(sameBytes(served.image.contents(), served.image.model));
+});
+
+Deno.test("Changes.make() leaves to no other thread what has to be encrypted, however slow the file", () => {
+  using served = new ServedImage();
+  const { image } = served;
+  const spec = { mode: "xts", iv: "plain64", ivHash: "", keyBytes: 32 } as const;
+  const key = seededBytes(spec.keyBytes, 9);
+  using cipher = new SectorCipher(spec, key);
+  Object.assign(image.writing ?? {}, {
+    writers: "one",
+    place: (offset: number, lengthBytes: number, placement: Placement): void => {
+      placement.setDirect(image.file, offset, lengthBytes);
+      placement.cipher = cipher;
+      placement.firstSector = offset / 512;
+    },
+  });
+  const own = slowDown(image);
+  const { client } = served.connect();
+  const asked = writes(5, 4096);
+  client.ask(...asked);
+  served.settle();
+  assertEquals(own.writes, asked.length);
+  for (const { offset, payload } of asked) {
+    cipher.encrypt(payload, offset / 512);
+    image.model.set(payload, offset);
+  }
+  assert(sameBytes(image.contents(), image.model));
 });
 
 Deno.test("Changes.make() answers a FUA write to slow files when it is durable", () => {

@@ -6,6 +6,7 @@
 import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Mapping } from "../../image/mapping.ts";
+import type { Placement, Writing } from "../../image/writing.ts";
 import type { SectorCipher } from "../../crypt/sector_cipher.ts";
 import { damaged } from "./errors.ts";
 import { type LuksHeader, readHeader } from "./header.ts";
@@ -19,9 +20,10 @@ export class LuksImage implements Image {
   readonly #payloadOffset: number;
   /** Undefined where only the map of the volume is wanted. */
   readonly #cipher: SectorCipher | undefined;
+  readonly writing: Writing | undefined;
 
   /** @throws as {@link readHeader} and {@link unlock} */
-  constructor(file: ImageFile, { keys, mapOnly }: OpenOptions) {
+  constructor(file: ImageFile, { keys, mapOnly, readOnly }: OpenOptions) {
     const area = { file, startBytes: 0, sizeBytes: file.sizeBytes };
     const header = readHeader(area);
     this.sizeBytes = Number(
@@ -29,7 +31,10 @@ export class LuksImage implements Image {
     );
     this.#file = file;
     this.#payloadOffset = header.payloadOffsetBytes;
-    if (!mapOnly) this.#cipher = unlock(header, area, keys);
+    if (mapOnly) return;
+    const cipher = unlock(header, area, keys);
+    this.#cipher = cipher;
+    if (!readOnly) this.writing = new LuksWriting(file, header.payloadOffsetBytes, cipher);
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
@@ -39,6 +44,32 @@ export class LuksImage implements Image {
 
   [Symbol.dispose](): void {
     this.#cipher?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Every byte stays where it is. Only one thread writes: of a sector that is written in part, the rest is
+ * read, so that two who did that at the same time would lose what one of them wrote.
+ */
+class LuksWriting implements Writing {
+  readonly files: readonly ImageFile[];
+  readonly writers = "one";
+  readonly #file: ImageFile;
+  readonly #payloadOffset: number;
+  readonly #cipher: SectorCipher;
+
+  constructor(file: ImageFile, payloadOffset: number, cipher: SectorCipher) {
+    this.files = [file];
+    this.#file = file;
+    this.#payloadOffset = payloadOffset;
+    this.#cipher = cipher;
+  }
+
+  place(guestOffset: number, lengthBytes: number, placement: Placement): void {
+    placement.guestOffset = guestOffset;
+    placement.setDirect(this.#file, this.#payloadOffset + guestOffset, lengthBytes);
+    placement.cipher = this.#cipher;
+    placement.firstSector = Math.floor(guestOffset / SECTOR_BYTES);
   }
 }
 
