@@ -4,6 +4,7 @@
  * @module
  */
 import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/hidden_arguments.ts";
+import { environment } from "./sys/environment.ts";
 import { reasonOf } from "./sys/reason.ts";
 
 /** The hidden first argument that prints a man page or completions, for install.sh. */
@@ -47,15 +48,6 @@ async function reporting(run: () => number): Promise<number> {
     const { complain } = await import("./sys/console.ts");
     complain(reasonOf(error));
     return 1;
-  }
-}
-
-/** A variable's text; one that is no text counts as not set. */
-function environment(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    return undefined;
   }
 }
 

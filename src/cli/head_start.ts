@@ -21,9 +21,9 @@ export function headStart(command: AttachCommand): Daemons {
  * already may do.
  */
 function needsDaemon(command: AttachCommand): boolean {
-  const { transport, format, noOverlap, device } = command;
+  const { transport, format, noOverlap, device, overlay } = command;
   if (noOverlap || transport === "loop" || transport === "view") return false;
-  if (transport !== "auto") return true;
+  if (transport !== "auto" || overlay !== undefined) return true;
   if (format === undefined || format === RAW.name || format === AUTO_FORMAT) return false;
   return wantsServer(command) || device?.includes("nbd") === true;
 }

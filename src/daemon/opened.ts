@@ -8,6 +8,7 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage, WITHOUT_LOCKS } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile, reopenReadOnly } from "../disk/open_file.ts";
+import { temporaryFile } from "../disk/overlay_file.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { FormatDriver } from "../image/driver.ts";
@@ -34,7 +35,9 @@ export interface Opened {
  */
 export function openJob(job: Job): Opened {
   const asked = job.image;
-  const first = openImageFile(job.imagePath, asked);
+  const { overlay } = asked;
+  const isKept = asked.readOnly || overlay !== undefined;
+  const first = openImageFile(job.imagePath, { readOnly: isKept });
   const driver = driverFor(asked.format, first.file);
   const warnings: string[] = [];
   let { file, readOnly } = first;
@@ -44,16 +47,24 @@ export function openJob(job: Job): Opened {
     file = reopenReadOnly(file);
     readOnly = true;
     warnings.push(`${obstacle}: the device is read-only`);
-  } else if (readOnly && !asked.readOnly) {
+  } else if (readOnly && !isKept) {
     warnings.push("the file is write-protected: the device is read-only");
   }
   if (!lockImage(file, readOnly ? "read" : "write")) warnings.push(WITHOUT_LOCKS);
   const hint = driver.name === RAW.name ? rawHint(file) : undefined;
   if (hint !== undefined) warnings.push(hint);
-  const request = { ...asked, format: driver.name, readOnly };
+  const request = {
+    ...asked,
+    format: driver.name,
+    readOnly: overlay === undefined ? readOnly : asked.readOnly,
+  };
   const keys = keyRing(job.passphrase);
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
-  const access = openImage(file, request, { keys, decoding });
+  const access = openImage(file, request, {
+    keys,
+    decoding,
+    ...(overlay === undefined ? {} : { overlay: temporaryFile(overlay) }),
+  });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
     warnings.push("the image is not encrypted: the passphrase was not needed");
   }

@@ -51,7 +51,7 @@ export function ownCommand(): { program: string; prefix: readonly string[] } {
   // Deno reads a worker's module as the program would, where it is not part of a binary.
   const permissions = [
     "--allow-ffi",
-    "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+    "--allow-env=XDG_RUNTIME_DIR,TMPDIR,TSLOSETUP_DEBUG",
     `--allow-read=${sources}`,
   ];
   const flags = ["--quiet", "--no-prompt", ...permissions, config];

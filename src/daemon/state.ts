@@ -47,6 +47,8 @@ export interface AttachState extends ProcessIdentity {
   readonly sizeLimitBytes: number;
   /** The image is shown differently than without options. */
   readonly view?: ImageView;
+  /** Whether writes go to a layer of its own, and not to the image. */
+  readonly hasOverlay?: boolean;
   /** Whether its partitions were asked for. */
   readonly partScan?: boolean;
   /**

@@ -7,6 +7,13 @@ import type { CacheSizes } from "../image/cache_sizes.ts";
 import type { WritePolicy } from "../loop/write_policy.ts";
 import type { Transport } from "./transports.ts";
 
+/** What is to be written to instead of the image. */
+export interface WantedOverlay {
+  readonly kept: "in a file" | "in memory";
+  /** What it may take, if that was given. */
+  readonly limitBytes: number | undefined;
+}
+
 export interface AttachCommand {
   readonly kind: "attach";
   readonly file: string;
@@ -36,6 +43,8 @@ export interface AttachCommand {
   readonly backingFormat: string | undefined;
   /** Identifier or name of the internal snapshot to show. */
   readonly snapshot: string | undefined;
+  /** What writes go to, if not to the image. */
+  readonly overlay: WantedOverlay | undefined;
   /** Whether to attach even an image that is marked as corrupt. */
   readonly force: boolean;
   /** Sizes of the caches, as far as they were given. */

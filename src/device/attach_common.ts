@@ -15,6 +15,7 @@ import type { ImageRequest } from "../disk/request.ts";
 import { fileStatus } from "../sys/files.ts";
 import { folderOf, realPath } from "../sys/paths.ts";
 import type { AttachCommand } from "./attach_command.ts";
+import { overlayRequest } from "./overlay_request.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
 import { DEFAULT_WRITE_POLICY } from "../loop/write_policy.ts";
@@ -86,7 +87,7 @@ export function threadCount({ threads }: AttachCommand): number {
 
 /** What the words of the command ask of the image. */
 export function imageRequest(command: AttachCommand): ImageRequest {
-  const { backingFormat, force, noBacking, snapshot } = command;
+  const { backingFormat, force, noBacking, overlay, snapshot } = command;
   return {
     format: command.format ?? RAW.name,
     readOnly: command.readOnly,
@@ -98,6 +99,7 @@ export function imageRequest(command: AttachCommand): ImageRequest {
     force,
     ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(overlay === undefined ? {} : { overlay: overlayRequest(overlay) }),
     ...command.cacheSizes,
   };
 }
@@ -177,6 +179,7 @@ export function stateFor(
     offsetBytes: command.offsetBytes,
     sizeLimitBytes: command.sizeLimitBytes,
     view: viewOf(command),
+    ...(command.overlay === undefined ? {} : { hasOverlay: true }),
     partScan: command.partScan,
   };
 }

@@ -49,7 +49,7 @@ function automatic(command: AttachCommand, format: string): Omit<TransportChoice
   if (device !== undefined && resolveDevice(device).kind === "nbd") {
     return { transport: "nbd", why: "an nbd device was named" };
   }
-  if (format === RAW.name && !wantsWritePolicy(command)) {
+  if (format === RAW.name && command.overlay === undefined && !wantsWritePolicy(command)) {
     return { transport: "loop", why: "the loop driver itself reads RAW images" };
   }
   // Only the superuser makes devices; others are told what a server would need.

@@ -159,11 +159,15 @@ function isImage(
     image.deviceMinor === minor;
 }
 
-/** Devices of ours, but for sockets, which are none, that show the image. */
+/**
+ * Devices of ours, but for sockets, which are none, that show the image. What has an overlay shows a disk
+ * of its own, and is in nobody's way.
+ */
 function ownDevicesOf(file: string, states: StateStore): Rival[] {
   const image = fileStatusIfAny(file);
   return states.all()
     .filter((state) => operationsOf(state).isBlockDevice && !isStale(state))
+    .filter(({ hasOverlay }) => hasOverlay !== true)
     .filter(({ imageDevice: [major, minor], imageInode }) =>
       image?.inode === imageInode && image.deviceMajor === major && image.deviceMinor === minor
     )

@@ -35,6 +35,8 @@ export interface AccessParts extends WindowLimits {
   readonly isEncrypted?: () => boolean;
   /** Finds out how large the smallest clusters of all of them are, in bytes; Infinity without any. */
   readonly clusterBytes?: () => number;
+  /** How many images lie above the one that was asked for; 0 by default. */
+  readonly layersAbove?: number;
   /** Threads that decompress for this one. */
   readonly decoding?: DecodeLane | undefined;
   readonly cacheSizes?: Partial<CacheSizes>;
@@ -196,7 +198,8 @@ export class ImageAccess implements Disposable {
   }
 
   #dataCacheAt(depth: number): number {
-    return cachesAtDepth(depth, this.#parts.cacheSizes ?? {}).dataCacheBytes;
+    const { cacheSizes = {}, layersAbove = 0 } = this.#parts;
+    return cachesAtDepth(Math.max(0, depth - layersAbove), cacheSizes).dataCacheBytes;
   }
 
   /** Gives the memory back of all that can be read again. */

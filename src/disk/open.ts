@@ -10,7 +10,9 @@ import { refuseHugeFile } from "../image/exact.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import { lookWith } from "./format_hints.ts";
 import { type AccessParts, ImageAccess } from "./image_access.ts";
+import { coveredBy, stackOf } from "./overlay.ts";
 import { ImageFile } from "../storage/image_file.ts";
+import type { TemporaryFile } from "../storage/temporary_file.ts";
 import { PaddedImage } from "./padded_image.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { driverFor } from "./probe.ts";
@@ -32,7 +34,8 @@ export function openImage(
 ): ImageAccess {
   const driver = driverFor(request.format, file);
   refuseHugeFile(file, driver.name);
-  const { readOnly, snapshot } = request;
+  const { snapshot } = request;
+  const readOnly = request.readOnly || more.overlay !== undefined;
   if (snapshot !== undefined && !driver.snapshots) {
     throw new RangeError(`${driver.name} images have no internal snapshots`);
   }
@@ -55,26 +58,35 @@ function padded(image: Image, { paddedToBytes }: ImageRequest): Image {
 /** What an image is opened with, and what decompresses its pieces. */
 export interface OpenMeans extends Omit<ChainOptions, "request">, Pick<AccessParts, "pieces"> {
   readonly decoding?: DecodeLane | undefined;
+  /** An empty file for what is written, so that the image, opened for reading only, stays as it is. */
+  readonly overlay?: TemporaryFile;
 }
 
+/** @throws {Error} as {@link openImage}; all that is open is closed then, but for the chain */
 function accessTo(
   image: Image,
-  { files, images, warnings, layers }: Chain,
-  { request, decoding, pieces }: OpenMeans & Pick<ChainOptions, "request">,
+  chain: Chain,
+  { request, overlay, decoding, pieces }: OpenMeans & Pick<ChainOptions, "request">,
 ): ImageAccess {
-  const formats = layers.map(({ driver }) => driver.name);
+  const isEncrypted = (): boolean =>
+    chain.layers.some(({ driver, file }) => driver.info?.(file).encrypted === true);
   const { offsetBytes, sizeLimitBytes } = request;
   const window = { offsetBytes, sizeLimitBytes };
-  const isEncrypted = (): boolean =>
-    layers.some(({ driver, file }) => driver.info?.(file).encrypted === true);
   const clusterBytes = (): number =>
-    Math.min(...layers.map(({ driver, file }) => driver.info?.(file).clusterBytes ?? Infinity));
-  const more = { decoding, cacheSizes: request, isEncrypted, clusterBytes };
-  const parts = { ...window, images, warnings, formats, ...more };
+    Math.min(
+      ...chain.layers.map(({ driver, file }) => driver.info?.(file).clusterBytes ?? Infinity),
+    );
+  const found = { isEncrypted, clusterBytes };
+  const more = { decoding, cacheSizes: request, ...found, ...(pieces ? { pieces } : {}) };
+  const opened: Image[] = [image];
   try {
-    return new ImageAccess(image, files, pieces ? { ...parts, pieces } : parts);
+    const stack = overlay === undefined
+      ? stackOf(image, chain)
+      : coveredBy(overlay, stackOf(image, chain), { chain, request });
+    opened.unshift(stack.image);
+    return new ImageAccess(stack.image, stack.files, { ...window, ...stack, ...more });
   } catch (error) {
-    image[Symbol.dispose]();
+    for (const one of opened) one[Symbol.dispose]();
     throw error;
   }
 }

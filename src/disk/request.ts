@@ -31,6 +31,16 @@ export interface ImageRequest extends WindowLimits {
   readonly metadataCacheBytes?: number;
   /** As {@link OpenOptions.dataCacheBytes}. */
   readonly dataCacheBytes?: number;
+  /** Where writes go to instead of the image, which is opened for reading only. */
+  readonly overlay?: TemporaryOverlay;
+}
+
+/** A layer that is gone when the device is. */
+export interface TemporaryOverlay {
+  /** Absolute path of the folder in whose file system it is kept; undefined is memory. */
+  readonly folder?: string;
+  /** What it may take, if there is a limit. */
+  readonly limitBytes?: number;
 }
 
 /** What was asked for that decides which bytes an image shows. */

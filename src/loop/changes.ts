@@ -218,7 +218,7 @@ export class Changes {
 
   /** Makes a piece of a parked change; whether it goes on in this queue no more. */
   #hasLeft(parked: ParkedRequest, change: Change): boolean {
-    const { access, waits } = this.#context;
+    const { access } = this.#context;
     if (parked.owner.isGone) return this.#end(parked, ECANCELED);
     try {
       if (access.writers === "one") this.#prepare(parked);

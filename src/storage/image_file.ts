@@ -61,6 +61,8 @@ export class ImageFile implements Disposable {
    * any more then (nfs_file_write(), fs/nfs/file.c of Linux 5.19 and later).
    */
   readonly tellsWritesOfEarlierOnes: boolean;
+  /** Whether what is written to it need not outlive the process: see {@link TemporaryFile}. */
+  readonly isTemporary: boolean = false;
   #hasUnsynced = false;
   #hasLost = false;
   readonly #descriptor: Fd | LentFd;
@@ -269,6 +271,15 @@ export class ImageFile implements Disposable {
     const hadUnsynced = this.#hasUnsynced;
     this.#hasUnsynced = false;
     return hadUnsynced;
+  }
+
+  /**
+   * Says that up to `lengthBytes` more are about to be stored.
+   *
+   * @returns false if they are too many: it has a limit of its own
+   */
+  takeRoom(_lengthBytes: number): boolean {
+    return true;
   }
 
   /** Whether it can get longer. */

@@ -28,6 +28,9 @@ export const O_CLOEXEC = 0o2000000;
 // flags whose numbers are the architecture's own (asm/fcntl.h)
 export const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
 export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
+const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
+/** A file without a name, in the folder that is opened. */
+export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
 const F_GETFL = 3;
 const F_SETFL = 4;

@@ -39,7 +39,7 @@ function tslosetup(...args: string[]): Result {
     "--quiet",
     "--no-prompt",
     "--allow-ffi",
-    "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+    "--allow-env=XDG_RUNTIME_DIR,TMPDIR,TSLOSETUP_DEBUG",
   ];
   return show("tslosetup", Deno.execPath(), [...flags, "src/main.ts", ...args]);
 }

@@ -13,7 +13,7 @@ const DENO_FLAGS = [
   "--quiet",
   "--no-prompt",
   "--allow-ffi",
-  "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+  "--allow-env=XDG_RUNTIME_DIR,TMPDIR,TSLOSETUP_DEBUG",
 ];
 const NOBODY = 65534;
 /** Inherited by daemons, so that what a test has started can be told from everything else. */

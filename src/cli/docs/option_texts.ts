@@ -90,11 +90,23 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "image is one's own. May be given several times.",
   ],
   "snapshot": [
-    "Show the disk as it was when this internal snapshot was made, read-only. An identifier counts " +
-    "before a name.",
+    "Show the disk as it was when this internal snapshot was made, read-only unless there is an " +
+    "`--overlay`. An identifier counts before a name.",
+  ],
+  "overlay": [
+    "Have the device be writable, and <file> stay as it is: what is written goes to a file without a " +
+    "name in `$TMPDIR`, or else in /var/tmp, and is gone when the device is. With `--overlay=ram` it " +
+    "stays in memory. The image, of any format, is opened for reading only, so that many devices can " +
+    "share it; with `--snapshot`, the past can be written to.",
+  ],
+  "overlay-size": [
+    "Let an overlay take <num> bytes at most: who writes more is told that there is no space left on " +
+    "the device, until something is discarded. The default is half of the memory for " +
+    "`--overlay=ram`, and no limit otherwise.",
   ],
   "force": [
-    "Attach an image that is marked as corrupt, read-only. With `--info`, `--map` and `--check`: look at an " +
+    "Attach an image that is marked as corrupt, read-only unless there is an `--overlay`. With `--info`, " +
+    "`--map` and `--check`: look at an " +
     "image that is being written. With `--detach`: end a serving process that " +
     "stands still, or does not end within ten seconds, so that what waits for the device fails; " +
     "disconnect an nbd device that another program has set up.",

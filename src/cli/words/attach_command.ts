@@ -44,6 +44,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     format: settings.format,
     backingFormat: settings.backingFormat,
     snapshot: settings.snapshot,
+    overlay: wantedOverlay(settings),
     force: seen.has("force"),
     cacheSizes: settings.cacheSizes,
     writePolicy: writePolicy(settings),
@@ -111,6 +112,21 @@ function writePolicy({ writePolicy: given }: Settings): Partial<WritePolicy> {
     throw mutuallyExclusive(["--detect-zeroes unmap", "--discard ignore"]);
   }
   return given;
+}
+
+/** @throws {UsageError} if there is a size without an overlay, or a transport that can have none */
+function wantedOverlay(
+  { overlay, overlaySizeBytes, transport }: Settings,
+): AttachCommand["overlay"] {
+  if (overlay === undefined && overlaySizeBytes !== undefined) {
+    throw new UsageError("--overlay-size requires --overlay");
+  }
+  if (overlay === undefined) return undefined;
+  if (transport === "loop" || transport === "view") {
+    throw mutuallyExclusive([`--transport ${transport}`, "--overlay"]);
+  }
+  const kept = overlay === "ram" ? "in memory" : "in a file";
+  return { kept, limitBytes: overlaySizeBytes };
 }
 
 function askedTransport({ transport = "auto", socketPath, format }: Settings): Transport {

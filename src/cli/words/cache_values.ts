@@ -1,5 +1,5 @@
 /**
- * Arguments of the options for caches.
+ * Arguments of the options for caches, and for how much an overlay may take.
  *
  * @module
  */
@@ -23,4 +23,14 @@ export function parseCleanInterval(value: string): number {
   if (seconds <= MAX_CLEAN_INTERVAL_SECONDS) return seconds;
   const most = MAX_CLEAN_INTERVAL_SECONDS;
   throw new UsageError(`--cache-clean-interval has to be from 0 to ${most} seconds: '${value}'`);
+}
+
+/** What an overlay takes before anything is in it is less. */
+const MIN_OVERLAY_BYTES = 64 * 1024;
+
+/** @throws {UsageError} if it is no size, or there would be no room for anything */
+export function parseOverlaySize(value: string): number {
+  const sizeBytes = parseSizeBytes(value, "failed to parse overlay size");
+  if (sizeBytes >= MIN_OVERLAY_BYTES) return sizeBytes;
+  throw new UsageError(`--overlay-size has to be 64K or more: '${value}'`);
 }

@@ -124,6 +124,8 @@ const IMAGE_OPTIONS = [
   "allow-backing",
   "key-file",
   "snapshot",
+  "overlay",
+  "overlay-size",
   "force",
 ] as const;
 const CACHE_OPTIONS = ["cache-size", "data-cache-size", "cache-clean-interval"] as const;

@@ -16,7 +16,7 @@ import {
   DISCARD_MODES,
   type WritePolicy,
 } from "../../loop/write_policy.ts";
-import { parseCacheSize, parseCleanInterval } from "./cache_values.ts";
+import { parseCacheSize, parseCleanInterval, parseOverlaySize } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
@@ -28,6 +28,9 @@ import {
   parseTransport,
   parseWord,
 } from "./values.ts";
+
+/** Where the overlay is kept. */
+export type Overlay = "disk" | "ram";
 
 export interface Settings {
   /** Every option that occurred. */
@@ -52,6 +55,9 @@ export interface Settings {
   readonly backingFormat: string | undefined;
   /** Identifier or name of an internal snapshot. */
   readonly snapshot: string | undefined;
+  readonly overlay: Overlay | undefined;
+  /** What it may take; undefined unless given. */
+  readonly overlaySizeBytes: number | undefined;
   readonly cacheSizes: Partial<CacheSizes>;
   readonly writePolicy: Partial<WritePolicy>;
   /** Undefined unless given. */
@@ -118,6 +124,8 @@ function emptyDraft(): Draft {
     format: undefined,
     backingFormat: undefined,
     snapshot: undefined,
+    overlay: undefined,
+    overlaySizeBytes: undefined,
     cacheSizes: {},
     writePolicy: {},
     cleanIntervalSeconds: undefined,
@@ -143,6 +151,7 @@ function takeOption(
   const name = token.option.long[0];
   if (name === "find" && token.endsWord) draft.wordsAfterFind.add(token.wordIndex + 1);
   else if (name === "direct-io") takeDirectIo(draft, parseSwitch(token.value, "argument error"));
+  else if (name === "overlay") takeOverlay(draft, token.value);
   else if (name === "detach" || name === "set-capacity") takeAction(draft, token);
   else if (token.value !== undefined) takeValue(draft, { name, value: token.value, formats });
 }
@@ -150,6 +159,11 @@ function takeOption(
 function takeDirectIo(draft: Draft, wanted: "on" | "off"): void {
   draft.directIo = wanted;
   draft.openDirect ||= wanted === "on";
+}
+
+function takeOverlay(draft: Draft, value: string | undefined): void {
+  const kept = value === undefined ? "disk" : parseWord("overlay", value, ["ram"] as const);
+  draft.overlay = agreeing("overlay", draft.overlay, kept);
 }
 
 function takeAction(draft: Draft, { value, spelling }: OptionToken<unknown>): void {
@@ -192,6 +206,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "snapshot":
       draft.snapshot = agreeing(name, draft.snapshot, value);
+      break;
+    case "overlay-size":
+      draft.overlaySizeBytes = parseOverlaySize(value);
       break;
     case "cache-size":
       draft.cacheSizes = { ...draft.cacheSizes, metadataCacheBytes: parseCacheSize(name, value) };

@@ -122,13 +122,6 @@ export interface TablePlace {
   readonly hostOffset: number;
 }
 
-/** Nothing can be read before what has been changed is written. */
-function blockedByChanges(request: Blockable): number {
-  request.attempt.wantsFlush = true;
-  request.setBlocked();
-  return -1;
-}
-
 /** The slices of L2 tables that were used last, found by the guest clusters they describe. */
 export class L2Slices {
   /** Entries of a slice: a power of two. */
@@ -142,6 +135,8 @@ export class L2Slices {
   readonly #marks: SectorMarks;
   /** So many changed slices are too many. */
   readonly #crowd: number;
+  /** Whether there was no room for a slice since changed ones were taken last. */
+  #isFull = false;
 
   /** @param cacheBytes upper bound of the memory, though there is always one slice */
   constructor(file: ImageFile, layout: TableLayout, cacheBytes: number) {
@@ -174,7 +169,7 @@ export class L2Slices {
     const hostOffset = tableOffset + slice % this.#slicesPerTable * sliceBytes;
     this.#checkPlace(tableOffset, hostOffset + sliceBytes);
     const position = this.#cache.take(slice);
-    if (position < 0) return blockedByChanges(mapping);
+    if (position < 0) return this.#blockedByChanges(mapping);
     const { buffer } = this.#cache;
     if (!mapping.attempt.read(this.#file, buffer, position, hostOffset, sliceBytes)) {
       mapping.setBlocked();
@@ -182,6 +177,14 @@ export class L2Slices {
     }
     this.#cache.keep(slice, position);
     return position;
+  }
+
+  /** Nothing can be read before what has been changed is written. */
+  #blockedByChanges(request: Blockable): number {
+    this.#isFull = true;
+    request.attempt.wantsFlush = true;
+    request.setBlocked();
+    return -1;
   }
 
   /** Forgets all of them but what has to be written, and gives their memory back. */
@@ -224,7 +227,7 @@ export class L2Slices {
 
   /** Whether so many slices have been changed that there may soon be no room for others. */
   get isCrowded(): boolean {
-    return this.#marks.dirtySlots >= this.#crowd;
+    return this.#isFull || this.#marks.dirtySlots >= this.#crowd;
   }
 
   /**
@@ -234,6 +237,7 @@ export class L2Slices {
    */
   takeUpdates(updates: Updates, placeOf: (table: number) => TablePlace): void {
     const { slotBytes, buffer } = this.#cache;
+    this.#isFull = false;
     this.#marks.take((position, sectors) => {
       const slice = this.#cache.keyAt(position);
       const { level, hostOffset } = placeOf(Math.floor(slice / this.#slicesPerTable));

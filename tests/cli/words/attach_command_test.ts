@@ -43,6 +43,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     format: undefined,
     backingFormat: undefined,
     snapshot: undefined,
+    overlay: undefined,
     force: false,
     cacheSizes: {},
     writePolicy: {},
@@ -76,6 +77,7 @@ Deno.test("attachCommand() takes every setting", () => {
     format: "auto",
     backingFormat: undefined,
     snapshot: undefined,
+    overlay: undefined,
     force: false,
     cacheSizes: {},
     writePolicy: {},
@@ -116,6 +118,32 @@ Deno.test("attachCommand() takes a snapshot, and the word that forces", () => {
     fault("-f img --snapshot 1 --snapshot 2"),
     "conflicting arguments for --snapshot: '1' and '2'",
   );
+});
+
+Deno.test("attachCommand() takes an overlay, and what it may take", () => {
+  assertEquals(attach("-f img").overlay, undefined);
+  assertEquals(attach("-f img --overlay").overlay, { kept: "in a file", limitBytes: undefined });
+  assertEquals(attach("--overlay=ram --overlay-size 2M -f img").overlay, {
+    kept: "in memory",
+    limitBytes: 2 * 1024 ** 2,
+  });
+  assertEquals(fault("-f img --overlay-size 1G"), "--overlay-size requires --overlay");
+  assertEquals(
+    fault("-f img --overlay --overlay-size 0"),
+    "--overlay-size has to be 64K or more: '0'",
+  );
+  assertEquals(
+    fault("-f img --overlay --overlay-size x"),
+    "failed to parse overlay size: 'x': Invalid argument",
+  );
+  const exclusive = (words: string): string => `mutually exclusive arguments: ${words}`;
+  assertEquals(fault("-r -f img --overlay"), exclusive("--read-only --overlay"));
+  assertEquals(fault("-L -f img --overlay"), exclusive("--nooverlap --overlay"));
+  for (const transport of ["loop", "view"]) {
+    const words = `--transport ${transport}`;
+    assertEquals(fault(`-f img --overlay ${words}`), exclusive(`${words} --overlay`));
+  }
+  assertMatch(fault("-d /dev/loop0 --overlay"), /overlay.*are allowed during loop device setup/);
 });
 
 Deno.test("attachCommand() takes sizes of caches, and how soon they are emptied", () => {

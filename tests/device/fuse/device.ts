@@ -169,7 +169,7 @@ export function ownCommand(): string[] {
     "--quiet",
     "--no-prompt",
     "--allow-ffi",
-    "--allow-env=XDG_RUNTIME_DIR,TSLOSETUP_DEBUG",
+    "--allow-env=XDG_RUNTIME_DIR,TMPDIR,TSLOSETUP_DEBUG",
   ];
   return [Deno.execPath(), "run", ...flags, main];
 }

@@ -48,6 +48,7 @@ export const FORMAT_OPTIONS = [
     argument: "required",
     label: " <file>",
     help: "file with the passphrase, - is standard input",
+    onlyNamed: true,
     extension: true,
   },
   {
@@ -56,6 +57,23 @@ export const FORMAT_OPTIONS = [
     argument: "required",
     label: " <name>",
     help: "show the internal snapshot with this id or name",
+    extension: true,
+  },
+  {
+    long: ["overlay"],
+    short: "",
+    argument: "optional",
+    label: "[=ram]",
+    help: "write elsewhere, <file> stays as it is",
+    extension: true,
+  },
+  {
+    long: ["overlay-size"],
+    short: "",
+    argument: "required",
+    label: " <num>",
+    help: "how many bytes an overlay may take",
+    onlyNamed: true,
     extension: true,
   },
   {

@@ -48,7 +48,7 @@ export class Allocator {
   readonly #growth: RefcountGrowth;
   /** All clusters before it are used. */
   #cursor = 0;
-  readonly #dropped = new DroppedClusters();
+  readonly #dropped: DroppedClusters;
   readonly #patient = new Attempt();
   /** One record for all answers. */
   readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false, isCounted: false };
@@ -60,7 +60,10 @@ export class Allocator {
     this.#clusterBytes = clusterBytes;
     this.#metadata = metadata;
     this.#refcounts = refcounts;
+    // Of a temporary file, nobody will ever see what is on the disk.
+    this.#dropped = new DroppedClusters({ isOrdered: !file.isTemporary });
     this.#reserve = new Reserve(clusterBytes);
+    if (file.isTemporary) this.#reserve.stop();
     const { clusters } = metadata;
     const clusterFile = new ClusterFile(file, { clusterBytes, metadata: clusters, punches });
     const dropped = this.#dropped;
@@ -209,6 +212,14 @@ export class Allocator {
    */
   retire(hostOffset: number, count: number): void {
     this.#dropped.retire(Math.floor(hostOffset / this.#clusterBytes), count);
+  }
+
+  /**
+   * Says that a part of a cluster that stays in use is not read any more. It is given back to the file
+   * system only in a temporary file: the disk may still refer to it.
+   */
+  dropPart(hostOffset: number, lengthBytes: number): void {
+    if (this.#file.isTemporary) this.#clusterFile.punchBytes(hostOffset, lengthBytes);
   }
 
   get hasUpdates(): boolean {

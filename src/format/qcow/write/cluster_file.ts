@@ -103,13 +103,18 @@ export class ClusterFile {
     }
   }
 
-  /** Gives clusters back to the file system. That it cannot be done only means that the file stays as large as it is. */
+  /** Gives clusters back to the file system; as {@link ClusterFile.punchBytes}. */
   punch(first: number, count: number): void {
-    const { clusterBytes, punches } = this.#parts;
-    if (count === 0 || !punches) return;
+    const { clusterBytes } = this.#parts;
+    this.punchBytes(first * clusterBytes, count * clusterBytes);
+  }
+
+  /** Gives a range back to the file system. That it cannot be done only means that the file stays as large as it is. */
+  punchBytes(hostOffset: number, lengthBytes: number): void {
+    if (lengthBytes === 0 || !this.#parts.punches) return;
     const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     try {
-      this.#file.allocate(mode, first * clusterBytes, count * clusterBytes);
+      this.#file.allocate(mode, hostOffset, lengthBytes);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
     }

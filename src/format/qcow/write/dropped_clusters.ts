@@ -9,6 +9,12 @@
  */
 import { ClusterRuns } from "./cluster_runs.ts";
 
+/** Whether it matters what is on the disk. */
+export interface DroppedOptions {
+  /** If not, what is dropped is unused at once. */
+  readonly isOrdered: boolean;
+}
+
 export class DroppedClusters {
   /** Those that have lost a reference since updates were taken last. */
   readonly #dropped = new ClusterRuns();
@@ -16,11 +22,17 @@ export class DroppedClusters {
   readonly #taken = new ClusterRuns();
   /** Those of which nothing durable has that reference any more. */
   readonly #unused = new ClusterRuns();
+  /** Where what is dropped goes to. */
+  readonly #next: ClusterRuns;
   /** Those of tables. */
   readonly #retired = new Set<number>();
 
+  constructor({ isOrdered }: DroppedOptions = { isOrdered: true }) {
+    this.#next = isOrdered ? this.#dropped : this.#unused;
+  }
+
   drop(first: number, count: number): void {
-    this.#dropped.add(first, count);
+    this.#next.add(first, count);
   }
 
   /** As {@link DroppedClusters.drop}, of a table. */

@@ -180,6 +180,10 @@ export class ExtendedEntries implements EntryWriter {
     const bits = this.#bitsOfRange(inCluster, lengthBytes);
     if (kind === Cluster.Unallocated && this.#isUnsaid(position, bits)) return;
     if (bits >>> 0 === ALL && this.#unlinks(kind, to)) this.#unlink(position);
+    else if (kind === Cluster.Normal && this.#unlinks(kind, to)) {
+      const { allocator } = this.#parts;
+      allocator.dropPart(this.#access.hostOffsetAt(position) + inCluster, lengthBytes);
+    }
     this.#setBits(position, ZERO_BITS_OFFSET, this.#bitsAt(position, ZERO_BITS_OFFSET) | bits);
     const allocated = this.#bitsAt(position, ALLOCATED_BITS_OFFSET) & ~bits;
     this.#setBits(position, ALLOCATED_BITS_OFFSET, allocated);

@@ -18,7 +18,7 @@ import {
   type Writing,
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { EIO, SystemError } from "../../../sys/errno.ts";
+import { EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
 import type { Encryption } from "../encryption.ts";
 import type { Header } from "../header_types.ts";
 import type { L1Table } from "../l1.ts";
@@ -82,7 +82,7 @@ export class QcowWriting implements Writing, Tables {
     const { file, header, related, slices, l1 } = parts;
     const { dataFile } = related;
     this.#parts = parts;
-    this.files = dataFile === undefined ? [file] : [dataFile, file];
+    this.files = filesOf(parts);
     this.isReadPlainly = dataFile !== undefined;
     this.#clusterBytes = header.clusterBytes;
     const refcounts = new Refcounts(file, header);
@@ -165,12 +165,24 @@ export class QcowWriting implements Writing, Tables {
   #reserve(placement: Placement): boolean {
     if (!this.#haveOwnSlice(placement)) return false;
     const { file } = this.#parts;
+    this.#takeRoom(placement);
     placement.kind = Place.Fresh;
     placement.file = file;
     if (this.#dataFile !== undefined) this.#dataFile.reserve(placement);
     else if (!placement.hasPlace && !this.#allocate(placement)) return false;
     this.#seal(placement);
     return true;
+  }
+
+  /** What has been freed may not have been given back yet. */
+  #takeRoom({ headBytes, lengthBytes, tailBytes }: Placement): void {
+    const { file } = this.#parts;
+    const bytes = headBytes + lengthBytes + tailBytes;
+    while (!file.takeRoom(bytes)) {
+      if (!this.#allocator.freeSome() && !file.takeRoom(bytes)) {
+        throw new SystemError("write", ENOSPC, file.path);
+      }
+    }
   }
 
   /** Has the slice for a placement be in memory, of a table that nobody else uses. */
@@ -278,6 +290,7 @@ export class QcowWriting implements Writing, Tables {
 
   /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
   #fillReserve(): void {
+    if (this.#isTemporary) return;
     const updates = new Updates();
     this.takeUpdates(updates);
     try {
@@ -320,8 +333,13 @@ export class QcowWriting implements Writing, Tables {
     return error;
   }
 
+  get #isTemporary(): boolean {
+    return this.#parts.file.isTemporary;
+  }
+
   get hasUpdates(): boolean {
     if (this.#hasLost) return false;
+    if (this.#isTemporary) return this.#parts.slices.isCrowded;
     return this.#allocator.hasUpdates || this.#parts.slices.hasDirty || this.#tables.isDirty;
   }
 
@@ -334,12 +352,21 @@ export class QcowWriting implements Writing, Tables {
     return this.#isOpened && !this.#isClosed && this.#allocator.isReserveLow;
   }
 
+  /** Of a temporary file, only what there is no room for in memory has to be in the file. */
   takeUpdates(updates: Updates): void {
+    if (this.#isTemporary) {
+      if (this.#parts.slices.isCrowded) this.#takeSlices(updates);
+      return;
+    }
     // A flush is no change.
     if (this.#isOpened && !this.#isClosed) this.#reserveMore();
     this.#allocator.takeUpdates(updates);
-    this.#parts.slices.takeUpdates(updates, this.#placeOfTable);
+    this.#takeSlices(updates);
     this.#tables.takeUpdates(updates);
+  }
+
+  #takeSlices(updates: Updates): void {
+    this.#parts.slices.takeUpdates(updates, this.#placeOfTable);
   }
 
   /** Of damage that is found by that, the next change is told: whoever asks for updates makes none. */
@@ -376,10 +403,16 @@ export class QcowWriting implements Writing, Tables {
   }
 
   conclude(): void {
-    if (this.#isOpened && !this.#isClosed) this.#allocator.conclude();
+    if (this.#isOpened && !this.#isClosed && !this.#isTemporary) this.#allocator.conclude();
   }
 
   dropCaches(): void {
     this.#allocator.dropCaches();
   }
+}
+
+/** What a flush has to make durable. */
+function filesOf({ file, related: { dataFile } }: WritingParts): readonly ImageFile[] {
+  if (file.isTemporary) return [];
+  return dataFile === undefined ? [file] : [dataFile, file];
 }

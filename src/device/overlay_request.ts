@@ -1,0 +1,34 @@
+/**
+ * Where the overlay of a device is kept.
+ *
+ * @module
+ */
+import type { TemporaryOverlay } from "../disk/request.ts";
+import { environment } from "../sys/environment.ts";
+import { readTextFile } from "../sys/files.ts";
+import type { WantedOverlay } from "./attach_command.ts";
+import { absolutePath } from "./device_names.ts";
+
+/** Where large files are whose programs do without them after a reboot: on a disk, other than /tmp. */
+const TEMPORARY_FOLDER = "/var/tmp";
+/** Of the whole memory, as of a tmpfs. */
+const MEMORY_SHARE = 1 / 2;
+
+/**
+ * What the daemon has to know of it.
+ *
+ * @throws {SystemError} if half of the memory is to be its limit, and nobody says how much that is
+ */
+export function overlayRequest({ kept, limitBytes }: WantedOverlay): TemporaryOverlay {
+  if (kept === "in memory") {
+    return { limitBytes: limitBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE) };
+  }
+  const folder = absolutePath(environment("TMPDIR") || TEMPORARY_FOLDER);
+  return { folder, ...(limitBytes === undefined ? {} : { limitBytes }) };
+}
+
+/** proc_meminfo(5) */
+function memoryBytes(): number {
+  const kilobytes = /^MemTotal:\s*(\d+) kB$/m.exec(readTextFile("/proc/meminfo"))?.[1];
+  return Number(kilobytes ?? 0) * 1024;
+}
