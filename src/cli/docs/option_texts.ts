@@ -98,6 +98,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "name in `$TMPDIR`, or else in /var/tmp, and is gone when the device is. With `--overlay=ram` it " +
     "stays in memory. The image, of any format, is opened for reading only, so that many devices can " +
     "share it; with `--snapshot`, the past can be written to.",
+    "With `--overlay=`<path>, what is written stays, in a QCOW image that is made there with <file> as its " +
+    "backing file, or used again if it is one. (A path that is called ram is `./ram`.) <file> must not " +
+    "change then.",
   ],
   "overlay-size": [
     "Let an overlay take <num> bytes at most: who writes more is told that there is no space left on " +

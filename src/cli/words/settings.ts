@@ -29,9 +29,6 @@ import {
   parseWord,
 } from "./values.ts";
 
-/** Where the overlay is kept. */
-export type Overlay = "disk" | "ram";
-
 export interface Settings {
   /** Every option that occurred. */
   readonly seen: ReadonlySet<OptionName>;
@@ -55,7 +52,8 @@ export interface Settings {
   readonly backingFormat: string | undefined;
   /** Identifier or name of an internal snapshot. */
   readonly snapshot: string | undefined;
-  readonly overlay: Overlay | undefined;
+  /** The argument of `--overlay`: empty if there was none, undefined without the option. */
+  readonly overlay: string | undefined;
   /** What it may take; undefined unless given. */
   readonly overlaySizeBytes: number | undefined;
   readonly cacheSizes: Partial<CacheSizes>;
@@ -162,8 +160,8 @@ function takeDirectIo(draft: Draft, wanted: "on" | "off"): void {
 }
 
 function takeOverlay(draft: Draft, value: string | undefined): void {
-  const kept = value === undefined ? "disk" : parseWord("overlay", value, ["ram"] as const);
-  draft.overlay = agreeing("overlay", draft.overlay, kept);
+  if (value === "") throw new UsageError("the path of an overlay is empty");
+  draft.overlay = agreeing("overlay", draft.overlay, value ?? "");
 }
 
 function takeAction(draft: Draft, { value, spelling }: OptionToken<unknown>): void {

@@ -63,8 +63,8 @@ export const FORMAT_OPTIONS = [
     long: ["overlay"],
     short: "",
     argument: "optional",
-    label: "[=ram]",
-    help: "write elsewhere, <file> stays as it is",
+    label: "[=<ram|path>]",
+    help: "write there, <file> stays as it is",
     extension: true,
   },
   {
