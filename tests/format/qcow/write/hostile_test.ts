@@ -35,7 +35,10 @@ const FOLDER = memoryFolder();
 const OTHER_FILES = "the chain of images has changed";
 
 /** Writes to an image all over, and closes it; undefined if it was refused at once. */
-function writeTo({ path, dataPath, keys }: Original, random: Random): Recording | undefined {
+function writeTo(
+  { path, dataPath, backingPath, keys }: Original,
+  random: Random,
+): Recording | undefined {
   const recording = new Recording();
   const disk = openIfPossible(path, {
     file: recording.open(path),
@@ -43,6 +46,7 @@ function writeTo({ path, dataPath, keys }: Original, random: Random): Recording 
     request: random.below(3) === 0 ? { metadataCacheBytes: SLOT_BYTES } : {},
     ...keys === undefined ? {} : { keys },
     ...dataPath === undefined ? {} : { dataFile: recording.open(dataPath) },
+    ...dataPath === undefined || backingPath === undefined ? {} : { backingPath },
   });
   if (disk === undefined) {
     recording.close();
