@@ -158,6 +158,13 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "no other file opened. An image that is being written is refused, unless there is `--force`: it is then seen as it " +
     "is on the disk, where what is about to be written looks like damage.",
   ],
+  "repair": [
+    "With `--check`, on an image that nobody uses: `leaks` frees clusters that count as used and are not; `all` puts " +
+    "right whatever can be, by writing new tables to free places that then replace the old ones at once, so that a " +
+    "crash leaves the image as it was or repaired. What a guest sees does not change. What leads out of the file stays " +
+    "as it is, and nothing is freed then. The exit code is about the image after the repair; one that has no damage left " +
+    "is no longer marked as corrupt, or as not closed in order.",
+  ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "kernel-decode": [
     "Whether the kernel itself decompresses zlib and zstd clusters, where the device is a view. Needs " +

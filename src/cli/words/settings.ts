@@ -10,6 +10,7 @@ import type { Transport } from "../../device/transports.ts";
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
+import type { Repair } from "../../image/checking.ts";
 import {
   CACHE_MODES,
   DETECT_ZEROES_MODES,
@@ -27,6 +28,7 @@ import {
   parseThreads,
   parseTransport,
   parseWord,
+  REPAIRS,
 } from "./values.ts";
 
 export interface Settings {
@@ -56,6 +58,7 @@ export interface Settings {
   readonly overlay: string | undefined;
   /** What it may take; undefined unless given. */
   readonly overlaySizeBytes: number | undefined;
+  readonly repair: Exclude<Repair, "none"> | undefined;
   readonly cacheSizes: Partial<CacheSizes>;
   readonly writePolicy: Partial<WritePolicy>;
   /** Undefined unless given. */
@@ -124,6 +127,7 @@ function emptyDraft(): Draft {
     snapshot: undefined,
     overlay: undefined,
     overlaySizeBytes: undefined,
+    repair: undefined,
     cacheSizes: {},
     writePolicy: {},
     cleanIntervalSeconds: undefined,
@@ -207,6 +211,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "overlay-size":
       draft.overlaySizeBytes = parseOverlaySize(value);
+      break;
+    case "repair":
+      draft.repair = agreeing(name, draft.repair, parseWord(name, value, REPAIRS));
       break;
     case "cache-size":
       draft.cacheSizes = { ...draft.cacheSizes, metadataCacheBytes: parseCacheSize(name, value) };

@@ -166,6 +166,15 @@ export const FORMAT_OPTIONS = [
     extension: true,
   },
   {
+    long: ["repair"],
+    short: "",
+    argument: "required",
+    label: " <leaks|all>",
+    help: "what --check puts right, default nothing",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["transport"],
     short: "",
     argument: "required",
