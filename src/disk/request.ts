@@ -32,13 +32,7 @@ export interface ImageRequest extends WindowLimits {
   /** As {@link OpenOptions.dataCacheBytes}. */
   readonly dataCacheBytes?: number;
   /** Where writes go to instead of the image, which is opened for reading only. */
-  readonly overlay?: TemporaryOverlay | LastingOverlay;
-}
-
-/** A layer that stays: an image of its own. */
-export interface LastingOverlay {
-  /** Absolute path of the file, which is made if it is not there. */
-  readonly path: string;
+  readonly overlay?: TemporaryOverlay;
 }
 
 /** A layer that is gone when the device is. */

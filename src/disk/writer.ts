@@ -12,17 +12,11 @@ import {
   type Writing,
 } from "../image/writing.ts";
 import type { Attempt } from "../storage/attempt.ts";
-import { EINVAL, SystemError } from "../sys/errno.ts";
-import type { ImageFile } from "../storage/image_file.ts";
+import { zeroRange } from "../storage/zero_range.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { type Change, ChangeKind } from "./change.ts";
 import { ChangeStep } from "./change_step.ts";
 import { type OldBytes, UnitWriter } from "./unit_writer.ts";
-
-// linux/falloc.h
-const FALLOC_FL_KEEP_SIZE = 0x01;
-const FALLOC_FL_PUNCH_HOLE = 0x02;
-const FALLOC_FL_ZERO_RANGE = 0x10;
 
 /** The zeros of a part of a unit are written in pieces of this size. */
 const ZEROS_BYTES = 64 * 1024;
@@ -117,16 +111,14 @@ export class Writer {
     if (file === undefined) throw new Error("nowhere to clear");
     const end = Math.floor((hostOffset + pieceBytes) / pieceBytes) * pieceBytes;
     const count = Math.min(lengthBytes, end - hostOffset);
+    const range = { hostOffset, lengthBytes: count };
     if (change.kind === ChangeKind.Discard) {
-      if (cipher === undefined) allocate(file, FALLOC_FL_PUNCH_HOLE, hostOffset, count);
+      if (cipher === undefined) zeroRange(file, "freed", range);
       return count;
     }
     if (cipher !== undefined) return ChangeStep.Unable;
-    const punched = !change.keepAllocated &&
-      allocate(file, FALLOC_FL_PUNCH_HOLE, hostOffset, count);
-    return punched || allocate(file, FALLOC_FL_ZERO_RANGE, hostOffset, count)
-      ? count
-      : ChangeStep.Unable;
+    const punched = !change.keepAllocated && zeroRange(file, "freed", range);
+    return punched || zeroRange(file, "kept", range) ? count : ChangeStep.Unable;
   }
 
   #clearUnits(
@@ -169,14 +161,4 @@ export class Writer {
 function clearedBy({ kind, keepAllocated }: Change): Cleared {
   if (kind === ChangeKind.Discard) return Cleared.Discarded;
   return keepAllocated ? Cleared.KeptZeros : Cleared.Zeros;
-}
-
-/** A block device refuses ranges that are not whole logical blocks: that is not a failure. */
-function allocate(file: ImageFile, mode: number, hostOffset: number, lengthBytes: number): boolean {
-  try {
-    return file.allocate(mode | FALLOC_FL_KEEP_SIZE, hostOffset, lengthBytes);
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === EINVAL) return false;
-    throw error;
-  }
 }

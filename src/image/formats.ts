@@ -27,7 +27,7 @@ export const QCOW: Format = {
 export const QCOW1: Format = {
   name: "QCOW1",
   aliases: [],
-  writable: false,
+  writable: true,
   summary: "QEMU copy-on-write image, version 1",
 };
 

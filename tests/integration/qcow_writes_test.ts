@@ -82,6 +82,36 @@ oracleTest(
   },
 );
 
+oracleTest("an image of version 1 is written to, and keeps what was answered", [
+  "qemu-img",
+], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("image.qcow");
+  await must("qemu-img", "create", "-q", "-f", "qcow", image, `${16 * MIB}`);
+  const model = new Uint8Array(16 * MIB);
+  const write = async (client: NbdClient, id: number): Promise<void> => {
+    const offset = id * 150_000;
+    const bytes = stampedBytes(offset, 10_000, id);
+    await client.write(offset, bytes);
+    model.set(bytes, offset);
+  };
+  {
+    await using exported = await ExportedImage.attach({ folder, image, options: OPTIONS });
+    assertEquals(exported.attached.stderr, "");
+    using client = await NbdClient.connect(exported.socket);
+    for (let id = 1; id < 20; id++) await write(client, id);
+    Deno.kill(exported.pid, "SIGKILL");
+    await client.ended();
+  }
+  await using exported = await ExportedImage.attach({ folder, image, options: OPTIONS });
+  using client = await NbdClient.connect(exported.socket);
+  for (let id = 20; id < 40; id++) await write(client, id);
+  assert(sameBytes(await client.read(0, model.length), model));
+  await exported.detach();
+  await mustSoon("qemu-img", "convert", "-f", "qcow", "-O", "raw", image, folder.file("raw"));
+  assert(sameBytes(Deno.readFileSync(folder.file("raw")), model));
+});
+
 oracleTest(
   "a snapshot, and an image without its backing file, are not written to",
   ["qemu-img"],

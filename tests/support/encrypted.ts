@@ -23,9 +23,12 @@ export function rightKeys(): KeyRing {
   return keyRing(new TextEncoder().encode(PASSPHRASE));
 }
 
+/** Formats that qemu encrypts, as it names them. */
+export type EncryptedFormat = "luks" | "qcow" | "qcow2";
+
 /** What `qemu-img create` is to make. */
 export interface EncryptedRecipe {
-  readonly format: "luks" | "qcow2";
+  readonly format: EncryptedFormat;
   /** For `-o`. */
   readonly options: readonly string[];
   /** Whether not to open the backing file, which `qemu-img create` could not decrypt. */
@@ -44,7 +47,7 @@ export async function createEncrypted(
 }
 
 /** How qemu's tools name an encrypted image, behind `--image-opts`. */
-export function imageOptions(path: string, format: "luks" | "qcow2"): string {
+export function imageOptions(path: string, format: EncryptedFormat): string {
   const secret = format === "luks" ? "key-secret=s" : "encrypt.key-secret=s";
   return `driver=${format},${secret},file.filename=${path}`;
 }
@@ -52,7 +55,7 @@ export function imageOptions(path: string, format: "luks" | "qcow2"): string {
 /** Has qemu-io execute `commands` on an encrypted image. */
 export async function fillEncrypted(
   path: string,
-  format: "luks" | "qcow2",
+  format: EncryptedFormat,
   commands: readonly string[],
 ): Promise<void> {
   const lines = commands.flatMap((line) => ["-c", line]);
@@ -63,7 +66,7 @@ export async function fillEncrypted(
 /** Has qemu-img decrypt an image to a raw file. */
 export async function decryptByQemu(
   path: string,
-  format: "luks" | "qcow2",
+  format: EncryptedFormat,
   rawPath: string,
 ): Promise<void> {
   const name = ["--image-opts", imageOptions(path, format)];

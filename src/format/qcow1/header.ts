@@ -35,6 +35,14 @@ export interface Header {
   readonly cryptMethod: number;
   /** Name of the backing file; its format is not recorded in this version. */
   readonly backingName: string | undefined;
+  /** Where that is in the file. */
+  readonly backingPlace: NamePlace | undefined;
+}
+
+/** A part of the file that holds a name. */
+export interface NamePlace {
+  readonly hostOffset: number;
+  readonly lengthBytes: number;
 }
 
 type Fields = ReturnType<typeof HEADER.read>;
@@ -62,6 +70,7 @@ export function readHeader(file: ImageFile): Header {
     l1Entries,
     cryptMethod: fields.crypt_method,
     backingName: readBackingName(fields, file),
+    backingPlace: backingPlaceOf(fields, file),
   };
 }
 
@@ -111,6 +120,14 @@ function checkedL1Offset(fields: Fields, l1Entries: number, file: ImageFile): nu
 
 /** An empty name counts as none. */
 export function readBackingName(fields: Fields, file: ImageFile): string | undefined {
+  const place = backingPlaceOf(fields, file);
+  if (place === undefined) return undefined;
+  const name = new IoBuffer(place.lengthBytes);
+  file.read(name, 0, place.hostOffset, place.lengthBytes);
+  return textOf(name.bytes) || undefined;
+}
+
+function backingPlaceOf(fields: Fields, file: ImageFile): NamePlace | undefined {
   const { backing_file_offset: offset, backing_file_size: lengthBytes } = fields;
   if (offset === 0n || lengthBytes === 0) return undefined;
   if (lengthBytes > MAX_BACKING_NAME_BYTES) {
@@ -119,9 +136,7 @@ export function readBackingName(fields: Fields, file: ImageFile): string | undef
   if (offset + BigInt(lengthBytes) > BigInt(file.sizeBytes)) {
     throw damaged(file.path, "the backing file name lies outside the file", "backing_file_offset");
   }
-  const name = new IoBuffer(lengthBytes);
-  file.read(name, 0, Number(offset), lengthBytes);
-  return textOf(name.bytes) || undefined;
+  return { hostOffset: Number(offset), lengthBytes };
 }
 
 function damaged(

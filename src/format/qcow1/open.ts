@@ -7,7 +7,7 @@
 import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import { CompressionMethod } from "../../image/decoding.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
-import { UnsupportedFeatureError } from "../../image/errors.ts";
+import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";
@@ -19,6 +19,7 @@ import { Places } from "../qcow/places.ts";
 import { Version1Clusters } from "./clusters.ts";
 import { type Header, readHeader } from "./header.ts";
 import { TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
+import { Version1Writing, type WritingParts } from "./write/writing.ts";
 
 /**
  * @throws {ImageFormatError} if the header is damaged
@@ -31,7 +32,6 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
     throw new UnsupportedFeatureError(QCOW1.name, file.path, "internal snapshots");
   }
   const header = readHeader(file);
-  const { clusterBytes, sizeBytes } = header;
   options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
   const layout = { ...header, l2EntryBits: TABLE_ENTRY_BITS, tableAlignmentBytes: 1 };
   const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
@@ -40,21 +40,49 @@ export function openQcow1(file: ImageFile, options: OpenOptions): QcowImage {
   const encryption = header.cryptMethod === CryptMethod.none
     ? undefined
     : openLegacyEncryption(file, options);
-  const compression = CompressionMethod.Deflate;
-  const storage = { clusterBytes, compression, encryption };
+  try {
+    return imageOf({ file, header, slices, backing, encryption }, options);
+  } catch (error) {
+    encryption?.cipher?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+interface Opened extends Omit<WritingParts, "l1" | "hasBacking"> {
+  readonly backing: Image | undefined;
+}
+
+function imageOf(opened: Opened, { readOnly }: OpenOptions): QcowImage {
+  const { file, header, slices, backing, encryption } = opened;
+  const { clusterBytes, sizeBytes } = header;
+  const storage = { clusterBytes, compression: CompressionMethod.Deflate, encryption };
   const places = new Places(file, backing === undefined ? {} : { backing }, storage);
+  const l1 = new L1Table(file, header, wholeEntry);
+  const hasBacking = backing !== undefined;
   return new QcowImage({
     sizeBytes,
     clusterBytes,
     tableCoversBytes: header.tableBytes / TABLE_ENTRY_BYTES * clusterBytes,
     warnings: [],
-    l1: new L1Table(file, header, wholeEntry),
+    l1,
+    writing: readOnly ? undefined : writingOf({ ...opened, l1, hasBacking }),
     slices,
     places,
     clusters: new Version1Clusters(header, slices, places),
     encryption,
     isPreallocated: () => false,
   });
+}
+
+/** @throws {ImageFormatError} if the image cannot be changed as it is */
+function writingOf(parts: WritingParts): Version1Writing {
+  try {
+    return new Version1Writing(parts);
+  } catch (error) {
+    if (!(error instanceof ImageFormatError)) throw error;
+    const message = `${error.message}: it cannot be written to (-r attaches it read-only)`;
+    throw new ImageFormatError(QCOW1.name, parts.file.path, message, error.hostOffset);
+  }
 }
 
 /** All bits are the offset's; one that no number can hold exactly is past the end of every file. */

@@ -5,11 +5,9 @@
  */
 import type { Placement } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { EINVAL, SystemError } from "../../../sys/errno.ts";
+import { zeroRange } from "../../../storage/zero_range.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 
-const FALLOC_FL_KEEP_SIZE = 0x01;
-const FALLOC_FL_PUNCH_HOLE = 0x02;
 const ZEROS_BYTES = 64 * 1024;
 
 export class DataFile {
@@ -32,20 +30,11 @@ export class DataFile {
    */
   clear(hostOffset: number, lengthBytes: number): void {
     const inFile = Math.min(lengthBytes, this.#file.sizeBytes - hostOffset);
-    if (inFile <= 0 || this.#punch(hostOffset, inFile)) return;
+    const range = { hostOffset, lengthBytes: inFile };
+    if (inFile <= 0 || zeroRange(this.#file, "freed", range)) return;
     const zeros = new IoBuffer(Math.min(ZEROS_BYTES, inFile));
     for (let at = 0; at < inFile; at += zeros.size) {
       this.#file.write(zeros, 0, hostOffset + at, Math.min(zeros.size, inFile - at));
-    }
-  }
-
-  #punch(hostOffset: number, lengthBytes: number): boolean {
-    try {
-      const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-      return this.#file.allocate(mode, hostOffset, lengthBytes);
-    } catch (error) {
-      if (error instanceof SystemError && error.errno === EINVAL) return false;
-      throw error;
     }
   }
 }

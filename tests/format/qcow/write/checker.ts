@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { checkVersion1 } from "../../qcow1/checker.ts";
 
 /** What is wrong with an image, as `qemu-img check` divides it. */
 export interface Findings {
@@ -25,6 +26,7 @@ const OFFSET = 0x00ff_ffff_ffff_fe00n;
  * @param clustersBehind how many clusters behind the end of the file are looked at for leaks, too
  */
 export function checkImage(bytes: Uint8Array<ArrayBuffer>, clustersBehind = 0): Findings {
+  if (bytes[7] === 1) return { corruptions: checkVersion1(bytes), leaks: 0 };
   return new Checker(bytes, clustersBehind).check();
 }
 

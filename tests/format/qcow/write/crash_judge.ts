@@ -7,12 +7,12 @@ import { openImage } from "../../../../src/disk/open.ts";
 import { ImageFile } from "../../../../src/storage/image_file.ts";
 import { O_RDONLY, openFile } from "../../../../src/sys/files.ts";
 import { readDisk } from "../../../support/disk.ts";
-import { run } from "../../../support/tools.ts";
 import { checkImage } from "./checker.ts";
 import type { DoneOp } from "./crash_run.ts";
 import type { Recording } from "./recording.ts";
 import { AllowedContents, type CrashState, crashStates } from "./crash_states.ts";
 import type { Original } from "./originals.ts";
+import { faultByQemu } from "./qemu_judge.ts";
 import { Random, stampedBytes } from "./random_ops.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
@@ -56,7 +56,13 @@ export function beforeRun(original: Original): Before {
 
 function readWhole({ path, keys }: Original): Uint8Array {
   const file = new ImageFile(openFile(path, O_RDONLY), path);
-  const request = { format: "QCOW", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
+  const request = {
+    format: "QCOW",
+    readOnly: true,
+    offsetBytes: 0,
+    sizeLimitBytes: 0,
+    backingFormat: "RAW",
+  };
   using access = openImage(file, request, keys === undefined ? {} : { keys });
   return readDisk(access, 0, access.sizeBytes);
 }
@@ -79,7 +85,7 @@ export async function judge(
     if (state.what !== "power failed") kills++;
     if (found.lost) forgetful++;
     if (found.fault === undefined && states % qemuEvery === 0) {
-      found.fault = await askQemu(original);
+      found.fault = await faultByQemu(original);
     }
     if (found.fault === undefined && states % reopenEvery === 0) {
       found.fault = goOnWith(original, random);
@@ -115,12 +121,6 @@ function lookAt(
   } catch (error) {
     return { fault: `unreadable: ${error}`, lost: false };
   }
-}
-
-async function askQemu({ path, keys }: Original): Promise<string | undefined> {
-  if (keys !== undefined) return undefined;
-  const { code, stdout, stderr } = await run("qemu-img", "check", "-f", "qcow2", path);
-  return code === 0 || code === 3 ? undefined : `qemu-img check exits ${code}: ${stdout}${stderr}`;
 }
 
 /** What a crash has left is written to once more, and closed. */

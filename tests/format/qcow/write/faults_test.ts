@@ -7,12 +7,13 @@
 // @ts-types="../../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { EIO, ENOSPC } from "../../../../src/sys/errno.ts";
-import { memoryFolder, oracleTest, run, TempDirectory } from "../../../support/tools.ts";
+import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { sameBytes } from "../../opened_image.ts";
 import { checkImage } from "./checker.ts";
 import { type Before, beforeRun, judge } from "./crash_judge.ts";
 import { FaultRun, type Faults } from "./fault_run.ts";
-import { makeOriginal, type Original, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
+import { ALL_RECIPES, makeOriginal, type Original, ORIGINAL_TOOLS } from "./originals.ts";
+import { faultByQemu } from "./qemu_judge.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
 /** In how many runs each feature is tried, about. */
@@ -61,8 +62,8 @@ async function faultOf(
   const { corruptions } = checkImage(Deno.readFileSync(original.path));
   if (corruptions.length > 0) return `${faulty.failed}: corrupt: ${corruptions.slice(0, 3)}`;
   if (!isThorough) return undefined;
-  const { code, stdout } = await run("qemu-img", "check", "-f", "qcow2", original.path);
-  if (original.keys === undefined && code !== 0 && code !== 3) return stdout;
+  const judged = await faultByQemu(original);
+  if (judged !== undefined) return judged;
   // What a kill or a power failure leaves after it.
   const share = Math.min(1, 5 / faulty.recording.steps.length);
   const verdict = await judge(original, before, faulty, { share, qemuEvery: 20, reopenEvery: 5 });
@@ -76,7 +77,7 @@ function wrongAfterwards({ path, keys }: Original, model: Uint8Array): string | 
   return disk.close() ? undefined : "it cannot be closed again";
 }
 
-for (const recipe of ORIGINAL_RECIPES) {
+for (const recipe of ALL_RECIPES) {
   oracleTest(`qcow stays right whichever call fails: ${recipe.name}`, ORIGINAL_TOOLS, async () => {
     using folder = new TempDirectory(FOLDER);
     const original = await makeOriginal(folder.path, recipe);
@@ -96,30 +97,4 @@ for (const recipe of ORIGINAL_RECIPES) {
     }
     assertEquals(faults.slice(0, 5), []);
   });
-}
-
-/** Of all calls, so many fail where the disk is full for moments. */
-const ONE_OF = 18;
-const FULL_AT_TIMES = ["compressed", "snapshot", "extended L2, backed", "data file, backed"];
-const NEARLY_FULL = "counts of 64 bits, their table nearly full";
-
-for (const name of [...FULL_AT_TIMES, NEARLY_FULL]) {
-  oracleTest(
-    `qcow stays right where the disk is full at times: ${name}`,
-    ORIGINAL_TOOLS,
-    async () => {
-      using folder = new TempDirectory(FOLDER);
-      const recipe = ORIGINAL_RECIPES.find((one) => one.name === name);
-      if (recipe === undefined) throw new Error("no such image");
-      const original = await makeOriginal(folder.path, recipe);
-      const before = beforeRun(original);
-      const faults: string[] = [];
-      for (let seed = 1; seed <= Math.ceil(RUNS / 10); seed++) {
-        const ways = { first: 5, count: Infinity, errno: ENOSPC, oneOf: ONE_OF };
-        const fault = await faultOf(original, before, { seed, faults: ways, isThorough: true });
-        if (fault !== undefined) faults.push(`seed ${seed}: ${fault}`);
-      }
-      assertEquals(faults.slice(0, 5), []);
-    },
-  );
 }

@@ -6,13 +6,13 @@
  */
 import { oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { closeAndAskQemu, Modelled } from "./modelled.ts";
-import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
+import { ALL_RECIPES, makeOriginal, ORIGINAL_TOOLS } from "./originals.ts";
 import { Random, randomOp } from "./random_ops.ts";
 
 const ROUNDS = 3;
 const OPS = 120;
 
-for (const recipe of ORIGINAL_RECIPES) {
+for (const recipe of ALL_RECIPES) {
   oracleTest(`qcow writes as a model has it, and leaves a valid image: ${recipe.name}`, [
     ...ORIGINAL_TOOLS,
   ], async () => {

@@ -11,7 +11,7 @@ import { decryptByQemu } from "../../../support/encrypted.ts";
 import { must, run, type TempDirectory } from "../../../support/tools.ts";
 import { sameBytes } from "../../opened_image.ts";
 import { checkImage } from "./checker.ts";
-import type { Original } from "./originals.ts";
+import { formatOf, type Original } from "./originals.ts";
 import type { Op } from "./random_ops.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
@@ -53,15 +53,18 @@ export class Modelled {
 
 /** What qemu's tools find in an image that has been closed. */
 async function askQemu(original: Original, folder: TempDirectory): Promise<Uint8Array> {
-  const { path, keys } = original;
+  const { path, keys, recipe } = original;
+  const format = formatOf(recipe);
   const bytes = Deno.readFileSync(path);
   assertEquals(checkImage(bytes), { corruptions: [], leaks: 0 });
   if (keys !== undefined) {
-    await decryptByQemu(path, "qcow2", folder.file("raw"));
+    await decryptByQemu(path, format, folder.file("raw"));
   } else {
-    const { code, stdout, stderr } = await run("qemu-img", "check", "-f", "qcow2", path);
-    assertEquals([code, stderr], [0, ""], stdout);
-    await must("qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, folder.file("raw"));
+    if (recipe.version !== 1) {
+      const { code, stdout, stderr } = await run("qemu-img", "check", "-f", "qcow2", path);
+      assertEquals([code, stderr], [0, ""], stdout);
+    }
+    await must("qemu-img", "convert", "-f", format, "-O", "raw", path, folder.file("raw"));
   }
   return Deno.readFileSync(folder.file("raw"));
 }

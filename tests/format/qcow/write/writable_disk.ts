@@ -27,10 +27,8 @@ const ZEROS_BYTES = 64 * 1024;
 /** What an image is opened with, and what its files are opened as. */
 export interface DiskOptions {
   readonly file?: ImageFile;
-  /** Its external data file. */
+  /** Its external data file; there must be no backing file then. */
   readonly dataFile?: ImageFile;
-  /** Its backing file, to be named only beside a data file. */
-  readonly backingPath?: string;
   readonly keys?: KeyRing;
   readonly request?: Partial<ImageRequest>;
 }
@@ -55,11 +53,10 @@ export class WritableDisk implements Disposable {
       allowBacking: ["/"],
       ...options.request,
     };
-    const { dataFile, backingPath, keys } = options;
-    const backing = backingPath === undefined ? [] : [openForWriting(backingPath)];
+    const { dataFile, keys } = options;
     this.access = openImage(options.file ?? openForWriting(path), request, {
       ...(keys === undefined ? {} : { keys }),
-      ...(dataFile === undefined ? {} : { replay: [dataFile, ...backing] }),
+      ...(dataFile === undefined ? {} : { replay: [dataFile] }),
     });
   }
 

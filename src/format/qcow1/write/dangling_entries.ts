@@ -1,0 +1,45 @@
+/**
+ * L2 entries that lead out of the file: an image that was cut off has such ones. New clusters come to lie
+ * there, and would then show in two places of the disk.
+ *
+ * @module
+ */
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { IoBuffer } from "../../../sys/memory.ts";
+import { damaged, hex } from "../../qcow/errors.ts";
+import type { L1Table } from "../../qcow/l1.ts";
+import type { Header } from "../header.ts";
+import { L2_COMPRESSED_HIGH, TABLE_ENTRY_BYTES } from "../layout.ts";
+
+/**
+ * Reads all L2 tables, which are known to lie in the file.
+ *
+ * @throws {ImageFormatError} if some entry leads out of the file
+ * @throws {SystemError} if a table cannot be read
+ */
+export function refuseDanglingEntries(file: ImageFile, header: Header, l1: L1Table): void {
+  const { clusterBytes, tableBytes } = header;
+  const endBytes = Math.ceil(file.sizeBytes / clusterBytes) * clusterBytes;
+  // As in cluster entries: the bits of the length are above those of the offset.
+  const compressedMask = 2 ** (63 - header.clusterBits - 32) - 1;
+  const table = new IoBuffer(tableBytes);
+  for (let index = 0; index < l1.entries; index++) {
+    const hostOffset = l1.tableOffset(index);
+    if (hostOffset === 0) continue;
+    file.read(table, 0, hostOffset, tableBytes);
+    for (let at = 0; at < tableBytes; at += TABLE_ENTRY_BYTES) {
+      const high = table.view.getUint32(at);
+      const low = table.view.getUint32(at + 4);
+      if (high === 0 && low === 0) continue;
+      const isCompressed = (high & L2_COMPRESSED_HIGH) !== 0;
+      const offset = (isCompressed ? high & compressedMask : high) * 2 ** 32 + low;
+      const end = isCompressed ? offset + 1 : offset + clusterBytes;
+      if (end > endBytes) throw dangling(file, hostOffset + at, offset);
+    }
+  }
+}
+
+function dangling({ path }: ImageFile, entryOffset: number, target: number): Error {
+  const message = `the L2 entry at ${hex(entryOffset)} leads out of the file, to ${hex(target)}`;
+  return damaged(path, message, entryOffset);
+}
