@@ -22,14 +22,15 @@ const Exit = { clean: 0, corrupt: 2, leaks: 3, notSupported: 63 } as const;
  * @throws {CommandError} if the image cannot be checked
  */
 export function check(command: ImageCommand): number {
-  const { file, json } = command;
+  const { file, json, repair } = command;
   using progress = new ProgressLine();
   const options = {
-    repair: "none",
+    repair,
     report: (line: string): void => progress.printAbove(line),
     progress: (part: number): void => progress.show(part),
-  } as const;
-  const wanted = { request: imageRequest(command), ignoreLocks: command.force };
+  };
+  const writes = repair !== "none";
+  const wanted = { request: imageRequest(command), ignoreLocks: command.force, writes };
   const { format, result } = lookInto(
     command,
     () => checkImage(absolutePath(file), wanted, options),

@@ -27,7 +27,14 @@ export function checkJson(path: string, format: string, result: CheckResult): st
 
 /** For people. */
 export function checkText(result: CheckResult): string {
-  return verdictText(result) + fillText(result);
+  return repairText(result) + verdictText(result) + fillText(result);
+}
+
+function repairText({ leaksFixed, corruptionsFixed }: CheckResult): string {
+  if (leaksFixed === 0 && corruptionsFixed === 0) return "";
+  return "The following inconsistencies were found and repaired:\n\n" +
+    `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n\n` +
+    "Double checking the fixed image now...\n";
 }
 
 function verdictText({ corruptions, leaks }: CheckResult): string {

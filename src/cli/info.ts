@@ -37,10 +37,13 @@ function inspection(command: ImageCommand): Inspection {
 }
 
 /** Says what could not be looked into, and why. */
-export function lookInto<T>({ file }: ImageCommand, look: () => T): T {
+export function lookInto<T>({ file, repair }: ImageCommand, look: () => T): T {
   try {
     return look();
   } catch (error) {
+    if (repair !== "none") {
+      throw new CommandError(`${file}: failed to repair image: ${reasonOf(error)}`);
+    }
     const hint = error instanceof ImageInUseError ? "; --force looks at it all the same" : "";
     throw new CommandError(`${file}: failed to read image: ${reasonOf(error)}${hint}`);
   }

@@ -8,7 +8,9 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage, WITHOUT_LOCKS } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile, reopenReadOnly } from "../disk/open_file.ts";
-import { temporaryFile } from "../disk/overlay_file.ts";
+import { type Base, lastingOverlay } from "../disk/lasting_overlay.ts";
+import type { Overlay } from "../disk/overlay.ts";
+import { temporaryOverlay } from "../disk/temporary_overlay.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { FormatDriver } from "../image/driver.ts";
@@ -16,6 +18,9 @@ import { RAW } from "../image/formats.ts";
 import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import type { Job } from "./job.ts";
+
+/** What the user had better know who does not see what the image's own writes would have been. */
+const PLAIN = "what is written to the overlay is not encrypted";
 
 /** An image that is open and locked. */
 export interface Opened {
@@ -35,8 +40,7 @@ export interface Opened {
  */
 export function openJob(job: Job): Opened {
   const asked = job.image;
-  const { overlay } = asked;
-  const isKept = asked.readOnly || overlay !== undefined;
+  const isKept = asked.readOnly || asked.overlay !== undefined;
   const first = openImageFile(job.imagePath, { readOnly: isKept });
   const driver = driverFor(asked.format, first.file);
   const warnings: string[] = [];
@@ -56,21 +60,35 @@ export function openJob(job: Job): Opened {
   const request = {
     ...asked,
     format: driver.name,
-    readOnly: overlay === undefined ? readOnly : asked.readOnly,
+    readOnly: asked.overlay === undefined ? readOnly : asked.readOnly,
   };
   const keys = keyRing(job.passphrase);
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
+  const overlay = overlayFor(asked, { file, driver });
   const access = openImage(file, request, {
     keys,
     decoding,
-    ...(overlay === undefined ? {} : { overlay: temporaryFile(overlay) }),
+    ...(overlay === undefined ? {} : { overlay }),
   });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
     warnings.push("the image is not encrypted: the passphrase was not needed");
   }
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
+  if (overlay !== undefined && access.isEncrypted && isStored(asked)) warnings.push(PLAIN);
+  overlay?.publish?.();
   return { access, keys, decoding, request, warnings };
+}
+
+/** What is to be written to instead of the image, if that shall stay as it is. */
+function overlayFor({ overlay }: ImageRequest, base: Base): Overlay | undefined {
+  if (overlay === undefined) return undefined;
+  return "path" in overlay ? lastingOverlay(overlay.path, base) : temporaryOverlay(overlay);
+}
+
+/** Whether what is written may be on a disk when the device has gone. */
+function isStored({ overlay = {} }: ImageRequest): boolean {
+  return "path" in overlay || overlay.folder !== undefined;
 }
 
 /** Why an image can only be read, if so, though nothing is known of it but what was asked for. */

@@ -8,11 +8,14 @@ import type { WritePolicy } from "../loop/write_policy.ts";
 import type { Transport } from "./transports.ts";
 
 /** What is to be written to instead of the image. */
-export interface WantedOverlay {
-  readonly kept: "in a file" | "in memory";
-  /** What it may take, if that was given. */
-  readonly limitBytes: number | undefined;
-}
+export type WantedOverlay =
+  | {
+    readonly kept: "in a file" | "in memory";
+    /** What it may take, if that was given. */
+    readonly limitBytes: number | undefined;
+  }
+  /** It stays, in the file at `path`, as given. */
+  | { readonly kept: "for later"; readonly path: string };
 
 export interface AttachCommand {
   readonly kind: "attach";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TemporaryOverlay } from "../disk/request.ts";
+import type { LastingOverlay, TemporaryOverlay } from "../disk/request.ts";
 import { environment } from "../sys/environment.ts";
 import { readTextFile } from "../sys/files.ts";
 import type { WantedOverlay } from "./attach_command.ts";
@@ -19,7 +19,9 @@ const MEMORY_SHARE = 1 / 2;
  *
  * @throws {SystemError} if half of the memory is to be its limit, and nobody says how much that is
  */
-export function overlayRequest({ kept, limitBytes }: WantedOverlay): TemporaryOverlay {
+export function overlayRequest(wanted: WantedOverlay): TemporaryOverlay | LastingOverlay {
+  if (wanted.kept === "for later") return { path: absolutePath(wanted.path) };
+  const { kept, limitBytes } = wanted;
   if (kept === "in memory") {
     return { limitBytes: limitBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE) };
   }

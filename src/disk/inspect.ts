@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { EACCES, SystemError } from "../sys/errno.ts";
 import { openFileStatus } from "../sys/files.ts";
 import { Chain, type Layer } from "./chain.ts";
 import type { FormatDriver, MemoryLimit } from "../image/driver.ts";
@@ -39,21 +40,24 @@ export interface InspectOptions {
   readonly request: ImageRequest;
   /** Whether an image is looked into that somebody is writing to. */
   readonly ignoreLocks: boolean;
+  /** Whether it is opened for writing, too. */
+  readonly writes?: boolean;
 }
 
 /**
  * Opens an image file to be looked into.
  *
- * @throws {SystemError} as {@link openImageFile}
- * @throws {ImageInUseError} if somebody is writing to it
+ * @throws {SystemError} as {@link openImageFile}; EACCES if it cannot be written to as is wanted
+ * @throws {ImageInUseError} if somebody is writing to it, or uses it that is to be written to
  */
 export function openToInspect(
   path: string,
-  { request, ignoreLocks }: InspectOptions,
+  { request, ignoreLocks, writes = false }: InspectOptions,
 ): { readonly file: ImageFile; readonly driver: FormatDriver } {
-  const { file } = openImageFile(path, { readOnly: true });
+  const { file, readOnly } = openImageFile(path, { readOnly: !writes });
   try {
-    if (!ignoreLocks) lockImage(file, "read");
+    if (writes && readOnly) throw new SystemError("open", EACCES, path);
+    if (!ignoreLocks) lockImage(file, writes ? "write" : "read");
     return { file, driver: driverFor(request.format, file) };
   } catch (error) {
     file[Symbol.dispose]();

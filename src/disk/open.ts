@@ -10,9 +10,8 @@ import { refuseHugeFile } from "../image/exact.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import { lookWith } from "./format_hints.ts";
 import { type AccessParts, ImageAccess } from "./image_access.ts";
-import { coveredBy, stackOf } from "./overlay.ts";
+import { coveredBy, type Overlay, stackOf } from "./overlay.ts";
 import { ImageFile } from "../storage/image_file.ts";
-import type { TemporaryFile } from "../storage/temporary_file.ts";
 import { PaddedImage } from "./padded_image.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { driverFor } from "./probe.ts";
@@ -58,8 +57,8 @@ function padded(image: Image, { paddedToBytes }: ImageRequest): Image {
 /** What an image is opened with, and what decompresses its pieces. */
 export interface OpenMeans extends Omit<ChainOptions, "request">, Pick<AccessParts, "pieces"> {
   readonly decoding?: DecodeLane | undefined;
-  /** An empty file for what is written, so that the image, opened for reading only, stays as it is. */
-  readonly overlay?: TemporaryFile;
+  /** What is written to, so that the image, opened for reading only, stays as it is. */
+  readonly overlay?: Overlay;
 }
 
 /** @throws {Error} as {@link openImage}; all that is open is closed then, but for the chain */

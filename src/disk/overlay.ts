@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { createQcow } from "../format/qcow/create.ts";
 import { qcow } from "../format/qcow/mod.ts";
 import { cachesAtDepth } from "../image/cache_sizes.ts";
 import type { Image } from "../image/driver.ts";
@@ -15,14 +14,14 @@ import type { Chain } from "./chain.ts";
 import type { ImageRequest } from "./request.ts";
 import { MAX_CHAIN_IMAGES } from "./runs.ts";
 
-/**
- * Clusters of 128 KiB in parts of 4 KiB: what is written in pages is not copied for that, and takes no
- * more memory than it has bytes.
- */
-const CLUSTER_BITS = 17;
-/** For disks that would have too many of them. */
-const LARGEST_CLUSTER_BITS = 21;
-const MOST_BYTES = 2 ** 52;
+/** A layer, open. */
+export interface Overlay {
+  readonly file: ImageFile;
+  /** Makes it a layer over an image; undefined if it is one. */
+  readonly cover?: (image: Image) => void;
+  /** Has it be there for all to find, if it is not. */
+  readonly publish?: () => void;
+}
 
 /** Images that are open, the top one and those below it. */
 export interface Stack {
@@ -46,21 +45,22 @@ export function stackOf(image: Image, { images, files, warnings, layers }: Chain
 }
 
 /**
- * Makes the empty file `overlay` a layer over a stack, of the same size.
+ * Puts a layer over a stack.
  *
  * @throws {RangeError} if there are too many images already
- * @throws {SystemError} if the file cannot be written
+ * @throws as {@link FormatDriver.open}; {@link SystemError} if the layer cannot be written
  */
 export function coveredBy(
-  overlay: ImageFile,
+  { file, cover }: Overlay,
   { image, images, files, formats, warnings }: Stack,
   { chain, request }: { readonly chain: Chain; readonly request: ImageRequest },
 ): Stack {
   if (formats.length >= MAX_CHAIN_IMAGES) {
     throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
   }
-  formatOverlay(overlay, image.sizeBytes);
-  const top = qcow.open(overlay, {
+  cover?.(image);
+  const top = qcow.open(file, {
+    ...chain.openOptions,
     readOnly: false,
     ...cachesAtDepth(0, request),
     related: {
@@ -72,19 +72,9 @@ export function coveredBy(
   return {
     image: top,
     images: [image, ...images],
-    files: [...files, overlay],
+    files: [...files, file],
     formats: [qcow.name, ...formats],
     warnings: [...image.warnings ?? [], ...warnings],
     layersAbove: 1,
   };
-}
-
-function formatOverlay(file: ImageFile, sizeBytes: number): void {
-  createQcow(file, {
-    sizeBytes,
-    clusterBits: sizeBytes <= MOST_BYTES ? CLUSTER_BITS : LARGEST_CLUSTER_BITS,
-    extendedL2: true,
-    // Nobody looks for it by name: it is open.
-    backing: { name: "image", format: "raw" },
-  });
 }

@@ -26,6 +26,12 @@ const QEMU_NAMES: ReadonlyMap<string, string> = new Map([
   ["host_device", RAW.name],
 ]);
 
+/** What images record for the format of a driver: qemu's name of it. */
+export function recordedName({ name }: FormatDriver): string {
+  const known = [...QEMU_NAMES].find(([, ours]) => ours === name && name !== RAW.name);
+  return known?.[0] ?? name.toLowerCase();
+}
+
 /** The driver for a format as images record it: by qemu's name. */
 export function findRecordedDriver(name: string): FormatDriver | undefined {
   return findDriver(QEMU_NAMES.get(name) ?? name);

@@ -32,7 +32,13 @@ export interface ImageRequest extends WindowLimits {
   /** As {@link OpenOptions.dataCacheBytes}. */
   readonly dataCacheBytes?: number;
   /** Where writes go to instead of the image, which is opened for reading only. */
-  readonly overlay?: TemporaryOverlay;
+  readonly overlay?: TemporaryOverlay | LastingOverlay;
+}
+
+/** A layer that stays: an image of its own. */
+export interface LastingOverlay {
+  /** Absolute path of the file, which is made if it is not there. */
+  readonly path: string;
 }
 
 /** A layer that is gone when the device is. */

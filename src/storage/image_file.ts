@@ -142,10 +142,7 @@ export class ImageFile implements Disposable {
 
   /** What only this file or device has, whatever it is called; for other processes, too. */
   get identity(): string {
-    const { kind, specialMajor, specialMinor, deviceMajor, deviceMinor, exactInode } = this.status;
-    return kind === "block"
-      ? `device ${specialMajor}:${specialMinor}`
-      : `file ${exactInode} on ${deviceMajor}:${deviceMinor}`;
+    return identityOf(this.status);
   }
 
   /**
@@ -338,6 +335,14 @@ export class ImageFile implements Disposable {
   [Symbol.dispose](): void {
     this.#descriptor[Symbol.dispose]();
   }
+}
+
+/** As {@link ImageFile.identity}, of a file that need not be open. */
+export function identityOf(status: FileStatus): string {
+  const { kind, specialMajor, specialMinor, deviceMajor, deviceMinor, exactInode } = status;
+  return kind === "block"
+    ? `device ${specialMajor}:${specialMinor}`
+    : `file ${exactInode} on ${deviceMajor}:${deviceMinor}`;
 }
 
 /** A file that another thread has open, for as long as the process lives. */

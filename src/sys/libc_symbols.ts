@@ -108,6 +108,16 @@ export const SYMBOLS = {
   symlink: { parameters: ["buffer", /* target */ "buffer" /* path */], result: "i32" },
   unlink: { parameters: ["buffer" /* const char *path */], result: "i32" },
   rename: { parameters: ["buffer", /* old */ "buffer" /* new */], result: "i32" },
+  linkat: {
+    parameters: [
+      "i32", // int olddirfd
+      "buffer", // const char *oldpath
+      "i32", // int newdirfd
+      "buffer", // const char *newpath
+      "i32", // int flags
+    ],
+    result: "i32",
+  },
   opendir: { parameters: ["buffer" /* const char *path */], result: "usize" },
   readdir: { parameters: ["usize" /* DIR * */], result: "pointer" },
   closedir: { parameters: ["usize" /* DIR * */], result: "i32" },

@@ -91,3 +91,55 @@ oracleTest("tslosetup --check looks at an image that is read", ORIGINAL_TOOLS, a
   assert(exported.isRunning);
   assertEquals((await asRoot().run("--check", path)).code, 0);
 });
+
+for (const wanted of ["leaks", "all"]) {
+  oracleTest(
+    `tslosetup --check --repair ${wanted} says what qemu-img says`,
+    ORIGINAL_TOOLS,
+    async () => {
+      using folder = new TempDirectory();
+      const { path } = await makeOriginal(folder.path, HALF);
+      const image = new ImageBytes(path);
+      image.setEntry(0, 0n);
+      image.save();
+      const own = await asRoot().run("--check", "--repair", wanted, path);
+      image.save();
+      assertEquals([own.code, own.stdout], await qemuCheck("-r", wanted, path));
+      image.save();
+      const json = await asRoot().run("--check", "--json", "--repair", wanted, path);
+      image.save();
+      const [code, qemuJson] = await qemuCheck("--output=json", "-r", wanted, path);
+      assertEquals([json.code, JSON.parse(json.stdout)], [code, JSON.parse(qemuJson)]);
+    },
+  );
+}
+
+oracleTest("tslosetup --repair is only for images that nobody uses", ORIGINAL_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const { path } = await makeOriginal(folder.path, HALF);
+  const repair = ["--check", "--repair", "all", path];
+  const options = ["-r", "-t", "QCOW"];
+  await using exported = await ExportedImage.attach({ folder, image: path, options });
+  const busy = await asRoot().run(...repair);
+  assertOneLine(busy, 1, `is in use by tslosetup (pid ${exported.pid})`);
+  await exported.detach();
+  assertEquals((await asRoot().run(...repair)).code, 0);
+  assertOneLine(await asRoot().run("--repair", "all", path), 1, "--repair goes with --check");
+  assertOneLine(await asRoot().run("--force", ...repair), 1, "mutually exclusive");
+});
+
+oracleTest(
+  "tslosetup --repair all clears the marks of an image that is right",
+  ORIGINAL_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const { path } = await makeOriginal(folder.path, HALF);
+    const image = new ImageBytes(path);
+    image.view.setBigUint64(72, 3n);
+    image.save();
+    assertEquals((await asRoot().run("--check", path)).code, 0);
+    assert(new ImageBytes(path).isMarkedCorrupt);
+    assertEquals((await asRoot().run("--check", "--repair", "all", path)).code, 0);
+    assertEquals(new ImageBytes(path).u64(72), 0);
+  },
+);

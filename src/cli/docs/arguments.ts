@@ -51,7 +51,8 @@ const BY_LABEL: Readonly<Record<string, Argument>> = {
 /** What to offer as the argument of `option`; a list of words its label has, else what it stands for. */
 export function argumentOf({ label, long }: OptionRow): Argument {
   if (long[0] === "transport") return { kind: "words", words: TRANSPORTS.map(plainWord) };
-  if (long[0] === "overlay") return { kind: "words", words: [plainWord("ram")] };
+  // Besides a word, which nobody needs help with.
+  if (long[0] === "overlay") return { kind: "file" };
   if (long[0] === "snapshot") return { kind: "snapshot" };
   const bare = label.replace(/^[ =[]+|\]$/g, "");
   if (/^<\w+(\|\w+)+>$/.test(bare)) {

@@ -98,6 +98,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "name in `$TMPDIR`, or else in /var/tmp, and is gone when the device is. With `--overlay=ram` it " +
     "stays in memory. The image, of any format, is opened for reading only, so that many devices can " +
     "share it; with `--snapshot`, the past can be written to.",
+    "With `--overlay=`<path>, what is written stays, in a QCOW image that is made there with <file> as its " +
+    "backing file, or used again if it is one. (A path that is called ram is `./ram`.) <file> must not " +
+    "change then.",
   ],
   "overlay-size": [
     "Let an overlay take <num> bytes at most: who writes more is told that there is no space left on " +
@@ -154,6 +157,13 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "with `--json`, keys. Standard error has a line for each of the first hundred faults. No passphrase is asked for, and " +
     "no other file opened. An image that is being written is refused, unless there is `--force`: it is then seen as it " +
     "is on the disk, where what is about to be written looks like damage.",
+  ],
+  "repair": [
+    "With `--check`, on an image that nobody uses: `leaks` frees clusters that count as used and are not; `all` puts " +
+    "right whatever can be, by writing new tables to free places that then replace the old ones at once, so that a " +
+    "crash leaves the image as it was or repaired. What a guest sees does not change. What leads out of the file stays " +
+    "as it is, and nothing is freed then. The exit code is about the image after the repair; one that has no damage left " +
+    "is no longer marked as corrupt, or as not closed in order.",
   ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "kernel-decode": [

@@ -14,6 +14,7 @@ import type { Transport } from "../../device/transports.ts";
 import type { WritePolicy } from "../../loop/write_policy.ts";
 import { AUTO_FORMAT, RAW } from "../../image/formats.ts";
 import { mutuallyExclusive } from "./exclusive.ts";
+import { wantedOverlay } from "./overlay.ts";
 import { agreeing, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import { findFormat, type FormatNames, unknownFormat } from "./values.ts";
@@ -112,21 +113,6 @@ function writePolicy({ writePolicy: given }: Settings): Partial<WritePolicy> {
     throw mutuallyExclusive(["--detect-zeroes unmap", "--discard ignore"]);
   }
   return given;
-}
-
-/** @throws {UsageError} if there is a size without an overlay, or a transport that can have none */
-function wantedOverlay(
-  { overlay, overlaySizeBytes, transport }: Settings,
-): AttachCommand["overlay"] {
-  if (overlay === undefined && overlaySizeBytes !== undefined) {
-    throw new UsageError("--overlay-size requires --overlay");
-  }
-  if (overlay === undefined) return undefined;
-  if (transport === "loop" || transport === "view") {
-    throw mutuallyExclusive([`--transport ${transport}`, "--overlay"]);
-  }
-  const kept = overlay === "ram" ? "in memory" : "in a file";
-  return { kept, limitBytes: overlaySizeBytes };
 }
 
 function askedTransport({ transport = "auto", socketPath, format }: Settings): Transport {

@@ -66,6 +66,7 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
   if (isBareListing(args, settings)) return listCommand(settings);
   const look = wantedImageCommand(settings);
   if (look !== undefined) return imageCommand(look, settings);
+  if (settings.seen.has("repair")) throw new UsageError("the option --repair goes with --check");
   const command = chooseCommand(settings, formats);
   if (command.kind !== "attach") refuseSetupOptions(command, settings);
   // Columns that do not exist are refused also where nothing is listed.

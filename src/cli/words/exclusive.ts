@@ -18,6 +18,7 @@ export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
   // What is not written to needs no overlay, and what is in one is nobody else's to share.
   ["read-only", "overlay"],
   ["nooverlap", "overlay"],
+  ["repair", "force"],
   // Those with --remove, which losetup has since 2.42, come later, so that all others are worded as before.
   ["detach-all", "all", "set-capacity", "detach", "find", "associated", "remove"],
   ["detach-all", "set-capacity", "detach", "find", "list", "remove"],

@@ -3,11 +3,12 @@
  *
  *     tslosetup --info [--json] FILE
  *     tslosetup --map [--json] FILE
- *     tslosetup --check [--json] FILE
+ *     tslosetup --check [--json] [--repair leaks|all] FILE
  *
  * @module
  */
 import type { ImageRequest } from "../../disk/request.ts";
+import type { Repair } from "../../image/checking.ts";
 import { onlyFile } from "./attach_command.ts";
 import { mutuallyExclusive } from "./exclusive.ts";
 import type { OptionName } from "./option_table.ts";
@@ -27,6 +28,8 @@ export interface ImageCommand {
   readonly noBacking: boolean;
   readonly allowBacking: readonly string[];
   readonly snapshot: string | undefined;
+  /** What a check puts right. */
+  readonly repair: Repair;
   /** Whether to look even at an image that is being written, or is marked as corrupt. */
   readonly force: boolean;
 }
@@ -35,7 +38,7 @@ export interface ImageCommand {
 const ALLOWED: Readonly<Record<ImageCommand["kind"], readonly OptionName[]>> = {
   info: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force"],
   map: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force", "snapshot"],
-  check: ["json", "file-fmt-type", "force"],
+  check: ["json", "file-fmt-type", "force", "repair"],
 };
 
 const KINDS: readonly ImageCommand["kind"][] = ["info", "map", "check"];
@@ -61,6 +64,7 @@ export function imageCommand(kind: ImageCommand["kind"], settings: Settings): Im
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
     snapshot: settings.snapshot,
+    repair: settings.repair ?? "none",
     force: seen.has("force"),
   };
 }

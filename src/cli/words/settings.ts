@@ -10,6 +10,7 @@ import type { Transport } from "../../device/transports.ts";
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
+import type { Repair } from "../../image/checking.ts";
 import {
   CACHE_MODES,
   DETECT_ZEROES_MODES,
@@ -27,10 +28,8 @@ import {
   parseThreads,
   parseTransport,
   parseWord,
+  REPAIRS,
 } from "./values.ts";
-
-/** Where the overlay is kept. */
-export type Overlay = "disk" | "ram";
 
 export interface Settings {
   /** Every option that occurred. */
@@ -55,9 +54,11 @@ export interface Settings {
   readonly backingFormat: string | undefined;
   /** Identifier or name of an internal snapshot. */
   readonly snapshot: string | undefined;
-  readonly overlay: Overlay | undefined;
+  /** The argument of `--overlay`: empty if there was none, undefined without the option. */
+  readonly overlay: string | undefined;
   /** What it may take; undefined unless given. */
   readonly overlaySizeBytes: number | undefined;
+  readonly repair: Exclude<Repair, "none"> | undefined;
   readonly cacheSizes: Partial<CacheSizes>;
   readonly writePolicy: Partial<WritePolicy>;
   /** Undefined unless given. */
@@ -126,6 +127,7 @@ function emptyDraft(): Draft {
     snapshot: undefined,
     overlay: undefined,
     overlaySizeBytes: undefined,
+    repair: undefined,
     cacheSizes: {},
     writePolicy: {},
     cleanIntervalSeconds: undefined,
@@ -162,8 +164,8 @@ function takeDirectIo(draft: Draft, wanted: "on" | "off"): void {
 }
 
 function takeOverlay(draft: Draft, value: string | undefined): void {
-  const kept = value === undefined ? "disk" : parseWord("overlay", value, ["ram"] as const);
-  draft.overlay = agreeing("overlay", draft.overlay, kept);
+  if (value === "") throw new UsageError("the path of an overlay is empty");
+  draft.overlay = agreeing("overlay", draft.overlay, value ?? "");
 }
 
 function takeAction(draft: Draft, { value, spelling }: OptionToken<unknown>): void {
@@ -209,6 +211,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "overlay-size":
       draft.overlaySizeBytes = parseOverlaySize(value);
+      break;
+    case "repair":
+      draft.repair = agreeing(name, draft.repair, parseWord(name, value, REPAIRS));
       break;
     case "cache-size":
       draft.cacheSizes = { ...draft.cacheSizes, metadataCacheBytes: parseCacheSize(name, value) };

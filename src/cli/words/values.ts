@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Repair } from "../../image/checking.ts";
 import type { FormatNames } from "../../image/formats.ts";
 import { type Transport, TRANSPORTS } from "../../device/transports.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
@@ -13,6 +14,9 @@ export type { FormatNames } from "../../image/formats.ts";
 
 /** What every kernel takes: powers of two up to the smallest page (`blk_validate_block_size`). */
 const SECTOR_SIZES_BYTES: readonly number[] = [512, 1024, 2048, 4096];
+
+/** What `--repair` takes. */
+export const REPAIRS = ["leaks", "all"] as const satisfies readonly Repair[];
 
 /** The canonical name of a format, or {@link AUTO_FORMAT}, or undefined if there is no such one. */
 export function findFormat(name: string, formats: FormatNames): string | undefined {

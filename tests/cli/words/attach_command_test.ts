@@ -127,6 +127,12 @@ Deno.test("attachCommand() takes an overlay, and what it may take", () => {
     kept: "in memory",
     limitBytes: 2 * 1024 ** 2,
   });
+  assertEquals(attach("-f img --overlay=./ram").overlay, { kept: "for later", path: "./ram" });
+  assertEquals(fault("-f img --overlay="), "the path of an overlay is empty");
+  assertEquals(
+    fault("-f img --overlay --overlay=a"),
+    "conflicting arguments for --overlay: '' and 'a'",
+  );
   assertEquals(fault("-f img --overlay-size 1G"), "--overlay-size requires --overlay");
   assertEquals(
     fault("-f img --overlay --overlay-size 0"),
@@ -142,6 +148,10 @@ Deno.test("attachCommand() takes an overlay, and what it may take", () => {
   for (const transport of ["loop", "view"]) {
     const words = `--transport ${transport}`;
     assertEquals(fault(`-f img --overlay ${words}`), exclusive(`${words} --overlay`));
+  }
+  for (const option of ["--snapshot s", "--no-backing", "--force", "--overlay-size 1G"]) {
+    const [name = ""] = option.split(" ");
+    assertEquals(fault(`-f img --overlay=a ${option}`), exclusive(`--overlay=<path> ${name}`));
   }
   assertMatch(fault("-d /dev/loop0 --overlay"), /overlay.*are allowed during loop device setup/);
 });

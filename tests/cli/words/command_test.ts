@@ -108,6 +108,7 @@ Deno.test("parseCommand() looks into an image, whatever its format", () => {
     noBacking: false,
     allowBacking: [],
     snapshot: undefined,
+    repair: "none",
     force: false,
   };
   assertEquals(parse("--info x"), plain);
@@ -119,6 +120,17 @@ Deno.test("parseCommand() looks into an image, whatever its format", () => {
     force: true,
     noBacking: true,
   });
+  assertEquals(parse("--check --repair leaks x"), { ...plain, kind: "check", repair: "leaks" });
+  assertEquals(
+    fault("--check --repair some x"),
+    "unknown argument of --repair: 'some'; known: leaks, all",
+  );
+  assertEquals(fault("--repair all x"), "the option --repair goes with --check");
+  assertEquals(fault("--info --repair all x"), "mutually exclusive arguments: --info --repair");
+  assertEquals(
+    fault("--check --repair all --force x"),
+    "mutually exclusive arguments: --repair --force",
+  );
   assertEquals(fault("--info"), "no file specified");
   assertEquals(fault("--map x y"), "unexpected arguments");
   assertEquals(fault("--map --info x"), "mutually exclusive arguments: --info --map");

@@ -6,18 +6,33 @@
 import type { CheckOptions, CheckResult } from "../../../image/checking.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { readHeader } from "../header.ts";
+import { HeaderWriter } from "../write/header_writer.ts";
+import { repair } from "./repair.ts";
 import { type Survey, survey } from "./survey.ts";
 
 /**
- * Looks at all of an image's metadata; needs no key, and no other file.
+ * Looks at all of an image's metadata, and repairs them if that is wanted; needs no key, and no other
+ * file. What is found after a repair is what the answer tells.
  *
  * @throws {ImageFormatError} if what all else hangs on cannot be read
  * @throws {UnsupportedFeatureError} as {@link readHeader}
  * @throws {RangeError} if that takes too much memory
- * @throws {SystemError} if the file cannot be read
+ * @throws {SystemError} if the file cannot be read, or written
  */
 export function checkQcow(file: ImageFile, options: CheckOptions): CheckResult {
-  return resultOf(survey(file, readHeader(file), options));
+  const found = survey(file, readHeader(file), options);
+  const { repair: wanted } = options;
+  if (wanted === "none") return resultOf(found);
+  const rest = repair(file, found, { ...options, repair: wanted })
+    ? survey(file, readHeader(file), options)
+    : found;
+  const { corruptions, leaks } = rest.findings;
+  if (corruptions === 0) new HeaderWriter(file, rest.header).clearFaults();
+  return {
+    ...resultOf(rest),
+    corruptionsFixed: Math.max(0, found.findings.corruptions - corruptions),
+    leaksFixed: Math.max(0, found.findings.leaks - leaks),
+  };
 }
 
 function resultOf({ header, findings, fill, lastCluster }: Survey): CheckResult {

@@ -20,7 +20,7 @@ export interface Compared {
  * @returns the last one that is used, or said to be
  */
 export function compareCounts({ findings, references, stored }: Compared): number {
-  const { endCluster, counts } = references;
+  const { endCluster, counts, most } = references;
   stored.loadUpTo(endCluster);
   let last = 0;
   for (const first of chunksOf(counts, stored.counts)) {
@@ -28,7 +28,7 @@ export function compareCounts({ findings, references, stored }: Compared): numbe
     const counted = stored.counts.chunkOf(first);
     const size = Math.min(CHUNK_CLUSTERS, endCluster - first);
     for (let at = 0; at < size; at++) {
-      const reference = referred?.[at] ?? 0;
+      const reference = Math.min(referred?.[at] ?? 0, most);
       const count = counted?.[at] ?? 0;
       if (reference === 0 && count === 0) continue;
       last = first + at;

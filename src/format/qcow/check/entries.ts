@@ -51,6 +51,7 @@ export class Entries {
   /** How many L1 entries lead to the table that is looked at, and how many of the disk's. */
   #times = 0;
   #activeTimes = 0;
+  #misplacedZeros = 0;
   /** Where the next cluster of this table had to be if they lay behind one another; 0 if unknown. */
   #nextOffset = 0;
 
@@ -70,6 +71,11 @@ export class Entries {
       fragmented: this.#fragmented,
       compressed: this.#compressed,
     };
+  }
+
+  /** How many clusters are zeros, and have a place where none can be. */
+  get misplacedZeros(): number {
+    return this.#misplacedZeros;
   }
 
   /** Looks at the table at `position` of `view`, to which so many L1 entries lead. */
@@ -101,12 +107,29 @@ export class Entries {
       this.#corrupt("is one of zeros, in version 2", high, low);
     }
     const hasOffset = ((high & OFFSET_MASK_HIGH) | (low & OFFSET_MASK_LOW)) !== 0;
-    if (hasOffset) return this.#takeCluster(high, low, (zeros & allocated) !== 0);
+    if (hasOffset) {
+      const offset = this.#decoder.hostOffset(high, low);
+      const needsNone = this.#needsNoPlace(isZero, allocated);
+      if (needsNone && !this.#canBePlace(offset)) this.#misplacedZeros++;
+      return this.#takeCluster(high, low, (zeros & allocated) !== 0);
+    }
     if (isZero) return;
     if (this.#header.hasDataFile && (high & L2_COPIED_HIGH) !== 0) {
       return this.#takeCluster(high, low, (zeros & allocated) !== 0);
     }
     if (allocated !== 0) this.#corrupt("has no place, but allocated subclusters", high, low);
+  }
+
+  /** Whether a cluster has no bytes of its own. */
+  #needsNoPlace(isZero: boolean, allocated: number): boolean {
+    return this.#header.extendedL2 ? allocated === 0 : isZero;
+  }
+
+  /** Whether a cluster can be at a place. */
+  #canBePlace(offset: number): boolean {
+    const { clusterBytes, hasDataFile } = this.#header;
+    if (offset % clusterBytes !== 0) return false;
+    return hasDataFile || this.#references.isInFile(offset, clusterBytes);
   }
 
   #corrupt(what: string, high: number, low: number): void {
@@ -153,7 +176,7 @@ export class Entries {
     const count = hasDataFile ? 1 : this.#stored.get(Math.floor(offset / clusterBytes));
     if (isCopied === (count === 1)) return;
     const is = isCopied ? "is" : "is not";
-    this.#findings.corrupt(
+    this.#findings.wrongFlag(
       () => `cluster at ${hex(offset)} ${is} marked as used once, but counts ${count}`,
       this.#activeTimes,
     );

@@ -9,6 +9,7 @@ const MAX_TOLD = 100;
 
 export class Findings {
   #corruptions = 0;
+  #flagFaults = 0;
   #leaks = 0;
   #told = 0;
   #needsRebuild = false;
@@ -22,6 +23,11 @@ export class Findings {
   /** Faults that could cost data. */
   get corruptions(): number {
     return this.#corruptions;
+  }
+
+  /** Those of them that are wrong COPIED flags, and nothing more. */
+  get flagFaults(): number {
+    return this.#flagFaults;
   }
 
   /** Clusters that count as used more often than they are. */
@@ -51,6 +57,12 @@ export class Findings {
   /** As {@link Findings.corrupt}, of something that leads nowhere. */
   unreadable(describe: () => string, times = 1): void {
     this.#isPartlyUnreadable = true;
+    this.corrupt(describe, times);
+  }
+
+  /** A COPIED flag that is wrong. */
+  wrongFlag(describe: () => string, times = 1): void {
+    this.#flagFaults += times;
     this.corrupt(describe, times);
   }
 

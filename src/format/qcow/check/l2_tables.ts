@@ -136,7 +136,7 @@ export class L2Tables {
     const count = stored.get(Math.floor(offset / this.#clusterBytes));
     if (isCopied === (count === 1)) return;
     const is = isCopied ? "is" : "is not";
-    findings.corrupt(
+    findings.wrongFlag(
       () => `L2 table at ${hex(offset)} ${is} marked as used once, but counts ${count}`,
     );
   }

@@ -36,7 +36,7 @@ export function addRefcountStructures(
       references.add(offset, clusterBytes, 1);
       const count = references.counts.get(offset / clusterBytes);
       if (count === 1) continue;
-      findings.corrupt(describe(`is used ${count} times`));
+      if (references.most > 1) findings.corrupt(describe(`is used ${count} times`));
       findings.rebuild();
     }
   }

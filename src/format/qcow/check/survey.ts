@@ -12,7 +12,6 @@
  */
 import type { CheckOptions } from "../../../image/checking.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { IoBuffer } from "../../../sys/memory.ts";
 import { luksPlace } from "../encryption.ts";
 import type { Header } from "../header_types.ts";
 import { CryptMethod, TABLE_ENTRY_BYTES } from "../layout.ts";
@@ -20,12 +19,12 @@ import { addBitmaps } from "./bitmaps.ts";
 import { CountMemory } from "./cluster_counts.ts";
 import { compareCounts } from "./compare.ts";
 import { Entries, type Fill } from "./entries.ts";
-import { PIECE_BYTES } from "./entry_lists.ts";
 import { Findings } from "./findings.ts";
 import { L2Tables } from "./l2_tables.ts";
 import { addRefcountStructures } from "./refcount_structures.ts";
 import { References } from "./references.ts";
 import { StoredCounts } from "./stored_counts.ts";
+import { forEachTable } from "./table_pieces.ts";
 
 /** All that is known of an image once its references have been counted. */
 export interface Survey {
@@ -35,6 +34,8 @@ export interface Survey {
   readonly stored: StoredCounts;
   readonly tables: L2Tables;
   readonly fill: Fill;
+  /** Clusters of zeros that have a place where none can be. */
+  readonly misplacedZeros: number;
   /** The last cluster that is used, or said to be. */
   readonly lastCluster: number;
 }
@@ -54,9 +55,9 @@ export function survey(
   const { clusterBytes, refcounts } = header;
   const findings = new Findings(options.report);
   const memory = new CountMemory();
-  const bits = 2 ** refcounts.order;
-  const references = new References({ file, clusterBytes, bits, findings, memory });
   const stored = new StoredCounts(file, header, memory);
+  const { most } = stored.counts;
+  const references = new References({ file, clusterBytes, most, findings, memory });
   const known = { file, header, findings, references, stored, memory };
   references.add(0, clusterBytes, 1);
   const tables = new L2Tables(known);
@@ -70,48 +71,15 @@ export function survey(
   addBitmaps(known);
   references.settleAreas();
   const entries = new Entries(known);
-  walkTables(file, { header, tables, entries, progress: options.progress });
+  let done = 0;
+  forEachTable(file, { clusterBytes, clusters: tables.times }, (view, position, cluster) => {
+    const times = tables.times.get(cluster);
+    entries.takeTable(view, position, times, tables.activeTimes.get(cluster));
+    options.progress?.(++done / tables.count);
+  });
   addRefcountStructures(known);
   const lastCluster = compareCounts({ findings, references, stored });
   findings.end();
-  return { header, findings, references, stored, tables, fill: entries.fill, lastCluster };
-}
-
-interface Walk {
-  readonly header: Header;
-  readonly tables: L2Tables;
-  readonly entries: Entries;
-  readonly progress: CheckOptions["progress"];
-}
-
-/** Tables that lie side by side are read together. */
-function walkTables(file: ImageFile, { header, tables, entries, progress }: Walk): void {
-  const { clusterBytes } = header;
-  const pieceBytes = Math.max(PIECE_BYTES, clusterBytes);
-  const buffer = new IoBuffer(pieceBytes);
-  let done = 0;
-  let piece = -1;
-  for (const cluster of tables.times.clusters()) {
-    const at = cluster * clusterBytes;
-    const isInPiece = piece >= 0 && at + clusterBytes <= piece + pieceBytes;
-    if (!isInPiece) {
-      piece = at;
-      file.read(
-        buffer,
-        0,
-        at,
-        clustersToRead(tables, cluster, pieceBytes / clusterBytes) * clusterBytes,
-      );
-    }
-    const times = tables.times.get(cluster);
-    entries.takeTable(buffer.view, at - piece, times, tables.activeTimes.get(cluster));
-    progress?.(++done / tables.count);
-  }
-}
-
-/** How many clusters to read from a table on: up to the last table that is near. */
-function clustersToRead(tables: L2Tables, first: number, most: number): number {
-  let count = most;
-  while (count > 1 && tables.times.get(first + count - 1) === 0) count--;
-  return count;
+  const { fill, misplacedZeros } = entries;
+  return { header, findings, references, stored, tables, fill, misplacedZeros, lastCluster };
 }

@@ -7,7 +7,13 @@
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 import type { Header } from "../header_types.ts";
-import { AUTOCLEAR_RAW_EXTERNAL_DATA, HEADER, HEADER_V3, Incompatible } from "../layout.ts";
+import {
+  AUTOCLEAR_BITMAPS,
+  AUTOCLEAR_RAW_EXTERNAL_DATA,
+  HEADER,
+  HEADER_V3,
+  Incompatible,
+} from "../layout.ts";
 
 const FIELD_BYTES = 8;
 
@@ -30,6 +36,28 @@ export class HeaderWriter {
     const { autoclear } = this.#header;
     const kept = autoclear & AUTOCLEAR_RAW_EXTERNAL_DATA;
     if (kept !== autoclear) this.#write("autoclear_features", kept);
+  }
+
+  /**
+   * As {@link clearAutoclear}, by who changes nothing that a guest sees: bitmaps stay valid.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  clearUnknownAutoclear(): void {
+    const { autoclear } = this.#header;
+    const kept = autoclear & (AUTOCLEAR_RAW_EXTERNAL_DATA | AUTOCLEAR_BITMAPS);
+    if (kept !== autoclear) this.#write("autoclear_features", kept);
+  }
+
+  /**
+   * Says that nothing is wrong any more.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  clearFaults(): void {
+    const { incompatible } = this.#header;
+    const rest = incompatible & ~(Incompatible.corrupt | Incompatible.dirty);
+    if (rest !== incompatible) this.#write("incompatible_features", rest);
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 // @ts-types="../../../support/std_assert.d.ts"
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { HostileImages } from "../write/hostile_images.ts";
 import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "../write/originals.ts";
 import { Random } from "../write/random_ops.ts";
@@ -26,7 +26,7 @@ const CUT_OFF = /L1 table lies outside the file/;
 
 for (const [index, recipe] of ORIGINAL_RECIPES.entries()) {
   oracleTest(`checkQcow() finds what qemu-img finds: ${recipe.name}`, ORIGINAL_TOOLS, async () => {
-    using folder = new TempDirectory();
+    using folder = new TempDirectory(memoryFolder());
     const { path } = await makeOriginal(folder.path, recipe);
     const { code, numbers } = await checkedByQemu(path, recipe);
     const own = checkedByDriver(path);

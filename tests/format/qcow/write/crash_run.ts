@@ -12,9 +12,9 @@ import type { Writing } from "../../../../src/image/writing.ts";
 import type { ImageFile } from "../../../../src/storage/image_file.ts";
 import type { KeyRing } from "../../../../src/image/key_ring.ts";
 import type { Original } from "./originals.ts";
-import { type Op, Random, randomOp } from "./random_ops.ts";
+import { type Op, type OpLimits, Random, randomOp } from "./random_ops.ts";
 import { Recording } from "./recording.ts";
-import { WritableDisk } from "./writable_disk.ts";
+import { type DiskOptions, WritableDisk } from "./writable_disk.ts";
 
 /** A change, and between which steps it was made. */
 export interface DoneOp {
@@ -49,12 +49,33 @@ export interface RunOptions {
   readonly ops: number;
   readonly keys: KeyRing | undefined;
   readonly sabotage?: Sabotage;
+  readonly request?: DiskOptions["request"];
+  readonly limits?: Partial<OpLimits>;
+  /** Whether files keep their size, as block devices do. */
+  readonly keepSize?: boolean;
+}
+
+/** A disk that has no room for its tables without a flush makes one that is recorded, too. */
+class RecordedDisk extends WritableDisk {
+  readonly #flush: () => void;
+
+  constructor(path: string, options: DiskOptions, flush: () => void) {
+    super(path, options);
+    this.#flush = flush;
+  }
+
+  override flush(): boolean {
+    this.#flush();
+    while (this.access.freeSome());
+    return true;
+  }
 }
 
 export class CrashRun {
   readonly recording = new Recording();
   readonly done: DoneOp[] = [];
   readonly #disk: WritableDisk;
+  readonly #limits: Partial<OpLimits>;
   readonly #random: Random;
   readonly #round: SyncRound;
   readonly #sabotage: Sabotage | undefined;
@@ -62,15 +83,21 @@ export class CrashRun {
   #endSync: (() => void) | undefined;
   #covered = 0;
 
-  constructor({ path, dataPath }: Original, { seed, keys, sabotage }: RunOptions) {
+  constructor({ path, dataPath, backingPath }: Original, options: RunOptions) {
+    const { seed, keys, sabotage, request, limits = {}, keepSize } = options;
     this.#random = new Random(seed);
     this.#sabotage = sabotage;
+    this.#limits = limits;
     const file = this.recording.open(path);
-    this.#disk = new WritableDisk(path, {
+    if (keepSize) Object.defineProperty(file, "canGrow", { value: false });
+    const opened = {
       file,
       ...(keys === undefined ? {} : { keys }),
+      ...(request === undefined ? {} : { request }),
       ...(dataPath === undefined ? {} : { dataFile: this.recording.open(dataPath) }),
-    });
+      ...(dataPath === undefined || backingPath === undefined ? {} : { backingPath }),
+    };
+    this.#disk = new RecordedDisk(path, opened, () => this.#flushAll());
     const { writing } = this.#disk.access.image;
     if (writing === undefined) throw new Error("not opened for writing");
     this.#round = sabotage === undefined
@@ -81,7 +108,8 @@ export class CrashRun {
   /** Makes all changes, and leaves the disk as a daemon does that ends in order, or as one that is killed. */
   run(ops: number, ending: "closed" | "killed"): void {
     const { unitBytes = 512 } = this.#disk.access.image.writing?.tables ?? {};
-    const limits = { sizeBytes: this.#disk.sizeBytes, mostBytes: 16 * unitBytes, unitBytes };
+    const { sizeBytes } = this.#disk;
+    const limits = { sizeBytes, mostBytes: 16 * unitBytes, unitBytes, ...this.#limits };
     for (let id = 1; id <= ops; id++) {
       const op = randomOp(this.#random, limits, id);
       if (op.kind === "flush") this.#beginRound();
@@ -105,6 +133,12 @@ export class CrashRun {
   #finishRound(): void {
     this.#beginRound();
     while (this.#endSync !== undefined) this.#goOn();
+  }
+
+  /** The round that is under way does not cover all that there is now. */
+  #flushAll(): void {
+    while (this.#endSync !== undefined) this.#goOn();
+    this.#finishRound();
   }
 
   #beginRound(): void {

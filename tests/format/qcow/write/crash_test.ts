@@ -7,28 +7,33 @@
 // @ts-types="../../../support/std_assert.d.ts"
 import { assertEquals, assertGreater } from "@std/assert";
 import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
-import { CrashRun, type Sabotage, SABOTAGES } from "./crash_run.ts";
+import { CrashRun, type RunOptions, type Sabotage, SABOTAGES } from "./crash_run.ts";
 import { beforeRun, judge, type Verdict } from "./crash_judge.ts";
 import { ALL_RECIPES, makeOriginal, ORIGINAL_TOOLS, type OriginalRecipe } from "./originals.ts";
 
 /** How many states each feature is tried in, about. */
 const STATES = Number(Deno.env.get("TSLOSETUP_CRASH_STATES") ?? 100);
 const OPS = 60;
+/** What a block device has behind the image. */
+const DEVICE_ROOM_BYTES = 2 * 1024 * 1024;
 /** Where everything is memory. */
 const FOLDER = memoryFolder();
+
+/** What is special about a run. */
+type Special = Pick<RunOptions, "sabotage" | "request" | "limits" | "keepSize">;
 
 async function crash(
   recipe: OriginalRecipe,
   states: number,
-  sabotage?: Sabotage,
+  special: Special = {},
 ): Promise<Verdict> {
   using folder = new TempDirectory(FOLDER);
   const original = await makeOriginal(folder.path, recipe);
+  if (special.keepSize) pad(original.path);
   const before = beforeRun(original);
   const all = { states: 0, faults: [] as string[], forgetful: 0, kills: 0 };
   for (let seed = 1; all.states < states; seed++) {
-    const options = { seed, ops: OPS, keys: original.keys };
-    const run = new CrashRun(original, sabotage === undefined ? options : { ...options, sabotage });
+    const run = new CrashRun(original, { seed, ops: OPS, keys: original.keys, ...special });
     run.run(OPS, seed % 2 === 0 ? "closed" : "killed");
     const share = Math.min(1, states / 2 / (run.recording.steps.length * 4));
     const verdict = await judge(original, before, run, { share, qemuEvery: 100, reopenEvery: 20 });
@@ -36,7 +41,7 @@ async function crash(
     all.forgetful += verdict.forgetful;
     all.kills += verdict.kills;
     all.faults.push(...verdict.faults.map((fault) => `seed ${seed}, ${fault}`));
-    if (sabotage !== undefined && all.faults.length > 0) break;
+    if (special.sabotage !== undefined && all.faults.length > 0) break;
   }
   return all;
 }
@@ -46,6 +51,47 @@ for (const recipe of ALL_RECIPES) {
     const verdict = await crash(recipe, STATES);
     assertEquals(verdict.faults.slice(0, 5), []);
   });
+}
+
+/** As a block device that had something else on it before. */
+function pad(path: string): void {
+  const image = Deno.readFileSync(path);
+  const bytes = new Uint8Array(Math.ceil(image.length / 65536) * 65536 + DEVICE_ROOM_BYTES);
+  bytes.fill(0xee).set(image);
+  Deno.writeFileSync(path, bytes);
+}
+
+/** Whatever may have to wait, be cut, or grow. */
+const ON_DEVICES = [
+  "half full",
+  "compressed",
+  "snapshot, 512 B, compressed",
+  "extended L2, backed",
+  "LUKS",
+  "counts of 64 bits, their table nearly full",
+];
+
+for (const recipe of ALL_RECIPES.filter(({ name }) => ON_DEVICES.includes(name))) {
+  oracleTest(
+    `qcow on a block device survives crashes: ${recipe.name}`,
+    ORIGINAL_TOOLS,
+    async () => {
+      const verdict = await crash(recipe, STATES, { keepSize: true });
+      assertEquals(verdict.faults.slice(0, 5), []);
+    },
+  );
+  oracleTest(
+    `qcow survives crashes with hardly any room for tables: ${recipe.name}`,
+    ORIGINAL_TOOLS,
+    async () => {
+      const limits = { mostBytes: 200 * 1024 };
+      const verdict = await crash(recipe, STATES, {
+        limits,
+        request: { metadataCacheBytes: 4096 },
+      });
+      assertEquals(verdict.faults.slice(0, 5), []);
+    },
+  );
 }
 
 /** Version 1 has no counts, and frees nothing. */
@@ -64,7 +110,7 @@ for (const { name, sabotage } of SABOTAGED) {
   oracleTest(`the test for crashes finds out if ${sabotage}: ${name}`, ORIGINAL_TOOLS, async () => {
     const recipe = ALL_RECIPES.find((one) => one.name === name);
     if (recipe === undefined) throw new Error("no such image");
-    const { faults } = await crash(recipe, 1000, sabotage);
+    const { faults } = await crash(recipe, 1000, { sabotage });
     assertGreater(faults.length, 0);
   });
 }

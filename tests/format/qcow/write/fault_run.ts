@@ -23,6 +23,8 @@ export interface Faults {
   readonly first: number;
   readonly count: number;
   readonly errno: number;
+  /** Of the calls from the first one on, only one of so many fails, at random: if given. */
+  readonly oneOf?: number;
   /** Whether writes tell of earlier ones, as on NFS. */
   readonly isNfs?: boolean;
 }
@@ -47,6 +49,7 @@ export class FaultRun {
   failed: FallibleCall | undefined;
   readonly #disk: WritableDisk;
   readonly #random: Random;
+  readonly #luck: Random;
   readonly #faults: Faults;
   readonly #queue: FlushQueue;
   readonly #syncs: Syncing[] = [];
@@ -56,8 +59,9 @@ export class FaultRun {
   /** Whether what is read is read for a change, and not by this test. */
   #isChanging = false;
 
-  constructor({ path, dataPath, keys }: Original, seed: number, faults: Faults) {
+  constructor({ path, dataPath, backingPath, keys }: Original, seed: number, faults: Faults) {
     this.#random = new Random(seed);
+    this.#luck = new Random(seed + 1);
     this.#faults = faults;
     const files = [path, ...dataPath === undefined ? [] : [dataPath]]
       .map((name) => this.recording.open(name));
@@ -70,6 +74,7 @@ export class FaultRun {
     this.#disk = new WritableDisk(path, {
       ...(file === undefined ? {} : { file }),
       ...(dataFile === undefined ? {} : { dataFile }),
+      ...(dataFile === undefined || backingPath === undefined ? {} : { backingPath }),
       ...(keys === undefined ? {} : { keys }),
     });
     this.model = this.#disk.read(0, this.#disk.sizeBytes).slice();
@@ -94,9 +99,11 @@ export class FaultRun {
 
   #fault(call: FallibleCall): number {
     if (call === "pread" && !this.#isChanging) return 0;
-    const { first, count, errno } = this.#faults;
+    const { first, count, errno, oneOf = 1 } = this.#faults;
     const number = this.calls++;
-    if (number < first || number >= first + count) return 0;
+    if (number < first || number >= first + count || this.#luck.below(oneOf) > 0) return 0;
+    // Such a loss would be the end of it.
+    if (oneOf > 1 && (call === "pread" || call === "fdatasync")) return 0;
     this.failed ??= call;
     this.#failures++;
     return errno;

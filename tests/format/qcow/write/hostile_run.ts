@@ -24,7 +24,10 @@ const SLOT_BYTES = 512;
 const OTHER_FILES = "the chain of images has changed";
 
 /** Writes to an image all over, and closes it; undefined if it was refused at once. */
-export function writeTo({ path, dataPath, keys }: Original, random: Random): Recording | undefined {
+export function writeTo(
+  { path, dataPath, backingPath, keys }: Original,
+  random: Random,
+): Recording | undefined {
   const recording = new Recording();
   const disk = openIfPossible(path, {
     file: recording.open(path),
@@ -32,6 +35,7 @@ export function writeTo({ path, dataPath, keys }: Original, random: Random): Rec
     request: random.below(3) === 0 ? { metadataCacheBytes: SLOT_BYTES } : {},
     ...keys === undefined ? {} : { keys },
     ...dataPath === undefined ? {} : { dataFile: recording.open(dataPath) },
+    ...dataPath === undefined || backingPath === undefined ? {} : { backingPath },
   });
   if (disk === undefined) {
     recording.close();

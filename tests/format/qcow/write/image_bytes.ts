@@ -72,6 +72,10 @@ export class ImageBytes {
     else this.view.setUint16(at, count);
   }
 
+  get isExtended(): boolean {
+    return this.#entryBytes === 16;
+  }
+
   get isMarkedCorrupt(): boolean {
     return (this.u64(72) & 2) !== 0;
   }

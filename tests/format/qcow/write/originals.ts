@@ -173,6 +173,14 @@ export const ORIGINAL_RECIPES: readonly OriginalRecipe[] = [
     dataFile: "raw",
   },
   {
+    name: "data file, backed",
+    sizeBytes: SIZE,
+    options: options(4096),
+    backing: { sizeBytes: 300 * KIB + 512, format: "raw" },
+    commands: HALF,
+    dataFile: "not raw",
+  },
+  {
     name: "data file, extended L2",
     sizeBytes: SIZE,
     options: options(16 * KIB, "extended_l2=on"),
@@ -187,6 +195,13 @@ export const ORIGINAL_RECIPES: readonly OriginalRecipe[] = [
     backing: { sizeBytes: SIZE, format: "raw" },
     encryption: "luks",
   },
+  {
+    name: "LUKS, extended L2",
+    sizeBytes: SIZE,
+    options: options(16 * KIB, "extended_l2=on"),
+    commands: HALF,
+    encryption: "luks",
+  },
   { name: "AES", sizeBytes: SIZE, options: options(4096), commands: HALF, encryption: "aes" },
   ...[1, 2, 4, 8, 32, 64].map((bits) => ({
     name: `counts of ${bits} bits`,
@@ -194,6 +209,13 @@ export const ORIGINAL_RECIPES: readonly OriginalRecipe[] = [
     options: options(512, `refcount_bits=${bits}`),
     commands: HALF,
   })),
+  {
+    name: "counts of 64 bits, snapshot",
+    sizeBytes: SIZE,
+    options: options(512, "refcount_bits=64"),
+    commands: HALF,
+    afterSnapshot: ["write -q -P 77 10000 3000"],
+  },
   {
     // 64 blocks are all that the table has room for: 2 MiB.
     name: "counts of 64 bits, their table nearly full",

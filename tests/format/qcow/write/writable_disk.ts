@@ -27,8 +27,10 @@ const ZEROS_BYTES = 64 * 1024;
 /** What an image is opened with, and what its files are opened as. */
 export interface DiskOptions {
   readonly file?: ImageFile;
-  /** Its external data file; there must be no backing file then. */
+  /** Its external data file. */
   readonly dataFile?: ImageFile;
+  /** Its backing file, to be named only beside a data file. */
+  readonly backingPath?: string;
   readonly keys?: KeyRing;
   readonly request?: Partial<ImageRequest>;
 }
@@ -53,10 +55,11 @@ export class WritableDisk implements Disposable {
       allowBacking: ["/"],
       ...options.request,
     };
-    const { dataFile, keys } = options;
+    const { dataFile, backingPath, keys } = options;
+    const backing = backingPath === undefined ? [] : [openForWriting(backingPath)];
     this.access = openImage(options.file ?? openForWriting(path), request, {
       ...(keys === undefined ? {} : { keys }),
-      ...(dataFile === undefined ? {} : { replay: [dataFile] }),
+      ...(dataFile === undefined ? {} : { replay: [dataFile, ...backing] }),
     });
   }
 
