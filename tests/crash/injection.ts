@@ -36,9 +36,15 @@ export class TracedProcess implements AsyncDisposable {
     strace.status.then(() => this.#hasEnded = true);
   }
 
-  /** @param log a file that will be made */
-  static async trace(pid: number, log: string, injection?: Injection): Promise<TracedProcess> {
-    const args = ["-f", "-qq", "-o", log, "-p", `${pid}`, "-e", `trace=${CALLS.join()}`];
+  /** @param log a file that will be made, or one for each thread, whose names begin so */
+  static async trace(
+    pid: number,
+    log: string,
+    injection?: Injection,
+    logged: "together" | "by thread" = "together",
+  ): Promise<TracedProcess> {
+    const follow = logged === "together" ? ["-f"] : ["-ff", "-s", "0"];
+    const args = [...follow, "-qq", "-o", log, "-p", `${pid}`, "-e", `trace=${CALLS.join()}`];
     if (injection !== undefined) {
       const { call, number, effect } = injection;
       args.push("-e", `inject=${call}:${effect}:when=${number}`);

@@ -33,8 +33,10 @@ const LONGEST_LOAD_MS = 500;
 /** Long enough to see that nothing stays without its place for longer than a while. */
 const LONG_LOAD_MS = 6000;
 const LONGEST_DETACHING_MS = 60;
+/** Twelve at once, of up to two clusters, stay far below what is kept ready for a tenth of a second. */
+const PACE_MS = 50;
 /** So many daemons of one image are killed; leaks are freed in between. */
-const KILLS_AN_IMAGE = 8;
+const KILLS_AN_IMAGE = 4;
 const KILLS_A_REPAIR = 3;
 /** README.md says a second; a busy machine takes longer. */
 const LATEST_MS = 3000;
@@ -94,8 +96,11 @@ class KilledImage {
   readonly #original: Original;
   readonly #folder: TempDirectory;
   readonly #random: Random;
-  /** Whether all that is answered is kept, as nothing but writes is asked for. */
-  readonly #isPlain: boolean;
+  /**
+   * Whether all that is answered is kept: nothing but writes is asked for, not too many at once, and no
+   * killed daemon has left free clusters inside the file.
+   */
+  #isPlain: boolean;
   #content: Uint8Array = new Uint8Array();
   #nextId = 1;
 
@@ -128,6 +133,7 @@ class KilledImage {
     }
     const killedMs = performance.now();
     this.#figures.kills++;
+    this.#isPlain = false;
     const leaks = await leaksIn(this.#original);
     this.#figures.leaks = Math.max(this.#figures.leaks, leaks);
     const found = await contentOf(this.#original);
@@ -169,7 +175,7 @@ class KilledImage {
     const clusterBytes = Number(recipe.options[0]?.replace("cluster_size=", ""));
     const limits = {
       sizeBytes: recipe.sizeBytes,
-      mostBytes: Math.min(16 * clusterBytes, 512 * KIB),
+      mostBytes: this.#isPlain ? clusterBytes : Math.min(16 * clusterBytes, 512 * KIB),
       unitBytes: clusterBytes,
     };
     const random = this.#random;
@@ -179,7 +185,7 @@ class KilledImage {
       limits,
       random,
       goesOn,
-      onlyWrites: this.#isPlain,
+      paceMs: this.#isPlain ? PACE_MS : 0,
       flushEvery: random.oneOf([1, 5, 30]),
       firstId: this.#nextId,
     });

@@ -5,6 +5,7 @@
  * @module
  */
 import { type OpLimits, type Random, randomOp } from "../format/qcow/write/random_ops.ts";
+import { pause } from "../support/patience.ts";
 import type { PipelinedClient } from "./pipelined_client.ts";
 import type { WrittenDisk } from "./written_disk.ts";
 
@@ -16,8 +17,8 @@ export interface Load {
   readonly clients: readonly PipelinedClient[];
   readonly random: Random;
   readonly limits: OpLimits;
-  /** Whether neither to write zeroes nor to discard. */
-  readonly onlyWrites: boolean;
+  /** If not 0, after how long the next change follows an answer; nothing but writes is asked for then. */
+  readonly paceMs: number;
   /** Of the flushes that there could be, only one of so many is asked for. */
   readonly flushEvery: number;
   /** The number of the first change. */
@@ -30,7 +31,9 @@ export interface Load {
 export async function runLoad(load: Load): Promise<number> {
   let id = load.firstId;
   const makeSome = async (client: PipelinedClient): Promise<void> => {
-    while (load.goesOn() && await makeOne(load, client, id++));
+    while (load.goesOn() && await makeOne(load, client, id++)) {
+      if (load.paceMs > 0) await pause(load.paceMs);
+    }
   };
   const makers = load.clients.flatMap((client) =>
     Array.from({ length: DEPTH }, () => makeSome(client))
@@ -41,7 +44,7 @@ export async function runLoad(load: Load): Promise<number> {
 
 /** Whether the server still answered. */
 async function makeOne(
-  { disk, random, limits, onlyWrites, flushEvery }: Load,
+  { disk, random, limits, paceMs, flushEvery }: Load,
   client: PipelinedClient,
   id: number,
 ): Promise<boolean> {
@@ -55,7 +58,7 @@ async function makeOne(
       succeeded();
       return true;
     }
-    if (onlyWrites && op.kind !== "write") return true;
+    if (paceMs > 0 && op.kind !== "write") return true;
     const length = op.kind === "write" ? op.bytes.length : op.length;
     if (disk.isBusy(op.offset, length)) return true;
     const change = disk.begin(op);
