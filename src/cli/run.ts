@@ -73,6 +73,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./map.ts")).map(command);
     case "check":
       return (await import("./check.ts")).check(command);
+    case "commit":
+      return (await import("./commit.ts")).commit(command);
     case "status":
       return (await import("./list.ts")).status(command.device, runtimeDirectory);
     case "find":

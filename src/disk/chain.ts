@@ -99,16 +99,17 @@ export class Chain implements RelatedFiles, Disposable {
    *
    * @throws as {@link Chain.openBacking}
    */
-  openLayer(by: ImageFile, name: string, format: string | undefined): Layer | undefined {
-    return this.#below(by, { name, format }, (layer) => {
+  openLayer(by: ImageFile, backing: BackingInfo, use: Use = "read"): Layer | undefined {
+    const take = (layer: Layer): Layer => {
       this.layers.push(layer);
       return layer;
-    });
+    };
+    return this.#below(by, { ...backing, use }, take);
   }
 
   #below<T>(
     by: ImageFile,
-    { name, format }: BackingInfo,
+    { name, format, use = "read" }: BackingInfo & { readonly use?: Use },
     take: (layer: Layer) => T,
   ): T | undefined {
     if (this.#options.request.noBacking) return undefined;
@@ -120,7 +121,7 @@ export class Chain implements RelatedFiles, Disposable {
       if (this.layers.length >= MAX_CHAIN_IMAGES) {
         throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
       }
-      const file = this.#open(path, related, by);
+      const file = this.#open(path, related, by, use);
       const layerDriver = driver === undefined
         ? driverFor(AUTO_FORMAT, file)
         : versionOf(driver, file);

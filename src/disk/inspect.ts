@@ -81,7 +81,7 @@ export function inspect(path: string, options: InspectOptions): Inspection {
       const info = infoOf(layer, chain);
       const { allocatedBytes } = openFileStatus(layer.file.fd);
       images.push({ path: layer.file.path, info, allocatedBytes });
-      layer = info.backing && chain.openLayer(layer.file, info.backing.name, info.backing.format);
+      layer = info.backing && chain.openLayer(layer.file, info.backing);
     }
   } catch (error) {
     if (images.length === 0 || !(error instanceof Error)) throw error;

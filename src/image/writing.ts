@@ -127,6 +127,8 @@ export const Cleared = {
   Zeros: 1,
   /** They read as zeros, and keep what they take. */
   KeptZeros: 2,
+  /** What lies below shows, as if they had never been written; what they take is freed. Whole clusters only. */
+  Nothing: 3,
 } as const;
 
 export type Cleared = typeof Cleared[keyof typeof Cleared];

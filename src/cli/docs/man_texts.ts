@@ -16,6 +16,7 @@ export const SYNOPSIS: readonly string[] = [
   "`tslosetup` [<option>...] `--socket` <path> <file>",
   "`tslosetup --info`|`--map`|`--check` [`-J`] [`-t` <format>] <file>",
   "`tslosetup --check --repair` <leaks|all> [`-J`] [`-t` <format>] <file>",
+  "`tslosetup --commit` [`--key-file` <file>] <file>",
   "`tslosetup -c` <device>",
   "`tslosetup -d` <device>|<file>...",
   "`tslosetup -D`",

@@ -100,7 +100,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "share it; with `--snapshot`, the past can be written to.",
     "With `--overlay=`<path>, what is written stays, in a QCOW image that is made there with <file> as its " +
     "backing file, or used again if it is one. (A path that is called ram is `./ram`.) <file> must not " +
-    "change then.",
+    "change then, other than by `--commit`.",
   ],
   "overlay-size": [
     "Let an overlay take <num> bytes at most: who writes more is told that there is no space left on " +
@@ -164,6 +164,12 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "crash leaves the image as it was or repaired. What a guest sees does not change. What leads out of the file stays " +
     "as it is, and nothing is freed then. The exit code is about the image after the repair; one that has no damage left " +
     "is no longer marked as corrupt, or as not closed in order.",
+  ],
+  "commit": [
+    "Write what <file>, an overlay, has to the image below it; then the overlay has nothing of its own, and can " +
+    "be used again. Nobody else may use either meanwhile. It can be interrupted, and begun anew: the overlay " +
+    "shows the same all the time. The image has to lie below the folder of <file>, unless `--allow-backing` " +
+    "says otherwise. As `qemu-img commit`.",
   ],
   "transport": ["How to make the device: see TRANSPORTS."],
   "kernel-decode": [

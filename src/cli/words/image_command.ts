@@ -16,8 +16,11 @@ import type { Settings } from "./settings.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
 
 export interface ImageCommand {
-  /** Print what the image says of itself, which parts of its disk are stored where, or what is wrong. */
-  readonly kind: "info" | "map" | "check";
+  /**
+   * Print what the image says of itself, which parts of its disk are stored where, or what is wrong; or
+   * write what it has to the image below.
+   */
+  readonly kind: "info" | "map" | "check" | "commit";
   /** As given. */
   readonly file: string;
   readonly json: boolean;
@@ -28,6 +31,8 @@ export interface ImageCommand {
   readonly noBacking: boolean;
   readonly allowBacking: readonly string[];
   readonly snapshot: string | undefined;
+  /** As in an attach. */
+  readonly keyFile: string | undefined;
   /** What a check puts right. */
   readonly repair: Repair;
   /** Whether to look even at an image that is being written, or is marked as corrupt. */
@@ -39,9 +44,10 @@ const ALLOWED: Readonly<Record<ImageCommand["kind"], readonly OptionName[]>> = {
   info: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force"],
   map: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force", "snapshot"],
   check: ["json", "file-fmt-type", "force", "repair"],
+  commit: ["backing-fmt", "allow-backing", "key-file"],
 };
 
-const KINDS: readonly ImageCommand["kind"][] = ["info", "map", "check"];
+const KINDS: readonly ImageCommand["kind"][] = ["info", "map", "check", "commit"];
 
 /** Which of these commands is asked for, if any. */
 export function wantedImageCommand({ seen }: Settings): ImageCommand["kind"] | undefined {
@@ -64,6 +70,7 @@ export function imageCommand(kind: ImageCommand["kind"], settings: Settings): Im
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
     snapshot: settings.snapshot,
+    keyFile: settings.keyFile,
     repair: settings.repair ?? "none",
     force: seen.has("force"),
   };

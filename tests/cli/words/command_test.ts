@@ -108,6 +108,7 @@ Deno.test("parseCommand() looks into an image, whatever its format", () => {
     noBacking: false,
     allowBacking: [],
     snapshot: undefined,
+    keyFile: undefined,
     repair: "none",
     force: false,
   };

@@ -175,6 +175,15 @@ export const FORMAT_OPTIONS = [
     extension: true,
   },
   {
+    long: ["commit"],
+    short: "",
+    argument: "none",
+    label: "",
+    help: "write what overlay <file> has to its image",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["transport"],
     short: "",
     argument: "required",

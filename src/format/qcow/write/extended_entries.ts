@@ -153,7 +153,7 @@ export class ExtendedEntries implements EntryWriter {
     const bytes = Math.min(lengthBytes, this.#clusterBytes - inCluster);
     const kind = this.#kindAt(position);
     if (kind === Cluster.Damaged) throw this.#access.damagedEntry(guestOffset, position);
-    const isWhole = this.#bitsOfRange(inCluster, bytes) >>> 0 === ALL;
+    const isWhole = to === Cleared.Nothing || this.#bitsOfRange(inCluster, bytes) >>> 0 === ALL;
     // It cannot be said of a part of a compressed cluster.
     if (kind === Cluster.Compressed && !isWhole) return 0;
     if (isWhole && this.#unlinks(kind, to)) this.#access.refuseDrop(guestOffset, position);
@@ -161,6 +161,7 @@ export class ExtendedEntries implements EntryWriter {
   }
 
   #unlinks(kind: Cluster, to: Cleared): boolean {
+    if (to === Cleared.Nothing) return true;
     const keeps = to === Cleared.KeptZeros || this.#parts.dataFile !== undefined;
     return kind === Cluster.Compressed || !keeps;
   }
@@ -177,6 +178,7 @@ export class ExtendedEntries implements EntryWriter {
     const inCluster = guestOffset & (this.#clusterBytes - 1);
     const position = this.#positionOf(slice, guestOffset);
     const kind = this.#kindAt(position);
+    if (to === Cleared.Nothing) return this.#forget(position);
     const bits = this.#bitsOfRange(inCluster, lengthBytes);
     if (kind === Cluster.Unallocated && this.#isUnsaid(position, bits)) return;
     if (bits >>> 0 === ALL && this.#unlinks(kind, to)) this.#unlink(position);
@@ -193,6 +195,13 @@ export class ExtendedEntries implements EntryWriter {
     if (!mayWrite || !slices.writeThrough(position, EXTENDED_ENTRY_BYTES, tableOffset)) {
       slices.markDirty(position);
     }
+  }
+
+  #forget(position: number): void {
+    this.#unlink(position);
+    this.#setBits(position, ZERO_BITS_OFFSET, 0);
+    this.#setBits(position, ALLOCATED_BITS_OFFSET, 0);
+    this.#parts.slices.markDirty(position);
   }
 
   /** Whether nothing is said of these subclusters, and nothing need be, for nothing shows there. */

@@ -206,6 +206,7 @@ export class StandardEntries implements EntryWriter {
     const low = this.#view.getUint32(position + 4);
     const kind = this.#decoder.kindOf(high, low);
     if (kind === Cluster.Unallocated && !this.#parts.hasBacking) return false;
+    if (to === Cleared.Nothing) return this.#forget(position, kind);
     const isPlain = this.#access.hostOffsetAt(position) === 0;
     if (kind === Cluster.Zero && (to === Cleared.KeptZeros || isPlain)) return false;
     if (this.#keepsPlace(kind, high, to)) this.#put(position, high, low | L2_ZERO_LOW);
@@ -216,7 +217,15 @@ export class StandardEntries implements EntryWriter {
     return true;
   }
 
+  #forget(position: number, kind: Cluster): boolean {
+    if (kind === Cluster.Unallocated) return false;
+    this.#access.drop(position);
+    this.#put(position, 0, 0);
+    return true;
+  }
+
   #keepsPlace(kind: Cluster, high: number, to: Cleared): boolean {
+    if (to === Cleared.Nothing) return false;
     if (kind !== Cluster.Normal || this.#parts.header.version < 3) return false;
     return this.#parts.dataFile !== undefined ||
       to === Cleared.KeptZeros && this.#decoder.isCopied(high);

@@ -260,7 +260,9 @@ export class QcowWriting implements Writing, Tables {
     const table = Math.floor(guestOffset * this.#tablesPerByte);
     const tableEnd = (table + 1) / this.#tablesPerByte;
     const most = Math.min(lengthBytes, tableEnd - guestOffset);
-    if (l1.tableOffset(table) === 0 && !hasBacking) return this.#clearData(guestOffset, most);
+    if (l1.tableOffset(table) === 0 && (!hasBacking || to === Cleared.Nothing)) {
+      return this.#clearData(guestOffset, most, to);
+    }
     if (!this.#haveOwnSlice(placement)) return ClearOutcome.Blocked;
     const slice = slices.find(Math.floor(guestOffset * this.#slicesPerByte));
     const tableOffset = this.#tableToWrite(guestOffset);
@@ -268,13 +270,14 @@ export class QcowWriting implements Writing, Tables {
     const bytes = this.#entries.clearableBytes(slice, wanted);
     if (bytes === 0) return ClearOutcome.Unable;
     // First what can fail.
-    this.#clearData(guestOffset, bytes);
+    this.#clearData(guestOffset, bytes, to);
     this.#entries.clear(slice, { ...wanted, lengthBytes: bytes });
     return bytes;
   }
 
-  #clearData(guestOffset: number, lengthBytes: number): number {
-    this.#dataFile?.clear(guestOffset, lengthBytes);
+  /** What is said to be nowhere has to stay where it was until that is durable. */
+  #clearData(guestOffset: number, lengthBytes: number, to: Cleared): number {
+    if (to !== Cleared.Nothing) this.#dataFile?.clear(guestOffset, lengthBytes);
     return lengthBytes;
   }
 
