@@ -139,6 +139,13 @@ export class ImageAccess implements Disposable {
     return this.image.writing?.tables !== undefined;
   }
 
+  /** Whether the next sync makes a change durable that has been made: as {@link Tables.isRecorded}. */
+  isRecorded({ offset, lengthBytes }: Change): boolean {
+    const { tables } = this.image.writing ?? {};
+    return tables === undefined ||
+      tables.isRecorded(this.#window.startBytes + offset, lengthBytes);
+  }
+
   /** Whether tables have been changed, and not been written since. */
   get hasUpdates(): boolean {
     return this.image.writing?.tables?.hasUpdates === true;

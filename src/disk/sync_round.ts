@@ -5,6 +5,12 @@
  */
 import type { ImageFile } from "../storage/image_file.ts";
 
+/**
+ * What is to become durable: everything, or what has been written, without what has still to be written
+ * of tables.
+ */
+export type Scope = "everything" | "what is written";
+
 /** One round at a time: `begin`, `next` until it says that nothing is left, `end`. */
 export interface SyncRound {
   /**
@@ -12,8 +18,8 @@ export interface SyncRound {
    * begun any more, nor one to go on. Once it is so, it stays so.
    */
   readonly isOver: boolean;
-  /** Whatever has been changed up to now is to become durable. */
-  begin(): void;
+  /** Whatever has been changed, or written, up to now is to become durable. */
+  begin(scope: Scope): void;
   /**
    * Writes what comes next; the sync before has succeeded.
    *

@@ -4,7 +4,7 @@
  *
  *     data, counts ── sync ── tables of counts ── sync ── tables ── sync
  *
- * A level with nothing to write needs no sync. What is changed while a round is under way is for the
+ * A level with nothing to write needs no sync. Of what is written already, one sync is all that is needed. What is changed while a round is under way is for the
  * next one. After a write that was lost no round is made any more, as what it writes may refer to that.
  *
  * @module
@@ -12,7 +12,7 @@
 import { type Level, LEVELS, Updates } from "../image/updates.ts";
 import type { Writing } from "../image/writing.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import type { RoundOutcome, SyncRound } from "./sync_round.ts";
+import type { RoundOutcome, Scope, SyncRound } from "./sync_round.ts";
 
 const NOTHING: readonly ImageFile[] = [];
 
@@ -21,6 +21,7 @@ export class UpdateRound implements SyncRound {
   readonly #updates = new Updates();
   /** The level that is written next. */
   #level = 0;
+  #scope: Scope = "everything";
 
   constructor(writing: Writing) {
     this.#writing = writing;
@@ -32,14 +33,18 @@ export class UpdateRound implements SyncRound {
     return tables !== undefined && files.some((file) => file.hasLost);
   }
 
-  begin(): void {
+  begin(scope: Scope): void {
     this.#level = 0;
-    this.#writing.tables?.takeUpdates(this.#updates);
+    this.#scope = scope;
+    if (scope === "everything") this.#writing.tables?.takeUpdates(this.#updates);
   }
 
   next(): readonly ImageFile[] {
     const { tables, files } = this.#writing;
     if (tables === undefined) return this.#level++ === 0 ? files : NOTHING;
+    if (this.#scope === "what is written") {
+      return this.#level++ === 0 ? files.filter((file) => file.takeUnsynced()) : NOTHING;
+    }
     while (this.#level < LEVELS) {
       if (this.#level > 0) tables.reached(this.#level - 1 as Level);
       this.#updates.write(this.#level++ as Level);
@@ -51,7 +56,7 @@ export class UpdateRound implements SyncRound {
   }
 
   end(outcome: RoundOutcome): void {
-    this.#writing.tables?.updated(outcome === "durable");
+    if (this.#scope === "everything") this.#writing.tables?.updated(outcome === "durable");
     this.#updates.clear();
   }
 }

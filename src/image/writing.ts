@@ -162,6 +162,11 @@ export interface Tables {
    * @throws {ImageFormatError | SystemError} if the image is damaged, or there is no room for a table
    */
   clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number;
+  /**
+   * Whether all has been written that says where a range is, so that the next sync of the files makes it
+   * durable, and nothing else is needed.
+   */
+  isRecorded(guestOffset: number, lengthBytes: number): boolean;
   /** Whether there is something to be written of what has been changed. */
   readonly hasUpdates: boolean;
   /** Whether there is so much of it that it had better be written now. */

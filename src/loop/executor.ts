@@ -103,13 +103,20 @@ export class Executor {
     const outcome = this.#changes.make(change, owner);
     if (this.access.wantsFlush) this.writeBack();
     if (outcome !== 0 || !change.mustBeDurable) return outcome;
-    this.flush(owner.park());
+    this.#makeDurable(change, owner.park());
     return ChangeOutcome.Parked;
   }
 
   #changed(parked: ParkedRequest): void {
-    if (parked.error === 0 && parked.change?.mustBeDurable) this.flush(parked);
+    const { change, error } = parked;
+    if (error === 0 && change?.mustBeDurable) this.#makeDurable(change, parked);
     else this.#ready.add(parked);
+  }
+
+  /** One sync, if that is all it takes. */
+  #makeDurable(change: Change, parked: ParkedRequest): void {
+    parked.onReady = this.#ready.add;
+    this.#flushes.add(parked, this.access.isRecorded(change) ? "what is written" : "everything");
   }
 
   #changeFailure({ kind, offset, lengthBytes }: Change, error: unknown): number {

@@ -40,7 +40,7 @@ function syncHere(file: ImageFile): number {
 }
 
 function makeRound(round: SyncRound, sync: (file: ImageFile) => number): RoundOutcome {
-  round.begin();
+  round.begin("everything");
   const outcome = makeSyncs(round, sync);
   round.end(outcome);
   return outcome;

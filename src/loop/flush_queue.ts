@@ -23,7 +23,7 @@
  *
  * @module
  */
-import type { RoundOutcome, SyncRound } from "../disk/sync_round.ts";
+import type { RoundOutcome, Scope, SyncRound } from "../disk/sync_round.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { EIO, SystemError } from "../sys/errno.ts";
 import type { SlowLane, SlowTask } from "../storage/slow_lane.ts";
@@ -45,6 +45,7 @@ interface Flush {
   readonly task: SlowTask;
   /** Number of the sync it needs. */
   readonly sync: number;
+  readonly scope: Scope;
   /** Why something could not be written in that sync; 0 if it could. */
   errno: number;
 }
@@ -77,9 +78,9 @@ export class FlushQueue {
     return this.#filesToGo > 0;
   }
 
-  /** Has `task` told when everything written so far is durable, or that it is not (EIO). */
-  add(task: SlowTask): void {
-    this.#waiting.push({ task, sync: this.#context.shared.nextSync, errno: 0 });
+  /** Has `task` told when everything so far (of that `scope`) is durable, or that it is not (EIO). */
+  add(task: SlowTask, scope: Scope = "everything"): void {
+    this.#waiting.push({ task, sync: this.#context.shared.nextSync, scope, errno: 0 });
     this.#begin();
   }
 
@@ -114,8 +115,16 @@ export class FlushQueue {
     this.#sync = sync;
     this.#isLost = false;
     if (this.#isOver()) return this.#end();
-    this.#round.begin();
+    this.#round.begin(this.#scopeOf(sync));
     this.#goOn();
+  }
+
+  /** What those need who wait for a sync. Where others might, in other threads, there are no tables. */
+  #scopeOf(sync: number): Scope {
+    const needsAll = this.#waiting.some((flush) =>
+      flush.sync === sync && flush.scope === "everything"
+    );
+    return needsAll ? "everything" : "what is written";
   }
 
   /** Whether rounds are over, which may have been found out by a write that was not of a round. */

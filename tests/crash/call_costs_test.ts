@@ -43,6 +43,13 @@ const BACKED: OriginalRecipe = {
   name: "backed",
   backing: { sizeBytes: SIZE, format: "raw" },
 };
+/** With something of its own at the end, whose entry lies in another sector of the table. */
+const PARTLY_BACKED: OriginalRecipe = {
+  ...BACKED,
+  name: "partly backed",
+  sizeBytes: 2 * SIZE,
+  commands: [`write -q -P 5 ${2 * SIZE - CLUSTER} ${CLUSTER}`],
+};
 const COMPRESSED: OriginalRecipe = { ...FULL, name: "compressed", compressed: true };
 const SNAPSHOT: OriginalRecipe = { ...FULL, name: "snapshot", afterSnapshot: [] };
 
@@ -80,6 +87,16 @@ const KINDS: readonly Kind[] = [
   },
   { name: "allocate 4 KiB, FUA", recipe: EMPTY, change: write(4 * KIB, true), flushes: COUNT },
   { name: "overwrite 4 KiB, FUA", recipe: FULL, change: write(4 * KIB, true), flushes: COUNT },
+  {
+    name: "4 KiB over a raw file; overwrite 4 KiB, FUA",
+    recipe: PARTLY_BACKED,
+    change: async (client, offset, id) => {
+      await write(4 * KIB)(client, offset, id);
+      await write(4 * KIB, true)(client, 2 * SIZE - CLUSTER, id);
+    },
+    // The one at the end has two levels to write.
+    flushes: COUNT + 1,
+  },
   { name: "4 KiB over a raw file", recipe: BACKED, change: write(4 * KIB) },
   { name: "4 KiB over a compressed cluster", recipe: COMPRESSED, change: write(4 * KIB) },
   { name: "64 KiB over a compressed cluster", recipe: COMPRESSED, change: write(CLUSTER) },

@@ -51,7 +51,7 @@ function roundOf(given: readonly Given[]): { round: UpdateRound; file: FakeFile;
 /** What is written before each sync of a round. */
 function steps({ round, file }: ReturnType<typeof roundOf>): string[][] {
   const seen: string[][] = [];
-  round.begin();
+  round.begin("everything");
   while (round.next().length > 0) seen.push(file.writes.splice(0));
   round.end("durable");
   return seen;
@@ -76,9 +76,21 @@ Deno.test("UpdateRound writes what is side by side at once", () => {
   assertEquals(steps(all), [["8: 3,4,5", "12: 6"]]);
 });
 
+Deno.test("UpdateRound leaves tables alone where what is written is to become durable", () => {
+  const { round, file, told } = roundOf([[Level.Counts, 4, 1], [Level.Tables, 8, 2]]);
+  for (const outcome of ["durable", "lost"] as const) {
+    file.hasUnsynced = true;
+    round.begin("what is written");
+    assertEquals(round.next().length, 1);
+    assertEquals(round.next().length, 0);
+    round.end(outcome);
+  }
+  assertEquals([file.writes, told], [[], []]);
+});
+
 Deno.test("UpdateRound fails where it cannot write, and is over where something was lost", () => {
   const full = roundOf([[Level.Counts, 4, 1]]);
-  full.round.begin();
+  full.round.begin("everything");
   full.file.isFull = true;
   assertThrows(() => full.round.next(), SystemError);
   full.round.end("unwritten");

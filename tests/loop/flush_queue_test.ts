@@ -1,7 +1,12 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { ImageFile } from "../../src/storage/image_file.ts";
-import { type RoundOutcome, syncOf, type SyncRound } from "../../src/disk/sync_round.ts";
+import {
+  type RoundOutcome,
+  type Scope,
+  syncOf,
+  type SyncRound,
+} from "../../src/disk/sync_round.ts";
 import { flushAtEnd } from "../../src/loop/flush_at_end.ts";
 import { FlushQueue } from "../../src/loop/flush_queue.ts";
 import { SharedState } from "../../src/loop/shared_state.ts";
@@ -41,8 +46,8 @@ class Fixture {
     this.queue = new FlushQueue(round, { lane, shared, thread, wake, onFailure });
   }
 
-  add(name: string): void {
-    this.queue.add({ finished: (errno) => this.results.push(`${name}:${errno}`) });
+  add(name: string, scope?: Scope): void {
+    this.queue.add({ finished: (errno) => this.results.push(`${name}:${errno}`) }, scope);
   }
 
   /** Ends the oldest sync of a file, and makes a turn. */
@@ -65,9 +70,9 @@ class TablesRound implements SyncRound {
   /** What a write of a level may do, besides. */
   onWrite: () => void = () => {};
 
-  begin(): void {
-    this.#level = 0;
-    this.steps.push("begin");
+  begin(scope: Scope): void {
+    this.#level = scope === "everything" ? 0 : 2;
+    this.steps.push(scope === "everything" ? "begin" : "begin with what is written");
   }
 
   next(): readonly ImageFile[] {
@@ -282,4 +287,24 @@ Deno.test("FlushQueue tells a flush that it has failed though another one has be
   it.add("b");
   for (let n = 0; n < 3; n++) it.end();
   assertEquals(it.results, [`a:${ENOSPC}`, "b:0"]);
+});
+
+Deno.test("FlushQueue.add() has one sync be enough, unless somebody waits for everything", () => {
+  const round = new TablesRound();
+  const { lane, queue, results } = new Fixture(round);
+  const add = (name: string, scope: Scope): void =>
+    queue.add({ finished: (errno) => results.push(`${name}:${errno}`) }, scope);
+  add("a", "what is written");
+  assertEquals(round.steps.splice(0), ["begin with what is written", "level 2"]);
+  add("b", "what is written");
+  add("c", "everything");
+  add("d", "what is written");
+  lane.end();
+  queue.reap();
+  assertEquals(results.splice(0), ["a:0"]);
+  for (let level = 0; level < 3; level++) lane.end();
+  queue.reap();
+  const all = ["begin", "level 0", "level 1", "level 2"];
+  assertEquals(round.steps, ["durable", ...all, "durable"]);
+  assertEquals(results, ["b:0", "c:0", "d:0"]);
 });

@@ -54,6 +54,13 @@ export class SectorMarks {
     return ((this.#taken[slot] ?? 0) >>> sector & 1) !== 0;
   }
 
+  /** Whether the sector at `position` of the cache's buffer is on its way to the disk, or has to be written. */
+  isMarked(position: number): boolean {
+    const slot = Math.floor(position / this.#cache.slotBytes);
+    const sector = Math.floor((position - slot * this.#cache.slotBytes) / SECTOR_BYTES);
+    return (((this.#dirty[slot] ?? 0) | (this.#taken[slot] ?? 0)) >>> sector & 1) !== 0;
+  }
+
   /**
    * Takes all that is dirty.
    *

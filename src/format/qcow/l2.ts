@@ -131,6 +131,8 @@ export class L2Slices {
   readonly #file: ImageFile;
   readonly #cache: TableCache;
   readonly #slicesPerTable: number;
+  readonly #entryBytes: number;
+  readonly #entriesPerByte: number;
   readonly #alignmentBytes: number;
   readonly #marks: SectorMarks;
   /** So many changed slices are too many. */
@@ -143,6 +145,8 @@ export class L2Slices {
     const sliceBytes = Math.min(MAX_SLICE_BYTES, layout.tableBytes);
     this.entries = sliceBytes / 2 ** layout.l2EntryBits;
     this.#slicesPerTable = layout.tableBytes / sliceBytes;
+    this.#entryBytes = 2 ** layout.l2EntryBits;
+    this.#entriesPerByte = 1 / layout.clusterBytes;
     const keys = Math.ceil(layout.sizeBytes / layout.clusterBytes / this.entries);
     this.#cache = new TableCache(sliceBytes, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
@@ -219,6 +223,19 @@ export class L2Slices {
       if (error instanceof SystemError) return false;
       throw error;
     }
+  }
+
+  /** Whether nothing has to be written any more of the entries for a range of the disk. */
+  areWritten(guestOffset: number, lengthBytes: number): boolean {
+    const end = Math.ceil((guestOffset + lengthBytes) * this.#entriesPerByte);
+    const perSector = SECTOR_BYTES / this.#entryBytes;
+    let entry = Math.floor(guestOffset * this.#entriesPerByte);
+    for (; entry < end; entry = (Math.floor(entry / perSector) + 1) * perSector) {
+      const position = this.find(Math.floor(entry / this.entries));
+      if (position < 0) continue;
+      if (this.#marks.isMarked(position + entry % this.entries * this.#entryBytes)) return false;
+    }
+    return true;
   }
 
   get hasDirty(): boolean {

@@ -127,6 +127,11 @@ export class OwnTables {
     }
   }
 
+  /** Whether the L1 entry of a table does not have to be written any more. */
+  isWritten(table: number): boolean {
+    return !this.#unwritten.has(table) && !this.#taken.includes(table);
+  }
+
   get isDirty(): boolean {
     return this.#unwritten.size > 0;
   }

@@ -340,6 +340,14 @@ export class QcowWriting implements Writing, Tables {
     return this.#parts.file.isTemporary;
   }
 
+  isRecorded(guestOffset: number, lengthBytes: number): boolean {
+    const end = (guestOffset + lengthBytes) * this.#tablesPerByte;
+    for (let table = Math.floor(guestOffset * this.#tablesPerByte); table < end; table++) {
+      if (!this.#tables.isWritten(table)) return false;
+    }
+    return this.#parts.slices.areWritten(guestOffset, lengthBytes);
+  }
+
   get hasUpdates(): boolean {
     if (this.#hasLost) return false;
     if (this.#isTemporary) return this.#parts.slices.isCrowded;

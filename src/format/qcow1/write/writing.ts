@@ -201,6 +201,14 @@ export class Version1Writing implements TableWriting, Tables {
     return this.#isDamaged || this.#parts.file.hasLost;
   }
 
+  isRecorded(guestOffset: number, lengthBytes: number): boolean {
+    const end = (guestOffset + lengthBytes) * this.#tablesPerByte;
+    for (let table = Math.floor(guestOffset * this.#tablesPerByte); table < end; table++) {
+      if (!this.#newTables.isWritten(table)) return false;
+    }
+    return this.#parts.slices.areWritten(guestOffset, lengthBytes);
+  }
+
   get hasUpdates(): boolean {
     return !this.#parts.file.hasLost &&
       (this.#parts.slices.hasDirty || this.#newTables.isDirty);

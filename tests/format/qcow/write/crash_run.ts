@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { SyncRound } from "../../../../src/disk/sync_round.ts";
+import { Change, ChangeKind } from "../../../../src/disk/change.ts";
+import type { Scope, SyncRound } from "../../../../src/disk/sync_round.ts";
 import { UpdateRound } from "../../../../src/disk/update_round.ts";
 import { type Level, LEVELS, Updates } from "../../../../src/image/updates.ts";
 import type { Writing } from "../../../../src/image/writing.ts";
@@ -32,7 +33,8 @@ export type Sabotage =
   | "counts are not written"
   | "the last level is not synced"
   | "what is dropped is free at once"
-  | "only data are synced";
+  | "only data are synced"
+  | "all changes count as recorded";
 
 export const SABOTAGES: readonly Sabotage[] = [
   "levels are not synced apart",
@@ -41,7 +43,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   "the last level is not synced",
   "what is dropped is free at once",
   "only data are synced",
+  "all changes count as recorded",
 ];
+const SCOPES = ["everything", "what is written"] as const;
 
 /** What a run is like. */
 export interface RunOptions {
@@ -79,9 +83,9 @@ export class CrashRun {
   readonly #random: Random;
   readonly #round: SyncRound;
   readonly #sabotage: Sabotage | undefined;
-  /** What ends the sync that is under way, and how many changes the round covers. */
+  /** What ends the sync that is under way, and the changes the round covers. */
   #endSync: (() => void) | undefined;
-  #covered = 0;
+  #covered: readonly DoneOp[] = [];
 
   constructor({ path, dataPath, backingPath }: Original, options: RunOptions) {
     const { seed, keys, sabotage, request, limits = {}, keepSize } = options;
@@ -100,7 +104,7 @@ export class CrashRun {
     this.#disk = new RecordedDisk(path, opened, () => this.#flushAll());
     const { writing } = this.#disk.access.image;
     if (writing === undefined) throw new Error("not opened for writing");
-    this.#round = sabotage === undefined
+    this.#round = sabotage === undefined || sabotage === "all changes count as recorded"
       ? new UpdateRound(writing)
       : new SabotagedRound(writing, sabotage);
   }
@@ -112,7 +116,7 @@ export class CrashRun {
     const limits = { sizeBytes, mostBytes: 16 * unitBytes, unitBytes, ...this.#limits };
     for (let id = 1; id <= ops; id++) {
       const op = randomOp(this.#random, limits, id);
-      if (op.kind === "flush") this.#beginRound();
+      if (op.kind === "flush") this.#beginRound(this.#random.oneOf(SCOPES));
       else this.#make(op);
       if (this.#endSync !== undefined && this.#random.below(3) === 0) this.#goOn();
       if (this.#random.below(4) === 0) this.#disk.access.freeSome();
@@ -131,7 +135,7 @@ export class CrashRun {
   }
 
   #finishRound(): void {
-    this.#beginRound();
+    this.#beginRound("everything");
     while (this.#endSync !== undefined) this.#goOn();
   }
 
@@ -141,11 +145,22 @@ export class CrashRun {
     this.#finishRound();
   }
 
-  #beginRound(): void {
+  #beginRound(scope: Scope): void {
     if (this.#endSync !== undefined) return;
-    this.#covered = this.done.length;
-    this.#round.begin();
+    const isCovered = ({ op }: DoneOp): boolean =>
+      scope === "everything" || this.#isRecorded(op) ||
+      this.#sabotage === "all changes count as recorded";
+    this.#covered = this.done.filter(isCovered);
+    this.#round.begin(scope);
     this.#next();
+  }
+
+  /** Whether a write that has to be durable when it is answered needs no more than a sync. */
+  #isRecorded(op: Op): boolean {
+    if (op.kind === "flush") return false;
+    const lengthBytes = op.kind === "write" ? op.bytes.length : op.length;
+    const change = new Change().ask(ChangeKind.Write, op.offset, lengthBytes);
+    return this.#disk.access.isRecorded(change);
   }
 
   #next(): void {
@@ -156,9 +171,7 @@ export class CrashRun {
     }
     this.#round.end("durable");
     const now = this.recording.steps.length;
-    for (const done of this.done.slice(0, this.#covered)) {
-      done.durable = Math.min(done.durable, now);
-    }
+    for (const done of this.#covered) done.durable = Math.min(done.durable, now);
   }
 
   #goOn(): void {
