@@ -5,7 +5,7 @@
  * @module
  */
 import type { TempDirectory } from "../support/tools.ts";
-import { CALLS, TracedProcess } from "./injection.ts";
+import { CALLS, TracedProcess } from "./traced_process.ts";
 
 export interface CallCosts {
   readonly writes: number;
@@ -23,7 +23,7 @@ export async function costsOf(
 ): Promise<CallCosts> {
   const prefix = folder.file(`calls-${crypto.randomUUID().slice(0, 8)}`);
   {
-    await using _traced = await TracedProcess.trace(pid, prefix, undefined, "by thread");
+    await using _traced = await TracedProcess.traceThreads(pid, prefix);
     await act();
   }
   const name = prefix.slice(prefix.lastIndexOf("/") + 1);

@@ -18,7 +18,7 @@ import { type Op, Random, randomOp } from "../format/qcow/write/random_ops.ts";
 import { NbdClient, NbdFailure } from "../integration/nbd_client.ts";
 import type { ExportedImage } from "../support/program.ts";
 import { memoryFolder, oracleTest, TempDirectory } from "../support/tools.ts";
-import { type Injection, TracedProcess } from "./injection.ts";
+import { type Injection, TracedProcess } from "./traced_process.ts";
 import { hasHungUp } from "./load.ts";
 import { attach, contentOf, leaksIn, SCENES } from "./scenes.ts";
 import { WrittenDisk } from "./written_disk.ts";
@@ -77,7 +77,9 @@ class ScriptedImage {
     const disk = new WrittenDisk({ content: this.#content, keepsAnswered: false });
     await using exported = await attach(this.#original, this.#folder);
     const log = this.#folder.file("calls");
-    await using traced = await TracedProcess.trace(exported.pid, log, injection);
+    await using traced = injection === undefined
+      ? await TracedProcess.trace(exported.pid, log)
+      : await TracedProcess.inject(exported.pid, log, injection);
     let outcome = await this.#change(exported, disk);
     const { code } = await exported.program.run("-d", exported.socket);
     await exported.ended();

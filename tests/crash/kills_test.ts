@@ -21,6 +21,7 @@ import { pause } from "../support/patience.ts";
 import { ExportedImage } from "../support/program.ts";
 import { memoryFolder, oracleTest, TempDirectory } from "../support/tools.ts";
 import { runLoad } from "./load.ts";
+import { TracedProcess } from "./traced_process.ts";
 import { PipelinedClient } from "./pipelined_client.ts";
 import { attach, contentOf, freeLeaks, isPlain, leaksIn, SCENES } from "./scenes.ts";
 import { type AskedChange, WrittenDisk } from "./written_disk.ts";
@@ -128,6 +129,9 @@ class KilledImage {
     const disk = new WrittenDisk({ content: this.#content, keepsAnswered: keepsAll });
     {
       await using exported = await attach(this.#original, this.#folder, options);
+      const isSlow = random.below(4) === 0;
+      const log = this.#folder.file("calls");
+      await using _traced = isSlow ? await TracedProcess.slowDown(exported.pid, log) : undefined;
       const end = random.below(5) === 0 ? this.#killDetaching : this.#killAtWork;
       await end.call(this, exported, disk);
     }
@@ -253,7 +257,7 @@ for (const [index, recipe] of SCENES.entries()) {
   if (kills === 0) continue;
   oracleTest(
     `daemons are killed that write to an image: ${recipe.name}`,
-    ORIGINAL_TOOLS,
+    [...ORIGINAL_TOOLS, "strace"],
     async (t) => {
       const figures = await campaign(recipe, SEED * 100 + index, kills);
       await t.step(`${figures}`, () => assertLess(figures.latestMs, LATEST_MS));

@@ -16,6 +16,8 @@ export const CALLS = [
   "fsync",
 ] as const;
 
+const SLOW_SYNCS = "inject=fdatasync:delay_enter=20000";
+
 /** What becomes of one call. */
 export interface Injection {
   readonly call: typeof CALLS[number];
@@ -36,19 +38,36 @@ export class TracedProcess implements AsyncDisposable {
     strace.status.then(() => this.#hasEnded = true);
   }
 
-  /** @param log a file that will be made, or one for each thread, whose names begin so */
-  static async trace(
+  /** Only logs. */
+  static trace(pid: number, log: string): Promise<TracedProcess> {
+    return TracedProcess.#start(pid, log, ["-f"]);
+  }
+
+  /** Logs what each thread does in a file of its own, whose name begins with `log`. */
+  static traceThreads(pid: number, log: string): Promise<TracedProcess> {
+    return TracedProcess.#start(pid, log, ["-ff", "-s", "0"]);
+  }
+
+  /** Has one call go wrong. */
+  static inject(pid: number, log: string, injection: Injection): Promise<TracedProcess> {
+    const { call, number, effect } = injection;
+    return TracedProcess.#start(pid, log, ["-f", "-e", `inject=${call}:${effect}:when=${number}`]);
+  }
+
+  /** Has syncs take their time, and part of the reads that may not wait be such that would have to. */
+  static slowDown(pid: number, log: string): Promise<TracedProcess> {
+    const reads = "inject=preadv2:error=EAGAIN:when=2+2";
+    return TracedProcess.#start(pid, log, ["-f", "-e", SLOW_SYNCS, "-e", reads], ["preadv2"]);
+  }
+
+  static async #start(
     pid: number,
     log: string,
-    injection?: Injection,
-    logged: "together" | "by thread" = "together",
+    how: readonly string[],
+    others: readonly string[] = [],
   ): Promise<TracedProcess> {
-    const follow = logged === "together" ? ["-f"] : ["-ff", "-s", "0"];
-    const args = [...follow, "-qq", "-o", log, "-p", `${pid}`, "-e", `trace=${CALLS.join()}`];
-    if (injection !== undefined) {
-      const { call, number, effect } = injection;
-      args.push("-e", `inject=${call}:${effect}:when=${number}`);
-    }
+    const calls = [...CALLS, ...others].join();
+    const args = ["-qq", "-o", log, "-p", `${pid}`, "-e", `trace=${calls}`, ...how];
     const strace = new Deno.Command("strace", { args, stdin: "null", stderr: "null" }).spawn();
     const traced = new TracedProcess(strace, log);
     await eventually(() => traced.#hasEnded || isTraced(pid), "strace to attach");
