@@ -60,6 +60,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./detach.ts")).detachAll(runtimeDirectory);
     case "resize":
       return (await import("./resize.ts")).resize(command.device, runtimeDirectory);
+    case "grow":
+      return (await import("./grow.ts")).grow(command);
     case "directIo":
     case "sectorSize":
       return (await import("./adjust.ts")).adjust(command);

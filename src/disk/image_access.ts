@@ -14,6 +14,7 @@ import type { Attempt } from "../storage/attempt.ts";
 import type { ImageFile, SharedFile } from "../storage/image_file.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Change } from "./change.ts";
+import { growDisk } from "./growth.ts";
 import { findRun, type Run } from "./runs.ts";
 import { PieceMemory } from "./piece_memory.ts";
 import { Reader, type ReadRequest } from "./reader.ts";
@@ -75,9 +76,15 @@ export class ImageAccess implements Disposable {
     this.#files = files;
     this.cannotTellCached = files.some((file) => file.cacheKnowledge === "unknown");
     this.#reader = new Reader(image, (depth) => this.#unpackingAt(depth));
-    const { writing, sizeBytes } = image;
+    const { writing } = image;
     if (writing === undefined) return;
-    this.#writer = new Writer(writing, { sizeBytes, reader: this.#reader });
+    const reader = this.#reader;
+    this.#writer = new Writer(writing, {
+      get sizeBytes(): number {
+        return image.sizeBytes;
+      },
+      reader,
+    });
     this.#round = new UpdateRound(writing);
   }
 
@@ -225,6 +232,17 @@ export class ImageAccess implements Disposable {
   refreshSize(): void {
     this.#files[0]?.refreshSize();
     this.#window = windowOf(this.image.sizeBytes, this.#parts);
+  }
+
+  /**
+   * Makes the disk larger, and the window with it; as {@link growDisk}.
+   *
+   * @param sizeBytes of the whole disk, whatever part of it the window is
+   */
+  grow(sizeBytes: number, flush: () => boolean): void {
+    const { image } = this;
+    growDisk(sizeBytes, { image, writer: this.#writable, flush });
+    this.#window = windowOf(image.sizeBytes, this.#parts);
   }
 
   /**

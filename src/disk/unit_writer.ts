@@ -21,7 +21,7 @@ const MOST_SEALED_BYTES = 256 * 1024;
 /** What has the bytes that stay as they are. */
 export interface OldBytes {
   readonly reader: Pick<Reader, "read">;
-  /** Size of the disk: what a unit has behind it is zeros. */
+  /** Size of the disk, as it is when it is asked for: what a unit has behind it is zeros. */
   readonly sizeBytes: number;
 }
 

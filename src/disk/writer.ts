@@ -24,14 +24,14 @@ const ZEROS_BYTES = 64 * 1024;
 /** Changes one disk for one thread. */
 export class Writer {
   readonly #writing: Writing;
-  readonly #sizeBytes: number;
+  readonly #old: OldBytes;
   readonly #placement: Placement;
   readonly #units: UnitWriter;
   #zeros: IoBuffer | undefined;
 
   constructor(writing: Writing, old: OldBytes) {
     this.#writing = writing;
-    this.#sizeBytes = old.sizeBytes;
+    this.#old = old;
     this.#units = new UnitWriter(writing.tables, old);
     this.#placement = new Placement(this.#units.attempt);
   }
@@ -129,7 +129,7 @@ export class Writer {
     const guestOffset = startBytes + change.offset + change.doneBytes;
     const { restBytes } = change;
     const inUnit = guestOffset % tables.unitBytes;
-    const toEnd = guestOffset + restBytes === this.#sizeBytes;
+    const toEnd = guestOffset + restBytes === this.#old.sizeBytes;
     const whole = toEnd ? restBytes : restBytes - restBytes % tables.unitBytes;
     if (inUnit > 0 || whole === 0) {
       return this.#clearPart(change, startBytes, tables.unitBytes - inUnit);

@@ -88,6 +88,30 @@ export class Placement {
 }
 
 /**
+ * Making a disk larger. Between the two steps the disk has its old size, but what lies behind its end
+ * can be mapped and changed already. Nobody else changes the image meanwhile, and no round is under way.
+ *
+ *     prepare ──> what does not read as zeros behind the end is cleared ──> finish
+ */
+export interface Growth {
+  /**
+   * Has there be room for what describes a disk of `sizeBytes`, which is more than it has. What has been
+   * changed is durable.
+   *
+   * @param flush makes durable what has been changed
+   * @throws {RangeError} if the image cannot describe a disk like that; nothing has been changed then
+   * @throws {SystemError} if that cannot be written
+   */
+  prepare(sizeBytes: number, flush: () => void): void;
+  /**
+   * Has the disk be as large as was prepared, durably and at once: no crash leaves it in between.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  finish(): void;
+}
+
+/**
  * How many threads may change an image: with tables in memory, only the one that has them. What any may
  * write is Direct and not encrypted, so that whoever has the bytes can write them.
  */
@@ -110,6 +134,8 @@ export interface Writing {
   place(guestOffset: number, lengthBytes: number, placement: Placement): void;
   /** What gives new places, and records them; without it, all of them are Direct. */
   readonly tables?: Tables | undefined;
+  /** What makes the disk larger; without it, that is not possible. */
+  readonly growth?: Growth;
   /**
    * Writes what says that the image was closed in order. Called once, when nobody changes it any more
    * and all that has been changed is durable; what it writes is made durable after it.

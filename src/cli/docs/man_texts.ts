@@ -14,6 +14,7 @@ export const SYNOPSIS: readonly string[] = [
   "[`-t` <format>] `-f`|<device> <file>",
   "`tslosetup` [<option>...] `-f` <format> [<device>] <file>",
   "`tslosetup` [<option>...] `--socket` <path> <file>",
+  "`tslosetup --resize` [`+`]<size> [`-t` <format>] <file>",
   "`tslosetup --info`|`--map`|`--check` [`-J`] [`-t` <format>] <file>",
   "`tslosetup --check --repair` <leaks|all> [`-J`] [`-t` <format>] <file>",
   "`tslosetup --commit` [`--key-file` <file>] <file>",

@@ -41,6 +41,12 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "this part of the same disk, with the same `--snapshot`, `--no-backing`, `--backing-fmt` and " +
     "`--force`, and refuse to make one that overlaps with another. Sockets do not count.",
   ],
+  "resize": [
+    "Make the disk of the image <file>, which must not be attached, <size> bytes large, or with " +
+    "`+`<size> so many bytes larger. What it gets reads as zeros. A disk is not made smaller. Whatever " +
+    "happens meanwhile, the image has its old size or the new one. The format is found out, unless it is " +
+    "given; a RAW file just gets longer.",
+  ],
   "remove": [
     "Remove unused loop devices from the system, so that their names are gone from /dev, too.",
   ],

@@ -8,6 +8,7 @@
  * @module
  */
 import { attachCommand, findCommand, onlyFile, refuseOperands } from "./attach_command.ts";
+import { type GrowCommand, growCommand } from "./grow_command.ts";
 import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_command.ts";
 import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
 import type { AttachCommand } from "../../device/attach_command.ts";
@@ -18,6 +19,7 @@ import { readSettings, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import type { FormatNames } from "./values.ts";
 
+export type { GrowCommand } from "./grow_command.ts";
 export type { ImageCommand } from "./image_command.ts";
 export type { ListCommand } from "./list_command.ts";
 export type { FormatNames } from "./values.ts";
@@ -32,6 +34,7 @@ export type Command =
   | { readonly kind: "detachAll" }
   /** Make a device as large as its image is by now. */
   | { readonly kind: "resize"; readonly device: string }
+  | GrowCommand
   | AdjustCommand
   /** Have the kernel forget devices. */
   | { readonly kind: "remove"; readonly devices: readonly string[] }
@@ -67,6 +70,7 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
   const look = wantedImageCommand(settings);
   if (look !== undefined) return imageCommand(look, settings);
   if (settings.seen.has("repair")) throw new UsageError("the option --repair goes with --check");
+  if (settings.newSize !== undefined) return growCommand(settings.newSize, settings);
   const command = chooseCommand(settings, formats);
   if (command.kind !== "attach") refuseSetupOptions(command, settings);
   // Columns that do not exist are refused also where nothing is listed.

@@ -19,6 +19,7 @@ import {
 } from "../../loop/write_policy.ts";
 import { parseCacheSize, parseCleanInterval, parseOverlaySize } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
+import { type NewSize, parseNewSize } from "./new_size.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
 import {
@@ -71,6 +72,8 @@ export interface Settings {
   readonly kernelDecode: "on" | "off";
   readonly threads: number | undefined;
   readonly socketPath: string | undefined;
+  /** The argument of `--resize`. */
+  readonly newSize: NewSize | undefined;
   /** The file of `-j`. */
   readonly associatedFile: string | undefined;
   /** The columns of `-O`, not looked at yet. */
@@ -137,6 +140,7 @@ function emptyDraft(): Draft {
     kernelDecode: "off",
     threads: undefined,
     socketPath: undefined,
+    newSize: undefined,
     associatedFile: undefined,
     columnList: undefined,
     actionDevices: [],
@@ -193,6 +197,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "loop-ref":
       draft.loopReference = value;
+      break;
+    case "resize":
+      draft.newSize = parseNewSize(value);
       break;
     case "associated":
       draft.associatedFile = value;

@@ -39,6 +39,8 @@ export class TableCache {
   /** Bits of {@link Mark} for each slot. */
   readonly #marks: Uint8Array;
   #dirtySlots = 0;
+  /** No slot from this one on has ever held anything. */
+  #usedSlots = 0;
   #clock = 0;
   #lastKey = EMPTY;
   #lastPosition = 0;
@@ -89,6 +91,7 @@ export class TableCache {
   keep(key: number, position: number): void {
     const slot = position / this.slotBytes;
     this.#keys[slot] = key;
+    this.#usedSlots = Math.max(this.#usedSlots, slot + 1);
     this.#use(key, slot);
   }
 
@@ -125,7 +128,7 @@ export class TableCache {
   /** Position of the first dirty slot from `position` on; -1 if there is none. */
   nextDirty(position: number): number {
     if (this.#dirtySlots === 0) return NONE;
-    for (let slot = position / this.slotBytes; slot <= this.#slotMask; slot++) {
+    for (let slot = position / this.slotBytes; slot < this.#usedSlots; slot++) {
       if (this.#hasMark(slot, Mark.Dirty)) return slot * this.slotBytes;
     }
     return NONE;
@@ -140,7 +143,7 @@ export class TableCache {
   clear(): void {
     this.#lastKey = EMPTY;
     let kept = 0;
-    for (let slot = 0; slot <= this.#slotMask; slot++) {
+    for (let slot = 0; slot < this.#usedSlots; slot++) {
       if (this.#marks[slot] === 0) this.#keys[slot] = EMPTY;
       else kept++;
     }
@@ -152,6 +155,7 @@ export class TableCache {
   }
 
   #setMark(slot: number, mark: number): void {
+    this.#usedSlots = Math.max(this.#usedSlots, slot + 1);
     this.#marks[slot] = (this.#marks[slot] ?? 0) | mark;
   }
 

@@ -6,6 +6,7 @@
 import type { Image } from "../../image/driver.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { Writing } from "../../image/writing.ts";
+import type { DiskSize } from "./disk_size.ts";
 import type { Encryption } from "./encryption.ts";
 import type { L1Table } from "./l1.ts";
 import type { L2Slices } from "./l2.ts";
@@ -19,7 +20,7 @@ export interface TableWriting extends Writing {
 
 /** What an image consists of, whatever its version. */
 export interface ImageParts {
-  readonly sizeBytes: number;
+  readonly size: DiskSize;
   readonly clusterBytes: number;
   /** Guest bytes that one L2 table describes: a power of two. */
   readonly tableCoversBytes: number;
@@ -40,10 +41,10 @@ export interface ImageParts {
  * by an exact fraction, and `&` takes an integer of any size modulo 2^32.
  */
 export class QcowImage implements Image {
-  readonly sizeBytes: number;
   readonly warnings: readonly string[];
   readonly writing: TableWriting | undefined;
 
+  readonly #size: DiskSize;
   readonly #l1: L1Table;
   readonly #slices: L2Slices;
   readonly #places: Places;
@@ -56,7 +57,7 @@ export class QcowImage implements Image {
   #isPreallocated: boolean | undefined;
 
   constructor(parts: ImageParts) {
-    this.sizeBytes = parts.sizeBytes;
+    this.#size = parts.size;
     this.warnings = parts.warnings;
     this.writing = parts.writing;
     this.#l1 = parts.l1;
@@ -67,6 +68,10 @@ export class QcowImage implements Image {
     this.#findPreallocation = parts.isPreallocated;
     this.#slicesPerByte = 1 / parts.clusterBytes / this.#slices.entries;
     this.#tablesPerByte = 1 / parts.tableCoversBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#size.bytes;
   }
 
   get fileHoles(): "zeros" | undefined {

@@ -20,10 +20,10 @@ export type OffsetOf = (view: DataView, position: number) => number;
  * with one bad pointer is readable elsewhere.
  */
 export class L1Table {
-  readonly entries: number;
-  /** All of them as they are in the file, big-endian, with the bits that are no part of the offset. */
-  readonly view: DataView;
-  readonly #words: Uint32Array;
+  #entries: number;
+  #hostOffset: number;
+  #view: DataView;
+  #words: Uint32Array;
   readonly #offsetOf: OffsetOf;
 
   /** @throws {SystemError} if the file cannot be read */
@@ -34,27 +34,50 @@ export class L1Table {
   ) {
     const buffer = new IoBuffer(l1Entries * TABLE_ENTRY_BYTES);
     file.read(buffer, 0, l1Offset, buffer.size);
-    this.entries = l1Entries;
-    this.view = buffer.view;
+    this.#entries = l1Entries;
+    this.#hostOffset = l1Offset;
+    this.#view = buffer.view;
     this.#words = new Uint32Array(buffer.bytes.buffer);
     this.#offsetOf = offsetOf;
   }
 
+  get entries(): number {
+    return this.#entries;
+  }
+
+  /** Where it starts in the file. */
+  get hostOffset(): number {
+    return this.#hostOffset;
+  }
+
+  /** All of them as they are in the file, big-endian, with the bits that are no part of the offset. */
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** Goes by other entries from now on: `entries` of them, in `buffer`, which lie at `hostOffset`. */
+  replace(hostOffset: number, buffer: IoBuffer, entries: number): void {
+    this.#entries = entries;
+    this.#hostOffset = hostOffset;
+    this.#view = buffer.view;
+    this.#words = new Uint32Array(buffer.bytes.buffer, buffer.bytes.byteOffset);
+  }
+
   /** Where L2 table number `index` is; 0 if there is none. */
   tableOffset(index: number): number {
-    return index < this.entries ? this.#offsetOf(this.view, index * TABLE_ENTRY_BYTES) : 0;
+    return index < this.#entries ? this.#offsetOf(this.#view, index * TABLE_ENTRY_BYTES) : 0;
   }
 
   /** Whether nobody else uses L2 table number `index`. */
   isOwn(index: number): boolean {
-    return (this.view.getUint32(index * TABLE_ENTRY_BYTES) & L2_COPIED_HIGH) !== 0;
+    return (this.#view.getUint32(index * TABLE_ENTRY_BYTES) & L2_COPIED_HIGH) !== 0;
   }
 
   /** Says where L2 table number `index` is, which nobody else uses. */
   setOwn(index: number, hostOffset: number): void {
     const at = index * TABLE_ENTRY_BYTES;
-    this.view.setUint32(at, Math.floor(hostOffset / 2 ** 32) | L2_COPIED_HIGH);
-    this.view.setUint32(at + 4, hostOffset >>> 0);
+    this.#view.setUint32(at, Math.floor(hostOffset / 2 ** 32) | L2_COPIED_HIGH);
+    this.#view.setUint32(at + 4, hostOffset >>> 0);
   }
 
   /**
@@ -63,12 +86,12 @@ export class L1Table {
    */
   nextTable(index: number, end: number): number {
     const words = this.#words;
-    const last = Math.min(end, this.entries, index + MAX_LOOKAHEAD);
+    const last = Math.min(end, this.#entries, index + MAX_LOOKAHEAD);
     for (let next = index; next < last; next++) {
       const isEmpty = words[2 * next] === 0 && words[2 * next + 1] === 0;
       if (!isEmpty && this.tableOffset(next) !== 0) return next;
     }
-    return last < this.entries ? last : end;
+    return last < this.#entries ? last : end;
   }
 }
 

@@ -106,6 +106,8 @@ export class EntryDecoder {
 export interface TableLayout {
   /** Size of the disk. */
   readonly sizeBytes: number;
+  /** Whether the disk may become larger: the cache then is as large as it may be. */
+  readonly mayGrow?: boolean;
   readonly clusterBytes: number;
   /** Size of an entry, as a power of two. */
   readonly l2EntryBits: number;
@@ -135,8 +137,9 @@ export class L2Slices {
   readonly #entriesPerByte: number;
   readonly #alignmentBytes: number;
   readonly #marks: SectorMarks;
+  readonly #clusterBytes: number;
   /** So many changed slices are too many. */
-  readonly #crowd: number;
+  #crowd = Infinity;
   /** Whether there was no room for a slice since changed ones were taken last. */
   #isFull = false;
 
@@ -147,14 +150,24 @@ export class L2Slices {
     this.#slicesPerTable = layout.tableBytes / sliceBytes;
     this.#entryBytes = 2 ** layout.l2EntryBits;
     this.#entriesPerByte = 1 / layout.clusterBytes;
-    const keys = Math.ceil(layout.sizeBytes / layout.clusterBytes / this.entries);
+    this.#clusterBytes = layout.clusterBytes;
+    const keys = layout.mayGrow ? Infinity : this.#slicesOf(layout.sizeBytes);
     this.#cache = new TableCache(sliceBytes, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
     this.#file = file;
     this.#alignmentBytes = layout.tableAlignmentBytes;
     this.#marks = new SectorMarks(this.#cache);
-    const slots = Math.floor(this.#cache.buffer.size / sliceBytes);
-    this.#crowd = slots < keys ? Math.ceil(slots / CROWDED) : Infinity;
+    this.describe(layout.sizeBytes);
+  }
+
+  /** Says how large the disk is that the slices describe. */
+  describe(sizeBytes: number): void {
+    const slots = Math.floor(this.#cache.buffer.size / this.#cache.slotBytes);
+    this.#crowd = slots < this.#slicesOf(sizeBytes) ? Math.ceil(slots / CROWDED) : Infinity;
+  }
+
+  #slicesOf(sizeBytes: number): number {
+    return Math.ceil(sizeBytes / this.#clusterBytes / this.entries);
   }
 
   /** Position of slice number `slice` of the disk in {@link L2Slices.view}, or -1. */

@@ -9,6 +9,7 @@ import { ImageFormatError } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { compressionMethod } from "./compression.ts";
 import { openEncryption } from "./encryption.ts";
+import { DiskSize } from "./disk_size.ts";
 import { damaged } from "./errors.ts";
 import { ExtendedClusters } from "./extended_clusters.ts";
 import { readHeader } from "./header.ts";
@@ -34,7 +35,12 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   const header = chosenHeader(file, options);
   const { clusterBytes } = header;
   options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
-  const layout = { ...header, tableBytes: clusterBytes, tableAlignmentBytes: clusterBytes };
+  const layout = {
+    ...header,
+    mayGrow: options.snapshot === undefined,
+    tableBytes: clusterBytes,
+    tableAlignmentBytes: clusterBytes,
+  };
   const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
   const slices = new L2Slices(file, layout, metadataCacheBytes);
   const related = openRelated(file, header, options);
@@ -47,18 +53,22 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   }
 }
 
-function imageOf(opened: Omit<WritingParts, "l1" | "punches">, options: OpenOptions): QcowImage {
+function imageOf(
+  opened: Omit<WritingParts, "l1" | "size" | "punches">,
+  options: OpenOptions,
+): QcowImage {
   const { file, header, slices, related, encryption } = opened;
-  const { clusterBytes, sizeBytes } = header;
+  const { clusterBytes } = header;
+  const size = new DiskSize(header.sizeBytes);
   const compression = compressionMethod(header.compressionType);
   const l1 = new L1Table(file, header, offsetInEntry);
   const writing = options.readOnly || options.snapshot !== undefined
     ? undefined
-    : writingOf({ ...opened, l1, punches: true });
+    : writingOf({ ...opened, l1, size, punches: true });
   const places = new Places(file, related, { clusterBytes, compression, encryption });
   const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
   return new QcowImage({
-    sizeBytes,
+    size,
     clusterBytes,
     tableCoversBytes: clusterBytes ** 2 / 2 ** header.l2EntryBits,
     warnings: header.corrupt ? [CORRUPT] : [],

@@ -10,6 +10,7 @@ import type { Image, OpenOptions } from "../../image/driver.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { DiskSize } from "../qcow/disk_size.ts";
 import { openLegacyEncryption } from "../qcow/encryption.ts";
 import { QcowImage } from "../qcow/image.ts";
 import { L1Table } from "../qcow/l1.ts";
@@ -54,13 +55,13 @@ interface Opened extends Omit<WritingParts, "l1" | "hasBacking"> {
 
 function imageOf(opened: Opened, { readOnly }: OpenOptions): QcowImage {
   const { file, header, slices, backing, encryption } = opened;
-  const { clusterBytes, sizeBytes } = header;
+  const { clusterBytes } = header;
   const storage = { clusterBytes, compression: CompressionMethod.Deflate, encryption };
   const places = new Places(file, backing === undefined ? {} : { backing }, storage);
   const l1 = new L1Table(file, header, wholeEntry);
   const hasBacking = backing !== undefined;
   return new QcowImage({
-    sizeBytes,
+    size: new DiskSize(header.sizeBytes),
     clusterBytes,
     tableCoversBytes: header.tableBytes / TABLE_ENTRY_BYTES * clusterBytes,
     warnings: [],

@@ -8,7 +8,7 @@ import { RAW } from "../../image/formats.ts";
 import { exact } from "../../image/exact.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import type { Mapping } from "../../image/mapping.ts";
-import type { Placement, Writing } from "../../image/writing.ts";
+import type { Growth, Placement, Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 
 /** The RAW driver. It has no magic and takes every file: the last one to ask. */
@@ -46,14 +46,35 @@ class RawImage implements Image {
 class RawWriting implements Writing {
   readonly files: readonly ImageFile[];
   readonly writers = "any";
+  readonly growth: Growth;
   readonly #file: ImageFile;
 
   constructor(file: ImageFile) {
     this.files = [file];
+    this.growth = new RawGrowth(file);
     this.#file = file;
   }
 
   place(guestOffset: number, lengthBytes: number, placement: Placement): void {
     placement.setDirect(this.#file, guestOffset, lengthBytes);
+  }
+}
+
+class RawGrowth implements Growth {
+  readonly #file: ImageFile;
+  #sizeBytes = 0;
+
+  constructor(file: ImageFile) {
+    this.#file = file;
+  }
+
+  prepare(sizeBytes: number): void {
+    if (!this.#file.canGrow) throw new RangeError("a block device does not grow with its content");
+    this.#sizeBytes = sizeBytes;
+  }
+
+  finish(): void {
+    this.#file.setSize(this.#sizeBytes);
+    this.#file.sync();
   }
 }

@@ -1,5 +1,5 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertObjectMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type Command, parseCommand } from "../../../src/cli/words/command.ts";
 import { OPTIONS } from "../../../src/cli/words/option_table.ts";
@@ -138,6 +138,27 @@ Deno.test("parseCommand() looks into an image, whatever its format", () => {
   assertEquals(fault("--info x --snapshot 1"), "mutually exclusive arguments: --info --snapshot");
   for (const word of ["-f", "-D", "-dx", "-cx", "-jx", "-l", "-a", "--raw", "-o1", "--socket=s"]) {
     assertMatch(fault(`--info ${word} x`), /^mutually exclusive arguments: --info --/);
+  }
+});
+
+Deno.test("parseCommand() makes the disk of an image larger", () => {
+  const wanted = (bytes: number, isMore: boolean): Partial<Command> => ({
+    kind: "grow",
+    target: "x",
+    size: { bytes, isMore },
+  });
+  assertObjectMatch(parse("--resize 2K x"), wanted(2048, false));
+  assertObjectMatch(parse("x --resize=+1KB -t qcow2 --key-file k"), {
+    ...wanted(1000, true),
+    request: { format: "QCOW", readOnly: false },
+    keyFile: "k",
+  });
+  assertEquals(fault("--resize 1M"), "no file specified");
+  assertEquals(fault("--resize 1M x y"), "unexpected arguments");
+  assertEquals(fault("--resize -1M x"), "failed to parse size: '-1M': a disk is not made smaller");
+  assertEquals(fault("--resize +-1M x"), "failed to parse size: '-1M': Invalid argument");
+  for (const word of ["-f", "-D", "-cx", "-r", "--show", "--info", "--no-backing", "-o1"]) {
+    assertMatch(fault(`--resize 1M ${word} x`), /^mutually exclusive arguments: --/);
   }
 });
 

@@ -59,6 +59,15 @@ export const ACTION_OPTIONS = [
     onlyNamed: true,
   },
   {
+    long: ["resize"],
+    short: "",
+    argument: "required",
+    label: " <size>",
+    help: "make the disk of an image larger",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["remove"],
     short: "",
     argument: "none",

@@ -18,6 +18,7 @@ import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
 import type { Allocation } from "./allocation.ts";
 import { ClusterFile } from "./cluster_file.ts";
+import { ClusterRuns } from "./cluster_runs.ts";
 import type { CountSlice } from "./count_slices.ts";
 import { DroppedClusters } from "./dropped_clusters.ts";
 import type { Metadata } from "./metadata_map.ts";
@@ -97,6 +98,36 @@ export class Allocator {
       const count = this.#refcounts.freeRun(slice, this.#cursor, most);
       if (count > 0) return this.#use(slice, count);
     }
+  }
+
+  /**
+   * Has `count` clusters be used once that lie one behind the other; waits for the disk.
+   *
+   * @returns the first one
+   * @throws as {@link Allocator.allocate}
+   */
+  allocateRun(count: number): number {
+    // Where a block describes fewer, there is one in between that describes the next ones.
+    if (count >= this.#refcounts.clustersPerBlock) return this.#growth.addWithBlocks(count);
+    const runs = new ClusterRuns();
+    try {
+      for (;;) {
+        const have = runs.countOf(runs.runs - 1);
+        if (have === count) break;
+        const { first, count: more } = this.#allocatePatiently(count - have);
+        runs.add(first, more);
+        // What does not go on where the last run ends begins one of its own, of any length.
+      }
+      return runs.takeLast(count)?.[0] ?? 0;
+    } finally {
+      for (let run = 0; run < runs.runs; run++) this.giveBack(runs.firstOf(run), runs.countOf(run));
+    }
+  }
+
+  #allocatePatiently(most: number): Allocation {
+    const allocation = this.allocate(most, this.#patient);
+    if (allocation === undefined) throw new Error("a count that nobody waits for");
+    return allocation;
   }
 
   /** Takes `free` clusters from the cursor on, or those of them that are all blank, or of which none is. */

@@ -24,6 +24,22 @@ export class DataFile {
   }
 
   /**
+   * Has it be as long as a disk that is to be larger; what it has behind the old end already is nobody's,
+   * and becomes zeros.
+   *
+   * @throws {RangeError} if it cannot be longer
+   * @throws {SystemError} if it cannot be changed
+   */
+  grow(fromBytes: number, toBytes: number): void {
+    const { sizeBytes, canGrow } = this.#file;
+    if (sizeBytes < toBytes && !canGrow) {
+      throw new RangeError("its external data file is a block device that is too small");
+    }
+    this.clear(fromBytes, Math.min(toBytes, sizeBytes) - fromBytes);
+    if (sizeBytes < toBytes) this.#file.setSize(toBytes);
+  }
+
+  /**
    * Has a range be zeros: others read it without the image.
    *
    * @throws {SystemError} if it cannot be changed

@@ -6,7 +6,7 @@
  */
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
-import type { Header } from "../header_types.ts";
+import type { Fields, Header } from "../header_types.ts";
 import {
   AUTOCLEAR_BITMAPS,
   AUTOCLEAR_RAW_EXTERNAL_DATA,
@@ -69,6 +69,30 @@ export class HeaderWriter {
     const { version, incompatible } = this.#header;
     if (version < 3) return;
     this.#write("incompatible_features", incompatible | Incompatible.corrupt);
+  }
+
+  /**
+   * Sets fields that version 2 has, too, in one write: they lie in one sector, so that no crash leaves
+   * some of them set.
+   *
+   * @throws {SystemError} if that cannot be written: nobody knows then what the header says
+   */
+  set(fields: Partial<Fields>): void {
+    const { offsets, sizeBytes } = HEADER;
+    const header = new IoBuffer(sizeBytes);
+    this.#file.read(header, 0, 0, sizeBytes);
+    HEADER.write(header.view, 0, fields);
+    const starts = Object.keys(fields).map((name) => offsets[name as keyof Fields]);
+    const start = Math.min(...starts);
+    // Where the next field begins.
+    const end = Object.values(offsets).find((offset) => offset > Math.max(...starts)) ?? sizeBytes;
+    try {
+      this.#file.write(header, start, start, end - start);
+    } catch (error) {
+      this.#file.syncFailed();
+      throw error;
+    }
+    this.#file.sync();
   }
 
   #write(name: "autoclear_features" | "incompatible_features", value: bigint): void {

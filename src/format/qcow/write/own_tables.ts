@@ -83,12 +83,12 @@ export class OwnTables {
 
   /** The table is there, durably, and says nothing yet: it may be referred to at once. */
   #writeEntry(table: number): void {
-    const { l1, file, header } = this.#parts;
+    const { l1, file } = this.#parts;
     const at = table * TABLE_ENTRY_BYTES;
     const { buffer, byteOffset } = l1.view;
     this.#entry.bytes.set(new Uint8Array(buffer, byteOffset + at, TABLE_ENTRY_BYTES));
     try {
-      file.write(this.#entry, 0, header.l1Offset + at, TABLE_ENTRY_BYTES);
+      file.write(this.#entry, 0, l1.hostOffset + at, TABLE_ENTRY_BYTES);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.#unwritten.add(table);
@@ -137,14 +137,14 @@ export class OwnTables {
   }
 
   takeUpdates(updates: Updates): void {
-    const { l1, file, header } = this.#parts;
+    const { l1, file } = this.#parts;
     this.#taken = [...this.#unwritten];
     this.#unwritten.clear();
     for (const table of this.#taken) {
       const at = table * TABLE_ENTRY_BYTES;
       const { buffer, byteOffset } = l1.view;
       const entry = new Uint8Array(buffer, byteOffset + at, TABLE_ENTRY_BYTES);
-      updates.add(Level.Tables, file, header.l1Offset + at, entry);
+      updates.add(Level.Tables, file, l1.hostOffset + at, entry);
     }
   }
 

@@ -51,6 +51,29 @@ export class RefcountGrowth {
     return cluster + 1;
   }
 
+  /**
+   * Has `count` clusters be used once of which none had a block: from the first one on that no block
+   * describes, nor any behind it. The new blocks follow.
+   *
+   * @returns the first cluster
+   * @throws as {@link RefcountGrowth.addBlock}
+   */
+  addWithBlocks(count: number): number {
+    const { table, clustersPerBlock } = this.#parts.refcounts;
+    for (;;) {
+      const index = table.usedEntries;
+      const first = index * clustersPerBlock;
+      const blocks = blocksFor(first, count, clustersPerBlock);
+      if (index + blocks > table.entries) {
+        this.#growTable(first, index);
+        continue;
+      }
+      this.#claimWithBlocks(first, count, blocks);
+      this.#useWithBlocks(first, count, blocks);
+      return first;
+    }
+  }
+
   #useAsBlock(index: number, cluster: number): void {
     const { clusterBytes, metadata, refcounts } = this.#parts;
     refcounts.table.setBlock(index, cluster * clusterBytes);
@@ -62,20 +85,30 @@ export class RefcountGrowth {
    * none has a block. The blocks that describe it follow it.
    */
   #growTable(first: number, index: number): number {
-    const { clusterBytes, clusterFile, dropped, metadata, refcounts } = this.#parts;
+    const { clusterBytes, dropped, metadata, refcounts } = this.#parts;
     const { table, clustersPerBlock } = refcounts;
     const [oldOffset, oldBytes] = [table.offset, table.sizeBytes];
     const tableClusters = this.#tableClusters(index);
     const blocks = blocksFor(first, tableClusters, clustersPerBlock);
-    const count = tableClusters + blocks;
-    const isBlank = clusterFile.claim(first, count);
-    for (let n = 0; n < blocks && !isBlank; n++) clusterFile.writeZeros(first + tableClusters + n);
+    this.#claimWithBlocks(first, tableClusters, blocks);
     table.moveTo(first * clusterBytes, tableClusters * clusterBytes);
     for (let n = 0; n < tableClusters; n++) metadata.add(first + n);
-    for (let n = 0; n < blocks; n++) this.#useAsBlock(index + n, first + tableClusters + n);
-    this.#useAll(first, count);
+    this.#useWithBlocks(first, tableClusters, blocks);
     dropped.retire(oldOffset / clusterBytes, oldBytes / clusterBytes);
-    return first + count;
+    return first + tableClusters + blocks;
+  }
+
+  /** Claims `count` clusters, and behind them those of `blocks` blocks, which become zeros. */
+  #claimWithBlocks(first: number, count: number, blocks: number): void {
+    const { clusterFile } = this.#parts;
+    const isBlank = clusterFile.claim(first, count + blocks);
+    for (let n = 0; n < blocks && !isBlank; n++) clusterFile.writeZeros(first + count + n);
+  }
+
+  #useWithBlocks(first: number, count: number, blocks: number): void {
+    const index = Math.floor(first / this.#parts.refcounts.clustersPerBlock);
+    for (let n = 0; n < blocks; n++) this.#useAsBlock(index + n, first + count + n);
+    this.#useAll(first, count + blocks);
   }
 
   #tableClusters(index: number): number {

@@ -56,6 +56,13 @@ export class RefcountTable {
     return this.#buffer.size / TABLE_ENTRY_BYTES;
   }
 
+  /** How many entries there are up to the last one that has a block. */
+  get usedEntries(): number {
+    let index = this.entries;
+    while (index > 0 && this.blockOffset(index - 1) === 0) index--;
+    return index;
+  }
+
   /** Where block number `index` is in the file; 0 if there is none. */
   blockOffset(index: number): number {
     return index < this.entries

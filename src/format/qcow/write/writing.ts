@@ -12,6 +12,7 @@ import { Level, Updates } from "../../../image/updates.ts";
 import {
   Cleared,
   ClearOutcome,
+  type Growth,
   Place,
   type Placement,
   type Tables,
@@ -19,6 +20,7 @@ import {
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import type { DiskSize } from "../disk_size.ts";
 import type { Encryption } from "../encryption.ts";
 import type { Header } from "../header_types.ts";
 import type { L1Table } from "../l1.ts";
@@ -30,6 +32,7 @@ import { Allocator } from "./allocator.ts";
 import { DataFile } from "./data_file.ts";
 import { type EntryWriter, NO_SLICE } from "./entry_writer.ts";
 import { ExtendedEntries } from "./extended_entries.ts";
+import { QcowGrowth } from "./growth.ts";
 import { HeaderWriter } from "./header_writer.ts";
 import { findMetadata } from "./metadata_map.ts";
 import { Refcounts } from "./refcounts.ts";
@@ -45,6 +48,7 @@ const MOST_SEALED_BYTES = 256 * 1024;
 export interface WritingParts {
   readonly file: ImageFile;
   readonly header: Header;
+  readonly size: DiskSize;
   readonly l1: L1Table;
   readonly slices: L2Slices;
   readonly related: RelatedPlaces;
@@ -57,6 +61,7 @@ export class QcowWriting implements Writing, Tables {
   readonly files: readonly ImageFile[];
   readonly isReadPlainly: boolean;
   readonly writers = "one";
+  readonly growth: Growth;
   readonly unitBytes: number;
   readonly #parts: WritingParts;
   readonly #clusterBytes: number;
@@ -70,6 +75,8 @@ export class QcowWriting implements Writing, Tables {
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
   /** Whether the image says already that it is being written. */
+  #hasBegun = false;
+  /** Whether a guest has changed something. */
   #isOpened = false;
   /** Whether damage has been found. */
   #isDamaged = false;
@@ -111,6 +118,14 @@ export class QcowWriting implements Writing, Tables {
     this.unitBytes = this.#entries.unitBytes;
     this.#headerWriter = new HeaderWriter(file, header);
     this.#dataFile = dataFile === undefined ? undefined : new DataFile(dataFile);
+    this.growth = new QcowGrowth({
+      ...parts,
+      allocator,
+      metadata: metadata.clusters,
+      headerWriter: this.#headerWriter,
+      dataFile: this.#dataFile,
+      open: () => this.#begin(),
+    });
     const sealedBytes = Math.max(MOST_SEALED_BYTES, header.clusterBytes);
     this.#mostBytes = parts.encryption === undefined ? Infinity : sealedBytes;
     this.#slicesPerByte = 1 / header.clusterBytes / slices.entries;
@@ -283,10 +298,18 @@ export class QcowWriting implements Writing, Tables {
 
   /** Before a change; {@link SystemError} EIO if none is made any more. */
   #open(): void {
-    if (!this.#isOpened && !this.#isClosed) {
+    this.#begin();
+    if (this.#isOpened) return;
+    this.#isOpened = true;
+    this.#fillReserve();
+    if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
+  }
+
+  /** Before anything is changed; throws as {@link QcowWriting.#open}. */
+  #begin(): void {
+    if (!this.#hasBegun && !this.#isClosed) {
       this.#headerWriter.clearAutoclear();
-      this.#isOpened = true;
-      this.#fillReserve();
+      this.#hasBegun = true;
     }
     if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
   }
@@ -414,7 +437,7 @@ export class QcowWriting implements Writing, Tables {
   }
 
   conclude(): void {
-    if (this.#isOpened && !this.#isClosed && !this.#isTemporary) this.#allocator.conclude();
+    if (this.#hasBegun && !this.#isClosed && !this.#isTemporary) this.#allocator.conclude();
   }
 
   dropCaches(): void {

@@ -49,12 +49,17 @@ export interface Before {
   readonly disk: Uint8Array;
 }
 
-export function beforeRun(original: Original): Before {
+/** @param sizeBytes of the disk in the end, if it gets larger */
+export function beforeRun(original: Original, sizeBytes = 0): Before {
   const paths = [original.path, ...original.dataPath === undefined ? [] : [original.dataPath]];
-  return { files: paths.map((path) => Deno.readFileSync(path)), disk: readWhole(original) };
+  return {
+    files: paths.map((path) => Deno.readFileSync(path)),
+    disk: readWhole(original, sizeBytes).bytes,
+  };
 }
 
-function readWhole({ path, keys }: Original): Uint8Array {
+/** The disk: as it is, with zeros behind its end up to `sizeBytes`. */
+function readWhole({ path, keys }: Original, sizeBytes = 0): Disk {
   const file = new ImageFile(openFile(path, O_RDONLY), path);
   const request = {
     format: "QCOW",
@@ -64,7 +69,24 @@ function readWhole({ path, keys }: Original): Uint8Array {
     backingFormat: "RAW",
   };
   using access = openImage(file, request, keys === undefined ? {} : { keys });
-  return readDisk(access, 0, access.sizeBytes);
+  const padded = new Uint8Array(Math.max(access.sizeBytes, sizeBytes));
+  padded.set(readDisk(access, 0, access.sizeBytes));
+  return { bytes: padded, sizeBytes: access.sizeBytes };
+}
+
+interface Disk {
+  readonly bytes: Uint8Array;
+  readonly sizeBytes: number;
+}
+
+/** The sizes that the disk may have when `at` steps have been made. */
+function allowedSizes(original: Original, done: readonly DoneOp[], at: number): number[] {
+  let sizes = [original.recipe.sizeBytes];
+  for (const { op, began, ended } of done) {
+    if (op.kind !== "grow" || began > at) continue;
+    sizes = ended <= at ? [op.sizeBytes] : [...sizes, op.sizeBytes];
+  }
+  return sizes;
 }
 
 /** Judges the states of a run; the files of the image are put back to what they were at last. */
@@ -81,7 +103,11 @@ export async function judge(
   for (const state of crashStates(recorded.recording, before.files, { random, share })) {
     states++;
     putFiles(original, state.files.map(({ bytes }) => bytes));
-    const found = lookAt(original, state, allowed);
+    const found = lookAt(original, state, {
+      allowed,
+      sizes: allowedSizes(original, recorded.done, state.at),
+      sizeBytes: before.disk.length,
+    });
     if (state.what !== "power failed") kills++;
     if (found.lost) forgetful++;
     if (found.fault === undefined && states % qemuEvery === 0) {
@@ -101,10 +127,18 @@ function putFiles({ path, dataPath }: Original, [image, data]: readonly Uint8Arr
   if (data !== undefined && dataPath !== undefined) Deno.writeFileSync(dataPath, data);
 }
 
+/** What an image may be. */
+interface Allowed {
+  readonly allowed: AllowedContents;
+  readonly sizes: readonly number[];
+  /** The largest of all. */
+  readonly sizeBytes: number;
+}
+
 function lookAt(
   original: Original,
   { what, at, files }: CrashState,
-  allowed: AllowedContents,
+  { allowed, sizes, sizeBytes }: Allowed,
 ): { fault: string | undefined; lost: boolean } {
   const bytes = files[0]?.bytes ?? new Uint8Array(0);
   const { corruptions } = checkImage(bytes);
@@ -112,7 +146,8 @@ function lookAt(
     return { fault: `corrupt: ${corruptions.slice(0, 3).join("; ")}`, lost: false };
   }
   try {
-    const disk = readWhole(original);
+    const { bytes: disk, sizeBytes: found } = readWhole(original, sizeBytes);
+    if (!sizes.includes(found)) return { fault: `a disk of ${found} bytes`, lost: false };
     const wrong = allowed.wrongSectors(disk, at);
     const fault = wrong.length > 0
       ? `sectors have what they cannot have: ${wrong.slice(0, 5)}`

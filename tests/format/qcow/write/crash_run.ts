@@ -13,13 +13,13 @@ import type { Writing } from "../../../../src/image/writing.ts";
 import type { ImageFile } from "../../../../src/storage/image_file.ts";
 import type { KeyRing } from "../../../../src/image/key_ring.ts";
 import type { Original } from "./originals.ts";
-import { type Op, type OpLimits, Random, randomOp } from "./random_ops.ts";
+import { type Op, type OpLimits, Random, randomOp, type ScriptedOp } from "./random_ops.ts";
 import { Recording } from "./recording.ts";
 import { type DiskOptions, WritableDisk } from "./writable_disk.ts";
 
 /** A change, and between which steps it was made. */
 export interface DoneOp {
-  readonly op: Op;
+  readonly op: ScriptedOp;
   readonly began: number;
   readonly ended: number;
   /** After how many steps a flush had succeeded that began after it; Infinity for never. */

@@ -101,7 +101,7 @@ export class AllowedContents {
     this.#done = done;
     this.#touches = Array.from({ length: original.length / SECTOR_BYTES }, () => []);
     for (const [index, { op }] of done.entries()) {
-      if (op.kind === "flush") continue;
+      if (op.kind === "flush" || op.kind === "grow") continue;
       const length = op.kind === "write" ? op.bytes.length : op.length;
       const first = op.offset / SECTOR_BYTES;
       for (let n = 0; n < length / SECTOR_BYTES; n++) this.#touches[first + n]?.push(index);

@@ -16,6 +16,9 @@ export type Op =
   | { readonly kind: "discard"; readonly offset: number; readonly length: number }
   | { readonly kind: "flush" };
 
+/** What is done to a disk that may get larger. */
+export type ScriptedOp = Op | { readonly kind: "grow"; readonly sizeBytes: number };
+
 /** Numbers that look random, the same for each seed (mulberry32). */
 export class Random {
   #state: number;

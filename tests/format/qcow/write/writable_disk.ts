@@ -17,7 +17,7 @@ import { O_RDWR, openFile } from "../../../../src/sys/files.ts";
 import { openLibc } from "../../../../src/sys/libc.ts";
 import { IoBuffer } from "../../../../src/sys/memory.ts";
 import { readDisk } from "../../../support/disk.ts";
-import type { Op } from "./random_ops.ts";
+import type { ScriptedOp } from "./random_ops.ts";
 
 openLibc();
 
@@ -89,7 +89,7 @@ export class WritableDisk implements Disposable {
     this.#make(change);
   }
 
-  apply(op: Op): void {
+  apply(op: ScriptedOp): void {
     switch (op.kind) {
       case "write":
         return this.write(op.offset, op.bytes);
@@ -99,6 +99,9 @@ export class WritableDisk implements Disposable {
         return this.discard(op.offset, op.length);
       case "flush":
         if (!this.flush()) throw new Error("not flushed");
+        return;
+      case "grow":
+        return this.access.grow(op.sizeBytes, () => this.flush());
     }
   }
 

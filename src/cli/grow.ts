@@ -1,0 +1,50 @@
+/**
+ * `--resize`: makes the disk of an image larger.
+ *
+ * @module
+ */
+import { absolutePath } from "../device/device_names.ts";
+import { growImage } from "../device/grow_image.ts";
+import { isPassphraseMissing } from "../image/errors.ts";
+import { forgetKeys, forgetPassphrase, keyRing } from "../image/key_ring.ts";
+import { CommandError } from "../sys/command_error.ts";
+import { reasonOf } from "../sys/reason.ts";
+import { makeNoCoreDump } from "../sys/secret.ts";
+import { askForPassphrase, readKeyFile } from "./passphrase.ts";
+import type { GrowCommand } from "./words/command.ts";
+
+/** @throws {CommandError} if it cannot be made so large; it has its old size then */
+export function grow(command: GrowCommand): number {
+  const { target, keyFile } = command;
+  try {
+    growUnlocked(command, keyFile === undefined ? undefined : readKeyFile(keyFile));
+    return 0;
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`${target}: failed to resize: ${reasonOf(error)}`);
+  }
+}
+
+/** The passphrase is asked for when the image turns out to need one. */
+function growUnlocked(command: GrowCommand, given: Uint8Array | undefined): void {
+  try {
+    growWith(command, given);
+  } catch (error) {
+    if (!isPassphraseMissing(error)) throw error;
+    const answer = askForPassphrase(command.target);
+    if (answer === undefined) throw error;
+    growWith(command, answer);
+  }
+}
+
+function growWith({ target, size, request }: GrowCommand, passphrase?: Uint8Array): void {
+  if (passphrase !== undefined) makeNoCoreDump();
+  const keys = keyRing(passphrase);
+  try {
+    growImage(absolutePath(target), { request, keys, size });
+  } finally {
+    forgetPassphrase(keys);
+    forgetKeys(keys);
+    passphrase?.fill(0);
+  }
+}
