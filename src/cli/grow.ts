@@ -1,8 +1,10 @@
 /**
- * `--resize`: makes the disk of an image larger.
+ * `--resize`: makes the disk of an image larger, be it attached or not.
  *
  * @module
  */
+import { stateDirectory, StateStore } from "../daemon/state.ts";
+import { growDevice } from "../device/grow_device.ts";
 import { absolutePath } from "../device/device_names.ts";
 import { growImage } from "../device/grow_image.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
@@ -14,9 +16,11 @@ import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 import type { GrowCommand } from "./words/command.ts";
 
 /** @throws {CommandError} if it cannot be made so large; it has its old size then */
-export function grow(command: GrowCommand): number {
-  const { target, keyFile } = command;
+export function grow(command: GrowCommand, runtimeDirectory: string | undefined): number {
+  const { target, keyFile, size } = command;
   try {
+    const states = new StateStore(stateDirectory(runtimeDirectory));
+    if (growDevice(target, size, states)) return 0;
     growUnlocked(command, keyFile === undefined ? undefined : readKeyFile(keyFile));
     return 0;
   } catch (error) {

@@ -61,7 +61,7 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "resize":
       return (await import("./resize.ts")).resize(command.device, runtimeDirectory);
     case "grow":
-      return (await import("./grow.ts")).grow(command);
+      return (await import("./grow.ts")).grow(command, runtimeDirectory);
     case "directIo":
     case "sectorSize":
       return (await import("./adjust.ts")).adjust(command);

@@ -49,6 +49,8 @@ export interface Job {
    * holds, and the next one, of an nbd device, the driver's control socket.
    */
   readonly sockets: number;
+  /** Whether there is one more, a listening socket, on which the daemon takes commands. */
+  readonly takesCommands?: boolean;
   /** Whether the last of the descriptors is the root folder that the daemon shall live in. */
   readonly hasOwnRoot?: boolean;
   /** Most threads to use. */

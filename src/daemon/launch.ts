@@ -17,6 +17,7 @@ import { openNull, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
 import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
 import { type Answer, COMMAND_LINE_ROOM_BYTES, encodeJob, GO, type Job } from "./job.ts";
+import type { UnfinishedFile } from "./state_file.ts";
 import { lastWords } from "./last_words.ts";
 import { ownExecutable, spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
@@ -30,8 +31,8 @@ const SLOW_MS = 3000;
 export interface JobDescriptors {
   /** What is to be served. */
   readonly served: readonly Fd[];
-  /** The daemon's state file, for it to hold; stays the caller's. */
-  readonly stateFile: number;
+  /** The daemon's state file, for it to hold, with its control socket; stays the caller's. */
+  readonly stateFile: Pick<UnfinishedFile, "fd" | "control">;
   /** The control socket of the nbd driver. */
   readonly control?: Fd;
 }
@@ -177,9 +178,14 @@ class WaitingDaemon implements Launching, Disposable {
     const numbers = (fds: readonly Fd[]): number[] => fds.map(({ number }) => number);
     const root = this.#root = makeRoot();
     const others = control === undefined ? [] : [control];
-    const bytes = encodeJob({ ...job, hasOwnRoot: root !== undefined });
+    const sockets = stateFile.control === undefined ? [] : [stateFile.control];
+    const bytes = encodeJob({
+      ...job,
+      takesCommands: sockets.length > 0,
+      hasOwnRoot: root !== undefined,
+    });
     try {
-      const descriptors = [...numbers(served), stateFile, ...numbers(others)];
+      const descriptors = [...numbers(served), stateFile.fd, ...numbers([...others, ...sockets])];
       sendDescriptors(this.#job.number, root ? [...descriptors, root.fd] : descriptors);
       writeBytes(this.#job.number, bytes);
     } catch (error) {

@@ -22,6 +22,8 @@ import { makeNoCoreDump } from "../sys/secret.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
+import { wantedBytes } from "../disk/new_size.ts";
+import { ControlServer } from "./control/control_server.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
 import { Guard } from "./guard.ts";
 import { Log } from "../sys/log.ts";
@@ -45,6 +47,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
   const surroundings = new Surroundings(job, descriptors, stateDirectory(runtimeDirectory));
   if (job.passphrase !== undefined) makeNoCoreDump();
+  const commands = job.takesCommands ? descriptors.pop() : undefined;
   const own = new OwnState(descriptors[job.sockets]);
   const means: Means = { surroundings, own };
   surroundings.leave();
@@ -60,6 +63,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   withdraw(job, surroundings);
   const server = createServer(job, opened, served);
   watchLifeline(server, surroundings);
+  if (commands !== undefined) takeCommands(new Fd(commands), server, own);
   const controlFd = descriptors[job.sockets + 1];
   watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, { own, controlFd }) });
   if (tryToAnswer(readyFor(server, opened), nothing)) {
@@ -195,6 +199,18 @@ function watchSignals(
     for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
       attempt(job, () => signal === SIGHUP ? refreshSize(server, own) : obey(signal));
     }
+  });
+}
+
+/** What signals cannot say is asked for on a socket. */
+function takeCommands(listener: Fd, server: Server, own: OwnState): void {
+  new ControlServer(listener, server, (request, answer) => {
+    const chooseBytes = (hasBytes: number): number => wantedBytes(request, hasBytes);
+    server.grow(chooseBytes, () => {
+      const { sizeBytes } = server.description;
+      own.change({ sizeBytes });
+      answer({ ok: true, sizeBytes });
+    });
   });
 }
 

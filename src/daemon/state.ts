@@ -11,6 +11,7 @@ import { linkStatusIfAny, removeFile, replaceFile, temporaryWriter } from "../sy
 import { libc } from "../sys/libc.ts";
 import { baseName } from "../sys/paths.ts";
 import { SERVED_TRANSPORTS, type ServedTransport } from "./served_transport.ts";
+import { removeControlSocket, stateInodeOf } from "./control/control_socket.ts";
 import { identityOf, isOutOfSight, isRunning, type ProcessIdentity } from "./processes.ts";
 import {
   appendLine,
@@ -134,6 +135,19 @@ export class StateStore {
       // Where nothing can be removed, it does no harm.
       if (isLeft) ifPossible(() => removeFile(place.path));
     }
+    this.#clearControlSockets();
+  }
+
+  /** Removes the control sockets of daemons whose state files have gone. */
+  #clearControlSockets(): void {
+    if (!this.#isTrusted()) return;
+    // First these: a state file is there before its socket.
+    const sockets = listDirectory(this.directory).map(stateInodeOf)
+      .filter((inode) => inode !== undefined);
+    const held = new Set(this.#places().map(({ inode }) => inode));
+    for (const inode of sockets) {
+      if (!held.has(inode)) ifPossible(() => removeControlSocket(this.directory, inode));
+    }
   }
 
   /** The file of a state that is not known yet, for its daemon to hold. */
@@ -171,12 +185,15 @@ export class StateStore {
   /** Removes the file of a state, but not another one that has taken its place. */
   remove(state: AttachState): void {
     const { file } = state;
-    if (file === undefined) removeFile(this.#path(state));
-    else if (isAtItsPlace(file)) removeFile(file.path);
+    if (file === undefined) return removeFile(this.#path(state));
+    if (!isAtItsPlace(file)) return;
+    removeControlSocket(this.directory, file.inode);
+    removeFile(file.path);
   }
 
   /** Removes a file, whatever it is called by now. */
   removeFile(inode: number): void {
+    removeControlSocket(this.directory, inode);
     for (const place of this.#places()) if (place.inode === inode) removeFile(place.path);
   }
 

@@ -32,6 +32,7 @@ import {
 import { isLockedByOthers, isWithoutLocks, tryToLock } from "../sys/file_locks.ts";
 import { libc } from "../sys/libc.ts";
 import { cString } from "../sys/memory.ts";
+import { listenForCommands, removeControlSocket } from "./control/control_socket.ts";
 
 /** The byte that is locked; which one it is means nothing. */
 const LOCKED_BYTE = 0;
@@ -55,12 +56,16 @@ function unfinishedPath(folder: string): string {
 /** A state file that is not yet what readers look for. Whoever has its descriptor holds it locked. */
 export class UnfinishedFile implements Disposable {
   readonly #fd: Fd;
+  readonly #folder: string;
   #path: string | undefined;
+  /** The listening socket on which its daemon is to take commands, if there can be one. */
+  readonly control: Fd | undefined;
   /** False where the file system has no locks. */
   readonly isLocked: boolean;
 
   /** @throws {SystemError} as open(2) */
   constructor(folder: string) {
+    this.#folder = folder;
     for (;;) {
       this.#path = unfinishedPath(folder);
       const fd = openFile(this.#path, O_RDWR | O_APPEND | O_CREAT | O_EXCL);
@@ -69,6 +74,7 @@ export class UnfinishedFile implements Disposable {
       if (placeOf(fd, this.#path) !== undefined) {
         this.#fd = fd;
         this.isLocked = isLocked;
+        this.control = listenForCommands(folder, openFileStatus(fd.number).inode);
         return;
       }
       fd.close();
@@ -99,8 +105,14 @@ export class UnfinishedFile implements Disposable {
   [Symbol.dispose](): void {
     const path = this.#path;
     this.#path = undefined;
-    if (path !== undefined) ifPossible(() => removeFile(path));
+    if (path !== undefined) ifPossible(() => this.#remove(path));
+    this.control?.close();
     this.#fd.close();
+  }
+
+  #remove(path: string): void {
+    removeControlSocket(this.#folder, openFileStatus(this.#fd.number).inode);
+    removeFile(path);
   }
 }
 

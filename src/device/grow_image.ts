@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type NewSize, wantedBytes } from "../disk/new_size.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile } from "../disk/open_file.ts";
@@ -15,17 +16,10 @@ import { SharedState } from "../loop/shared_state.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { EIO, EROFS, SystemError } from "../sys/errno.ts";
 
-/** How large a disk is to become. */
-export interface SizeWanted {
-  readonly bytes: number;
-  /** Whether that is how much comes to what it has. */
-  readonly isMore: boolean;
-}
-
 export interface ImageGrowth {
   readonly request: ImageRequest;
   readonly keys: KeyRing;
-  readonly size: SizeWanted;
+  readonly size: NewSize;
 }
 
 /**
@@ -33,8 +27,13 @@ export interface ImageGrowth {
  *
  * @throws {Error} if that cannot be done; it has its old size then
  */
-export function growImage(path: string, { request, keys, size }: ImageGrowth): void {
-  const file = openToChange(path);
+export function growImage(path: string, growth: ImageGrowth): void {
+  growOpenImage(openToChange(path), growth);
+}
+
+/** As {@link growImage}, of one that is open, which is closed; whoever else has it open is no matter. */
+export function growOpenImage(file: ImageFile, { request, keys, size }: ImageGrowth): void {
+  const { path } = file;
   const format = driverFor(request.format, file).name;
   using access = openImage(file, { ...request, format }, { keys });
   const { round } = access;
@@ -54,11 +53,4 @@ function openToChange(path: string): ImageFile {
     file[Symbol.dispose]();
     throw error;
   }
-}
-
-/** @throws {RangeError} if no number can say exactly how many */
-export function wantedBytes({ bytes, isMore }: SizeWanted, hasBytes: number): number {
-  const wanted = isMore ? hasBytes + bytes : bytes;
-  if (Number.isSafeInteger(wanted)) return wanted;
-  throw new RangeError("that is larger than any disk");
 }

@@ -78,7 +78,7 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   using stateFile = request.states.begin();
   const launched = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),
-    stateFile: stateFile.fd,
+    stateFile,
     control: duplicate(means.control.fd),
   }).answer(slowNotice(request));
   let attached: Attached | undefined;

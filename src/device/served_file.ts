@@ -68,7 +68,7 @@ export class ServedFile implements Disposable {
     const job = { ...usual, ...more, image: { ...usual.image, ...image } };
     // From here on only the daemon has the device: if it dies, the file system does.
     this.#stateFile = held.use(request.states.begin());
-    const descriptors = { served: [fuse, ...clones], stateFile: this.#stateFile.fd };
+    const descriptors = { served: [fuse, ...clones], stateFile: this.#stateFile };
     const launching = request.daemons.launch(job, descriptors);
     // Without the file system the daemon has nothing to serve.
     held.defer(() => this.#endUnlessConfirmed());

@@ -32,7 +32,7 @@ export function attachSocket(request: AttachRequest): Attached {
   const path = absolutePath(request.command.socketPath ?? "");
   using stateFile = request.states.begin();
   // The daemon removes the socket if this command ends early, but not before it knows of it.
-  const { socket, launching } = uninterrupted(() => listen(request, path, stateFile.fd));
+  const { socket, launching } = uninterrupted(() => listen(request, path, stateFile));
   try {
     const launched = launching.answer(slowNotice(request));
     return serve(request, { socket, launched, stateFile });
@@ -47,7 +47,7 @@ interface Listening {
   readonly launching: Launching;
 }
 
-function listen(request: AttachRequest, path: string, stateFile: number): Listening {
+function listen(request: AttachRequest, path: string, stateFile: UnfinishedFile): Listening {
   const listener = listenAt(path);
   const socket = boundSocket(path);
   try {

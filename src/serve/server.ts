@@ -10,6 +10,7 @@
  */
 import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
 import { concludeImage } from "../loop/conclude.ts";
+import { flushAtEnd } from "../loop/flush_at_end.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
 import { SharedState } from "../loop/shared_state.ts";
 import type { ExportDescription } from "../nbd/export.ts";
@@ -101,13 +102,14 @@ export class Server {
     this.#loop.removeSource(fd);
   }
 
+  /** Has those who connect to a listening socket given to `onClient`, by their descriptors. */
+  accept(socket: Fd, onClient: (fd: number) => void): Listener {
+    return new Listener(socket, { loop: this.#loop, log: this.#options.log, onClient });
+  }
+
   /** Accepts clients on a listening socket from now on. */
   listen(socket: Fd): void {
-    this.#listener = new Listener(socket, {
-      loop: this.#loop,
-      log: this.#options.log,
-      onClient: (fd) => this.#takeIn(fd),
-    });
+    this.#listener = this.accept(socket, (fd) => this.#takeIn(fd));
   }
 
   /** Serves a socket whose other end the kernel's nbd driver has. */
@@ -141,6 +143,23 @@ export class Server {
     this.#spareFuse.pop();
     this.#workers.give({ what: Control.AddFuse, fd }, worker);
     return true;
+  }
+
+  /**
+   * Makes the disk of the image larger, while nothing else is done.
+   *
+   * @param chooseBytes says how large, by what the disk has
+   * @param done called when every thread goes by the new size
+   * @throws {RangeError} if that is not possible
+   * @throws {SystemError | ImageFormatError} if it fails: the disk has its old size then
+   */
+  grow(chooseBytes: (hasBytes: number) => number, done: () => void): void {
+    const { access } = this.#options;
+    const { round } = access;
+    if (access.readOnly || round === undefined) throw new RangeError("the device is read-only");
+    this.#loop.executor.finishSync();
+    access.grow(chooseBytes(access.image.sizeBytes), () => flushAtEnd(round, this.#shared));
+    this.refreshSize(done);
   }
 
   /**

@@ -162,6 +162,24 @@ export function acceptClient(listener: number): number {
   return libc().accept4(listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
+/**
+ * A blocking stream socket connected to `path`.
+ *
+ * @throws {SystemError} as connect(2)
+ * @throws {RangeError} if the path is too long
+ */
+export function connectUnix(path: string): Fd {
+  const address = unixAddress(path);
+  const socket = new Fd(checked(libc().socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  try {
+    checked(libc().connect(socket.number, address, address.length), "connect", path);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
 /** A datagram socket connected to `path`, never blocking, or undefined where nobody listens. */
 export function datagramTo(path: string): Fd | undefined {
   const flags = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;

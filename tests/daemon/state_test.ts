@@ -42,7 +42,14 @@ class Fixture implements Disposable {
   }
 
   get files(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+    return [...Deno.readDirSync(this.path)].filter(({ isFile }) => isFile)
+      .map(({ name }) => name).sort();
+  }
+
+  /** What daemons take commands on. */
+  get sockets(): string[] {
+    return [...Deno.readDirSync(this.path)].filter(({ isFile }) => !isFile)
+      .map(({ name }) => name);
   }
 
   /** All states, without where they lie. */
@@ -184,8 +191,10 @@ Deno.test("isStale() believes the lock on a state, not the process id, where the
   assertEquals(fixture.files, ["loop1.json"]);
   held[Symbol.dispose]();
   assert(isStale(found));
+  assertEquals(fixture.sockets.length, 1);
   store.forgetKilled(found.device);
   assertEquals(fixture.files, []);
+  assertEquals(fixture.sockets, []);
 });
 
 Deno.test("isStale() leaves open whether a process runs that it cannot see", () => {
@@ -201,9 +210,12 @@ Deno.test("StateStore.clearUnfinished() leaves a file that somebody holds, where
   Deno.renameSync(`${fixture.path}/${name}`, `${fixture.path}/a.4194305.new`);
   fixture.store.clearUnfinished();
   assertEquals(fixture.files, ["a.4194305.new"]);
+  assertEquals(fixture.sockets.length, 1);
   held[Symbol.dispose]();
   fixture.store.clearUnfinished();
   assertEquals(fixture.files, []);
+  fixture.store.clearUnfinished();
+  assertEquals(fixture.sockets, []);
 });
 
 Deno.test("StateStore.change() and reread() work on the file that was read, StateStore.remove() too", () => {

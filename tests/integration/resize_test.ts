@@ -6,8 +6,11 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
 import { createEncrypted, PASSPHRASE } from "../support/encrypted.ts";
-import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
+import { asRoot, ExportedImage, isRunning, mustSoon } from "../support/program.ts";
+import { eventually } from "../support/patience.ts";
 import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
+
+import { NbdClient } from "./nbd_client.ts";
 
 const MIB = 1024 * 1024;
 const program = asRoot();
@@ -87,4 +90,128 @@ oracleTest("--resize refuses an image in use", ["qemu-img"], async () => {
   await exported.detach();
   await program.must("--resize", "1G", image);
   await mustSoon("qemu-img", "check", "-q", "-f", "qcow2", image);
+});
+
+oracleTest("--resize has an image in use grow: clients that come later see it", [
+  "qemu-img",
+  "nbdinfo",
+  "fio",
+  "nbdcopy",
+], async () => {
+  using folder = new TempDirectory();
+  const image = await createImage(folder, "-o", "cluster_size=4096");
+  await using exported = await ExportedImage.attach({ folder, image, options: ["-t", "QCOW"] });
+  const job = ["--name=verify", "--ioengine=nbd", `--uri=${exported.uri}`, "--size=64M"];
+  const how = ["--rw=randwrite", "--bs=4k", "--iodepth=16", "--fsync=64", "--randseed=1"];
+  const verify = ["--verify=crc32c", "--do_verify=1", "--verify_fatal=1", "--io_size=32M"];
+  const output = ["--output=/dev/null", "--verify_state_save=0"];
+  const running = mustSoon("fio", ...job, ...how, ...verify, ...output);
+  for (const mib of [65, 128, 600, 4000]) {
+    await program.must("--resize", `${mib}MiB`, exported.socket);
+    assertEquals(await must("nbdinfo", "--size", exported.uri), `${mib * MIB}\n`);
+  }
+  await running;
+  const [listed] = JSON.parse(await program.must("-l", "-J", exported.socket)).loopdevices;
+  assertEquals(listed.size, 4000 * MIB);
+  {
+    using client = await NbdClient.connect(exported.socket);
+    await client.write(4000 * MIB - 4096, new Uint8Array(4096).fill(7));
+  }
+  const copy = folder.file("copy");
+  await mustSoon("nbdcopy", exported.uri, copy);
+  await exported.detach();
+  assertEquals(await virtualSize(image), 4000 * MIB);
+  const { code, stdout } = await run("qemu-img", "check", "-f", "qcow2", image);
+  assertEquals(code, 0, stdout);
+  await mustSoon("qemu-img", "compare", "-f", "qcow2", "-F", "raw", image, copy);
+});
+
+oracleTest("--resize takes RAW images in use, with several threads", [
+  "nbdinfo",
+  "qemu-img",
+], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("raw");
+  Deno.writeFileSync(image, new Uint8Array(MIB));
+  const options = ["--threads", "4"];
+  await using exported = await ExportedImage.attach({ folder, image, options });
+  const clients = await Promise.all([1, 2, 3].map(() => NbdClient.connect(exported.socket)));
+  for (const client of clients) await client.write(0, new Uint8Array(512).fill(3));
+  await program.must("--resize", "+3MiB", exported.socket);
+  assertEquals(await must("nbdinfo", "--size", exported.uri), `${4 * MIB}\n`);
+  // Whatever thread they have.
+  for (const client of clients) await client.write(3 * MIB, new Uint8Array(512).fill(5));
+  for (const client of clients) client[Symbol.dispose]();
+  await exported.detach();
+  assertEquals(Deno.statSync(image).size, 4 * MIB);
+});
+
+oracleTest("--resize of what is attached says what is in its way", ["qemu-img"], async () => {
+  using folder = new TempDirectory();
+  const image = await createImage(folder);
+  const refused = async (socket: string, words: string[], pattern: RegExp): Promise<void> => {
+    const { code, stderr } = await program.run(...words, socket);
+    assertEquals(code, 1);
+    assertMatch(stderr, pattern);
+    assertEquals(stderr.trim().split("\n").length, 1);
+  };
+  {
+    const options = ["-r", "-t", "QCOW"];
+    await using exported = await ExportedImage.attach({ folder, image, options });
+    await refused(exported.socket, ["--resize", "1G"], /: the device is read-only$/m);
+    await exported.detach();
+  }
+  await using exported = await ExportedImage.attach({ folder, image, options: ["-t", "QCOW"] });
+  await refused(
+    exported.socket,
+    ["--resize", "1M"],
+    /it has 67108864 bytes, and is not made small/,
+  );
+  await refused(exported.socket, ["--resize", "3P"], /an image has \d+ bytes at most/);
+  Deno.kill(exported.pid, "SIGSTOP");
+  try {
+    await refused(exported.socket, ["--resize", "1G"], /is stopped: kill -CONT/);
+  } finally {
+    Deno.kill(exported.pid, "SIGCONT");
+  }
+  await exported.detach();
+  assertEquals(await virtualSize(image), 64 * MIB);
+});
+
+oracleTest("a control socket is its user's alone, and goes with its daemon", [], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("raw");
+  Deno.writeFileSync(image, new Uint8Array(MIB));
+  const sockets = (): string[] =>
+    [...Deno.readDirSync(program.stateDirectory)].map(({ name }) => name)
+      .filter((name) => name.endsWith(".control"));
+  const before = sockets();
+  {
+    await using exported = await ExportedImage.attach({ folder, image, options: [] });
+    const [socket = ""] = sockets().filter((name) => !before.includes(name));
+    const path = `${program.stateDirectory}/${socket}`;
+    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    // Whoever says nothing, or nonsense, keeps nobody from being served.
+    const silent = await Deno.connect({ transport: "unix", path });
+    for (
+      const text of ["", "\n", "nonsense\n", '{"version":9,"kind":"grow"}\n', "x".repeat(9000)]
+    ) {
+      using connection = await Deno.connect({ transport: "unix", path });
+      await connection.write(new TextEncoder().encode(text)).catch(() => 0);
+      if (text === "") await connection.closeWrite();
+      const answer = new Uint8Array(1000);
+      const count = await connection.read(answer) ?? 0;
+      const { ok } = JSON.parse(new TextDecoder().decode(answer.subarray(0, count)));
+      assertEquals(ok, false);
+    }
+    await program.must("--resize", "2MiB", exported.socket);
+    silent.close();
+    await exported.detach();
+  }
+  assertEquals(sockets(), before);
+  await using exported = await ExportedImage.attach({ folder, image, options: [] });
+  Deno.kill(exported.pid, "SIGKILL");
+  await eventually(() => !isRunning(exported.pid), "the end of the daemon");
+  await program.run("-l");
+  assertEquals(sockets(), before);
 });

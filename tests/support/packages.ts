@@ -65,7 +65,7 @@ export const PACKAGES = {
   "file systems to put into images": {
     "btrfs-progs": ["mkfs.btrfs"],
     dosfstools: ["mkfs.vfat"],
-    e2fsprogs: ["debugfs", "e2fsck", "mkfs.ext4"],
+    e2fsprogs: ["debugfs", "e2fsck", "mkfs.ext4", "resize2fs"],
     xfsprogs: ["mkfs.xfs", "xfs_repair"],
   },
   "what may decompress clusters": { libdeflate0: [] },

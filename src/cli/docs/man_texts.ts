@@ -14,7 +14,7 @@ export const SYNOPSIS: readonly string[] = [
   "[`-t` <format>] `-f`|<device> <file>",
   "`tslosetup` [<option>...] `-f` <format> [<device>] <file>",
   "`tslosetup` [<option>...] `--socket` <path> <file>",
-  "`tslosetup --resize` [`+`]<size> [`-t` <format>] <file>",
+  "`tslosetup --resize` [`+`]<size> [`-t` <format>] <file>|<device>",
   "`tslosetup --info`|`--map`|`--check` [`-J`] [`-t` <format>] <file>",
   "`tslosetup --check --repair` <leaks|all> [`-J`] [`-t` <format>] <file>",
   "`tslosetup --commit` [`--key-file` <file>] <file>",
@@ -112,7 +112,10 @@ export const FILES: readonly (readonly [string, string])[] = [
   ["`/dev/loop`<N>, `/dev/loop-control`", "Loop devices, and what finds and adds them."],
   ["`/dev/nbd`<N>", "Network block devices."],
   ["`/dev/fuse`", "For the transport fuse."],
-  ["`/run/tslosetup/`, `$XDG_RUNTIME_DIR/tslosetup/`", "A file for each device that is served."],
+  [
+    "`/run/tslosetup/`, `$XDG_RUNTIME_DIR/tslosetup/`",
+    "A file, and a socket for commands, for each device that is served.",
+  ],
   [
     "`/sys/block/`, `/proc/partitions`",
     "What the kernel has: nodes in /dev are compared with it before they are used. Without /sys " +

@@ -42,10 +42,12 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "`--force`, and refuse to make one that overlaps with another. Sockets do not count.",
   ],
   "resize": [
-    "Make the disk of the image <file>, which must not be attached, <size> bytes large, or with " +
-    "`+`<size> so many bytes larger. What it gets reads as zeros. A disk is not made smaller. Whatever " +
-    "happens meanwhile, the image has its old size or the new one. The format is found out, unless it is " +
-    "given; a RAW file just gets longer.",
+    "Make the disk of an image <size> bytes large, or with `+`<size> so many bytes larger. The image is " +
+    "<file>, which must not be attached, or the one that a device, or the socket at a path, shows: that " +
+    "has the new size when the command returns, also while it is in use; clients of a socket see it when " +
+    "they connect. With `--offset` and `--sizelimit`, the size is still that of the whole disk. What the " +
+    "disk gets reads as zeros. It is not made smaller. Whatever happens meanwhile, the image has its old " +
+    "size or the new one. The format of a file is found out, unless it is given; a RAW file just gets longer.",
   ],
   "remove": [
     "Remove unused loop devices from the system, so that their names are gone from /dev, too.",

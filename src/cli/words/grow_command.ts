@@ -1,22 +1,22 @@
 /**
  * The command that makes a disk larger:
  *
- *     tslosetup --resize SIZE FILE
- *     tslosetup --resize +SIZE FILE
+ *     tslosetup --resize SIZE FILE|DEVICE|SOCKET
+ *     tslosetup --resize +SIZE FILE|DEVICE|SOCKET
  *
  * @module
  */
+import type { NewSize } from "../../disk/new_size.ts";
 import type { ImageRequest } from "../../disk/request.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
 import { onlyFile } from "./attach_command.ts";
 import { mutuallyExclusive } from "./exclusive.ts";
-import type { NewSize } from "./new_size.ts";
 import type { OptionName } from "./option_table.ts";
 import type { Settings } from "./settings.ts";
 
 export interface GrowCommand {
   readonly kind: "grow";
-  /** An image file, as given. */
+  /** An image file, or what is attached, as given. */
   readonly target: string;
   readonly size: NewSize;
   /** How the image is to be opened. */

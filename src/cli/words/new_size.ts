@@ -3,14 +3,9 @@
  *
  * @module
  */
+import type { NewSize } from "../../disk/new_size.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
-
-export interface NewSize {
-  readonly bytes: number;
-  /** Whether that is how much comes to what it has. */
-  readonly isMore: boolean;
-}
 
 const COMPLAINT = "failed to parse size";
 

@@ -9,6 +9,7 @@
 import type { Transport } from "../../device/transports.ts";
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
+import type { NewSize } from "../../disk/new_size.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
 import type { Repair } from "../../image/checking.ts";
 import {
@@ -19,7 +20,7 @@ import {
 } from "../../loop/write_policy.ts";
 import { parseCacheSize, parseCleanInterval, parseOverlaySize } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
-import { type NewSize, parseNewSize } from "./new_size.ts";
+import { parseNewSize } from "./new_size.ts";
 import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
 import {

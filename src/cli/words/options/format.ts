@@ -57,6 +57,7 @@ export const FORMAT_OPTIONS = [
     argument: "required",
     label: " <name>",
     help: "show the internal snapshot with this id or name",
+    onlyNamed: true,
     extension: true,
   },
   {

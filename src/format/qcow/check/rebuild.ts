@@ -7,7 +7,7 @@
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 import { ifPossible } from "../../../sys/errno.ts";
-import { HEADER } from "../layout.ts";
+import { HeaderWriter } from "../write/header_writer.ts";
 import { CopiedFlags } from "./copied_flags.ts";
 import { FreshClusters } from "./fresh_clusters.ts";
 import { putL1Right, readL1 } from "./l1_table.ts";
@@ -15,9 +15,6 @@ import { type BuiltTable, RefcountBuilder } from "./refcount_builder.ts";
 import type { RightCounts } from "./right_counts.ts";
 import type { Survey } from "./survey.ts";
 import { forEachTable } from "./table_pieces.ts";
-
-/** From l1_size to refcount_table_clusters: in one sector. */
-const SWITCHED_BYTES: number = HEADER.offsets.nb_snapshots - HEADER.offsets.l1_size;
 
 /**
  * Builds all of it anew; crashes leave the image as it was, or repaired.
@@ -60,15 +57,12 @@ function restoringSize<T>(file: ImageFile, act: () => T): T {
 }
 
 function switchTo(file: ImageFile, { header }: Survey, { l1Offset, table }: Built): void {
-  const fields = new IoBuffer(SWITCHED_BYTES);
-  const at = (name: keyof typeof HEADER.offsets): number =>
-    HEADER.offsets[name] - HEADER.offsets.l1_size;
-  fields.view.setUint32(at("l1_size"), header.l1AllEntries);
-  fields.view.setBigUint64(at("l1_table_offset"), BigInt(l1Offset));
-  fields.view.setBigUint64(at("refcount_table_offset"), BigInt(table.hostOffset));
-  fields.view.setUint32(at("refcount_table_clusters"), table.clusters);
-  file.write(fields, 0, HEADER.offsets.l1_size, SWITCHED_BYTES);
-  file.sync();
+  new HeaderWriter(file, header).set({
+    l1_size: header.l1AllEntries,
+    l1_table_offset: BigInt(l1Offset),
+    refcount_table_offset: BigInt(table.hostOffset),
+    refcount_table_clusters: table.clusters,
+  });
 }
 
 interface Means {

@@ -76,12 +76,14 @@ export class QcowGrowth implements Growth {
     throw new RangeError(`with these clusters, an image has ${most} bytes at most`);
   }
 
-  /** The start of the table as it is in the file, in a buffer of that length. */
+  /** The start of the table, in a buffer of that length: what the disk has of it, and what the file has behind. */
   #readTable(lengthBytes: number): IoBuffer {
     const { file, l1 } = this.#parts;
     const buffer = new IoBuffer(lengthBytes);
     const inFile = Math.min(lengthBytes, this.#l1Entries * TABLE_ENTRY_BYTES);
     file.read(buffer, 0, l1.hostOffset, inFile);
+    const { view } = l1;
+    buffer.bytes.set(new Uint8Array(view.buffer, view.byteOffset, l1.entries * TABLE_ENTRY_BYTES));
     return buffer;
   }
 

@@ -83,6 +83,13 @@ head -c 300000 /dev/urandom >/run/new
 cp /run/new /run/m/new
 umount /run/m
 check "QCOW, written to, its file system" e2fsck -fn /dev/nbd0
+grown=$(($(size_of /dev/nbd0) + (100 << 20)))
+check "QCOW, mount once more" mount /dev/nbd0 $mnt
+run tslosetup --resize +100M /dev/nbd0
+same "QCOW, --resize while it is mounted" "0||$grown" "$code|$err|$(size_of /dev/nbd0)"
+check "QCOW, its new end is written" dd if=/dev/urandom of=/dev/nbd0 bs=4096 count=1 seek=$((grown / 4096 - 1)) oflag=direct status=none
+check "QCOW, umount after it has grown" umount $mnt
+check "QCOW, larger, its file system" e2fsck -fn /dev/nbd0
 detached "QCOW, written to, -d" -d /dev/nbd0
 run tslosetup -r -t QCOW --find --show /run/written.qcow2
 mount -o ro /dev/nbd0 /run/m
