@@ -112,13 +112,14 @@ const IMAGE_MEMBERS: Readonly<Record<keyof Image, true>> = {
   fileHoles: true,
   map: true,
   warnings: true,
+  refreshSize: true,
   dropCaches: true,
   writing: true,
   [Symbol.dispose]: true,
 };
 
-Deno.test("Image has seven members", () => {
-  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 7);
+Deno.test("Image has eight members", () => {
+  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 8);
 });
 
 /** Records that go along with a call, and say what is asked for or what has come of it. */

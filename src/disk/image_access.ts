@@ -231,6 +231,7 @@ export class ImageAccess implements Disposable {
    */
   refreshSize(): void {
     this.#files[0]?.refreshSize();
+    this.image.refreshSize?.();
     this.#window = windowOf(this.image.sizeBytes, this.#parts);
   }
 

@@ -105,6 +105,14 @@ export interface RelatedFiles extends MemoryLimit {
 export interface Image extends MappedDisk, Disposable {
   /** What the user ought to know of an image that could be opened all the same. */
   readonly warnings?: readonly string[];
+  /**
+   * Takes notice of a size that another program has given the disk, where the image has to be asked for
+   * that; of one that is written to here, nobody else does.
+   *
+   * @throws {ImageFormatError | UnsupportedFeatureError} if it is not the same image any more
+   * @throws {SystemError} if it cannot be read; all stays as it was then
+   */
+  refreshSize?(): void;
   /** Gives the memory back of all that can be read again; called when nothing is going on. */
   dropCaches?(): void;
   /** What changes it; undefined if it was opened read-only, or its driver only reads. */

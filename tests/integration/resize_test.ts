@@ -215,3 +215,33 @@ oracleTest("a control socket is its user's alone, and goes with its daemon", [],
   await program.run("-l");
   assertEquals(sockets(), before);
 });
+
+oracleTest("-c takes notice that another program has made a QCOW image larger", [
+  "qemu-img",
+  "qemu-io",
+  "nbdinfo",
+  "nbdcopy",
+], async () => {
+  using folder = new TempDirectory();
+  const image = await createImage(folder, "-o", "cluster_size=4096");
+  await must("qemu-io", "-f", "qcow2", "-c", "write -q -P 5 0 64M", image);
+  const larger = folder.file("larger.qcow2");
+  Deno.copyFileSync(image, larger);
+  await must("qemu-img", "resize", "-q", "-f", "qcow2", larger, "1G");
+  await must("qemu-io", "-f", "qcow2", "-c", "write -q -P 6 1023M 1M", larger);
+  const options = ["-r", "-t", "QCOW", "--threads", "3"];
+  await using exported = await ExportedImage.attach({ folder, image, options });
+  const clients = await Promise.all([1, 2, 3].map(() => NbdClient.connect(exported.socket)));
+  for (const client of clients) await client.read(MIB, 4096);
+  // Who knows nothing of locks.
+  await must("dd", `if=${larger}`, `of=${image}`, "bs=1M", "conv=notrunc", "status=none");
+  await program.must("-c", exported.socket);
+  assertEquals(await must("nbdinfo", "--size", exported.uri), `${1024 * MIB}\n`);
+  for (const client of clients) {
+    assertEquals((await client.read(1023 * MIB, 512))[0], 6);
+    client[Symbol.dispose]();
+  }
+  const copy = folder.file("copy");
+  await mustSoon("nbdcopy", exported.uri, copy);
+  await mustSoon("qemu-img", "compare", "-f", "qcow2", "-F", "raw", larger, copy);
+});

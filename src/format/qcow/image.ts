@@ -32,6 +32,8 @@ export interface ImageParts {
   readonly encryption: Encryption | undefined;
   /** What changes it, if it was not opened read-only. */
   readonly writing?: TableWriting | undefined;
+  /** As {@link Image.refreshSize}; unless it is written to here. */
+  readonly refreshSize?: () => void;
   /** Finds out whether qemu preallocated it. */
   readonly isPreallocated: () => boolean;
 }
@@ -53,6 +55,7 @@ export class QcowImage implements Image {
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
   readonly #findPreallocation: () => boolean;
+  readonly #refreshSize: () => void;
   /** Undefined until somebody asks. */
   #isPreallocated: boolean | undefined;
 
@@ -66,6 +69,7 @@ export class QcowImage implements Image {
     this.#clusters = parts.clusters;
     this.#encryption = parts.encryption;
     this.#findPreallocation = parts.isPreallocated;
+    this.#refreshSize = parts.refreshSize ?? (() => {});
     this.#slicesPerByte = 1 / parts.clusterBytes / this.#slices.entries;
     this.#tablesPerByte = 1 / parts.tableCoversBytes;
   }
@@ -105,6 +109,10 @@ export class QcowImage implements Image {
     const runEnd = Math.min(next / this.#tablesPerByte, end);
     const runBytes = runEnd - guestOffset;
     this.#places.setUnallocated(guestOffset, runBytes, mapping);
+  }
+
+  refreshSize(): void {
+    this.#refreshSize();
   }
 
   dropCaches(): void {

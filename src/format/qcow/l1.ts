@@ -55,6 +55,14 @@ export class L1Table {
     return this.#view;
   }
 
+  /** Goes by the entries of `other` from now on. */
+  take(other: L1Table): void {
+    this.#entries = other.#entries;
+    this.#hostOffset = other.#hostOffset;
+    this.#view = other.#view;
+    this.#words = other.#words;
+  }
+
   /** Goes by other entries from now on: `entries` of them, in `buffer`, which lie at `hostOffset`. */
   replace(hostOffset: number, buffer: IoBuffer, entries: number): void {
     this.#entries = entries;

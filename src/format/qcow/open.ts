@@ -21,6 +21,7 @@ import { TABLE_ENTRY_BYTES } from "./layout.ts";
 import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
+import { refreshSize } from "./size_refresh.ts";
 import { headerOfSnapshot } from "./snapshots.ts";
 import { StandardClusters } from "./standard_clusters.ts";
 import { QcowWriting, type WritingParts } from "./write/writing.ts";
@@ -77,6 +78,9 @@ function imageOf(
     slices,
     places,
     clusters: new Clusters(header, slices, places),
+    ...(writing === undefined && options.snapshot === undefined
+      ? { refreshSize: () => refreshSize({ file, header, size, l1, slices }) }
+      : {}),
     encryption,
     isPreallocated: () => encryption === undefined && isPreallocated(file, header),
   });
