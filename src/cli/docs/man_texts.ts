@@ -192,8 +192,8 @@ export const NOTES: readonly string[] = [
   "What a flush has confirmed in a QCOW image is there after any crash, and the image is valid: at " +
   "worst, clusters that are not used count as used. Damage that is found while writing ends all " +
   "writing for good, and marks the image (version 3) as corrupt. An image that was not closed in order by a " +
-  "program that keeps no reference counts meanwhile has to be repaired (`qemu-img check -r all`) " +
-  "before it is written to. Persistent bitmaps become invalid.",
+  "program that keeps no reference counts meanwhile is repaired before it is written to, as by `--check --repair all`; " +
+  "one whose file was cut off is refused. Persistent bitmaps become invalid.",
   "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
   "A serving process has no capabilities, cannot get any, and is refused system calls that it has " +
   "no use for. Keys are locked in memory as far as `ulimit -l` allows.",

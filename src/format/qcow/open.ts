@@ -7,6 +7,7 @@ import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import type { OpenOptions } from "../../image/driver.ts";
 import { ImageFormatError } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { refuseCutOff, repairUnclosed } from "./check/before_writing.ts";
 import { compressionMethod } from "./compression.ts";
 import { openEncryption } from "./encryption.ts";
 import { DiskSize } from "./disk_size.ts";
@@ -28,11 +29,11 @@ import { QcowWriting, type WritingParts } from "./write/writing.ts";
 
 const CORRUPT = "the image is marked as corrupt";
 const READABLE = "-r attaches it read-only";
-const NOT_CLOSED = "the image was not closed in order, so that its reference counts may be wrong " +
-  `('qemu-img check -r all' repairs it, ${READABLE})`;
+const CHECKABLE = "--check tells what is wrong";
 
 /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
 export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
+  const warnings = readiedForWriting(file, options);
   const header = chosenHeader(file, options);
   const { clusterBytes } = header;
   options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
@@ -47,32 +48,49 @@ export function openQcow(file: ImageFile, options: OpenOptions): QcowImage {
   const related = openRelated(file, header, options);
   const encryption = openEncryption(file, header, options);
   try {
-    return imageOf({ file, header, slices, related, encryption }, options);
+    return imageOf({ file, header, slices, related, encryption }, { ...options, warnings });
   } catch (error) {
     encryption?.cipher?.[Symbol.dispose]();
     throw error;
   }
 }
 
+/** Whether what is opened is to be written to. */
+function isForWriting({ readOnly, snapshot }: OpenOptions): boolean {
+  return !readOnly && snapshot === undefined;
+}
+
+/**
+ * Repairs an image that is to be written to, and was not closed in order; returns what there is to be
+ * said of that.
+ *
+ * @throws as {@link repairUnclosed}
+ */
+function readiedForWriting(file: ImageFile, options: OpenOptions): string[] {
+  if (!isForWriting(options)) return [];
+  const { dirty, corrupt } = chosenHeader(file, options);
+  return dirty && !corrupt ? [repairUnclosed(file)] : [];
+}
+
 function imageOf(
   opened: Omit<WritingParts, "l1" | "size" | "punches">,
-  options: OpenOptions,
+  options: OpenOptions & { readonly warnings: readonly string[] },
 ): QcowImage {
   const { file, header, slices, related, encryption } = opened;
   const { clusterBytes } = header;
   const size = new DiskSize(header.sizeBytes);
   const compression = compressionMethod(header.compressionType);
   const l1 = new L1Table(file, header, offsetInEntry);
-  const writing = options.readOnly || options.snapshot !== undefined
-    ? undefined
-    : writingOf({ ...opened, l1, size, punches: true });
+  const writing = isForWriting(options)
+    ? writingOf({ ...opened, l1, size, punches: true })
+    : undefined;
   const places = new Places(file, related, { clusterBytes, compression, encryption });
   const Clusters = header.extendedL2 ? ExtendedClusters : StandardClusters;
   return new QcowImage({
     size,
     clusterBytes,
     tableCoversBytes: clusterBytes ** 2 / 2 ** header.l2EntryBits,
-    warnings: header.corrupt ? [CORRUPT] : [],
+    warnings: [...options.warnings, ...(header.corrupt ? [CORRUPT] : [])],
     l1,
     writing,
     slices,
@@ -90,16 +108,17 @@ function imageOf(
  * @throws {ImageFormatError} if the image cannot be changed as it is
  */
 function writingOf(parts: WritingParts): QcowWriting {
-  const { file: { path }, header } = parts;
+  const { file, header } = parts;
+  const { path } = file;
   if (header.corrupt) throw damaged(path, `${CORRUPT}: it cannot be written to`);
-  if (header.dirty) throw damaged(path, NOT_CLOSED);
   try {
+    refuseCutOff(file, header);
     return new QcowWriting(parts);
   } catch (error) {
     if (!(error instanceof ImageFormatError)) throw error;
     throw damaged(
       path,
-      `${error.message}: it cannot be written to (${READABLE})`,
+      `${error.message}: it cannot be written to (${CHECKABLE}, ${READABLE})`,
       error.hostOffset,
     );
   }

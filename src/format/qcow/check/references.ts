@@ -36,6 +36,7 @@ export class References {
   readonly #findings: Findings;
   readonly #areas = new Ranges();
   readonly #areasBehind = new Ranges();
+  #outsideOffset: number | undefined;
   /** Behind the last cluster that is looked at. */
   #endCluster: number;
 
@@ -48,6 +49,11 @@ export class References {
     this.#clusterBytes = clusterBytes;
     this.#findings = findings;
     this.#endCluster = Math.ceil(file.sizeBytes / clusterBytes);
+  }
+
+  /** The first place behind the end of the file that was found to be referred to, if any. */
+  get outsideOffset(): number | undefined {
+    return this.#outsideOffset;
   }
 
   /** All clusters before it are in the file, or referred to. */
@@ -90,6 +96,7 @@ export class References {
   }
 
   #tellOutside(hostOffset: number, times: number): void {
+    this.#outsideOffset ??= hostOffset;
     this.#findings.unreadable(
       () => `what is referred to at ${hex(hostOffset)} lies behind the end of the file`,
       times,

@@ -90,6 +90,23 @@ export class StoredCounts {
     this.#read(first, offset + first % this.clustersPerBlock * this.#encoding.bits / 8);
   }
 
+  /** Whether any cluster from `start` up to `end` has a count; all of one block. */
+  hasCountIn(start: number, end: number): boolean {
+    for (let at = start; at < end; at = this.#pieceEnd(at)) {
+      this.load(at);
+      const chunk = this.counts.chunkOf(at);
+      const from = at % CHUNK_CLUSTERS;
+      const length = Math.min(end, this.#pieceEnd(at)) - at;
+      if (chunk?.subarray(from, from + length).some((count) => count !== 0)) return true;
+    }
+    return false;
+  }
+
+  /** Where the piece that describes a cluster ends. */
+  #pieceEnd(cluster: number): number {
+    return (Math.floor(cluster / this.#pieceClusters) + 1) * this.#pieceClusters;
+  }
+
   /** Reads the counts of all clusters before `end`. */
   loadUpTo(end: number): void {
     const blocks = Math.min(this.tableEntries, Math.ceil(end / this.clustersPerBlock));
