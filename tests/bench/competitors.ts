@@ -22,6 +22,8 @@ export interface Competitor {
   readonly name: string;
   /** Whether it serves the image itself, not a raw one with the same contents. */
   readonly knowsQcow: boolean;
+  /** Whether it can be written to, though its image is not. */
+  readonly isCovered?: true;
   /** Why it cannot take part here, if so. */
   missing(): string | undefined;
   /** Serves `image`, read-only, at a Unix socket at path `socket`. */
@@ -55,8 +57,9 @@ function tslosetup(binary: string, name: string): Competitor {
     missing: () => isFile(binary) ? undefined : `${binary} is missing: run \`deno task compile\``,
     async start(image, socket): Promise<Server> {
       const format = image.format === "qcow2" ? "QCOW" : "RAW";
-      const access = image.isWritten ? [] : ["-r"];
-      await must(binary, "--socket", socket, "--file-fmt-type", format, ...access, image.path);
+      const access = image.overlay ?? (image.isWritten ? undefined : "-r");
+      const options = access === undefined ? [] : [access];
+      await must(binary, "--socket", socket, "--file-fmt-type", format, ...options, image.path);
       const readyAt = performance.now();
       const stop = async (): Promise<void> => {
         await run(binary, "-d", socket);
@@ -88,13 +91,13 @@ function qemuNbd(): Competitor {
     knowsQcow: true,
     missing: () => hasTool("qemu-nbd") ? undefined : "qemu-nbd is not installed",
     start: (image, socket) => {
-      const access = image.isWritten ? [] : ["--read-only"];
+      const access = image.overlay ?? (image.isWritten ? undefined : "--read-only");
       const options = [
         "--persistent",
         "--shared=16",
         "--discard=unmap",
         `--format=${image.format}`,
-        ...access,
+        ...access === undefined ? [] : [access],
       ];
       return started(socket, "qemu-nbd", [...options, `--socket=${socket}`, image.path]);
     },

@@ -18,6 +18,8 @@ export interface BenchImage {
   readonly files: readonly string[];
   /** Whether it is written to: every server then gets a copy of its own. */
   readonly isWritten: boolean;
+  /** The option of a server that has what is written go elsewhere. */
+  readonly overlay?: string;
 }
 
 const MIB = 1024 * 1024;

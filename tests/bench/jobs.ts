@@ -114,6 +114,14 @@ export const VIEW_JOBS: readonly Job[] = READ_SHAPES
   .filter(({ name }) => TELLING_SHAPES.includes(name) || name === "seq-1m-qd4")
   .map((shape) => hot(shape, ["qcow2", "chain"]));
 
+/** What overlays are measured by: what is written over an image, and what is read through it. */
+export const OVERLAY_JOBS: readonly Job[] = [
+  ...WRITE_SHAPES
+    .filter(({ blockBytes }) => blockBytes === 4096)
+    .map((shape): Job => ({ ...hot(shape, TELLING_IMAGES), isFresh: true })),
+  ...TELLING.map((shape) => hot(shape, TELLING_IMAGES)),
+];
+
 /** One client, and everything in the page cache. */
 function hot(shape: Shape, images: readonly ImageName[]): Job {
   return { ...shape, clients: 1, cache: "hot", images };

@@ -11,12 +11,13 @@ import { findKernel, measureInGuest } from "./guest.ts";
 import { KERNEL_BASELINE, KERNEL_DEVICES } from "./guest_plan.ts";
 import type { ImageName } from "./image_recipes.ts";
 import { type BenchImage, prepareImages } from "./images.ts";
-import { DEVICE_JOBS, type Job, JOBS, VIEW_JOBS } from "./jobs.ts";
+import { DEVICE_JOBS, type Job, JOBS, OVERLAY_JOBS, VIEW_JOBS } from "./jobs.ts";
 import { formatLifeCycles, type LifeCycle, measureLifeCycles } from "./lifecycle.ts";
+import { OVERLAY, OVERLAY_BASELINE, overlayCompetitors } from "./overlay_competitors.ts";
 import { type Options, parseOptions, selected, USAGE } from "./options.ts";
 import { formatSummaries, summarize, type Summary } from "./report.ts";
 import { measure, type Plan, type Sample } from "./rounds.ts";
-import { formatTargets, VIEW_TARGETS } from "./targets.ts";
+import { formatTargets, OVERLAY_TARGETS, VIEW_TARGETS } from "./targets.ts";
 import { VIEW, VIEW_BASELINE, viewCompetitors } from "./view_competitors.ts";
 
 function say(line: string): void {
@@ -103,8 +104,8 @@ interface Suite {
   readonly targets: (summaries: readonly Summary[]) => string;
 }
 
-/** NBD servers, block devices over FUSE, or views. */
-function suiteOf({ binary, before, fuse, view }: Options): Suite {
+/** NBD servers, block devices over FUSE, views, or overlays. */
+function suiteOf({ binary, before, fuse, view, overlay }: Options): Suite {
   const targets = (summaries: readonly Summary[]): string => formatTargets(summaries, OURS);
   if (view) {
     return {
@@ -112,6 +113,14 @@ function suiteOf({ binary, before, fuse, view }: Options): Suite {
       knownJobs: VIEW_JOBS,
       baseline: VIEW_BASELINE,
       targets: (summaries) => formatTargets(summaries, VIEW, VIEW_TARGETS),
+    };
+  }
+  if (overlay) {
+    return {
+      known: overlayCompetitors(binary),
+      knownJobs: OVERLAY_JOBS,
+      baseline: OVERLAY_BASELINE,
+      targets: (summaries) => formatTargets(summaries, OVERLAY, OVERLAY_TARGETS),
     };
   }
   if (fuse) {

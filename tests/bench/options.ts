@@ -21,6 +21,8 @@ export interface Options {
   readonly fuse: boolean;
   /** Whether views are compared to a loop device on a raw file instead. */
   readonly view: boolean;
+  /** Whether disks with overlays are compared instead. */
+  readonly overlay: boolean;
   /** Whether nbd devices in an emulated guest are compared instead. */
   readonly kernel: boolean;
   readonly jsonFile: string | undefined;
@@ -38,6 +40,7 @@ export const USAGE = `Usage: deno task bench [options]
   --competitors A,B   these servers (default all)
   --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
   --view              views (devices: tslosetup-view,tslosetup-fuse,loop-raw); needs root
+  --overlay           overlays (servers: tslosetup-overlay,tslosetup-overlay-ram,qemu-nbd-snapshot)
   --kernel            nbd devices in an emulated guest (servers: tslosetup-nbd,qemu-nbd,loop-raw)
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --before FILE       an older tslosetup: ratios are to it, tslosetup-before
@@ -56,6 +59,7 @@ const SPEC = {
   competitors: { type: "string" },
   fuse: { type: "boolean", default: false },
   view: { type: "boolean", default: false },
+  overlay: { type: "boolean", default: false },
   kernel: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   before: { type: "string" },
@@ -80,12 +84,12 @@ const SMOKE_IMAGES = "qcow2,raw";
  */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({ args: [...args], options: SPEC });
-  const { fuse, view, kernel } = values;
-  if ([fuse, view, kernel].filter(Boolean).length > 1) {
-    throw new Error("--fuse, --view and --kernel exclude each other");
+  const { fuse, view, overlay, kernel } = values;
+  if ([fuse, view, overlay, kernel].filter(Boolean).length > 1) {
+    throw new Error("--fuse, --view, --overlay and --kernel exclude each other");
   }
   const defaults = defaultsOf(values);
-  const shorten = values.smoke && !fuse && !view && !kernel;
+  const shorten = values.smoke && !fuse && !view && !overlay && !kernel;
   return {
     rounds: Math.ceil(positive("rounds", values.rounds, defaults.rounds)),
     seconds: positive("seconds", values.seconds, defaults.seconds),
@@ -95,6 +99,7 @@ export function parseOptions(args: readonly string[]): Options {
     competitors: names(values.competitors ?? ""),
     fuse,
     view,
+    overlay,
     kernel,
     binary: values.binary,
     before: values.before,

@@ -94,11 +94,16 @@ interface Setting {
   readonly plan: Plan & { readonly competitors: readonly Competitor[] };
 }
 
+function isWrite({ pattern }: Job): boolean {
+  return pattern !== "read" && pattern !== "randread";
+}
+
 async function runRound(round: number, setting: Setting): Promise<Sample[]> {
   const samples: Sample[] = [];
   const { image } = setting;
   for (const job of setting.jobs) {
     for (const { name, server } of setting.servers.inOrderOf(round)) {
+      if (isWrite(job) && !image.isWritten && !competitorOf(name, setting).isCovered) continue;
       // Of a raw file, there are other things to be done.
       if (job.pattern === "randtrim" && !competitorOf(name, setting).knowsQcow) continue;
       if (job.cache === "cold") await makeCold(image);

@@ -15,6 +15,7 @@ import { NbdClient, NbdFailure } from "./nbd_client.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 const SIZE = 4 * MIB;
 /** What an overlay says one thing of. */
 const UNIT = 4 * KIB;
@@ -186,6 +187,31 @@ oracleTest("many overlays share a base, each with a disk of its own", ["qemu-img
   }
   await Promise.all(clients.map(([client, disk], n) => changeBoth(client, disk, new Random(n))));
   for (const [client, disk] of clients) assert(await shows(client, disk));
+});
+
+Deno.test("an overlay has more tables than there is room for in memory", async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("large");
+  Deno.writeFileSync(image, new Uint8Array(0));
+  const size = 64 * GIB;
+  Deno.truncateSync(image, size);
+  const options = ["--overlay", "--cache-size", "64K"];
+  await using exported = await ExportedImage.attach({ folder, image, options });
+  using client = await NbdClient.connect(exported.socket);
+  const random = new Random(4);
+  const written = new Map<number, number>();
+  for (let id = 1; id <= 3000; id++) {
+    const offset = random.below(size / MIB) * MIB + random.below(8) * UNIT;
+    written.set(offset, id);
+    await client.write(offset, stampedBytes(offset, UNIT, id));
+    if (id % 500 === 0) await client.flush();
+  }
+  for (const [offset, id] of written) {
+    assert(sameBytes(await client.read(offset, UNIT), stampedBytes(offset, UNIT, id)), `${offset}`);
+  }
+  for (const offset of written.keys()) await client.discard(offset, UNIT);
+  const [first = 0] = written.keys();
+  assertEquals(await client.read(first, UNIT), new Uint8Array(UNIT));
 });
 
 /** What the overlay of a daemon takes in memory. */

@@ -50,10 +50,10 @@ export const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
 export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` says, else RAW. " +
   "What an image names (a backing file, an external data file) is opened under the rule of " +
   "`--allow-backing`, and for reading only; but the data file of an image that is written to is " +
-  "written to as well. Snapshots, and images with `--no-backing` or `--force`, are read-only.";
+  "written to as well. Snapshots, and images with `--no-backing` or `--force`, are read-only without `--overlay`.";
 
 export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
-  "says otherwise, RAW images get a plain loop device, unless `--cache`, `--discard` or " +
+  "says otherwise, RAW images get a plain loop device, unless `--cache`, `--discard`, `--overlay` or " +
   "`--detect-zeroes` says how they are to be written. Others get a view if they can: with `-r`, by " +
   "root, with none of `--threads`, `--key-file`, `--cache-size`, `--data-cache-size` and " +
   "`--cache-clean-interval`, and no nbd device named. Else they get an nbd device where the kernel " +
