@@ -21,6 +21,7 @@ import { ClusterFile } from "./cluster_file.ts";
 import { ClusterRuns } from "./cluster_runs.ts";
 import type { CountSlice } from "./count_slices.ts";
 import { DroppedClusters } from "./dropped_clusters.ts";
+import { Holes } from "./holes.ts";
 import type { Metadata } from "./metadata_map.ts";
 import { RefcountGrowth } from "./refcount_growth.ts";
 import type { Refcounts } from "./refcounts.ts";
@@ -28,8 +29,10 @@ import { Reserve } from "./reserve.ts";
 
 /** So many slices are looked at to find out whether some cluster can be used again. */
 const LOOKED_AT = 16;
-/** So many clusters are freed at once. */
+/** So many references are taken off clusters at once. */
 const FREED_AT_ONCE = 256;
+/** After so many holes it is enough: each may take a millisecond. */
+const PUNCHED_AT_ONCE = 4;
 
 /** What an allocator has to know of an image. */
 export interface AllocatorParts {
@@ -281,25 +284,31 @@ export class Allocator {
    * Frees some clusters that nothing durable refers to; whether there are more of them.
    *
    * @throws {ImageFormatError} if one counts as free, or is metadata that are still needed
-   * @throws {SystemError} if the counts cannot be read, or the file cannot be changed
+   * @throws {SystemError} if the counts cannot be read
    */
   freeSome(): boolean {
-    const run = this.#dropped.takeUnused(FREED_AT_ONCE);
-    if (run === undefined) return false;
-    const [first, count] = run;
-    let free = 0;
-    for (let cluster = first; cluster < first + count; cluster++) {
-      this.#refuseNeeded(cluster);
-      if (this.#lower(cluster) === 0) {
-        this.#metadata.clusters.delete(cluster);
-        free++;
-        continue;
+    if (!this.#dropped.hasUnused) return false;
+    let wanted = FREED_AT_ONCE;
+    const holes = new Holes(this.#clusterFile);
+    while (wanted > 0 && holes.punched < PUNCHED_AT_ONCE) {
+      const run = this.#dropped.takeUnused(wanted);
+      if (run === undefined) break;
+      const [first, count] = run;
+      for (let cluster = first + count - 1; cluster >= first; cluster--) {
+        if (this.#release(cluster)) holes.add(cluster);
       }
-      this.#clusterFile.punch(cluster - free, free);
-      free = 0;
+      wanted -= count;
     }
-    this.#clusterFile.punch(first + count - free, free);
+    holes.end();
     return this.#dropped.hasUnused;
+  }
+
+  /** Takes a reference off a cluster; whether it is free now. */
+  #release(cluster: number): boolean {
+    this.#refuseNeeded(cluster);
+    if (this.#lower(cluster) > 0) return false;
+    this.#metadata.clusters.delete(cluster);
+    return true;
   }
 
   /**

@@ -72,6 +72,23 @@ oracleTest("Allocator frees no metadata that a guest has dropped", ORIGINAL_TOOL
   }
 });
 
+oracleTest("Allocator frees many short runs at once", ORIGINAL_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "empty");
+  if (recipe === undefined) throw new Error("no such image");
+  const { path } = await makeOriginal(folder.path, recipe);
+  const { file, header, allocator } = allocatorOf(path);
+  using _file = file;
+  const attempt = new Attempt();
+  const clusters = Array.from({ length: 64 }, () => allocator.allocate(1, attempt)?.first ?? 0);
+  for (const cluster of clusters.toReversed()) allocator.drop(cluster * header.clusterBytes, 1);
+  allocator.takeUpdates(new Updates());
+  allocator.updated(true);
+  assertFalse(allocator.freeSome());
+  assertEquals(allocator.waiting, 0);
+  assertEquals(allocator.allocate(1, attempt)?.first, Math.min(...clusters));
+});
+
 oracleTest(
   "Allocator does not take for zeros what was in use behind the end of an image that was cut off",
   ORIGINAL_TOOLS,
