@@ -24,6 +24,9 @@ import { operationsOf } from "./transport_table.ts";
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
 const LOOK_MS = 5000;
 
+/** How long one may that is claimed unseen: a mount namespace made meanwhile has a copy of what is unmounted here. */
+const CLAIM_MS = 1000;
+
 /**
  * Detaches the device that `name` stands for.
  *
@@ -85,11 +88,13 @@ function endSocket(state: AttachState, { states, end }: Means): void {
 }
 
 function detachDevice(state: AttachState, { states, end }: Means): void {
-  const isUsed = deviceUsers(state.device).length > 0;
+  const users = deviceUsers(state.device);
+  const isUsed = users.length > 0;
   const hindrance = isUsed ? undefined : lastingHindrance(state);
   if (hindrance !== undefined) return detachWhenAwake(state, { hindrance, end });
   letGo(state, noteIn(states, state));
-  if (isUsed || end.wait(LOOK_MS)) return;
+  if (users.some(({ kind }) => kind !== "claimed")) return;
+  if (end.wait(isUsed ? CLAIM_MS : LOOK_MS) || isUsed) return;
   if (operationsOf(state).isAttached(state)) {
     tellStillOpen(state.device);
   } else {

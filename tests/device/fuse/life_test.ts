@@ -12,7 +12,7 @@ import {
 } from "@std/assert";
 import { seededBytes } from "../../nbd/served_image.ts";
 import { becomesIdle, eventually, pause } from "../../support/patience.ts";
-import { asRoot, isRunning, statesIn } from "../../support/program.ts";
+import { asRoot, exists, isRunning, statesIn } from "../../support/program.ts";
 import { must, run, runPatiently, TempDirectory } from "../../support/tools.ts";
 import {
   checksums,
@@ -63,6 +63,27 @@ for (const [name, leave] of Object.entries(LAZY_WAYS)) {
     },
   );
 }
+
+deviceTest(
+  "-d waits a moment for a mount that another namespace has still",
+  ["mkfs.ext4", "mount", "unshare"],
+  async () => {
+    using folder = new TempDirectory();
+    await using device = await Device.attach(makeSparse(folder.file("disk"), 16 * MIB));
+    await must("mkfs.ext4", "-q", device.path);
+    await device.mount(folder.file("mnt"));
+    const copied = folder.file("copied");
+    const script =
+      `touch ${copied} && while [ ! -e ${copied}.end ]; do sleep 0.01; done; sleep 0.2`;
+    const copy = run("unshare", "--mount", "--propagation", "private", "sh", "-c", script);
+    await eventually(() => exists(copied), "a namespace with a copy of the mount");
+    await device.unmount(folder.file("mnt"));
+    Deno.writeTextFileSync(`${copied}.end`, "");
+    await device.detach();
+    assert(!device.isRunning);
+    await copy;
+  },
+);
 
 deviceTest(
   "writes to a mounted device that is leaving are kept",
