@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { eventually } from "../support/patience.ts";
+import { eventually, pause } from "../support/patience.ts";
 
 /** By which an image is changed. */
 export const CALLS = [
@@ -16,6 +16,9 @@ export const CALLS = [
   "fsync",
 ] as const;
 
+/** Strace may take two seconds to leave a process. */
+const PARTING_WAITS = 200;
+const WAIT_MS = 10;
 const SLOW_SYNCS = "inject=fdatasync:delay_enter=20000";
 
 /** What becomes of one call. */
@@ -93,9 +96,12 @@ export class TracedProcess implements AsyncDisposable {
     return Deno.readTextFileSync(this.#log).includes("killed by SIGKILL");
   }
 
-  /** Waits until the process has ended, or leaves it alone. */
+  /** Leaves the process alone, or what is left of it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hasEnded) this.#strace.kill("SIGTERM");
+    // It waits for ever for a thread that was killed while it was made to wait.
+    for (let waits = 0; !this.#hasEnded && waits < PARTING_WAITS; waits++) await pause(WAIT_MS);
+    if (!this.#hasEnded) this.#strace.kill("SIGKILL");
     await this.#strace.status;
   }
 }
