@@ -5,7 +5,7 @@ import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { makeMatrixImage, type MatrixImage, SECRET } from "./make.ts";
 import { checkAll } from "./lanes.ts";
-import { agreeing, nbdMap, normalised, qemuInfo, qemuMap } from "./oracle.ts";
+import { agreeing, nbdMap, normalised, qemuCheck, qemuInfo, qemuMap } from "./oracle.ts";
 import { chooseRecipes, IMAGES, missingPairs, type Recipe } from "./recipe.ts";
 
 Deno.test("chooseRecipes() has every pair of features that is possible", () => {
@@ -16,7 +16,7 @@ Deno.test("chooseRecipes() has every pair of features that is possible", () => {
 });
 
 oracleTest(
-  "tslosetup reads, lists and describes every image of the matrix as qemu does",
+  "tslosetup reads, lists, describes and checks every image of the matrix as qemu does",
   [...IMAGE_TOOLS, "nbdinfo"],
   async () => {
     await checkAll(chooseRecipes(IMAGES), checkRecipe);
@@ -28,7 +28,14 @@ async function checkRecipe(recipe: Recipe): Promise<void> {
   const image = await makeMatrixImage(folder.path, recipe);
   await checkInfo(image);
   await checkMap(image);
+  await checkCheck(image);
   await checkExport(image, folder);
+}
+
+async function checkCheck(image: MatrixImage): Promise<void> {
+  const { filename, ...numbers } = JSON.parse(await asRoot().must("--check", "--json", image.path));
+  assertEquals(filename, image.path);
+  assertEquals(numbers, await qemuCheck(image));
 }
 
 /** Both say the same; what only one of them says is none of this. */

@@ -56,6 +56,13 @@ export async function qemuInfo({ path }: MatrixImage): Promise<Record<string, un
   return JSON.parse(await must("qemu-img", "info", "--output=json", path));
 }
 
+/** What `qemu-img check` says, but for how it names the file. */
+export async function qemuCheck({ qemuOptions }: MatrixImage): Promise<Record<string, unknown>> {
+  const words = ["check", ...SECRET, "--output=json", "--image-opts", qemuOptions];
+  const { filename: _, ...numbers } = JSON.parse(await must("qemu-img", ...words));
+  return numbers;
+}
+
 /**
  * Waits until two ways to ask give the same answer: where the holes of a file are, and how much
  * space it takes, changes for a moment after it was written.
