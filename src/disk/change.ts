@@ -29,6 +29,8 @@ export class Change {
   onlyIfFast = false;
   /** Whether it counts as done only once it is durable. */
   mustBeDurable = false;
+  /** Whether no other request is known to wait meanwhile: what it needs had better be done at once. */
+  isAlone = false;
   /** How many bytes of it have been done, from its start on. */
   doneBytes = 0;
 
@@ -40,6 +42,7 @@ export class Change {
     this.keepAllocated = false;
     this.onlyIfFast = false;
     this.mustBeDurable = false;
+    this.isAlone = false;
     this.doneBytes = 0;
     return this;
   }

@@ -79,7 +79,11 @@ export class UnitWriter {
       buffer.bytes.fill(0, tailAt, tailAt + tailBytes);
       return true;
     }
-    return this.#read(guestOffset - headBytes, headBytes, 0) &&
+    const start = guestOffset - headBytes;
+    // What little lies between them costs less than to read once more.
+    const isOneRead = headBytes > 0 && tailBytes > 0 && lengthBytes <= headBytes + tailBytes;
+    if (isOneRead) return this.#read(start, tailAt + tailBytes, 0);
+    return this.#read(start, headBytes, 0) &&
       this.#read(guestOffset + lengthBytes, tailBytes, tailAt);
   }
 

@@ -93,7 +93,9 @@ export class Changes {
   make(change: Change, owner: RequestOwner): number {
     const { access, waits } = this.#context;
     try {
-      if (access.writers === "one") waits.prepare(access.changeAttempt, "among others");
+      if (access.writers === "one") {
+        waits.prepare(access.changeAttempt, change.isAlone ? "alone" : "among others");
+      }
       while (change.restBytes > 0) {
         const count = this.#mayGoOn(change) ? this.#makePiece(change) : ChangeStep.Unable;
         if (count <= 0) return this.#park(change, owner, count);

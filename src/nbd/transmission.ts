@@ -142,12 +142,13 @@ export class Transmission implements RequestOwner {
   /** Answers a read from `place` on, or parks it. */
   #read(connection: Connection, place: number): void {
     const { attempt } = this.#reading;
-    this.#executor.waits.prepare(attempt, this.#company(connection));
+    this.#executor.waits.prepare(attempt, this.#company(connection, REQUEST.size));
     if (!this.#readAt(place)) this.#executor.park(this.park(), attempt);
   }
 
-  #company({ input }: Connection): Company {
-    return input.pending === REQUEST.size ? "alone" : "among others";
+  /** Whether others have come behind a request of so many bytes. */
+  #company({ input }: Connection, bytes: number): Company {
+    return input.pending === bytes ? "alone" : "among others";
   }
 
   /** Answers a read from `place` on; false if it has to wait. */
@@ -187,7 +188,7 @@ export class Transmission implements RequestOwner {
 
   #status(connection: Connection, place: number): void {
     const { attempt } = this.#statusRun;
-    this.#executor.waits.prepare(attempt, this.#company(connection));
+    this.#executor.waits.prepare(attempt, this.#company(connection, REQUEST.size));
     if (!this.#replyWithStatus(place)) this.#executor.park(this.park(), attempt);
   }
 
@@ -259,6 +260,7 @@ export class Transmission implements RequestOwner {
     change.keepAllocated = (flags & CommandFlag.NoHole) !== 0;
     change.onlyIfFast = (flags & CommandFlag.FastZero) !== 0;
     if (command !== Command.Write) return change;
+    change.isAlone = this.#company(connection, REQUEST.size + length) === "alone";
     return change.from(connection.input.buffer, connection.input.start + REQUEST.size);
   }
 

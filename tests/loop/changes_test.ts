@@ -100,6 +100,25 @@ Deno.test("Changes.make() leaves to no other thread what has to be encrypted, ho
   assert(sameBytes(image.contents(), image.model));
 });
 
+Deno.test("Changes.make() leaves decompressing to another thread only if others wait meanwhile", () => {
+  using served = new ServedImage();
+  const { image } = served;
+  const deferrable: boolean[] = [];
+  Object.assign(image.writing ?? {}, {
+    writers: "one",
+    place: (offset: number, lengthBytes: number, placement: Placement): void => {
+      deferrable.push(placement.attempt.mayDefer);
+      placement.setDirect(image.file, offset, lengthBytes);
+    },
+  });
+  const { client } = served.connect();
+  client.ask(...writes(1, 4096));
+  served.settle();
+  client.ask(...writes(3, 4096));
+  served.settle();
+  assertEquals(deferrable, [false, true, true, false]);
+});
+
 Deno.test("Changes.make() answers a FUA write to slow files when it is durable", () => {
   using served = new ServedImage();
   slowDown(served.image);
