@@ -18,7 +18,6 @@ import { driverFor } from "../disk/probe.ts";
 import { ReadRequest } from "../disk/reader.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import { Run } from "../disk/runs.ts";
-import { RAW } from "../image/formats.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { IoBuffer } from "../sys/memory.ts";
@@ -47,11 +46,11 @@ export function commitOverlay(path: string, request: ImageRequest, options: Comm
   const format = chain.layers[0]?.driver.name ?? "";
   // What lies below it is not to be read here: only what it has itself.
   using overlay = openImage(file, { ...request, format, noBacking: true }, { keys });
-  makeRoom(base, overlay);
   const { file: baseFile, driver } = base;
   const { namesFolder: _folder, ...below } = request;
   using image = openImage(baseFile, { ...below, format: driver.name }, { keys });
   const changes = new WholeChanges(image);
+  makeRoom(image, overlay, changes);
   copy(overlay, { changes, progress });
   changes.conclude();
   const emptying = new WholeChanges(overlay);
@@ -77,21 +76,14 @@ function openBase(chain: Chain): Layer {
   throw new Error(`${base.file.path}: the ${base.driver.name} driver only reads`);
 }
 
-/**
- * Has the disk below be as large as it has to be.
- *
- * @throws {Error} if it cannot
- */
-function makeRoom({ file, driver }: Layer, overlay: ImageAccess): void {
+/** Has the disk below be as large as it has to be; throws as {@link WholeChanges.grow}. */
+function makeRoom(image: ImageAccess, overlay: ImageAccess, changes: WholeChanges): void {
   const { sizeBytes } = overlay;
-  const baseBytes = Number(driver.info?.(file).sizeBytes ?? 0);
-  if (baseBytes >= sizeBytes) return;
-  const lastSector = baseBytes - baseBytes % SECTOR_BYTES;
+  if (image.sizeBytes >= sizeBytes) return;
+  const lastSector = image.sizeBytes - image.sizeBytes % SECTOR_BYTES;
   // As in qemu, a file need not end with a whole sector.
   if (lastSector + SECTOR_BYTES >= sizeBytes && !hasSomething(overlay, lastSector)) return;
-  if (driver.name === RAW.name && file.canGrow) return file.setSize(sizeBytes);
-  const sizes = `${baseBytes} bytes, the overlay ${sizeBytes}`;
-  throw new Error(`${file.path}: its disk has ${sizes}: it has to be made larger first`);
+  changes.grow(sizeBytes);
 }
 
 /** Whether an image has something of its own behind `offset`. */

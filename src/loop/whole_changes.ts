@@ -89,10 +89,19 @@ export class WholeChanges {
     return count;
   }
 
+  /** Makes the disk larger; throws as {@link ImageAccess.grow}. */
+  grow(sizeBytes: number): void {
+    this.#access.grow(sizeBytes, this.#isFlushed);
+  }
+
+  readonly #isFlushed = (): boolean => {
+    const { round } = this.#access;
+    return round === undefined || flushAtEnd(round, this.#shared);
+  };
+
   /** Makes durable what has been changed, and frees what that has made free. */
   flush(): void {
-    const { round } = this.#access;
-    if (round !== undefined && !flushAtEnd(round, this.#shared)) throw this.#lost();
+    if (!this.#isFlushed()) throw this.#lost();
     while (this.#access.freeSome());
   }
 

@@ -22,7 +22,10 @@ const PAIRS = [
   { format: "qcow2", options: ["-o", "extended_l2=on"], overlay: ["-o", "compat=0.10"] },
 ] as const;
 
-type Pair = typeof PAIRS[number];
+/** What qemu writes to as well, but does not make larger. */
+const OLD_PAIR = { format: "qcow", options: [], overlay: [] } as const;
+
+type Pair = typeof PAIRS[number] | typeof OLD_PAIR;
 
 /** A base with content, and an overlay with other content; named relatively, so that both can be copied. */
 async function makePair(folder: string, { format, options, overlay }: Pair): Promise<void> {
@@ -69,7 +72,7 @@ async function checked(image: string): Promise<void> {
   assertEquals(code, 0, stdout);
 }
 
-for (const pair of PAIRS) {
+for (const pair of [...PAIRS, OLD_PAIR]) {
   const what = `${pair.format} ${pair.options.join(" ")}, ${pair.overlay.join(" ")}`;
   oracleTest(
     `--commit does what qemu-img commit does (${what})`,
@@ -139,30 +142,28 @@ for (const pair of PAIRS.slice(0, 2)) {
   });
 }
 
-oracleTest(
-  "--commit has a raw base grow with its overlay, as qemu does",
-  ["qemu-img"],
-  async () => {
+for (const pair of PAIRS) {
+  const what = `${pair.format} ${pair.options.join(" ")}`;
+  oracleTest(`--commit has a base grow with its overlay, as qemu does (${what})`, [
+    "qemu-img",
+    "qemu-io",
+  ], async () => {
     using ours = new TempDirectory();
     using theirs = new TempDirectory();
     for (const folder of [ours, theirs]) {
-      await makePair(folder.path, PAIRS[0]);
-      await must(
-        "qemu-img",
-        "resize",
-        "-q",
-        "-f",
-        "qcow2",
-        folder.file("top"),
-        `${SIZE + 3 * MIB}`,
-      );
-      await must("qemu-io", "-c", `write -P 9 ${SIZE - KIB} ${64 * KIB}`, folder.file("top"));
+      await makePair(folder.path, pair);
+      const top = folder.file("top");
+      await must("qemu-img", "resize", "-q", "-f", "qcow2", top, `${SIZE + 3 * MIB}`);
+      await must("qemu-io", "-c", `write -P 9 ${SIZE - KIB} ${64 * KIB}`, top);
     }
     await asRoot().must("--commit", ours.file("top"));
     await must("qemu-img", "commit", "-q", theirs.file("top"));
-    assertEquals(Deno.readFileSync(ours.file("base")), Deno.readFileSync(theirs.file("base")));
-  },
-);
+    const base = await diskOf(ours.path, "base", pair.format);
+    assertEquals(base.length, SIZE + 3 * MIB);
+    assertEquals(base, await diskOf(theirs.path, "base", pair.format));
+    if (pair.format === "qcow2") await checked(ours.file("base"));
+  });
+}
 
 oracleTest("--commit leaves a raw base alone that does not end with a sector", [
   "qemu-img",
@@ -225,11 +226,9 @@ oracleTest("--commit says in one line why not, and changes nothing", ["qemu-img"
   using elsewhere = new TempDirectory();
   Deno.writeFileSync(elsewhere.file("far"), new Uint8Array(MIB));
   await create("away", "-b", elsewhere.file("far"), "-F", "raw");
-  await create("small", "-b", "alone", "-F", "qcow2");
-  await must("qemu-img", "resize", "-q", folder.file("small"), "2M");
   Deno.writeFileSync(folder.file("near"), new Uint8Array(MIB));
   await create("used", "-b", "near", "-F", "raw");
-  for (const name of ["away", "small", "used"]) {
+  for (const name of ["away", "used"]) {
     await must("qemu-io", "-c", "write -P 1 0 4k", folder.file(name));
   }
   const image = folder.file("near");
@@ -238,7 +237,6 @@ oracleTest("--commit says in one line why not, and changes nothing", ["qemu-img"
     ["alone", "it has no backing file"],
     ["text", "it has no backing file"],
     ["away", "not allowed: it would be written to"],
-    ["small", "its disk has 1048576 bytes, the overlay 2097152"],
     ["used", "is in use by tslosetup"],
     ["none", "No such file or directory"],
   ];
