@@ -6,9 +6,10 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
 import { Random, randomOp, stampedBytes } from "../format/qcow/write/random_ops.ts";
-import { asRoot, ExportedImage } from "../support/program.ts";
+import { patiently } from "../support/patience.ts";
+import { asRoot, asRootElsewhere, bindStates, ExportedImage } from "../support/program.ts";
 import { QemuNbd } from "../support/qemu_nbd.ts";
-import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, rootTest, run, TempDirectory } from "../support/tools.ts";
 import { NbdClient } from "./nbd_client.ts";
 
 const KIB = 1024;
@@ -198,4 +199,40 @@ Deno.test("an image that cannot be attached gets no overlay", async () => {
   const args = ["-t", "QCOW", `--overlay=${overlay}`, "--socket", folder.file("socket"), image];
   assertEquals((await asRoot().run(...args)).code, 1);
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["image"]);
+});
+
+/** The calls by which an overlay is made, and how many of each there are before it is there. */
+const CALLS = [["ftruncate", 1], ["pwrite64", 3], ["fsync", 1], ["linkat", 1]] as const;
+
+rootTest("an overlay whose making is killed is not there, or whole", ["strace"], async () => {
+  for (const [call, count] of CALLS) {
+    for (let number = 1; number <= count; number++) {
+      using folder = new TempDirectory();
+      const image = folder.file("image");
+      Deno.writeFileSync(image, new Uint8Array(MIB));
+      const inject = `inject=${call}:signal=SIGKILL:when=${number}`;
+      const strace = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        `trace=${call}`,
+        "-e",
+        inject,
+      ];
+      const states = ["unshare", "--mount", "sh", "-c", `${bindStates()} && exec "$@"`, "sh"];
+      const program = asRootElsewhere(patiently(...states, ...strace));
+      const overlay = folder.file("overlay");
+      const words = [`--overlay=${overlay}`, "--socket", folder.file("socket"), image];
+      const { code, stderr } = await program.run(...words);
+      assertEquals(code, 1, `${call} ${number}: ${stderr}`);
+      const left = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
+      assert(left.every((name) => name === "image" || name === "socket"), left.join());
+      const options = [`--overlay=${overlay}`];
+      await using exported = await ExportedImage.attach({ folder, image, options, name: "again" });
+      await exported.detach();
+    }
+  }
 });
