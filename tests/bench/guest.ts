@@ -12,14 +12,18 @@ import type { Sample } from "./rounds.ts";
 const EMULATOR = "qemu-system-x86_64";
 const TOOLS = [EMULATOR, "busybox", "depmod", "modprobe", "fio", "qemu-nbd", "losetup", "mke2fs"];
 /** What is loaded in the guest, besides what each of them needs. */
-const MODULES = ["virtio_pci", "9pnet_virtio", "9p", "brd", "ext4", "loop", "nbd"];
+const MODULES = ["virtio_pci", "9pnet_virtio", "9p", "brd", "ext4", "loop", "erofs", "nbd"];
 /** Without string instructions that are fast in silicon only: emulated, they copy byte by byte. */
 const PROCESSOR = "max,-erms,-fsrm";
+/** One processor, for which each instruction takes a nanosecond, and nothing else takes time. */
+const COUNTING = ["-accel", "tcg", "-smp", "1", "-icount", "shift=0,sleep=on"];
 /** Images twice, what is cached of them, the binary and its daemon. */
 const MEMORY_MIB = 1280;
 const BOOT_LIMIT_SECONDS = 300;
 /** What a run takes besides its seconds, on a busy machine. */
 const RUN_SECONDS = 15;
+/** How much longer everything takes where instructions are counted. */
+const COUNTING_FACTOR = 15;
 const LAST_WORDS = 40;
 
 /** A kernel for the guest: an unpacked package. */
@@ -75,7 +79,8 @@ export async function measureInGuest(
   Deno.writeTextFileSync(`${share}/results`, "");
 
   const args = machineArguments(plan, { kernel: options.kernel, initramfs, share });
-  const limitSeconds = BOOT_LIMIT_SECONDS + runsOf(plan) * (plan.seconds + RUN_SECONDS);
+  const usual = BOOT_LIMIT_SECONDS + runsOf(plan) * (plan.seconds + RUN_SECONDS);
+  const limitSeconds = usual * (plan.countsInstructions ? COUNTING_FACTOR : 1);
   const console = await runMachine(args, { ...options, limitSeconds });
   const results = Deno.readTextFileSync(`${share}/results`);
   if (isComplete(results)) return parseResults(results, plan.image.name);
@@ -90,14 +95,15 @@ function scriptPath(name: string): string {
 }
 
 function machineArguments(
-  { image }: GuestPlan,
+  { image, countsInstructions }: GuestPlan,
   { kernel, initramfs, share }: { kernel: GuestKernel; initramfs: string; share: string },
 ): string[] {
   const memoryMib = MEMORY_MIB + 3 * Math.ceil(image.sizeBytes / 2 ** 20);
   const ramDiskKib = Math.ceil(image.sizeBytes * 2.2 / 1024);
   const shared = "security_model=none,multidevs=remap";
   return [
-    ...["-accel", "tcg,thread=multi", "-cpu", PROCESSOR, "-smp", "2", "-m", `${memoryMib}M`],
+    ...(countsInstructions ? COUNTING : ["-accel", "tcg,thread=multi", "-smp", "2"]),
+    ...["-cpu", PROCESSOR, "-m", `${memoryMib}M`],
     ...["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"],
     ...["-kernel", `${kernel.root}/boot/vmlinuz-${kernel.version}`, "-initrd", initramfs],
     ...[

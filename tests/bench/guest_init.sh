@@ -41,11 +41,13 @@ prepare() {
   qemu-nbd --fork --pid-file=/run/qemu-nbd.pid --read-only --format=qcow2 --connect=/dev/nbd1 \
     $images/disk.qcow2
   losetup --read-only --direct-io=on /dev/loop0 $images/disk.raw
+  /run/program -r --transport view --file-fmt-type QCOW /dev/loop1 $images/disk.qcow2
   nbd0=$(/run/program -n --raw -O PID /dev/nbd0)
   nbd1=$(</run/qemu-nbd.pid)
-  for name in nbd0 nbd1 loop0; do set_up_queue $name; done
+  for name in nbd0 nbd1 loop0 loop1; do set_up_queue $name; done
   cmp --bytes=16MiB /dev/nbd0 /dev/loop0
   cmp --bytes=16MiB /dev/nbd1 /dev/loop0
+  cmp --bytes=16MiB /dev/loop1 /dev/loop0
 }
 
 # stat_of NAME: proc(5)'s line about the server behind a device; a loop device has none
@@ -56,7 +58,7 @@ resident_of() { [[ ! -v $1 ]] || grep '^VmRSS:' "/proc/${!1}/status"; }
 given_up() {
   printf 'fio, %s: exit code %s\n' "$@"
   cat /run/fio.json
-  grep . /sys/block/{nbd0,nbd1,loop0}/inflight
+  grep . /sys/block/{nbd0,nbd1,loop0,loop1}/inflight
   ps -eLo pid,lwp,stat,wchan:24,time,comm | grep -E 'COMMAND|fio|nbd|tslosetup|loop'
   exit 1
 }

@@ -21,6 +21,7 @@ export const KERNEL_BASELINE = "qemu-nbd";
 /** All devices, with one image in qcow2, or its contents as they are. */
 export const KERNEL_DEVICES: readonly KernelDevice[] = [
   { name: "tslosetup-nbd", device: "/dev/nbd0" },
+  { name: "tslosetup-view", device: "/dev/loop1" },
   { name: KERNEL_BASELINE, device: "/dev/nbd1" },
   { name: "loop-raw", device: "/dev/loop0" },
 ];
@@ -34,6 +35,8 @@ export interface GuestPlan {
   readonly devices: readonly KernelDevice[];
   readonly rounds: number;
   readonly seconds: number;
+  /** Whether a second is 10^9 instructions of a single processor, whoever executes them. */
+  readonly countsInstructions: boolean;
 }
 
 /** Thrown away: all that is read for the first time is read in it. */

@@ -25,6 +25,7 @@ const PLAN: GuestPlan = {
   devices: KERNEL_DEVICES,
   rounds: 2,
   seconds: 0.5,
+  countsInstructions: false,
 };
 
 /** What a shell that sources the plan calls, one line for each call. */
@@ -41,14 +42,17 @@ Deno.test("planText() has bash run every round, in turns, after one to warm up",
     "say|qcow2: round to warm up",
     "-1|rand-4k-qd1|loop-raw|/dev/loop0",
     "-1|rand-4k-qd1|qemu-nbd|/dev/nbd1",
+    "-1|rand-4k-qd1|tslosetup-view|/dev/loop1",
     "-1|rand-4k-qd1|tslosetup-nbd|/dev/nbd0",
     "say|qcow2: round 1 of 2",
     "0|rand-4k-qd1|tslosetup-nbd|/dev/nbd0",
+    "0|rand-4k-qd1|tslosetup-view|/dev/loop1",
     "0|rand-4k-qd1|qemu-nbd|/dev/nbd1",
     "0|rand-4k-qd1|loop-raw|/dev/loop0",
     "say|qcow2: round 2 of 2",
     "1|rand-4k-qd1|loop-raw|/dev/loop0",
     "1|rand-4k-qd1|qemu-nbd|/dev/nbd1",
+    "1|rand-4k-qd1|tslosetup-view|/dev/loop1",
     "1|rand-4k-qd1|tslosetup-nbd|/dev/nbd0",
   ]);
 });

@@ -58,10 +58,14 @@ async function benchInGuest(options: Options, signal: AbortSignal): Promise<void
 
   const samples: Sample[] = [];
   for (const image of images) {
-    const plan = { image, binary, jobs, devices, rounds, seconds };
+    const countsInstructions = options.icount;
+    const plan = { image, binary, jobs, devices, rounds, seconds, countsInstructions };
     samples.push(...await measureInGuest(plan, { kernel, signal, say }));
   }
-  const guest = `Linux ${kernel.version}, two emulated processors: only ratios count; ` +
+  const counted = options.icount
+    ? "an emulated processor, IOPS: reads in 10^9 instructions"
+    : "two emulated processors: only ratios count";
+  const guest = `Linux ${kernel.version}, ${counted}; ` +
     "loop-raw: the loop driver alone, direct I/O, on a raw file";
   await report(samples, { options, images, baseline: KERNEL_BASELINE, lives: [], guest });
 }

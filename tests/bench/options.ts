@@ -25,6 +25,8 @@ export interface Options {
   readonly overlay: boolean;
   /** Whether nbd devices in an emulated guest are compared instead. */
   readonly kernel: boolean;
+  /** Whether in that guest instructions are counted instead of time. */
+  readonly icount: boolean;
   readonly jsonFile: string | undefined;
   readonly svgFile: string | undefined;
   readonly help: boolean;
@@ -41,7 +43,8 @@ export const USAGE = `Usage: deno task bench [options]
   --fuse              loop devices over FUSE (servers: tslosetup-fuse,qemu-fuse); needs root
   --view              views (devices: tslosetup-view,tslosetup-fuse,loop-raw); needs root
   --overlay           overlays (servers: tslosetup-overlay,tslosetup-overlay-ram,qemu-nbd-snapshot)
-  --kernel            nbd devices in an emulated guest (servers: tslosetup-nbd,qemu-nbd,loop-raw)
+  --kernel            devices in an emulated guest (tslosetup-nbd,tslosetup-view,qemu-nbd,loop-raw)
+  --icount            with --kernel: one processor, and a second is 10^9 instructions
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --before FILE       an older tslosetup: ratios are to it, tslosetup-before
   --json FILE         write all samples and their summaries to FILE
@@ -61,6 +64,7 @@ const SPEC = {
   view: { type: "boolean", default: false },
   overlay: { type: "boolean", default: false },
   kernel: { type: "boolean", default: false },
+  icount: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   before: { type: "string" },
   json: { type: "string" },
@@ -88,6 +92,7 @@ export function parseOptions(args: readonly string[]): Options {
   if ([fuse, view, overlay, kernel].filter(Boolean).length > 1) {
     throw new Error("--fuse, --view, --overlay and --kernel exclude each other");
   }
+  if (values.icount && !kernel) throw new Error("--icount goes with --kernel");
   const defaults = defaultsOf(values);
   const shorten = values.smoke && !fuse && !view && !overlay && !kernel;
   return {
@@ -101,6 +106,7 @@ export function parseOptions(args: readonly string[]): Options {
     view,
     overlay,
     kernel,
+    icount: values.icount,
     binary: values.binary,
     before: values.before,
     jsonFile: values.json,

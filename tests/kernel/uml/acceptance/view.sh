@@ -8,6 +8,8 @@ echo /nowhere >/proc/sys/kernel/modprobe
 run env -u MODPROBE_OPTIONS "$program" -v -r -t QCOW --find --show $plain
 same "without loop there is nbd" "0 /dev/nbd0" "$code $out"
 check "without loop, -v says why" grep -q 'transport nbd: .*; no view: this kernel has no loop driver' <<<"$err"
+fails "a view without loop" "no loop driver" \
+  env -u MODPROBE_OPTIONS "$program" --transport view -r -t QCOW --find $plain
 echo "$modprobe_path" >/proc/sys/kernel/modprobe
 detached "without loop" -d /dev/nbd0
 
