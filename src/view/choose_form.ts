@@ -12,6 +12,7 @@ import { type ExtentQuestions, planExtents } from "./extent_plan.ts";
 import type { Forming, ViewForm } from "./form.ts";
 import { MAX_CHUNKS, MAX_VIEW_BYTES } from "./plan.ts";
 import { listRuns } from "./run_list.ts";
+import { MAX_FRAME_HEADER_BYTES } from "./zstd_frame.ts";
 
 /**
  * Of a large disk, so many answers are looked at, some milliseconds' worth: whether it is all but empty,
@@ -55,17 +56,17 @@ function formOfAll({ access, fileSizes }: Forming, decodes: boolean): ViewForm {
   const { sizeBytes } = access;
   const most = isLarge({ access, fileSizes }) ? { mostAnswers: ANSWERS_OF_LARGE } : {};
   const runs = listRuns(access, { tellsPacked: decodes, ...most });
-  const byteAt = byteReader(access);
-  const extents = decodes ? planExtents(runs, { sizeBytes, fileSizes, byteAt }) : undefined;
+  const headAt = headReader(access);
+  const extents = decodes ? planExtents(runs, { sizeBytes, fileSizes, headAt }) : undefined;
   return extents === undefined
     ? new ChunkedForm(runs, { access, fileSizes })
     : new DecodingForm(extents, { access, fileSizes });
 }
 
-function byteReader({ files }: ImageAccess): ExtentQuestions["byteAt"] {
-  const buffer = new IoBuffer(1);
+function headReader({ files }: ImageAccess): ExtentQuestions["headAt"] {
+  const buffer = new IoBuffer(MAX_FRAME_HEADER_BYTES);
   return (file, hostOffset) => {
-    files[file]?.read(buffer, 0, hostOffset, 1);
-    return buffer.bytes[0] ?? 0;
+    files[file]?.read(buffer, 0, hostOffset, buffer.size);
+    return buffer.bytes;
   };
 }

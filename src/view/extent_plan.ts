@@ -4,7 +4,8 @@
  *
  * What the kernel is not given, because it would read something else or nothing (fs/erofs, 6.18):
  * - a stream of zlib's that begins with a zero byte: leading zeros are padding there,
- * - streams of more than {@link MAX_EXTENT_BYTES}, and pieces of more: zstd would have larger windows,
+ * - frames of zstd's that do not say that they are the whole piece, or need a larger window than that,
+ * - streams of more than {@link MAX_EXTENT_BYTES}, and pieces of more,
  * - what lies in the last block of a file, if that is not whole: it is copied.
  *
  * @module
@@ -21,6 +22,7 @@ import {
 import { ChunkSource } from "./chunk_walker.ts";
 import { MAX_COPIED_BYTES, MAX_METADATA_BYTES } from "./plan.ts";
 import { RunKind, type RunList } from "./run_list.ts";
+import { parseFrameHeader } from "./zstd_frame.ts";
 
 /** Blocks, and pages: extents begin at such offsets of the disk. */
 export const EXTENT_BLOCK_BITS = 12;
@@ -138,8 +140,8 @@ export interface ExtentQuestions {
   readonly sizeBytes: number;
   /** Of the list's files, in bytes. */
   readonly fileSizes: readonly number[];
-  /** Reads a byte of a file. */
-  readonly byteAt: (file: number, hostOffset: number) => number;
+  /** Reads {@link MAX_FRAME_HEADER_BYTES} of a file; the next answer takes the place of this one. */
+  readonly headAt: (file: number, hostOffset: number) => Uint8Array;
 }
 
 /**
@@ -162,14 +164,14 @@ export function planExtents(runs: RunList, questions: ExtentQuestions): ExtentPl
 class ExtentPlanner {
   readonly plan: ExtentPlan;
   readonly #runs: RunList;
-  readonly #byteAt: ExtentQuestions["byteAt"];
+  readonly #headAt: ExtentQuestions["headAt"];
   /** Of each file, where its last whole block ends. */
   readonly #fileEnds: readonly number[];
 
-  constructor(runs: RunList, { sizeBytes, fileSizes, byteAt }: ExtentQuestions) {
+  constructor(runs: RunList, { sizeBytes, fileSizes, headAt }: ExtentQuestions) {
     this.plan = new ExtentPlan(sizeBytes);
     this.#runs = runs;
-    this.#byteAt = byteAt;
+    this.#headAt = headAt;
     this.#fileEnds = fileSizes.map((size) => Math.floor(size / BLOCK_BYTES) * BLOCK_BYTES);
   }
 
@@ -222,12 +224,20 @@ class ExtentPlanner {
   #isDecodable(run: number): boolean {
     return this.#runs.hostBytes(run) <= MAX_EXTENT_BYTES &&
       this.#runs.pieceBytes(run) <= MAX_EXTENT_BYTES &&
-      (this.#runs.method(run) !== CompressionMethod.Deflate || !this.#beginsWithZero(run));
+      (this.#runs.method(run) === CompressionMethod.Deflate
+        ? this.#headOf(run)[0] !== 0
+        : this.#isUsualFrame(run));
   }
 
-  /** As a stream of zlib's can, in theory; those of zstd have a mark. */
-  #beginsWithZero(run: number): boolean {
-    return this.#byteAt(this.#runs.fileNumber(run), this.#runs.hostOffset(run)) === 0;
+  /** A frame of the whole piece, as qemu writes it, for which the kernel has set enough memory aside. */
+  #isUsualFrame(run: number): boolean {
+    const header = parseFrameHeader(this.#headOf(run));
+    return header !== undefined && !header.needsDictionary &&
+      header.windowBytes <= MAX_EXTENT_BYTES && header.contentBytes === this.#runs.pieceBytes(run);
+  }
+
+  #headOf(run: number): Uint8Array {
+    return this.#headAt(this.#runs.fileNumber(run), this.#runs.hostOffset(run));
   }
 
   /** Where the kernel finds stored bytes: in their file, or copied; undefined if it cannot. */

@@ -66,14 +66,23 @@ function extentsOf(plan: ExtentPlan): Extent[] {
 
 interface Surroundings {
   readonly fileSizes?: readonly number[];
-  readonly byteAt?: (file: number, hostOffset: number) => number;
+  readonly headAt?: (file: number, hostOffset: number) => Uint8Array;
+}
+
+/** How a frame of zstd's begins, and one of 64 KiB. */
+const START = [0x28, 0xb5, 0x2f, 0xfd] as const;
+const FRAME = Uint8Array.of(...START, 0x60, 0x00, 0xff);
+
+/** These bytes at a place, a usual frame everywhere else. */
+function headFor(hostOffset: number, ...bytes: readonly number[]): Surroundings {
+  return { headAt: (_, at) => at === hostOffset ? Uint8Array.from(bytes) : FRAME };
 }
 
 function planned(
   runs: readonly PackedWords[],
-  { fileSizes = [MIB, MIB, MIB], byteAt = () => 1 }: Surroundings = {},
+  { fileSizes = [MIB, MIB, MIB], headAt = () => FRAME }: Surroundings = {},
 ): ExtentPlan | undefined {
-  return planExtents(packedListOf(runs), { sizeBytes: sizeOf(runs), fileSizes, byteAt });
+  return planExtents(packedListOf(runs), { sizeBytes: sizeOf(runs), fileSizes, headAt });
 }
 
 const PACKED: PackedWords = {
@@ -114,7 +123,16 @@ Deno.test("planExtents() divides plain runs, which are read as a whole", () => {
 
 for (
   const [what, words, surroundings] of [
-    ["that begins with a zero byte", {}, { byteAt: (_: number, at: number) => at - 70_001 }],
+    ["that begins with a zero byte", {}, headFor(70_001, 0, 1)],
+    ["that is no frame of zstd's", { method: Zstd }, headFor(70_001, ...FRAME.subarray(1))],
+    [
+      "that needs a window of 2 MiB",
+      { method: Zstd },
+      headFor(70_001, ...START, 0x40, 0x58, 0, 255),
+    ],
+    ["of another size than its frame's", { method: Zstd }, headFor(70_001, ...START, 0x60, 0, 254)],
+    ["that does not say how much it is", { method: Zstd }, headFor(70_001, ...START, 0, 0x30)],
+    ["that needs a dictionary", { method: Zstd }, headFor(70_001, ...START, 0x61, 1, 0, 255)],
     ["of which more than 1 MiB is stored", { hostOffset: 0, hostBytes: MIB + 1 }, {}],
     ["that has more than 1 MiB", { hostOffset: 0, pieceBytes: 2 * MIB }, {}],
     ["of which only a later part is seen", { hostOffset: 0, inPiece: 4096 }, {}],

@@ -183,7 +183,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "kernel-decode": [
     "Whether the kernel itself decompresses zlib and zstd clusters, where the device is a view. Needs " +
     "Linux 6.15, where this is young code that the bytes of the image reach: only for images that " +
-    "one trusts. Clusters of more than 1 MiB, and those whose stored bytes begin with a zero byte, " +
+    "one trusts. Clusters of more than 1 MiB, those whose stored bytes begin with a zero byte, and " +
+    "zstd frames that do not say how much they are, or refer to more than 1 MiB before, " +
     "are left to a process. Images that have no compressed clusters, or such as are smaller than 4 KiB, " +
     "get an ordinary view.",
   ],
