@@ -127,3 +127,24 @@ oracleTest(
     }
   },
 );
+
+oracleTest("bitmaps are valid after a detach, and in use after a kill", ["qemu-img"], async () => {
+  using folder = new TempDirectory();
+  const image = await createImage(folder);
+  await must("qemu-img", "bitmap", "--add", image, "backup");
+  const flags = async (): Promise<string[]> => {
+    const { stdout } = await run("qemu-img", "info", "-U", "--output=json", image);
+    return JSON.parse(stdout)["format-specific"].data.bitmaps[0].flags;
+  };
+  for (const isKilled of [false, true]) {
+    await using exported = await ExportedImage.attach({ folder, image, options: OPTIONS });
+    using client = await NbdClient.connect(exported.socket);
+    assertEquals(await flags(), ["auto"]);
+    await client.write(10 * MIB, new Uint8Array(4096).fill(5));
+    assertEquals(await flags(), ["in-use", "auto"]);
+    if (isKilled) Deno.kill(exported.pid, "SIGKILL");
+    else await exported.detach();
+    if (isKilled) await client.ended();
+    assertEquals(await flags(), isKilled ? ["in-use", "auto"] : ["auto"]);
+  }
+});

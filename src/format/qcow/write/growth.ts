@@ -31,8 +31,8 @@ export interface GrowthParts {
   readonly metadata: ClusterSet;
   readonly headerWriter: HeaderWriter;
   readonly dataFile: DataFile | undefined;
-  /** Says that the image is about to be changed. */
-  readonly open: () => void;
+  /** Says that the image is about to be changed, and how large its disk is to be. */
+  readonly open: (sizeBytes: number) => void;
 }
 
 export class QcowGrowth implements Growth {
@@ -52,7 +52,7 @@ export class QcowGrowth implements Growth {
   prepare(sizeBytes: number, flush: () => void): void {
     const { l1, slices, size, dataFile, open } = this.#parts;
     this.#refuse(sizeBytes);
-    open();
+    open(sizeBytes);
     flush();
     const entries = Math.ceil(sizeBytes / this.#tableCoversBytes);
     if (entries > this.#l1Entries) this.#moveTable(entries, flush);

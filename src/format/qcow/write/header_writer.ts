@@ -50,6 +50,16 @@ export class HeaderWriter {
   }
 
   /**
+   * Says that bitmaps are valid, as they were.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  validateBitmaps(): void {
+    const kept = AUTOCLEAR_RAW_EXTERNAL_DATA | AUTOCLEAR_BITMAPS;
+    this.#write("autoclear_features", this.#header.autoclear & kept);
+  }
+
+  /**
    * Says that nothing is wrong any more.
    *
    * @throws {SystemError} if that cannot be written

@@ -29,6 +29,8 @@ import { SECTOR_BYTES } from "../layout.ts";
 import type { RelatedPlaces } from "../names.ts";
 import type { Allocation } from "./allocation.ts";
 import { Allocator } from "./allocator.ts";
+import { Bitmaps } from "./bitmaps/bitmaps.ts";
+import type { DirtyBits } from "./bitmaps/dirty_bits.ts";
 import { DataFile } from "./data_file.ts";
 import { type EntryWriter, NO_SLICE } from "./entry_writer.ts";
 import { ExtendedEntries } from "./extended_entries.ts";
@@ -78,6 +80,9 @@ export class QcowWriting implements Writing, Tables {
   #hasBegun = false;
   /** Whether a guest has changed something. */
   #isOpened = false;
+  #bitmaps: Bitmaps | undefined;
+  /** What has been changed, if there is a bitmap that has to know. */
+  #dirty: DirtyBits | undefined;
   /** Whether damage has been found. */
   #isDamaged = false;
 
@@ -124,7 +129,10 @@ export class QcowWriting implements Writing, Tables {
       metadata: metadata.clusters,
       headerWriter: this.#headerWriter,
       dataFile: this.#dataFile,
-      open: () => this.#begin(),
+      open: (sizeBytes) => {
+        this.#begin();
+        this.#bitmaps?.grow(sizeBytes);
+      },
     });
     const sealedBytes = Math.max(MOST_SEALED_BYTES, header.clusterBytes);
     this.#mostBytes = parts.encryption === undefined ? Infinity : sealedBytes;
@@ -142,9 +150,14 @@ export class QcowWriting implements Writing, Tables {
     placement.guestOffset = guestOffset;
     try {
       this.#place(lengthBytes, placement);
+      if (this.#dirty !== undefined) this.#markPlaced(this.#dirty, placement);
     } catch (error) {
       throw this.#failed(error);
     }
+  }
+
+  #markPlaced(dirty: DirtyBits, { kind, guestOffset, lengthBytes }: Placement): void {
+    if (kind !== Place.Blocked) dirty.mark(guestOffset, lengthBytes);
   }
 
   #place(lengthBytes: number, placement: Placement): void {
@@ -261,7 +274,9 @@ export class QcowWriting implements Writing, Tables {
     this.#open();
     placement.guestOffset = guestOffset;
     try {
-      return this.#clear(lengthBytes, to, placement);
+      const bytes = this.#clear(lengthBytes, to, placement);
+      if (bytes > 0) this.#dirty?.mark(guestOffset, bytes);
+      return bytes;
     } catch (error) {
       throw this.#failed(error);
     }
@@ -308,19 +323,37 @@ export class QcowWriting implements Writing, Tables {
   /** Before anything is changed; throws as {@link QcowWriting.#open}. */
   #begin(): void {
     if (!this.#hasBegun && !this.#isClosed) {
-      this.#headerWriter.clearAutoclear();
+      this.#beginBitmaps();
       this.#hasBegun = true;
     }
     if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
   }
 
+  #beginBitmaps(): void {
+    const { file, header, size } = this.#parts;
+    const [headerWriter, allocator] = [this.#headerWriter, this.#allocator];
+    const flush = (): void => this.#makeUpdates();
+    this.#bitmaps = Bitmaps.begin({ file, header, size, headerWriter, allocator, flush });
+    this.#dirty = this.#bitmaps?.dirty;
+    if (this.#bitmaps === undefined) headerWriter.clearAutoclear();
+  }
+
   /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
   #fillReserve(): void {
     if (this.#isTemporary) return;
+    try {
+      this.#makeUpdates();
+    } catch (error) {
+      if (this.#hasLost || !(error instanceof SystemError)) throw error;
+    }
+  }
+
+  /** Makes all that has been changed durable, waiting for it. */
+  #makeUpdates(): void {
     const updates = new Updates();
     this.takeUpdates(updates);
     try {
-      for (const level of [Level.Counts, Level.CountTables]) {
+      for (const level of Object.values(Level)) {
         updates.write(level);
         this.#sync();
         this.reached(level);
@@ -328,7 +361,7 @@ export class QcowWriting implements Writing, Tables {
       this.updated(true);
     } catch (error) {
       this.updated(false);
-      if (this.#hasLost || !(error instanceof SystemError)) throw error;
+      throw error;
     }
   }
 
@@ -437,7 +470,12 @@ export class QcowWriting implements Writing, Tables {
   }
 
   conclude(): void {
-    if (this.#hasBegun && !this.#isClosed && !this.#isTemporary) this.#allocator.conclude();
+    if (!this.#hasBegun || this.#isClosed || this.#isTemporary) return;
+    this.#allocator.conclude();
+    if (this.#bitmaps === undefined) return;
+    this.#bitmaps.conclude();
+    while (this.freeSome());
+    this.#allocator.conclude();
   }
 
   dropCaches(): void {

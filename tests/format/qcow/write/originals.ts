@@ -30,6 +30,8 @@ export interface OriginalRecipe {
   readonly afterSnapshot?: readonly string[];
   readonly encryption?: "luks" | "aes";
   readonly dataFile?: "raw" | "not raw";
+  /** Granularities of its persistent bitmaps, the last of which is disabled. */
+  readonly bitmaps?: readonly number[];
 }
 
 /** An image, ready to be written to. */
@@ -224,6 +226,20 @@ export const ORIGINAL_RECIPES: readonly OriginalRecipe[] = [
     commands: patterns(1880 * KIB, 40 * KIB),
   },
   {
+    name: "bitmaps",
+    sizeBytes: SIZE,
+    options: options(4096),
+    commands: HALF,
+    bitmaps: [4096, 65536, 4096],
+  },
+  {
+    name: "bitmaps, 64 KiB, backed",
+    sizeBytes: SIZE,
+    options: options(65536),
+    backing: { sizeBytes: SIZE, format: "raw" },
+    bitmaps: [65536, 512, 1024],
+  },
+  {
     name: "lazy refcounts",
     sizeBytes: SIZE,
     options: options(4096, "lazy_refcounts=on"),
@@ -295,6 +311,7 @@ export async function makeOriginal(folder: string, recipe: OriginalRecipe): Prom
   if (recipe.encryption !== undefined) {
     await makeEncrypted(path, recipe, [...all, ...ENCRYPTION_OPTIONS[recipe.encryption]]);
   } else await makePlain(path, recipe, all);
+  await addBitmaps(path, recipe);
   return {
     recipe,
     path,
@@ -302,6 +319,14 @@ export async function makeOriginal(folder: string, recipe: OriginalRecipe): Prom
     ...(backingPath === undefined ? {} : { backingPath }),
     ...(recipe.encryption === undefined ? {} : { keys: rightKeys() }),
   };
+}
+
+async function addBitmaps(path: string, { bitmaps = [] }: OriginalRecipe): Promise<void> {
+  for (const [index, granularity] of bitmaps.entries()) {
+    const name = `bitmap${index}`;
+    await must("qemu-img", "bitmap", "--add", "-g", `${granularity}`, path, name);
+    if (index === bitmaps.length - 1) await must("qemu-img", "bitmap", "--disable", path, name);
+  }
 }
 
 async function makeBacking(
