@@ -194,6 +194,8 @@ export const NOTES: readonly string[] = [
   "writing for good, and marks the image (version 3) as corrupt. An image that was not closed in order by a " +
   "program that keeps no reference counts meanwhile is repaired before it is written to, as by `--check --repair all`; " +
   "one whose file was cut off is refused. Persistent bitmaps become invalid.",
+  "An image of version 1 never gets smaller: it gets new clusters behind its end, and what it has given up " +
+  "stays where it is, but for what is discarded. In a LUKS volume, discards change nothing.",
   "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
   "A serving process has no capabilities, cannot get any, and is refused system calls that it has " +
   "no use for. Keys are locked in memory as far as `ulimit -l` allows.",
