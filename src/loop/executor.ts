@@ -188,6 +188,17 @@ export class Executor {
     while (this.#flushes.isSyncing) this.#reapAndNap();
   }
 
+  /**
+   * Waits until every flush of this thread has been told what came of it: one that waits for the next sync
+   * would take any for its own, whoever makes it, and whatever that could not write.
+   */
+  finishFlushes(): void {
+    while (this.#flushes.busy) {
+      this.#flushes.reap();
+      this.#reapAndNap();
+    }
+  }
+
   /** Waits until no other thread has anything to do with the memory of this one, and its descriptors. */
   settle(): void {
     while (this.#lane.busy) this.#reapAndNap();

@@ -157,7 +157,7 @@ export class Server {
     const { access } = this.#options;
     const { round } = access;
     if (access.readOnly || round === undefined) throw new RangeError("the device is read-only");
-    this.#loop.executor.finishSync();
+    this.#loop.executor.finishFlushes();
     access.grow(chooseBytes(access.image.sizeBytes), () => flushAtEnd(round, this.#shared));
     this.refreshSize(done);
   }

@@ -146,6 +146,29 @@ oracleTest("--resize takes RAW images in use, with several threads", [
   assertEquals(Deno.statSync(image).size, 4 * MIB);
 });
 
+oracleTest(
+  "--resize cuts nothing off a RAW file that has become longer meanwhile",
+  [],
+  async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("raw");
+    Deno.writeFileSync(image, new Uint8Array(MIB));
+    await using exported = await ExportedImage.attach({ folder, image, options: [] });
+    const longer = new Uint8Array(4 * MIB).fill(7, MIB);
+    Deno.writeFileSync(image, longer);
+    const { code, stderr } = await program.run("--resize", "2M", exported.socket);
+    assertEquals(code, 1);
+    assertMatch(stderr, /: its file has 4194304 bytes by now \(--set-capacity takes notice/);
+    assertEquals(Deno.readFileSync(image), longer);
+    await program.must("--set-capacity", exported.socket);
+    await program.must("--resize", "+1M", exported.socket);
+    await exported.detach();
+    const wanted = new Uint8Array(5 * MIB);
+    wanted.set(longer);
+    assertEquals(Deno.readFileSync(image), wanted);
+  },
+);
+
 oracleTest("--resize of what is attached says what is in its way", ["qemu-img"], async () => {
   using folder = new TempDirectory();
   const image = await createImage(folder);

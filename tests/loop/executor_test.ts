@@ -110,3 +110,17 @@ Deno.test("Executor.change() counts data as lost where a write may be told of an
     assertEquals(served.shared.flushFailed, isLost);
   }
 });
+
+Deno.test("Executor.finishFlushes() leaves no flush that would take somebody else's sync for its own", () => {
+  using served = new ServedImage();
+  const { executor, shared } = served;
+  const flushes = [1, 2, 3].map(() => parkedBy({ resume: () => true }));
+  // The others wait for the sync after the first one's.
+  for (const parked of flushes) executor.flush(parked);
+  assert(shared.isSyncing);
+  executor.finishFlushes();
+  assertFalse(shared.isSyncing);
+  assertFalse(executor.busy);
+  assertEquals(shared.nextSync, 3);
+  assert(executor.resumeReady());
+});

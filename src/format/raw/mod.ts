@@ -70,7 +70,15 @@ class RawGrowth implements Growth {
 
   prepare(sizeBytes: number): void {
     if (!this.#file.canGrow) throw new RangeError("a block device does not grow with its content");
+    this.#refuseOtherSize();
     this.#sizeBytes = sizeBytes;
+  }
+
+  /** What somebody else has put behind the end that is known here would be cleared, or cut off. */
+  #refuseOtherSize(): void {
+    const now = this.#file.exactSize();
+    if (now === BigInt(this.#file.sizeBytes)) return;
+    throw new RangeError(`its file has ${now} bytes by now (--set-capacity takes notice of that)`);
   }
 
   finish(): void {
