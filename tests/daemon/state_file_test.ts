@@ -53,6 +53,15 @@ Deno.test("UnfinishedFile leaves nothing if it was not finished", () => {
   assertEquals([...Deno.readDirSync(folder.path)], []);
 });
 
+Deno.test("UnfinishedFile does without a control socket where its path would be too long", () => {
+  using folder = new TempDirectory();
+  const deep = folder.file("d".repeat(100));
+  Deno.mkdirSync(deep);
+  using unfinished = new UnfinishedFile(deep);
+  assertEquals(unfinished.control, undefined);
+  assertEquals([...Deno.readDirSync(deep)].length, 1);
+});
+
 Deno.test("appendLine() adds to what readLines() reads, whoever has the file open", () => {
   using folder = new TempDirectory();
   using unfinished = new UnfinishedFile(folder.path);

@@ -23,7 +23,10 @@ export function askDaemon(
 ): Grown {
   using connection = file && connectToDaemon(folderOf(file.path), file.inode);
   if (connection === undefined) {
-    throw new Error(`its daemon (pid ${pid}) is of an earlier version, and takes no commands`);
+    throw new Error(
+      `its daemon (pid ${pid}) takes no commands: it is of an earlier version, or ` +
+        "the path of the state folder is too long",
+    );
   }
   writeText(connection.number, encodeMessage(request));
   if (!isReadable(connection.number, patienceMs)) {

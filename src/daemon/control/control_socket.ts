@@ -11,7 +11,7 @@
 import { ifPossible } from "../../sys/errno.ts";
 import { linkStatusIfAny, removeFile } from "../../sys/files.ts";
 import type { Fd } from "../../sys/files.ts";
-import { connectUnix, listenUnix } from "../../sys/sockets.ts";
+import { connectUnix, listenUnix, SOCKET_PATH_MAX } from "../../sys/sockets.ts";
 
 const NAME = /^(\d+)\.control$/;
 
@@ -26,10 +26,16 @@ function pathOf(folder: string, inode: number): string {
  * @returns undefined where that is not possible: the daemon then takes no commands
  */
 export function listenForCommands(folder: string, inode: number): Fd | undefined {
+  const path = pathOf(folder, inode);
+  if (byteLength(path) > SOCKET_PATH_MAX) return undefined;
   return ifPossible(() => {
     removeControlSocket(folder, inode);
-    return listenUnix(pathOf(folder, inode));
+    return listenUnix(path);
   });
+}
+
+function byteLength(path: string): number {
+  return new TextEncoder().encode(path).length;
 }
 
 /** Removes the socket of a daemon that ends, or has ended. */

@@ -1,0 +1,39 @@
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  type ControlAnswer,
+  decodeAnswer,
+  decodeRequest,
+  encodeMessage,
+} from "../../../src/daemon/control/messages.ts";
+
+Deno.test("decodeRequest() understands what encodeMessage() makes of a request", () => {
+  const request = { kind: "grow", bytes: 2 ** 40, isMore: true } as const;
+  assertEquals(decodeRequest(encodeMessage(request)), request);
+});
+
+Deno.test("decodeRequest() refuses everything else", () => {
+  const wrong = [
+    "",
+    "{",
+    "null",
+    "7",
+    '{"version":2,"kind":"grow","bytes":1,"isMore":true}',
+    '{"version":1,"kind":"shrink","bytes":1,"isMore":true}',
+    '{"version":1,"kind":"grow","bytes":-1,"isMore":true}',
+    '{"version":1,"kind":"grow","bytes":1e30,"isMore":true}',
+    '{"version":1,"kind":"grow","bytes":1}',
+  ];
+  for (const line of wrong) assertThrows(() => decodeRequest(line), Error, "another version");
+});
+
+Deno.test("decodeAnswer() understands both answers, and refuses others", () => {
+  const answers: readonly ControlAnswer[] = [
+    { ok: true, sizeBytes: 4096 },
+    { ok: false, message: "no" },
+  ];
+  for (const answer of answers) assertEquals(decodeAnswer(encodeMessage(answer)), answer);
+  for (const line of ["{}", "x", '{"ok":true}', '{"ok":false}']) {
+    assertThrows(() => decodeAnswer(line), Error, "another version");
+  }
+});
