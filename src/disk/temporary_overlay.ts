@@ -36,7 +36,10 @@ export function temporaryOverlay({ folder, limitBytes = Infinity }: TemporaryOve
     const file = new TemporaryFile(fd, name, limitBytes);
     return { file, cover: (image) => coverWith(file, image) };
   } catch (error) {
-    throw new Error(`${name}: ${reasonOf(error)}`, { cause: error });
+    const hint = folder === undefined
+      ? ""
+      : " ($TMPDIR names another folder, --overlay=ram needs none)";
+    throw new Error(`${name}: ${reasonOf(error)}${hint}`, { cause: error });
   }
 }
 
