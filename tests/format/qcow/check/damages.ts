@@ -35,10 +35,6 @@ export const DAMAGES: Readonly<Record<string, (image: ImageBytes) => void>> = {
   "a flag that is not set": (image) => image.setEntry(2, entry(image, 2) & ~COPIED),
   "a flag of a table that is not set": ({ view, l1Offset }) =>
     view.setBigUint64(l1Offset, view.getBigUint64(l1Offset) & ~COPIED),
-  "no refcount block": ({ view, refcountTableOffset }) =>
-    view.setBigUint64(refcountTableOffset, 0n),
-  "a refcount block that is elsewhere": ({ view, refcountTableOffset, clusterBytes }) =>
-    view.setBigUint64(refcountTableOffset + 8, BigInt(clusterBytes) << 20n),
   "a cluster where the L1 table is": (image) => image.setEntry(0, BigInt(image.l1Offset) | COPIED),
   "a cluster where the refcount table is": (image) =>
     image.setEntry(0, BigInt(image.refcountTableOffset) | COPIED),
@@ -49,7 +45,7 @@ export const DAMAGES: Readonly<Record<string, (image: ImageBytes) => void>> = {
     if (view.getBigUint64(at) === 0n) view.setBigUint64(at, COPIED);
   },
   "a place behind the end of the file": (image) =>
-    image.setEntry(0, BigInt(image.clusterBytes) << 20n | COPIED),
+    image.setEntry(6, BigInt(image.clusterBytes) << 20n | COPIED),
   "all at once": (image) => {
     image.setCount(placeOf(image, 1), 5);
     image.setCount(placeOf(image, 2), 0);
@@ -59,4 +55,9 @@ export const DAMAGES: Readonly<Record<string, (image: ImageBytes) => void>> = {
     const bits = image.view.getBigUint64(INCOMPATIBLE_OFFSET);
     image.view.setBigUint64(INCOMPATIBLE_OFFSET, bits | CORRUPT_AND_DIRTY);
   },
+  // Last, for without a block there are no counts that could be changed.
+  "a refcount block that is elsewhere": ({ view, refcountTableOffset, clusterBytes }) =>
+    view.setBigUint64(refcountTableOffset + 8, BigInt(clusterBytes) << 20n),
+  "no refcount block": ({ view, refcountTableOffset }) =>
+    view.setBigUint64(refcountTableOffset, 0n),
 };

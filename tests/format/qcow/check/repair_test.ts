@@ -7,7 +7,11 @@
 // @ts-types="../../../support/std_assert.d.ts"
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { checkQcow } from "../../../../src/format/qcow/check/check.ts";
-import { ImageFormatError, UnsupportedFeatureError } from "../../../../src/image/errors.ts";
+import {
+  ImageFormatError,
+  RelatedFileError,
+  UnsupportedFeatureError,
+} from "../../../../src/image/errors.ts";
 import { memoryFolder, oracleTest, run, TempDirectory } from "../../../support/tools.ts";
 import { HostileImages } from "../write/hostile_images.ts";
 import { ImageBytes } from "../write/image_bytes.ts";
@@ -34,13 +38,15 @@ function repair(path: string, wanted: "leaks" | "all"): string {
   return lines.join("\n");
 }
 
+/** What keeps a damaged image from being opened. */
+const DAMAGE_ERRORS = [ImageFormatError, RelatedFileError, UnsupportedFeatureError];
+
 function contentOf(original: Original): string[] {
   const snapshots = original.recipe.afterSnapshot === undefined ? [] : ["before"];
   try {
     return diskContent(original, snapshots);
   } catch (error) {
-    const isDamage = error instanceof ImageFormatError || error instanceof UnsupportedFeatureError;
-    if (isDamage) return [];
+    if (DAMAGE_ERRORS.some((kind) => error instanceof kind)) return [];
     throw error;
   }
 }
@@ -71,6 +77,8 @@ async function checkRepair(original: Original, told: string): Promise<void> {
     assertEquals(after.code, qemu.code, `${said}\n---\n${qemu.told}`);
   }
   if (recipe.encryption !== undefined || /in version 2/.test(after.told)) return;
+  // Of a block behind the end of the file, qemu makes it so long, and then finds all else there, too.
+  if (/refcount block .* behind the end/.test(before.told)) return;
   Deno.writeFileSync(path, bytes);
   const twin = await run("qemu-img", "check", "-r", "all", "-f", "qcow2", path);
   if (twin.code === 0) assertEquals(after.code, 0, said);
