@@ -7,6 +7,9 @@ import { ChunkSource } from "./chunk_walker.ts";
 import { CHUNK_ENTRY } from "./layout.ts";
 import { SERVED_LEAD_BYTES, windowBytes } from "./served_windows.ts";
 
+/** The device stands behind two unused bytes. */
+const DEVICE_UNIT = 2 ** (8 * CHUNK_ENTRY.device);
+
 export interface EntryGeometry {
   readonly blockBits: number;
   readonly chunkBits: number;
@@ -23,11 +26,13 @@ export class ChunkEntries {
   block = 0;
   readonly #geometry: EntryGeometry;
   readonly #blockBytes: number;
+  readonly #chunkBytes: number;
   readonly #windowBytes: number;
 
   constructor(geometry: EntryGeometry) {
     this.#geometry = geometry;
     this.#blockBytes = 2 ** geometry.blockBits;
+    this.#chunkBytes = 2 ** geometry.chunkBits;
     this.#windowBytes = windowBytes(geometry.blockBits);
   }
 
@@ -38,7 +43,7 @@ export class ChunkEntries {
   }
 
   #writeServed(view: DataView, at: number, chunk: number): void {
-    const start = chunk * 2 ** this.#geometry.chunkBits;
+    const start = chunk * this.#chunkBytes;
     const window = Math.floor(start / this.#windowBytes);
     const offset = start - window * this.#windowBytes + SERVED_LEAD_BYTES;
     this.writeAt(view, at, this.#geometry.serverDevice + window, offset);
@@ -48,8 +53,7 @@ export class ChunkEntries {
   writeAt(view: DataView, at: number, device: number, offset: number): void {
     this.device = device;
     this.block = offset / this.#blockBytes;
-    view.setUint16(at, 0, true);
-    view.setUint16(at + CHUNK_ENTRY.device, device, true);
+    view.setUint32(at, device * DEVICE_UNIT, true);
     view.setUint32(at + CHUNK_ENTRY.block, this.block, true);
   }
 }

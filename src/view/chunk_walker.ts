@@ -40,6 +40,7 @@ export class ChunkWalker {
   readonly #geometry: ChunkGeometry;
   readonly #chunkBytes: number;
   readonly #unitsPerByte: number;
+  readonly #blockBytes: number;
   /** Of each file, where its last block ends that can be named. */
   readonly #fileEnds: readonly number[];
 
@@ -50,6 +51,7 @@ export class ChunkWalker {
     this.#geometry = geometry;
     this.#chunkBytes = 2 ** chunkBits;
     this.#unitsPerByte = 1 / hostUnitBytes;
+    this.#blockBytes = blockBytes;
     this.#fileEnds = fileSizes.map((size, file) => {
       const start = fileStarts[file] ?? 0;
       const blocks = Math.min(Math.floor((size - start) / blockBytes), NO_BLOCK - 1);
@@ -107,13 +109,14 @@ export class ChunkWalker {
 
   /** Whether whole blocks of the file's device have the chunk. */
   #canReadPlainly(run: number, start: number, end: number): boolean {
-    const { blockBits, fileStarts } = this.#geometry;
+    const { fileStarts } = this.#geometry;
+    const blockBytes = this.#blockBytes;
     const file = this.#runs.fileNumber(run);
     const first = this.#hostOffset(run, start);
     const units = first * this.#unitsPerByte;
     if (units !== Math.floor(units) || first < (fileStarts[file] ?? 0)) return false;
-    const blocks = Math.ceil((end - start) * 2 ** -blockBits);
-    return first + blocks * 2 ** blockBits <= (this.#fileEnds[file] ?? 0);
+    const wholeBytes = Math.ceil((end - start) / blockBytes) * blockBytes;
+    return first + wholeBytes <= (this.#fileEnds[file] ?? 0);
   }
 }
 

@@ -37,10 +37,12 @@ export class ViewMetadata {
   /** Where the last chunk so far ends. */
   #lastDevice = -1;
   #lastEndBlock = -1;
+  readonly #chunkBlocks: number;
 
   constructor({ plan, path, deviceSizes, serverDevice = 0 }: ViewParts) {
     const { sizeBytes, blockBits, chunkBits } = plan;
     this.#plan = plan;
+    this.#chunkBlocks = 2 ** (chunkBits - blockBits);
     this.#fileSystem = new FileSystem({
       path,
       blockBits,
@@ -82,6 +84,6 @@ export class ViewMetadata {
   #compareWithLast({ device, block }: ChunkEntries): void {
     if (device !== this.#lastDevice && block === this.#lastEndBlock) this.needsDirectIo = true;
     this.#lastDevice = device;
-    this.#lastEndBlock = block + 2 ** (this.#plan.chunkBits - this.#plan.blockBits);
+    this.#lastEndBlock = block + this.#chunkBlocks;
   }
 }

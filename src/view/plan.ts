@@ -113,8 +113,9 @@ function startQuestions(
   runs: RunList,
   { fileSizes, areFixed }: Required<Pick<PlanQuestions, "fileSizes" | "areFixed">>,
 ): StartQuestion[] {
-  const leastOffsets = fileSizes.map(() => Infinity);
-  for (let run = 0; run < runs.length; run++) {
+  const leastOffsets = new Float64Array(fileSizes.length).fill(Infinity);
+  // The only one begins at its start.
+  for (let run = 0; fileSizes.length > 1 && run < runs.length; run++) {
     if (runs.kind(run) !== RunKind.Plain) continue;
     const file = runs.fileNumber(run);
     leastOffsets[file] = Math.min(leastOffsets[file] ?? 0, runs.hostOffset(run));
