@@ -21,7 +21,8 @@ export function refuseDanglingEntries(file: ImageFile, header: Header, l1: L1Tab
   const { clusterBytes, tableBytes } = header;
   const endBytes = Math.ceil(file.sizeBytes / clusterBytes) * clusterBytes;
   // As in cluster entries: the bits of the length are above those of the offset.
-  const compressedMask = 2 ** (63 - header.clusterBits - 32) - 1;
+  const lengthShift = 63 - header.clusterBits - 32;
+  const compressedMask = 2 ** lengthShift - 1;
   const table = new IoBuffer(tableBytes);
   for (let index = 0; index < l1.entries; index++) {
     const hostOffset = l1.tableOffset(index);
@@ -33,8 +34,10 @@ export function refuseDanglingEntries(file: ImageFile, header: Header, l1: L1Tab
       if (high === 0 && low === 0) continue;
       const isCompressed = (high & L2_COMPRESSED_HIGH) !== 0;
       const offset = (isCompressed ? high & compressedMask : high) * 2 ** 32 + low;
-      const end = isCompressed ? offset + 1 : offset + clusterBytes;
-      if (end > endBytes) throw dangling(file, hostOffset + at, offset);
+      const lengthBytes = isCompressed
+        ? Math.max(1, (high >>> lengthShift) & (clusterBytes - 1))
+        : clusterBytes;
+      if (offset + lengthBytes > endBytes) throw dangling(file, hostOffset + at, offset);
     }
   }
 }

@@ -192,6 +192,7 @@ const REFUSED: readonly [message: string, parts: Version1Parts][] = [
   ["leads out of the file", { l2: [0n, host(8) - 512n] }],
   ["leads out of the file", { l2: [1n << 62n] }],
   ["leads out of the file", { l2: [1n << 63n | 9n << 51n | host(8)] }],
+  ["leads out of the file", { l2: [1n << 63n | 513n << 51n | host(8) - 512n] }],
 ];
 
 for (const [index, [message, parts]] of REFUSED.entries()) {
