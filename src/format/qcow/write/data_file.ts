@@ -31,6 +31,8 @@ export class DataFile {
    * @throws {SystemError} if it cannot be changed
    */
   grow(fromBytes: number, toBytes: number): void {
+    // Not as it was once: what somebody else has put behind that would be cut off.
+    this.#file.refreshSize();
     const { sizeBytes, canGrow } = this.#file;
     if (sizeBytes < toBytes && !canGrow) {
       throw new RangeError("its external data file is a block device that is too small");

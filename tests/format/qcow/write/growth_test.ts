@@ -130,6 +130,22 @@ for (const name of CRASHED) {
   });
 }
 
+oracleTest(
+  "a data file that has become longer meanwhile is not cut off",
+  ORIGINAL_TOOLS,
+  async () => {
+    using folder = new TempDirectory(FOLDER);
+    const recipe = RECIPES.find(({ name }) => name === "raw data file");
+    if (recipe === undefined) throw new Error("no such image");
+    const { path, dataPath = "" } = await makeOriginal(folder.path, recipe);
+    using disk = new WritableDisk(path);
+    Deno.truncateSync(dataPath, 20 * MIB);
+    disk.apply({ kind: "grow", sizeBytes: 10 * MIB });
+    assertEquals(Deno.statSync(dataPath).size, 20 * MIB);
+    assertEquals(disk.sizeBytes, 10 * MIB);
+  },
+);
+
 oracleTest("what the state of a machine has left behind the end does not show", [
   ...ORIGINAL_TOOLS,
   "qemu-img",
