@@ -32,10 +32,11 @@ const SCREEN_WIDTH = 80;
 export function helpText(formats: readonly FormatSummary[]): string {
   const rows: readonly OptionRow[] = OPTIONS;
   const options = rows.filter(({ onlyNamed }) => !onlyNamed).map(optionLine).join("");
+  const readOnly = formatNames(formats, { writable: false });
   const paragraphs = [
     listed("Also: ", rows.filter(isInList).map(shortest)),
     listed("File formats: ", formatNames(formats, { writable: true })),
-    listed("  read-only: ", formatNames(formats, { writable: false })),
+    ...(readOnly.length > 0 ? [listed("  read-only: ", readOnly)] : []),
     `  ${AUTO_FORMAT}: ${AUTO_SUMMARY}\n`,
     listed("Columns: ", LIST_COLUMNS.map(({ heading }) => heading)),
   ];

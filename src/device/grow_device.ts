@@ -5,21 +5,20 @@
  * @module
  */
 import { askDaemon } from "../daemon/control/ask.ts";
-import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
+import { type AttachState, type StateStore } from "../daemon/state.ts";
 import type { NewSize } from "../disk/new_size.ts";
-import { openImageFile } from "../disk/open_file.ts";
+import { openToWrite } from "../disk/open_file.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import { RAW } from "../image/formats.ts";
 import { keyRing } from "../image/key_ring.ts";
 import { setLoopCapacity } from "../kernel/loop.ts";
 import { loopBackingPath, loopStatusIfAny } from "../kernel/loop_status.ts";
 import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
-import { EIO, EROFS, SystemError } from "../sys/errno.ts";
 import { baseName } from "../sys/paths.ts";
 import { type DeviceName, resolveDevice, stateOn } from "./device_names.ts";
 import { growOpenImage } from "./grow_image.ts";
 import { viewShown } from "./own_view.ts";
-import { lastingHindrance, refuseStandstill } from "./stuck_daemon.ts";
+import { lastingHindrance, refuseKilled, refuseStandstill } from "./stuck_daemon.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** So long a daemon may take to write everything back first. */
@@ -42,7 +41,7 @@ export function growDevice(name: string, size: NewSize, states: StateStore): boo
 }
 
 function growOurs(state: AttachState, { bytes, isMore }: NewSize): void {
-  if (isStale(state)) throw new SystemError("resize", EIO, state.device);
+  refuseKilled(state);
   refuseStandstill(state, { hindrance: lastingHindrance(state) });
   const { sizeBytes } = askDaemon(state, { kind: "grow", bytes, isMore }, PATIENCE_MS);
   operationsOf(state).resize(state, sizeBytes);
@@ -56,9 +55,8 @@ function growPlainLoop({ path }: DeviceName, size: NewSize): boolean {
   if (viewShown(status) !== undefined || status.readOnly) {
     throw new RangeError("the device is read-only");
   }
-  const { file, readOnly } = openImageFile(image, { readOnly: false });
+  const file = openToWrite(image);
   try {
-    if (readOnly) throw new SystemError("open", EROFS, image);
     if (BigInt(file.status.inode) !== status.backingInode) {
       throw new Error("another file has the name of its file by now");
     }

@@ -6,15 +6,15 @@
 import { type NewSize, wantedBytes } from "../disk/new_size.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
-import { openImageFile } from "../disk/open_file.ts";
+import { openToWrite } from "../disk/open_file.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { KeyRing } from "../image/key_ring.ts";
-import { concludeImage } from "../loop/conclude.ts";
+import { concludeAfterFailure, concludeImage } from "../loop/conclude.ts";
 import { flushAtEnd } from "../loop/flush_at_end.ts";
 import { SharedState } from "../loop/shared_state.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { EIO, EROFS, SystemError } from "../sys/errno.ts";
+import { EIO, SystemError } from "../sys/errno.ts";
 
 export interface ImageGrowth {
   readonly request: ImageRequest;
@@ -39,14 +39,18 @@ export function growOpenImage(file: ImageFile, { request, keys, size }: ImageGro
   const { round } = access;
   if (round === undefined) throw new RangeError(`the ${format} driver only reads`);
   const shared = new SharedState();
-  access.grow(wantedBytes(size, access.sizeBytes), () => flushAtEnd(round, shared));
+  try {
+    access.grow(wantedBytes(size, access.sizeBytes), () => flushAtEnd(round, shared));
+  } catch (error) {
+    concludeAfterFailure(access, shared);
+    throw error;
+  }
   if (!concludeImage(access, shared)) throw new SystemError("fdatasync", EIO, path);
 }
 
 function openToChange(path: string): ImageFile {
-  const { file, readOnly } = openImageFile(path, { readOnly: false });
+  const file = openToWrite(path);
   try {
-    if (readOnly) throw new SystemError("open", EROFS, path);
     lockImage(file, "write");
     return file;
   } catch (error) {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type AttachState, isStale, StateStore } from "../daemon/state.ts";
+import { type AttachState, StateStore } from "../daemon/state.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile } from "../disk/open_file.ts";
@@ -13,12 +13,12 @@ import { setLoopCapacity } from "../kernel/loop.ts";
 import type { LoopStatus } from "../kernel/loop_layout.ts";
 import { loopStatusIfAny } from "../kernel/loop_status.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
-import { EIO, ENXIO, SystemError } from "../sys/errno.ts";
+import { ENXIO, SystemError } from "../sys/errno.ts";
 import { baseName } from "../sys/paths.ts";
 import type { ViewDescription } from "../view/description.ts";
 import { askForSize } from "./ask_daemon.ts";
 import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts";
-import { lastingHindrance, refuseStandstill } from "./stuck_daemon.ts";
+import { lastingHindrance, refuseKilled, refuseStandstill } from "./stuck_daemon.ts";
 import { viewShown } from "./own_view.ts";
 import { operationsOf } from "./transport_table.ts";
 
@@ -92,7 +92,7 @@ function refuseForeignNbd(index: number, name: string): never {
 }
 
 function resizeOurs(state: AttachState, states: StateStore): void {
-  if (isStale(state)) throw new SystemError("resize", EIO, state.device);
+  refuseKilled(state);
   refuseStandstill(state, { hindrance: lastingHindrance(state) });
   const { sizeBytes } = askForSize(state, { states, patienceMs: PATIENCE_MS });
   operationsOf(state).resize(state, sizeBytes);

@@ -8,7 +8,7 @@
 import type { DaemonEnd } from "../daemon/daemon_end.ts";
 import { startLazyDetach } from "../daemon/helpers.ts";
 import { type Hindrance, hindranceOf } from "../daemon/processes.ts";
-import type { AttachState } from "../daemon/state.ts";
+import { type AttachState, isStale } from "../daemon/state.ts";
 import { complain } from "../sys/console.ts";
 import { libc } from "../sys/libc.ts";
 
@@ -46,6 +46,11 @@ export function refuseStandstill(
   if (standstill !== undefined) {
     throw new Error(`its daemon (pid ${pid}) ${standstill(pid)}${remedy}`);
   }
+}
+
+/** @throws {Error} if a daemon was killed */
+export function refuseKilled(state: AttachState): void {
+  if (isStale(state)) throw new Error(`its daemon (pid ${state.pid}) was killed`);
 }
 
 const GIVING_UP = ", --force gives up on it";

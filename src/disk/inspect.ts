@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { EACCES, SystemError } from "../sys/errno.ts";
 import { openFileStatus } from "../sys/files.ts";
 import { Chain, type Layer } from "./chain.ts";
 import type { FormatDriver, MemoryLimit } from "../image/driver.ts";
@@ -13,7 +12,7 @@ import type { ImageInfo } from "../image/info.ts";
 import { RAW } from "../image/formats.ts";
 import { contentHint, lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
-import { openImageFile } from "./open_file.ts";
+import { openImageFile, openToWrite } from "./open_file.ts";
 import { driverFor } from "./probe.ts";
 import type { ImageRequest } from "./request.ts";
 
@@ -47,16 +46,15 @@ export interface InspectOptions {
 /**
  * Opens an image file to be looked into.
  *
- * @throws {SystemError} as {@link openImageFile}; EACCES if it cannot be written to as is wanted
+ * @throws {Error} as {@link openToWrite}
  * @throws {ImageInUseError} if somebody is writing to it, or uses it that is to be written to
  */
 export function openToInspect(
   path: string,
   { request, ignoreLocks, writes = false }: InspectOptions,
 ): { readonly file: ImageFile; readonly driver: FormatDriver } {
-  const { file, readOnly } = openImageFile(path, { readOnly: !writes });
+  const file = writes ? openToWrite(path) : openImageFile(path, { readOnly: true }).file;
   try {
-    if (writes && readOnly) throw new SystemError("open", EACCES, path);
     if (!ignoreLocks) lockImage(file, writes ? "write" : "read");
     return { file, driver: driverFor(request.format, file) };
   } catch (error) {

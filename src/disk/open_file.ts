@@ -42,6 +42,19 @@ export function openImageFile(
 }
 
 /**
+ * Opens it for writing.
+ *
+ * @throws {Error} if it is write-protected
+ * @throws {SystemError} as {@link openImageFile}
+ */
+export function openToWrite(path: string): ImageFile {
+  const { file, readOnly } = openImageFile(path, { readOnly: false });
+  if (!readOnly) return file;
+  file[Symbol.dispose]();
+  throw new Error("the file is write-protected");
+}
+
+/**
  * The same file once more, open for reading only; `file` is closed.
  *
  * @throws {SystemError} as open(2)

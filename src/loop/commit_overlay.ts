@@ -13,7 +13,7 @@ import { Chain, type Layer } from "../disk/chain.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
-import { openImageFile } from "../disk/open_file.ts";
+import { openToWrite } from "../disk/open_file.ts";
 import { driverFor } from "../disk/probe.ts";
 import { ReadRequest } from "../disk/reader.ts";
 import type { ImageRequest } from "../disk/request.ts";
@@ -50,17 +50,16 @@ export function commitOverlay(path: string, request: ImageRequest, options: Comm
   const { namesFolder: _folder, ...below } = request;
   using image = openImage(baseFile, { ...below, format: driver.name }, { keys });
   const changes = new WholeChanges(image);
-  makeRoom(image, overlay, changes);
-  copy(overlay, { changes, progress });
-  changes.conclude();
+  changes.concluding(() => {
+    makeRoom(image, overlay, changes);
+    copy(overlay, { changes, progress });
+  });
   const emptying = new WholeChanges(overlay);
-  emptying.empty();
-  emptying.conclude();
+  emptying.concluding(() => emptying.empty());
 }
 
 function openForWriting(path: string): ImageFile {
-  const { file, readOnly } = openImageFile(path, { readOnly: false });
-  if (readOnly) throw new Error("the file is write-protected");
+  const file = openToWrite(path);
   lockImage(file, "write");
   return file;
 }

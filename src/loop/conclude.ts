@@ -29,3 +29,18 @@ export function concludeImage(
   writing.conclude();
   return flush();
 }
+
+/**
+ * The same after a change that has failed, as by a full disk: what was taken for it is given back. Where
+ * that fails, too, the image counts as not closed.
+ */
+export function concludeAfterFailure(
+  access: Pick<ImageAccess, "image" | "round">,
+  shared: SharedState,
+): void {
+  try {
+    concludeImage(access, shared);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}

@@ -11,7 +11,7 @@ import { Cleared, ClearOutcome, Placement, type Tables } from "../image/writing.
 import type { Attempt } from "../storage/attempt.ts";
 import { EIO, SystemError } from "../sys/errno.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { concludeImage } from "./conclude.ts";
+import { concludeAfterFailure, concludeImage } from "./conclude.ts";
 import { flushAtEnd } from "./flush_at_end.ts";
 import { SharedState } from "./shared_state.ts";
 
@@ -110,7 +110,28 @@ export class WholeChanges {
     if (!concludeImage(this.#access, this.#shared)) throw this.#lost();
   }
 
+  /**
+   * Has `act` make changes, and closes the image in order, also if one of them fails.
+   *
+   * @throws {Error} what has failed, and in which file where that is the system's
+   */
+  concluding(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      concludeAfterFailure(this.#access, this.#shared);
+      throw named(error);
+    }
+    this.conclude();
+  }
+
   #lost(): SystemError {
     return new SystemError("fdatasync", EIO, this.#access.path);
   }
+}
+
+/** There are two images: one of them may be on a disk that is full. */
+function named(error: unknown): unknown {
+  if (!(error instanceof SystemError) || error.path === undefined) return error;
+  return new Error(`${error.path}: ${error.message}`, { cause: error });
 }

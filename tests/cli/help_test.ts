@@ -42,6 +42,11 @@ Deno.test("helpText() says which formats are read-only", () => {
   );
 });
 
+Deno.test("helpText() has no line for formats that are read-only where there are none", () => {
+  const formats = [{ name: "RAW", aliases: [], writable: true }];
+  assertStringIncludes(helpText(formats), "\nFile formats: RAW\n  auto: ");
+});
+
 Deno.test("helpText() names the columns of -l", () => {
   const words = new Set(HELP.slice(HELP.indexOf("Columns: ")).split(/[\s,]+/));
   for (const { heading } of LIST_COLUMNS) assert(words.has(heading), heading);

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Random, randomOp, stampedBytes } from "../format/qcow/write/random_ops.ts";
 import { createEncrypted, fillEncrypted, PASSPHRASE } from "../support/encrypted.ts";
 import { asRoot, ExportedImage, programCommand } from "../support/program.ts";
-import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, rootTest, run, TempDirectory } from "../support/tools.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -249,4 +249,37 @@ oracleTest("--commit says in one line why not, and changes nothing", ["qemu-img"
   }
   await asRoot().must("--commit", "--allow-backing", elsewhere.path, folder.file("away"));
   assertEquals(Deno.readFileSync(elsewhere.file("far"))[0], 1);
+});
+
+rootTest("a --commit to a disk that is full names it, and leaves nothing there", [
+  "mount",
+  "umount",
+  "qemu-img",
+  "qemu-io",
+], async () => {
+  using folder = new TempDirectory();
+  const full = folder.file("full");
+  Deno.mkdirSync(full);
+  await must("mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", full);
+  try {
+    const base = `${full}/base`;
+    await must("qemu-img", "create", "-qfqcow2", base, "16M");
+    const top = folder.file("top");
+    await must("qemu-img", "create", "-qfqcow2", "-b", base, "-F", "qcow2", top);
+    await must("qemu-io", "-c", "write -P 6 0 8M", top);
+    const { code, stderr } = await asRoot().run("--commit", top);
+    assertEquals(code, 1);
+    assertEquals(
+      stderr,
+      `tslosetup: ${top}: failed to commit: ${base}: No space left on device\n`,
+    );
+    await checked(base);
+    await must("qemu-io", "-r", "-c", "read -P 6 0 8M", top);
+    await must("mount", "-o", "remount,size=32M", full);
+    await asRoot().must("--commit", top);
+    await checked(base);
+    await must("qemu-io", "-r", "-c", "read -P 6 0 8M", base);
+  } finally {
+    await must("umount", full);
+  }
 });

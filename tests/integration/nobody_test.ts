@@ -40,3 +40,16 @@ rootTest(
     assertEquals(info.is_read_only, true);
   },
 );
+
+rootTest("what would change a write-protected file says so", ["setpriv", "qemu-img"], async () => {
+  using nobody = new Nobody();
+  const base = nobody.write("base", new Uint8Array(65536));
+  const image = nobody.write("image", new Uint8Array(0));
+  await must("qemu-img", "create", "-qfqcow2", "-b", base, "-F", "raw", image);
+  await must("chmod", "444", image);
+  for (const words of [["--resize", "+1M"], ["--check", "--repair", "all"], ["--commit"]]) {
+    const { code, stderr } = await nobody.program.run(...words, image);
+    assertEquals(code, 1);
+    assert(stderr.endsWith(": the file is write-protected\n"), stderr);
+  }
+});

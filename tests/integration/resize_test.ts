@@ -197,6 +197,10 @@ oracleTest("--resize of what is attached says what is in its way", ["qemu-img"],
   } finally {
     Deno.kill(exported.pid, "SIGCONT");
   }
+  Deno.kill(exported.pid, "SIGKILL");
+  await eventually(() => !isRunning(exported.pid), "the end of the daemon");
+  await refused(exported.socket, ["--resize", "1G"], /its daemon \(pid \d+\) was killed$/m);
+  await refused(exported.socket, ["-c"], /its daemon \(pid \d+\) was killed$/m);
   await exported.detach();
   assertEquals(await virtualSize(image), 64 * MIB);
 });
