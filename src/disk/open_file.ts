@@ -15,6 +15,7 @@ import {
   readTextIfAny,
 } from "../sys/files.ts";
 import { reopenFile } from "../sys/reopen.ts";
+import { ignoreFileSizeSignal } from "../sys/signals.ts";
 import { refuseKind } from "./permission.ts";
 
 /**
@@ -42,13 +43,14 @@ export function openImageFile(
 }
 
 /**
- * Opens it for writing.
+ * Opens it for a command to write to; a write that the user's limit on files forbids fails from then on.
  *
  * @throws {Error} if it is write-protected
  * @throws {SystemError} as {@link openImageFile}
  */
 export function openToWrite(path: string): ImageFile {
   const { file, readOnly } = openImageFile(path, { readOnly: false });
+  ignoreFileSizeSignal();
   if (!readOnly) return file;
   file[Symbol.dispose]();
   throw new Error("the file is write-protected");

@@ -91,6 +91,11 @@ export function uninterrupted<T>(act: () => T): T {
   }
 }
 
+/** Has a write that passes the user's limit on files fail (EFBIG), instead of ending the process. */
+export function ignoreFileSizeSignal(): void {
+  libc().signal(SIGXFSZ, SIG_IGN);
+}
+
 /**
  * Makes sure that children can be waited for. Whoever has started this program may ignore SIGCHLD, and
  * has it do so as well: then the kernel forgets children as soon as they end.

@@ -272,3 +272,16 @@ oracleTest("-c takes notice that another program has made a QCOW image larger", 
   await mustSoon("nbdcopy", exported.uri, copy);
   await mustSoon("qemu-img", "compare", "-f", "qcow2", "-F", "raw", larger, copy);
 });
+
+oracleTest("--resize beyond the user's limit on files fails in order", ["qemu-img"], async () => {
+  using folder = new TempDirectory();
+  const image = await createImage(folder);
+  const limited = 'ulimit -f 1000; exec "$@"';
+  const words = [...program.command, "--resize", "1P", image];
+  const { code, stderr } = await run("sh", "-c", limited, "sh", ...words);
+  assertEquals(code, 1);
+  assertEquals(stderr, `tslosetup: ${image}: failed to resize: File too large\n`);
+  assertEquals(await virtualSize(image), 64 * MIB);
+  const checked = await run("qemu-img", "check", "-f", "qcow2", image);
+  assertEquals(checked.code, 0, checked.stdout);
+});

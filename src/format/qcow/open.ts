@@ -29,6 +29,8 @@ import { QcowWriting, type WritingParts } from "./write/writing.ts";
 
 const CORRUPT = "the image is marked as corrupt";
 const READABLE = "-r attaches it read-only";
+const FORCIBLE = "--force attaches it all the same, read-only";
+const REPAIRABLE = "--check --repair all takes the mark off if no damage is left";
 const CHECKABLE = "--check tells what is wrong";
 
 /** @throws as {@link chosenHeader}, {@link openRelated} and {@link openEncryption} */
@@ -133,7 +135,7 @@ function writingOf(parts: WritingParts): QcowWriting {
 function chosenHeader(file: ImageFile, { force, snapshot }: OpenOptions): Header {
   const header = readHeader(file);
   if (header.corrupt && !force) {
-    throw damaged(file.path, `${CORRUPT} (--force attaches it all the same, read-only)`);
+    throw damaged(file.path, `${CORRUPT} (${FORCIBLE}; ${REPAIRABLE})`);
   }
   return snapshot === undefined ? header : headerOfSnapshot(file, header, snapshot);
 }
