@@ -40,7 +40,7 @@ const PACE_MS = 50;
 const KILLS_AN_IMAGE = 4;
 const KILLS_A_REPAIR = 3;
 /** README.md says a second; a busy machine takes longer. */
-const LATEST_MS = 3000;
+const LATEST_MS = 5000;
 
 const WRITETHROUGH = ["--cache", "writethrough"];
 const OPTIONS: readonly [string[], ...string[][]] = [
@@ -104,6 +104,7 @@ class KilledImage {
   #isPlain: boolean;
   #content: Uint8Array = new Uint8Array();
   #nextId = 1;
+  #killedMs = 0;
 
   constructor(
     original: Original,
@@ -135,14 +136,13 @@ class KilledImage {
       const end = random.below(5) === 0 ? this.#killDetaching : this.#killAtWork;
       await end.call(this, exported, disk);
     }
-    const killedMs = performance.now();
     this.#figures.kills++;
     this.#isPlain = false;
     const leaks = await leaksIn(this.#original);
     this.#figures.leaks = Math.max(this.#figures.leaks, leaks);
     const found = await contentOf(this.#original);
     this.#judge(disk, found);
-    this.#figures.add(disk, disk.lost(found), killedMs);
+    this.#figures.add(disk, disk.lost(found), this.#killedMs);
     this.#content = found;
     if (this.#figures.kills % KILLS_A_REPAIR === 0) await this.#repair();
   }
@@ -152,9 +152,14 @@ class KilledImage {
     const working = this.#work(clients, disk, () => true);
     const isLong = this.#random.below(12) === 0;
     await pause(isLong ? LONG_LOAD_MS : this.#random.below(LONGEST_LOAD_MS));
-    Deno.kill(exported.pid, "SIGKILL");
+    this.#kill(exported);
     await working;
     await exported.ended();
+  }
+
+  #kill({ pid }: ExportedImage): void {
+    this.#killedMs = performance.now();
+    Deno.kill(pid, "SIGKILL");
   }
 
   async #killDetaching(exported: ExportedImage, disk: WrittenDisk): Promise<void> {
@@ -167,7 +172,7 @@ class KilledImage {
     const detaching = exported.program.run("-d", exported.socket);
     await pause(this.#random.below(LONGEST_DETACHING_MS));
     const wasFaster = !exported.isRunning;
-    if (!wasFaster) Deno.kill(exported.pid, "SIGKILL");
+    if (!wasFaster) this.#kill(exported);
     const { code } = await detaching;
     if (wasFaster && code === 0) disk.concluded();
     await exported.ended();

@@ -63,7 +63,7 @@ export function isPlain({ name, ...recipe }: OriginalRecipe): boolean {
   const { backing, compressed, afterSnapshot, encryption, dataFile } = recipe;
   const isCopied = backing ?? afterSnapshot ?? encryption ?? dataFile;
   return isCopied === undefined && !compressed && !name.startsWith("extended L2") &&
-    !name.startsWith("zero clusters");
+    !name.startsWith("zero clusters") && !name.endsWith("nearly full");
 }
 
 /** Attaches an image, each time to another socket. */
