@@ -13,7 +13,7 @@ const COMPRESSED = 1n << 62n;
 const ZERO = 1n;
 const FLAGS = [0n, COPIED, COPIED, ZERO, COPIED | ZERO, COMPRESSED, COMPRESSED | COPIED] as const;
 const COUNTS = [0, 0, 1, 1, 2, 3, 255] as const;
-/** The lowest byte of the incompatible features, in which the lowest bit says that counts may be wrong. */
+/** From version 3 on, the lowest byte of the incompatible features, in which the lowest bit says that counts may be wrong. */
 const DIRTY_AT = 79;
 const DIRTY = 1;
 /** So many entries of each table are changed at most: the first ones. */
@@ -64,7 +64,7 @@ export class HostileImages {
       : this.#image.bytes.slice();
     for (let count = random.below(4); count > 0; count--) this.#damage(bytes, random);
     // What was not closed in order is repaired first, by other rules.
-    bytes[DIRTY_AT] = (bytes[DIRTY_AT] ?? 0) & ~DIRTY;
+    if (this.#image.view.getUint32(4) > 2) bytes[DIRTY_AT] = (bytes[DIRTY_AT] ?? 0) & ~DIRTY;
     return bytes;
   }
 

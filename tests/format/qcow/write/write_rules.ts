@@ -56,7 +56,7 @@ export class WriteRules {
     this.#hasDataFile = (incompatible & 4n) !== 0n;
     this.#findTables();
     this.#findSnapshots();
-    this.#findEncryptionHeader(version === 2 ? 72 : this.#view.getUint32(100));
+    this.#findExtensions(version);
     this.#setRole("header", 0, 1);
   }
 
@@ -133,16 +133,45 @@ export class WriteRules {
     if (at > start) this.#setRole("what no change is about", start, at - start);
   }
 
-  #findEncryptionHeader(extensionsAt: number): void {
-    if (this.#view.getUint32(32) !== 2) return;
-    for (let at = extensionsAt; at + 24 <= Math.min(this.#cluster, this.#fileBytes);) {
+  #findExtensions(version: number): void {
+    const isEncrypted = this.#view.getUint32(32) === 2;
+    const hasBitmaps = version > 2 && (this.#u64(88) & 1n) !== 0n;
+    let at = version === 2 ? 72 : this.#view.getUint32(100);
+    while (at + 8 <= Math.min(this.#cluster, this.#fileBytes)) {
       const [type, length] = [this.#view.getUint32(at), this.#view.getUint32(at + 4)];
       if (type === 0) return;
-      if (type === 0x0537be77) {
+      if (type === 0x0537be77 && isEncrypted) {
         const [offset, bytes] = [Number(this.#u64(at + 8)), Number(this.#u64(at + 16))];
         this.#setRole("what no change is about", offset, bytes);
       }
+      if (type === 0x23852875 && hasBitmaps) this.#findBitmaps(at + 8);
       at += 8 + Math.ceil(length / 8) * 8;
+    }
+  }
+
+  /** The directory of bitmaps says in place that they are in use; their tables and bits may be freed. */
+  #findBitmaps(extension: number): void {
+    const bytes = Number(this.#u64(extension + 8));
+    const start = Number(this.#u64(extension + 16));
+    this.#refer(start, Math.min(start + bytes, this.#fileBytes));
+    for (let at = start; at < Math.min(start + bytes, this.#fileBytes); at += this.#cluster) {
+      this.#inPlace.add(Math.floor(at / this.#cluster));
+    }
+    let at = start;
+    for (
+      let left = this.#view.getUint32(extension);
+      left > 0 && at + 24 < this.#fileBytes;
+      left--
+    ) {
+      const table = Number(this.#u64(at));
+      const tableEnd = Math.min(table + this.#view.getUint32(at + 8) * 8, this.#fileBytes);
+      if (tableEnd > table) this.#refer(table, tableEnd);
+      for (let entry = table; entry < tableEnd; entry += 8) {
+        const bits = Number(this.#u64(entry) & OFFSET);
+        if (bits !== 0) this.#refer(bits, bits + 1);
+      }
+      const more = this.#view.getUint32(at + 20) + this.#view.getUint16(at + 18);
+      at += Math.ceil((24 + more) / 8) * 8;
     }
   }
 
