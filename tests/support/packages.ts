@@ -26,6 +26,7 @@ export const PACKAGES = {
       "mkfifo",
       "mv",
       "rm",
+      "sha256sum",
       "stty",
       "sync",
       "test",
