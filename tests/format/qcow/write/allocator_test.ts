@@ -11,7 +11,7 @@ import { Attempt } from "../../../../src/storage/attempt.ts";
 import type { ImageFile } from "../../../../src/storage/image_file.ts";
 import { oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { ImageBytes } from "./image_bytes.ts";
-import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
+import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS, recipeOf } from "./originals.ts";
 import { openForWriting } from "./writable_disk.ts";
 
 interface Opened {
@@ -59,8 +59,7 @@ oracleTest(
 
 oracleTest("Allocator frees no metadata that a guest has dropped", ORIGINAL_TOOLS, async () => {
   using folder = new TempDirectory();
-  const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "half full");
-  if (recipe === undefined) throw new Error("no such image");
+  const recipe = recipeOf("half full");
   const { path } = await makeOriginal(folder.path, recipe);
   const { file, header, allocator } = allocatorOf(path);
   using _file = file;
@@ -74,8 +73,7 @@ oracleTest("Allocator frees no metadata that a guest has dropped", ORIGINAL_TOOL
 
 oracleTest("Allocator frees many short runs at once", ORIGINAL_TOOLS, async () => {
   using folder = new TempDirectory();
-  const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "empty");
-  if (recipe === undefined) throw new Error("no such image");
+  const recipe = recipeOf("empty");
   const { path } = await makeOriginal(folder.path, recipe);
   const { file, header, allocator } = allocatorOf(path);
   using _file = file;
@@ -94,8 +92,7 @@ oracleTest(
   ORIGINAL_TOOLS,
   async () => {
     using folder = new TempDirectory();
-    const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "half full");
-    if (recipe === undefined) throw new Error("no such image");
+    const recipe = recipeOf("half full");
     const { path } = await makeOriginal(folder.path, recipe);
     const image = new ImageBytes(path);
     const dropped = image.target(image.entryAt(0));

@@ -11,13 +11,7 @@ import { checkImage } from "./checker.ts";
 import { beforeRun } from "./crash_judge.ts";
 import { CrashRun } from "./crash_run.ts";
 import { crashStates } from "./crash_states.ts";
-import {
-  makeOriginal,
-  ORIGINAL_RECIPES,
-  ORIGINAL_TOOLS,
-  type OriginalRecipe,
-  qemuIo,
-} from "./originals.ts";
+import { makeOriginal, ORIGINAL_TOOLS, qemuIo, recipeOf } from "./originals.ts";
 import { type Op, Random, randomOp } from "./random_ops.ts";
 import { storedBitmaps } from "./stored_bitmaps.ts";
 import { WritableDisk } from "./writable_disk.ts";
@@ -25,12 +19,6 @@ import { WritableDisk } from "./writable_disk.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const FOLDER = memoryFolder();
-
-function recipeOf(name: string): OriginalRecipe {
-  const recipe = ORIGINAL_RECIPES.find((one) => one.name === name);
-  if (recipe === undefined) throw new Error("no such image");
-  return recipe;
-}
 
 function qemuLines(ops: readonly Op[]): string[] {
   return ops.map((op) => {

@@ -9,7 +9,13 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { CrashRun, type RunOptions, type Sabotage, SABOTAGES } from "./crash_run.ts";
 import { beforeRun, judge, type Verdict } from "./crash_judge.ts";
-import { ALL_RECIPES, makeOriginal, ORIGINAL_TOOLS, type OriginalRecipe } from "./originals.ts";
+import {
+  ALL_RECIPES,
+  makeOriginal,
+  ORIGINAL_TOOLS,
+  type OriginalRecipe,
+  recipeOf,
+} from "./originals.ts";
 
 /** How many states each feature is tried in, about. */
 const STATES = Number(Deno.env.get("TSLOSETUP_CRASH_STATES") ?? 100);
@@ -108,8 +114,7 @@ const SABOTAGED = [
 
 for (const { name, sabotage } of SABOTAGED) {
   oracleTest(`the test for crashes finds out if ${sabotage}: ${name}`, ORIGINAL_TOOLS, async () => {
-    const recipe = ALL_RECIPES.find((one) => one.name === name);
-    if (recipe === undefined) throw new Error("no such image");
+    const recipe = recipeOf(name);
     const { faults } = await crash(recipe, 1000, { sabotage });
     assertGreater(faults.length, 0);
   });

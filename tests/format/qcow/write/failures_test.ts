@@ -11,7 +11,7 @@ import type { Tables } from "../../../../src/image/writing.ts";
 import { EIO, ENOSPC, SystemError } from "../../../../src/sys/errno.ts";
 import { oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { checkImage } from "./checker.ts";
-import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
+import { makeOriginal, ORIGINAL_TOOLS, recipeOf } from "./originals.ts";
 import { stampedBytes } from "./random_ops.ts";
 import { type Fault, Recording } from "./recording.ts";
 import { openForWriting, WritableDisk } from "./writable_disk.ts";
@@ -58,8 +58,7 @@ class Fixture implements Disposable {
   /** The image of a recipe, in which `change` has changed something before it is opened. */
   static async of(name: string, { change, isNfs }: FixtureOptions = {}): Promise<Fixture> {
     const folder = new TempDirectory();
-    const recipe = ORIGINAL_RECIPES.find((one) => one.name === name);
-    if (recipe === undefined) throw new Error("no such image");
+    const recipe = recipeOf(name);
     // Nothing of it has been changed since the snapshot was taken.
     const untouched = recipe.afterSnapshot === undefined
       ? recipe
@@ -315,8 +314,7 @@ oracleTest("zeros for a part are in a raw data file, too, whose bytes a killed p
   "qemu-img",
 ], async () => {
   using folder = new TempDirectory();
-  const recipe = ORIGINAL_RECIPES.find(({ name }) => name === "raw data file");
-  if (recipe === undefined) throw new Error("no such image");
+  const recipe = recipeOf("raw data file");
   const { path, dataPath = "" } = await makeOriginal(folder.path, recipe);
   const at = 400 * 1024;
   {

@@ -12,7 +12,7 @@ import { sameBytes } from "../../opened_image.ts";
 import { checkImage } from "./checker.ts";
 import { type Before, beforeRun, judge } from "./crash_judge.ts";
 import { FaultRun, type Faults } from "./fault_run.ts";
-import { ALL_RECIPES, makeOriginal, type Original, ORIGINAL_TOOLS } from "./originals.ts";
+import { ALL_RECIPES, makeOriginal, type Original, ORIGINAL_TOOLS, recipeOf } from "./originals.ts";
 import { faultByQemu } from "./qemu_judge.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
@@ -110,8 +110,7 @@ for (const name of [...FULL_AT_TIMES, NEARLY_FULL]) {
     ORIGINAL_TOOLS,
     async () => {
       using folder = new TempDirectory(FOLDER);
-      const recipe = ALL_RECIPES.find((one) => one.name === name);
-      if (recipe === undefined) throw new Error("no such image");
+      const recipe = recipeOf(name);
       const original = await makeOriginal(folder.path, recipe);
       const before = beforeRun(original);
       const faults: string[] = [];

@@ -17,6 +17,7 @@ import {
   ORIGINAL_TOOLS,
   type OriginalRecipe,
   qemuIo,
+  recipeOf,
 } from "./originals.ts";
 import { type ScriptedOp, stampedBytes } from "./random_ops.ts";
 import { scriptedRun } from "./scripted_run.ts";
@@ -135,8 +136,7 @@ oracleTest(
   ORIGINAL_TOOLS,
   async () => {
     using folder = new TempDirectory(FOLDER);
-    const recipe = RECIPES.find(({ name }) => name === "raw data file");
-    if (recipe === undefined) throw new Error("no such image");
+    const recipe = recipeOf("raw data file");
     const { path, dataPath = "" } = await makeOriginal(folder.path, recipe);
     using disk = new WritableDisk(path);
     Deno.truncateSync(dataPath, 20 * MIB);

@@ -4,7 +4,7 @@
  * @module
  */
 // @ts-types="../../../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import {
   ImageFormatError,
   RelatedFileError,
@@ -12,10 +12,20 @@ import {
   UnsupportedFeatureError,
 } from "../../../../src/image/errors.ts";
 import { EIO, SystemError } from "../../../../src/sys/errno.ts";
-import type { Original } from "./originals.ts";
-import { type Random, randomOp } from "./random_ops.ts";
+import { type Bytes } from "../../mutations.ts";
+import { processorMs } from "../../../support/patience.ts";
+import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
+import { makeOriginal, type Original, type OriginalRecipe } from "./originals.ts";
+import { Random, randomOp } from "./random_ops.ts";
 import { Recording } from "./recording.ts";
 import { WritableDisk } from "./writable_disk.ts";
+
+/** Of each feature; a campaign has more. */
+const IMAGES = Number(Deno.env.get("TSLOSETUP_HOSTILE_WRITES") ?? 60);
+const SEED = Number(Deno.env.get("TSLOSETUP_HOSTILE_SEED") ?? 1);
+const SLOWEST_MILLISECONDS = 5000;
+/** Where everything is memory. */
+const FOLDER = memoryFolder();
 
 const OPS = 16;
 const SLOT_BYTES = 512;
@@ -23,8 +33,45 @@ const SLOT_BYTES = 512;
 /** What is said where another data file is named than the one that is recorded. */
 const OTHER_FILES = "the chain of images has changed";
 
+/** What is done to one kind of image. */
+export interface HostileCampaign {
+  readonly recipe: OriginalRecipe;
+  readonly index: number;
+  /** What makes damaged images of a whole one. */
+  readonly damager: (original: Original) => (random: Random) => Bytes;
+  /** What is wrong with what has been written to such an image. */
+  readonly faultsOf: (recording: Recording, before: Bytes) => readonly string[];
+  /** The part of the images that has to be written to: what is refused at once tests little. */
+  readonly leastWritten: number;
+}
+
+/** Writes to many damaged images of one kind. */
+export async function writeToHostile(campaign: HostileCampaign): Promise<void> {
+  const { recipe, index, damager, faultsOf, leastWritten } = campaign;
+  using folder = new TempDirectory(FOLDER);
+  const original = await makeOriginal(folder.path, recipe);
+  const damaged = damager(original);
+  let written = 0;
+  for (let n = 0; n < IMAGES; n++) {
+    const random = new Random(SEED * 1_000_003 + index * 100_003 + n * 7);
+    const bytes = damaged(random);
+    Deno.writeFileSync(original.path, bytes);
+    const start = processorMs();
+    try {
+      const recording = writeTo(original, random);
+      if (recording === undefined) continue;
+      written++;
+      assertEquals(faultsOf(recording, bytes), []);
+      assert(processorMs() - start < SLOWEST_MILLISECONDS, "too slow");
+    } catch (error) {
+      throw new Error(`image ${n}`, { cause: error });
+    }
+  }
+  assertGreater(written, IMAGES * leastWritten);
+}
+
 /** Writes to an image all over, and closes it; undefined if it was refused at once. */
-export function writeTo(
+function writeTo(
   { path, dataPath, backingPath, keys }: Original,
   random: Random,
 ): Recording | undefined {

@@ -8,7 +8,7 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { beforeRun, judge } from "./crash_judge.ts";
-import { makeOriginal, ORIGINAL_RECIPES, ORIGINAL_TOOLS } from "./originals.ts";
+import { makeOriginal, ORIGINAL_TOOLS, recipeOf } from "./originals.ts";
 import { type Op, stampedBytes } from "./random_ops.ts";
 import { scriptedRun } from "./scripted_run.ts";
 
@@ -31,8 +31,7 @@ function zeros(offset: number, length: number, keep: boolean): Op {
 /** All states that crashes can leave after `ops`, of a new image of the recipe `name`. */
 async function judged(name: string, ops: readonly Op[]): Promise<void> {
   using folder = new TempDirectory(FOLDER);
-  const recipe = ORIGINAL_RECIPES.find((one) => one.name === name);
-  if (recipe === undefined) throw new Error("no such image");
+  const recipe = recipeOf(name);
   const original = await makeOriginal(folder.path, recipe);
   const before = beforeRun(original);
   const how = { share: 1, qemuEvery: 10, reopenEvery: 10 };

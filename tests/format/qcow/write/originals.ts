@@ -285,6 +285,13 @@ export const VERSION1_RECIPES: readonly OriginalRecipe[] = [
 
 export const ALL_RECIPES: readonly OriginalRecipe[] = [...ORIGINAL_RECIPES, ...VERSION1_RECIPES];
 
+/** The one of that name. */
+export function recipeOf(name: string): OriginalRecipe {
+  const recipe = ALL_RECIPES.find((one) => one.name === name);
+  if (recipe === undefined) throw new Error("no such image");
+  return recipe;
+}
+
 /** The format of a recipe's images as qemu names it. */
 export function formatOf({ version }: OriginalRecipe): "qcow" | "qcow2" {
   return version === 1 ? "qcow" : "qcow2";

@@ -4,29 +4,20 @@
  *
  * @module
  */
-// @ts-types="../../../support/std_assert.d.ts"
-import { assert, assertEquals, assertGreater } from "@std/assert";
 import { HEADER } from "../../../../src/format/qcow1/layout.ts";
-import { processorMs } from "../../../support/patience.ts";
-import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { oracleTest } from "../../../support/tools.ts";
 import { type Bytes, mutated } from "../../mutations.ts";
-import { writeTo } from "../../qcow/write/hostile_run.ts";
-import { makeOriginal, ORIGINAL_TOOLS, VERSION1_RECIPES } from "../../qcow/write/originals.ts";
-import { Random } from "../../qcow/write/random_ops.ts";
+import { writeToHostile } from "../../qcow/write/hostile_run.ts";
+import { ORIGINAL_TOOLS, VERSION1_RECIPES } from "../../qcow/write/originals.ts";
+import type { Random } from "../../qcow/write/random_ops.ts";
+import type { Recording } from "../../qcow/write/recording.ts";
 import { Version1Rules } from "./write_rules.ts";
 
-/** Of each feature; a campaign has more. */
-const IMAGES = Number(Deno.env.get("TSLOSETUP_HOSTILE_WRITES") ?? 60);
-const SEED = Number(Deno.env.get("TSLOSETUP_HOSTILE_SEED") ?? 1);
-const SLOWEST_MILLISECONDS = 5000;
 const COMPRESSED = 1n << 63n;
 const MAGIC_BYTES = 8;
 /** So many entries of each table are changed at most: the first ones. */
 const ENTRIES = 64;
 const HEAD_BYTES = 600;
-/** Where everything is memory. */
-const FOLDER = memoryFolder();
-
 /** Offsets of entries of the L1 table, and of those L2 tables that there are. */
 function entriesOf(view: DataView): { l1: number[]; l2: number[] } {
   const { l1_table_offset, size, cluster_bits, l2_bits } = HEADER.read(view, 0);
@@ -71,34 +62,26 @@ function damaged(original: Bytes, random: Random): Bytes {
   return bytes;
 }
 
+function faultsOf({ steps }: Recording, before: Bytes): string[] {
+  const rules = new Version1Rules(before);
+  return steps.map((step) => rules.fault(step)).filter((fault) => fault !== undefined);
+}
+
 for (const [index, recipe] of VERSION1_RECIPES.entries()) {
   oracleTest(
     `qcow1 writes nowhere else to hostile images: ${recipe.name}`,
     ORIGINAL_TOOLS,
-    async () => {
-      using folder = new TempDirectory(FOLDER);
-      const original = await makeOriginal(folder.path, recipe);
-      const valid = Deno.readFileSync(original.path);
-      let written = 0;
-      for (let n = 0; n < IMAGES; n++) {
-        const random = new Random(SEED * 1_000_003 + index * 100_003 + n * 7);
-        const bytes = damaged(valid, random);
-        Deno.writeFileSync(original.path, bytes);
-        const start = processorMs();
-        try {
-          const recording = writeTo(original, random);
-          if (recording === undefined) continue;
-          written++;
-          const rules = new Version1Rules(bytes);
-          const faults = recording.steps.map((step) => rules.fault(step));
-          assertEquals(faults.filter((fault) => fault !== undefined), []);
-          assert(processorMs() - start < SLOWEST_MILLISECONDS, "too slow");
-        } catch (error) {
-          throw new Error(`image ${n}`, { cause: error });
-        }
-      }
-      // What is refused at once tests little. Where there are no tables, little else can be damaged.
-      assertGreater(written, IMAGES / (recipe.commands === undefined ? 20 : 5));
-    },
+    () =>
+      writeToHostile({
+        recipe,
+        index,
+        damager: ({ path }) => {
+          const valid = Deno.readFileSync(path);
+          return (random) => damaged(valid, random);
+        },
+        faultsOf,
+        // Where there are no tables, little else can be damaged.
+        leastWritten: recipe.commands === undefined ? 1 / 20 : 1 / 5,
+      }),
   );
 }
