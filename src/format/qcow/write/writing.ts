@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { ImageFormatError } from "../../../image/errors.ts";
-import { Level, Updates } from "../../../image/updates.ts";
+import type { Level, Updates } from "../../../image/updates.ts";
 import {
   Cleared,
   ClearOutcome,
@@ -19,17 +18,16 @@ import {
   type Writing,
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import { ENOSPC, SystemError } from "../../../sys/errno.ts";
 import type { DiskSize } from "../disk_size.ts";
 import type { Encryption } from "../encryption.ts";
 import type { Header } from "../header_types.ts";
 import type { L1Table } from "../l1.ts";
-import type { L2Slices, TablePlace } from "../l2.ts";
+import type { L2Slices } from "../l2.ts";
 import { SECTOR_BYTES } from "../layout.ts";
 import type { RelatedPlaces } from "../names.ts";
 import type { Allocation } from "./allocation.ts";
 import { Allocator } from "./allocator.ts";
-import { Bitmaps } from "./bitmaps/bitmaps.ts";
 import type { DirtyBits } from "./bitmaps/dirty_bits.ts";
 import { DataFile } from "./data_file.ts";
 import { type EntryWriter, NO_SLICE } from "./entry_writer.ts";
@@ -40,9 +38,8 @@ import { findMetadata } from "./metadata_map.ts";
 import { Refcounts } from "./refcounts.ts";
 import { StandardEntries } from "./standard_entries.ts";
 import { OwnTables } from "./own_tables.ts";
-
-/** So many runs of clusters may wait to be freed, before that is done at once. */
-const MAX_WAITING_RUNS = 16 * 1024;
+import { TableUpdates } from "./table_updates.ts";
+import { WrittenImage } from "./written_image.ts";
 
 /** What is encrypted at once, but for a cluster: that takes memory. */
 const MOST_SEALED_BYTES = 256 * 1024;
@@ -70,22 +67,13 @@ export class QcowWriting implements Writing, Tables {
   readonly #allocator: Allocator;
   readonly #tables: OwnTables;
   readonly #entries: EntryWriter;
-  readonly #headerWriter: HeaderWriter;
   readonly #dataFile: DataFile | undefined;
+  readonly #image: WrittenImage;
+  readonly #updates: TableUpdates;
   /** What one placement may be about. */
   readonly #mostBytes: number;
   readonly #slicesPerByte: number;
   readonly #tablesPerByte: number;
-  /** Whether the image says already that it is being written. */
-  #hasBegun = false;
-  /** Whether a guest has changed something. */
-  #isOpened = false;
-  #bitmaps: Bitmaps | undefined;
-  /** What has been changed, if there is a bitmap that has to know. */
-  #dirty: DirtyBits | undefined;
-  /** Whether damage has been found. */
-  #isDamaged = false;
-
   /**
    * @throws {ImageFormatError} if metadata overlap
    * @throws {SystemError} if the file cannot be read
@@ -121,18 +109,25 @@ export class QcowWriting implements Writing, Tables {
       metadata: metadata.clusters,
     });
     this.unitBytes = this.#entries.unitBytes;
-    this.#headerWriter = new HeaderWriter(file, header);
     this.#dataFile = dataFile === undefined ? undefined : new DataFile(dataFile);
+    this.#updates = new TableUpdates({
+      file,
+      dataFile,
+      l1,
+      slices,
+      allocator,
+      tables: this.#tables,
+    });
+    const headerWriter = new HeaderWriter(file, header);
+    const image = new WrittenImage({ ...parts, headerWriter, allocator, updates: this.#updates });
+    this.#image = image;
     this.growth = new QcowGrowth({
       ...parts,
       allocator,
       metadata: metadata.clusters,
-      headerWriter: this.#headerWriter,
+      headerWriter,
       dataFile: this.#dataFile,
-      open: (sizeBytes) => {
-        this.#begin();
-        this.#bitmaps?.grow(sizeBytes);
-      },
+      open: (sizeBytes) => image.grow(sizeBytes),
     });
     const sealedBytes = Math.max(MOST_SEALED_BYTES, header.clusterBytes);
     this.#mostBytes = parts.encryption === undefined ? Infinity : sealedBytes;
@@ -146,13 +141,13 @@ export class QcowWriting implements Writing, Tables {
   }
 
   place(guestOffset: number, lengthBytes: number, placement: Placement): void {
-    this.#open();
+    this.#image.open();
     placement.guestOffset = guestOffset;
     try {
       this.#place(lengthBytes, placement);
-      if (this.#dirty !== undefined) this.#markPlaced(this.#dirty, placement);
+      if (this.#image.dirty !== undefined) this.#markPlaced(this.#image.dirty, placement);
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#image.failed(error);
     }
   }
 
@@ -186,7 +181,7 @@ export class QcowWriting implements Writing, Tables {
     try {
       return this.#reserve(placement);
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#image.failed(error);
     }
   }
 
@@ -271,14 +266,14 @@ export class QcowWriting implements Writing, Tables {
   }
 
   clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
-    this.#open();
+    this.#image.open();
     placement.guestOffset = guestOffset;
     try {
       const bytes = this.#clear(lengthBytes, to, placement);
-      if (bytes > 0) this.#dirty?.mark(guestOffset, bytes);
+      if (bytes > 0) this.#image.dirty?.mark(guestOffset, bytes);
       return bytes;
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#image.failed(error);
     }
   }
 
@@ -311,91 +306,6 @@ export class QcowWriting implements Writing, Tables {
     return lengthBytes;
   }
 
-  /** Before a change; {@link SystemError} EIO if none is made any more. */
-  #open(): void {
-    this.#begin();
-    if (this.#isOpened) return;
-    this.#isOpened = true;
-    this.#fillReserve();
-    if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
-  }
-
-  /** Before anything is changed; throws as {@link QcowWriting.#open}. */
-  #begin(): void {
-    if (!this.#hasBegun && !this.#isClosed) {
-      this.#beginBitmaps();
-      this.#hasBegun = true;
-    }
-    if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
-  }
-
-  #beginBitmaps(): void {
-    const { file, header, size } = this.#parts;
-    const [headerWriter, allocator] = [this.#headerWriter, this.#allocator];
-    const flush = (): void => this.#makeUpdates();
-    this.#bitmaps = Bitmaps.begin({ file, header, size, headerWriter, allocator, flush });
-    this.#dirty = this.#bitmaps?.dirty;
-    if (this.#bitmaps === undefined) headerWriter.clearAutoclear();
-  }
-
-  /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
-  #fillReserve(): void {
-    if (this.#isTemporary) return;
-    try {
-      this.#makeUpdates();
-    } catch (error) {
-      if (this.#hasLost || !(error instanceof SystemError)) throw error;
-    }
-  }
-
-  /** Makes all that has been changed durable, waiting for it. */
-  #makeUpdates(): void {
-    const updates = new Updates();
-    this.takeUpdates(updates);
-    try {
-      for (const level of Object.values(Level)) {
-        updates.write(level);
-        this.#sync();
-        this.reached(level);
-      }
-      this.updated(true);
-    } catch (error) {
-      this.updated(false);
-      throw error;
-    }
-  }
-
-  #sync(): void {
-    const { file } = this.#parts;
-    if (file.takeUnsynced()) file.sync();
-  }
-
-  /** Whether nobody knows what is on the disk: what is in memory may build on what is not. */
-  get #hasLost(): boolean {
-    return this.#parts.file.hasLost || this.#parts.related.dataFile?.hasLost === true;
-  }
-
-  /** Whether no change is made any more. */
-  get #isClosed(): boolean {
-    return this.#isDamaged || this.#hasLost;
-  }
-
-  /** An image in which damage has been found is not changed any more, and says so itself. */
-  #failed(error: unknown): unknown {
-    if (!(error instanceof ImageFormatError) || this.#isClosed) return error;
-    this.#isDamaged = true;
-    try {
-      this.#headerWriter.markCorrupt();
-    } catch (markError) {
-      if (!(markError instanceof SystemError)) throw markError;
-    }
-    return error;
-  }
-
-  get #isTemporary(): boolean {
-    return this.#parts.file.isTemporary;
-  }
-
   isRecorded(guestOffset: number, lengthBytes: number): boolean {
     const end = (guestOffset + lengthBytes) * this.#tablesPerByte;
     for (let table = Math.floor(guestOffset * this.#tablesPerByte); table < end; table++) {
@@ -405,77 +315,35 @@ export class QcowWriting implements Writing, Tables {
   }
 
   get hasUpdates(): boolean {
-    if (this.#hasLost) return false;
-    if (this.#isTemporary) return this.#parts.slices.isCrowded;
-    return this.#allocator.hasUpdates || this.#parts.slices.hasDirty || this.#tables.isDirty;
+    return !this.#updates.hasLost && this.#updates.hasAny;
   }
 
   get wantsFlush(): boolean {
-    if (this.#hasLost) return false;
-    return this.#parts.slices.isCrowded || this.#allocator.waiting > MAX_WAITING_RUNS;
+    return !this.#updates.hasLost && this.#updates.areMany;
   }
 
   get wantsFlushSoon(): boolean {
-    return this.#isOpened && !this.#isClosed && this.#allocator.isReserveLow;
+    return this.#image.isChanging && this.#allocator.isReserveLow;
   }
 
-  /** Of a temporary file, only what there is no room for in memory has to be in the file. */
   takeUpdates(updates: Updates): void {
-    if (this.#isTemporary) {
-      if (this.#parts.slices.isCrowded) this.#takeSlices(updates);
-      return;
-    }
-    // A flush is no change.
-    if (this.#isOpened && !this.#isClosed) this.#reserveMore();
-    this.#allocator.takeUpdates(updates);
-    this.#takeSlices(updates);
-    this.#tables.takeUpdates(updates);
+    this.#image.takeUpdates(updates);
   }
-
-  #takeSlices(updates: Updates): void {
-    this.#parts.slices.takeUpdates(updates, this.#placeOfTable);
-  }
-
-  /** Of damage that is found by that, the next change is told: whoever asks for updates makes none. */
-  #reserveMore(): void {
-    try {
-      this.#allocator.fillReserve();
-    } catch (error) {
-      if (!(this.#failed(error) instanceof ImageFormatError)) throw error;
-    }
-  }
-
-  readonly #placeOfTable = (table: number): TablePlace => ({
-    level: this.#tables.isNew(table) ? Level.Counts : Level.Tables,
-    hostOffset: this.#parts.l1.tableOffset(table),
-  });
 
   reached(level: Level): void {
-    this.#allocator.reached(level);
+    this.#updates.reached(level);
   }
 
   updated(isDurable: boolean): void {
-    this.#allocator.updated(isDurable);
-    this.#parts.slices.updated(isDurable);
-    this.#tables.updated(isDurable);
+    this.#updates.updated(isDurable);
   }
 
   freeSome(): boolean {
-    if (this.#isClosed) return false;
-    try {
-      return this.#allocator.freeSome();
-    } catch (error) {
-      throw this.#failed(error);
-    }
+    return this.#image.freeSome();
   }
 
   conclude(): void {
-    if (!this.#hasBegun || this.#isClosed || this.#isTemporary) return;
-    this.#allocator.conclude();
-    if (this.#bitmaps === undefined) return;
-    this.#bitmaps.conclude();
-    while (this.freeSome());
-    this.#allocator.conclude();
+    this.#image.conclude();
   }
 
   dropCaches(): void {
