@@ -36,11 +36,14 @@ export class WrittenImage {
   #bitmaps: Bitmaps | undefined;
   /** Whether damage has been found. */
   #isDamaged = false;
-  /** What has been changed, if there is a bitmap that has to know. */
-  dirty: DirtyBits | undefined;
 
   constructor(parts: WrittenImageParts) {
     this.#parts = parts;
+  }
+
+  /** What has been changed, if there is a bitmap that has to know. */
+  get dirty(): DirtyBits | undefined {
+    return this.#bitmaps?.dirty;
   }
 
   /** Whether a guest changes it, and may go on. */
@@ -93,7 +96,6 @@ export class WrittenImage {
     const { file, header, size, headerWriter, allocator } = this.#parts;
     const flush = (): void => this.#makeUpdates();
     this.#bitmaps = Bitmaps.begin({ file, header, size, headerWriter, allocator, flush });
-    this.dirty = this.#bitmaps?.dirty;
     if (this.#bitmaps === undefined) headerWriter.clearAutoclear();
   }
 
