@@ -28,18 +28,23 @@ const SUFFIX = ".json";
 /** Whether all that was written is on disk, or some of it may be lost. */
 export type Outcome = "saved" | "lost";
 
+/** A file that was opened by a name, whatever it is called by now. */
+export interface AttachedFile {
+  /** Absolute path. */
+  readonly image: string;
+  /** The file itself: device numbers and inode. */
+  readonly imageDevice: readonly [major: number, minor: number];
+  readonly imageInode: number;
+}
+
 /** One attached image. */
-export interface AttachState extends ProcessIdentity {
+export interface AttachState extends ProcessIdentity, AttachedFile {
   readonly version: 1;
   /** What the user calls the device: /dev/nbd0, /dev/loop0, or the path of a socket. */
   readonly device: string;
   readonly transport: ServedTransport;
   /** Index of the nbd device, which is below /dev/loopN where there is one. */
   readonly nbdIndex?: number;
-  readonly image: string;
-  /** The image file itself, whatever it is called: device numbers and inode. */
-  readonly imageDevice: readonly [major: number, minor: number];
-  readonly imageInode: number;
   readonly format: string;
   readonly readOnly: boolean;
   /** Size of the device, in bytes. */
@@ -50,6 +55,8 @@ export interface AttachState extends ProcessIdentity {
   readonly view?: ImageView;
   /** Whether writes go to a layer of its own, and not to the image. */
   readonly hasOverlay?: boolean;
+  /** The layer, if it is a file that stays. */
+  readonly overlay?: AttachedFile;
   /** Whether its partitions were asked for. */
   readonly partScan?: boolean;
   /**

@@ -6,7 +6,7 @@
 import type { Job, Ready } from "../daemon/job.ts";
 import type { Daemons, Launched } from "../daemon/launch.ts";
 import { ownSurroundings } from "../daemon/processes.ts";
-import type { AttachState, StateStore } from "../daemon/state.ts";
+import type { AttachedFile, AttachState, StateStore } from "../daemon/state.ts";
 import type { ImageView } from "../disk/request.ts";
 import { DEFAULT_CLEAN_INTERVAL_SECONDS } from "../image/cache_sizes.ts";
 import { RAW } from "../image/formats.ts";
@@ -165,23 +165,32 @@ export function stateFor(
     | "socketInode"
   >,
 ): AttachState {
-  const status = fileStatus(imagePath);
   return {
     version: 1,
     ...launched.process,
     ...ownSurroundings(),
     ...device,
-    image: imagePath,
-    imageDevice: [status.deviceMajor, status.deviceMinor],
-    imageInode: status.inode,
+    ...attachedFile(imagePath),
     format: ready.format,
     readOnly: ready.readOnly,
     offsetBytes: command.offsetBytes,
     sizeLimitBytes: command.sizeLimitBytes,
     view: viewOf(command),
-    ...(command.overlay === undefined ? {} : { hasOverlay: true }),
+    ...overlayState(command),
     partScan: command.partScan,
   };
+}
+
+/** What a state says of the layer that is written to. */
+function overlayState({ overlay }: AttachCommand): Pick<AttachState, "hasOverlay" | "overlay"> {
+  if (overlay === undefined) return {};
+  if (overlay.kept !== "for later") return { hasOverlay: true };
+  return { hasOverlay: true, overlay: attachedFile(absolutePath(overlay.path)) };
+}
+
+function attachedFile(path: string): AttachedFile {
+  const { deviceMajor, deviceMinor, inode } = fileStatus(path);
+  return { image: path, imageDevice: [deviceMajor, deviceMinor], imageInode: inode };
 }
 
 /** Which of the disks that an image can show is asked for. */

@@ -58,3 +58,28 @@ Deno.test("-d of a partition of an nbd device names the device", async () => {
     assertStringIncludes(stderr, "of /dev/nbd15\n");
   }
 });
+
+Deno.test("a device is found by its overlay, too, if that is a file that stays", async () => {
+  using folder = new TempDirectory();
+  const image = makeImage(folder.file("disk"));
+  const [first, second] = [folder.file("first"), folder.file("second")];
+  const over = (overlay: string, name: string): Promise<ExportedImage> =>
+    ExportedImage.attach({ folder, image, options: [`--overlay=${overlay}`], name });
+  await using one = await over(first, "one");
+  await using two = await over(second, "two");
+  await using plain = await ExportedImage.attach({ folder, image, options: ["-r"], name: "plain" });
+  Deno.renameSync(first, folder.file("renamed"));
+  Deno.symlinkSync("renamed", folder.file("link"));
+  const found = async (file: string): Promise<string[]> => {
+    const listed = await one.program.must("--raw", "-n", "-O", "NAME,BACK-FILE", "-j", file);
+    return listed.split("\n").filter((line) => line !== "").sort();
+  };
+  const shown = [one, plain, two].map(({ socket }) => `${socket} ${image}`);
+  assertEquals(await found(image), shown);
+  assertEquals(await found(folder.file("link")), shown.slice(0, 1));
+  assertEquals(await found(second), shown.slice(2));
+  assertEquals((await one.program.run("-d", folder.file("link"))).stderr, "");
+  assert(one.isGone && two.isRunning && plain.isRunning);
+  await two.program.must("-d", image);
+  assert(two.isGone && plain.isGone);
+});

@@ -33,8 +33,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "`-f -t QCOW` <file>.",
   ],
   "associated": [
-    "Show the devices of this image, by whatever name it is known. With `--offset`, only those " +
-    "that begin there.",
+    "Show the devices of this image, or of this overlay that stays, by whatever name it is known. " +
+    "With `--offset`, only those that begin there.",
   ],
   "nooverlap": [
     "Do not let two devices show the same bytes of an image: re-use a device that shows exactly " +

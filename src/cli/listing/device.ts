@@ -14,7 +14,7 @@ export interface ListedDevice {
   cell(column: ColumnName): string | undefined;
   /** What it is detached by. */
   readonly path: string;
-  /** Whether its image is this file. */
+  /** Whether its image is this file, or is written to it. */
   isOf(file: WantedFile): boolean;
 }
 

@@ -6,7 +6,7 @@
 import { filesBelowViews } from "../../device/own_view.ts";
 import type { ViewDescription } from "../../view/description.ts";
 import { idHere } from "../../daemon/processes.ts";
-import type { AttachState } from "../../daemon/state.ts";
+import type { AttachedFile, AttachState } from "../../daemon/state.ts";
 import { ifPossible } from "../../sys/errno.ts";
 import { fileStatusIfAny } from "../../sys/files.ts";
 import { listDirectory } from "../../sys/directories.ts";
@@ -19,12 +19,9 @@ export interface FileIdentity {
   readonly inode: number;
 }
 
-/** What is known of an image that was attached. */
-type KnownImage = Pick<AttachState | ViewDescription, "image" | "imageDevice" | "imageInode">;
-
-/** Whether a file is the image of a state, or of a view. */
+/** Whether a file is the image of a state, or of a view, or is a layer over one. */
 export function isImageOf(
-  { imageDevice: [major, minor], imageInode }: KnownImage,
+  { imageDevice: [major, minor], imageInode }: AttachedFile,
   { deviceMajor, deviceMinor, inode }: FileIdentity,
 ): boolean {
   return major === deviceMajor && minor === deviceMinor && imageInode === inode;
@@ -43,13 +40,13 @@ export function currentViewName(shown: ViewDescription): string {
   return currentName(shown, filesBelowViews);
 }
 
-function currentName(known: KnownImage, otherNames: () => readonly string[]): string {
+function currentName(known: AttachedFile, otherNames: () => readonly string[]): string {
   const { image } = known;
   if (isAt(image, known)) return image;
   return otherNames().find((name) => isAt(name, known)) ?? `${image} (deleted)`;
 }
 
-function isAt(path: string, known: KnownImage): boolean {
+function isAt(path: string, known: AttachedFile): boolean {
   const status = fileStatusIfAny(path);
   return status !== undefined && isImageOf(known, status);
 }

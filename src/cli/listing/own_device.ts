@@ -54,11 +54,14 @@ export class OwnDevice implements ListedDevice {
     return state === undefined ? image : currentImageName(state);
   }
 
+  /** That of the layer that is written to counts, too. */
   isOf({ status, names }: WantedFile): boolean {
     const { image, state } = this.own;
-    return status === undefined || state === undefined
-      ? names.includes(image)
-      : isImageOf(state, status);
+    if (state === undefined) return names.includes(image);
+    return [state, state.overlay].some((file) =>
+      file !== undefined &&
+      (status === undefined ? names.includes(file.image) : isImageOf(file, status))
+    );
   }
 
   /** As xlosetup has it. */
