@@ -10,6 +10,7 @@ import { growImage } from "../device/grow_image.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
 import { forgetKeys, forgetPassphrase, keyRing } from "../image/key_ring.ts";
 import { CommandError } from "../sys/command_error.ts";
+import { complain } from "../sys/console.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { makeNoCoreDump } from "../sys/secret.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
@@ -45,7 +46,8 @@ function growWith({ target, size, request }: GrowCommand, passphrase?: Uint8Arra
   if (passphrase !== undefined) makeNoCoreDump();
   const keys = keyRing(passphrase);
   try {
-    growImage(absolutePath(target), { request, keys, size });
+    const warnings = growImage(absolutePath(target), { request, keys, size });
+    for (const warning of warnings) complain(`${target}: warning: ${warning}`);
   } finally {
     forgetPassphrase(keys);
     forgetKeys(keys);

@@ -15,7 +15,7 @@ import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { RAW } from "../image/formats.ts";
-import { forgetPassphrase, type KeyRing, keyRing } from "../image/key_ring.ts";
+import { forgetPassphrase, type KeyRing, keyRing, UNUSED_PASSPHRASE } from "../image/key_ring.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import type { Job } from "./job.ts";
 
@@ -71,7 +71,7 @@ export function openJob(job: Job): Opened {
     ...(overlay === undefined ? {} : { overlay }),
   });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
-    warnings.push("the image is not encrypted: the passphrase was not needed");
+    warnings.push(UNUSED_PASSPHRASE);
   }
   forgetPassphrase(keys);
   warnings.push(...access.warnings);

@@ -10,7 +10,7 @@ import { nbdDevice, nbdIndex } from "../kernel/nbd_devices.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
 import { baseName, folderName, folderOf, realPath } from "../sys/paths.ts";
 import { isSameSocket } from "../sys/sockets.ts";
-import { EBUSY, ENODEV, errorText, SystemError } from "../sys/errno.ts";
+import { EBUSY, ENODEV, ENOENT, errorText, SystemError } from "../sys/errno.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { withoutUri } from "./socket_uri.ts";
 import { CommandError } from "../sys/command_error.ts";
@@ -123,8 +123,13 @@ function isOn(state: AttachState, device: DeviceName): boolean {
     (device.kind === "nbd" && state.nbdIndex === device.index);
 }
 
-/** Absolute path of a file that need not exist, in a folder that does. */
+/**
+ * Absolute path of a file that need not exist, in a folder that does.
+ *
+ * @throws {SystemError} as realpath(3); ENOENT of no path at all, as path_resolution(7)
+ */
 export function absolutePath(path: string): string {
+  if (path === "") throw new SystemError("open", ENOENT, path);
   const parent = folderName(folderOf(path));
   return `${parent === "/" ? "" : parent}/${baseName(path)}`;
 }

@@ -24,6 +24,7 @@
 import type { ImageAccess } from "../disk/image_access.ts";
 import { windowOf } from "../disk/window.ts";
 import { RAW } from "../image/formats.ts";
+import { UNUSED_PASSPHRASE } from "../image/key_ring.ts";
 import { openInMount } from "../kernel/fuse_mount.ts";
 import { ProvisionalLoop } from "../kernel/loop.ts";
 import { loopStatusIfAny } from "../kernel/loop_status.ts";
@@ -128,7 +129,7 @@ function requireDirectIo(device: string): void {
 function tellWarnings({ warnings }: ImageAccess, request: AttachRequest): void {
   for (const text of warnings) warn(request, text);
   if (request.passphrase === undefined) return;
-  warn(request, "the image is not encrypted: the passphrase was not needed");
+  warn(request, UNUSED_PASSPHRASE);
 }
 
 /**

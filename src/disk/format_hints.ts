@@ -11,16 +11,19 @@ import { COMPRESSED_FILES, ENCRYPTED_VOLUME } from "./known_formats.ts";
 import { isMarkedAs, recognise, type Recognised } from "./probe.ts";
 import { findDriver } from "./registry.ts";
 
+/** What is done with a file. */
+type Use = "attached" | "made larger";
+
 /**
- * A warning for whoever attaches `file` as RAW, undefined if nothing is to be said. It is only a hint:
- * a disk whose first or last sector cannot be read is attached all the same.
+ * A warning for whoever uses `file` as RAW, undefined if nothing is to be said. It is only a hint: a
+ * disk whose first or last sector cannot be read is used all the same.
  */
-export function rawHint(file: ImageFile): string | undefined {
+export function rawHint(file: ImageFile, use: Use = "attached"): string | undefined {
   try {
     const found = recognise(file);
-    if (found !== undefined) return imageHint(found);
+    if (found !== undefined) return imageHint(found, use);
     const packed = recognise(file, COMPRESSED_FILES);
-    return packed && `it is compressed with ${packed.name} and attached as it is`;
+    return packed && `it is compressed with ${packed.name} and ${use} as it is`;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
     throw error;
@@ -34,6 +37,19 @@ export function contentHint(file: ImageFile): string | undefined {
   return found.name === ENCRYPTED_VOLUME.name
     ? "it begins like an encrypted volume (see -t LUKS)"
     : `it is compressed with ${found.name}, and described as it is`;
+}
+
+/**
+ * What a file may be that has no mark to count, but looks like something else than a disk, and what
+ * tells; undefined if it does not.
+ */
+export function doubtAbout(file: ImageFile): string | undefined {
+  const found = recognise(file, [...COMPRESSED_FILES, ENCRYPTED_VOLUME]);
+  if (found === undefined) return undefined;
+  const look = found.name === ENCRYPTED_VOLUME.name
+    ? "begins like an encrypted volume"
+    : `is compressed with ${found.name}`;
+  return `it ${look}: -t RAW takes it as it is`;
 }
 
 /** A file, and the driver for what it is taken for. */
@@ -62,10 +78,10 @@ export function lookWith<T>({ driver, file }: TakenFor, look: () => T): T {
   }
 }
 
-function imageHint(found: Recognised): string {
+function imageHint(found: Recognised, use: Use): string {
   return isSupported(found)
-    ? `it ${likeness(found)} but is attached as RAW (see --file-fmt-type)`
-    : `it ${likeness(found)}, which is not supported, and is attached as RAW`;
+    ? `it ${likeness(found)} but is ${use} as RAW (see --file-fmt-type)`
+    : `it ${likeness(found)}, which is not supported, and is ${use} as RAW`;
 }
 
 /** `begins like a QCOW image`. */

@@ -9,9 +9,9 @@ import { qcow } from "../format/qcow/mod.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { identityOf, ImageFile } from "../storage/image_file.ts";
 import { ENOENT, SystemError } from "../sys/errno.ts";
-import { fileStatusIfAny } from "../sys/files.ts";
+import { fileStatusIfAny, linkStatusIfAny } from "../sys/files.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { baseName, folderOf, realPath } from "../sys/paths.ts";
+import { baseName, folderOf, readLink, realPath } from "../sys/paths.ts";
 import { NewFile } from "../sys/unnamed_file.ts";
 import { lockImage } from "./lock.ts";
 import { openImageFile } from "./open_file.ts";
@@ -89,6 +89,7 @@ function refuseOther(file: ImageFile, base: Base): void {
 }
 
 function newOverlay(path: string, { file: base, driver }: Base): Overlay {
+  refuseDanglingLink(path);
   const { kind, mode } = base.status;
   // Who may not read the image does not get to see it changed.
   const allowed = kind === "file" ? mode & NEW_FILE_MODE | OWNERS : OWNERS;
@@ -102,6 +103,12 @@ function newOverlay(path: string, { file: base, driver }: Base): Overlay {
     cover: ({ sizeBytes }) => createQcow(file, { sizeBytes, backing }),
     publish: () => publish(created),
   };
+}
+
+/** Where a link leads to nothing, whoever made it would choose what is made, and where. */
+function refuseDanglingLink(path: string): void {
+  if (linkStatusIfAny(path)?.kind !== "link") return;
+  throw new Error(`${path} is a symbolic link to ${readLink(path)}, which is not there`);
 }
 
 /** @throws {Error} if something has got its name meanwhile, or it cannot be made durable */

@@ -9,7 +9,9 @@
 import { qcow } from "../format/qcow/mod.ts";
 import { cachesAtDepth } from "../image/cache_sizes.ts";
 import type { Image } from "../image/driver.ts";
+import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import { reasonOf } from "../sys/reason.ts";
 import type { Chain } from "./chain.ts";
 import type { ImageRequest } from "./request.ts";
 import { MAX_CHAIN_IMAGES } from "./runs.ts";
@@ -21,6 +23,8 @@ export interface Overlay {
   readonly cover?: (image: Image) => void;
   /** Has it be there for all to find, if it is not. */
   readonly publish?: () => void;
+  /** What can be done where it cannot be written. */
+  readonly advice?: string;
 }
 
 /** Images that are open, the top one and those below it. */
@@ -48,33 +52,47 @@ export function stackOf(image: Image, { images, files, warnings, layers }: Chain
  * Puts a layer over a stack.
  *
  * @throws {RangeError} if there are too many images already
- * @throws as {@link FormatDriver.open}; {@link SystemError} if the layer cannot be written
+ * @throws {RelatedFileError} if the layer cannot be written, or opened
  */
-export function coveredBy(
-  { file, cover }: Overlay,
-  { image, images, files, formats, warnings }: Stack,
-  { chain, request }: { readonly chain: Chain; readonly request: ImageRequest },
-): Stack {
+export function coveredBy(overlay: Overlay, stack: Stack, means: Means): Stack {
+  const { image, images, files, formats, warnings } = stack;
   if (formats.length >= MAX_CHAIN_IMAGES) {
     throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
   }
-  cover?.(image);
-  const top = qcow.open(file, {
-    ...chain.openOptions,
-    readOnly: false,
-    ...cachesAtDepth(0, request),
-    related: {
-      openBacking: () => image,
-      openDataFile: (...asked) => chain.openDataFile(...asked),
-      reserveMemory: (lengthBytes) => chain.reserveMemory(lengthBytes),
-    },
-  });
+  const { file } = overlay;
   return {
-    image: top,
+    image: openOver(image, overlay, means),
     images: [image, ...images],
     files: [...files, file],
     formats: [qcow.name, ...formats],
     warnings: [...image.warnings ?? [], ...warnings],
     layersAbove: 1,
   };
+}
+
+interface Means {
+  readonly chain: Chain;
+  readonly request: ImageRequest;
+}
+
+/** The layer as an image. The other one is open: what fails is the layer. */
+function openOver(image: Image, { file, cover, advice = "" }: Overlay, means: Means): Image {
+  const { chain, request } = means;
+  try {
+    cover?.(image);
+    return qcow.open(file, {
+      ...chain.openOptions,
+      readOnly: false,
+      ...cachesAtDepth(0, request),
+      related: {
+        openBacking: () => image,
+        openDataFile: (...asked) => chain.openDataFile(...asked),
+        reserveMemory: (lengthBytes) => chain.reserveMemory(lengthBytes),
+      },
+    });
+  } catch (error) {
+    if (error instanceof RelatedFileError) throw error;
+    const message = `${file.path}: ${reasonOf(error)}${advice}`;
+    throw new RelatedFileError(file.path, message, { cause: error });
+  }
 }

@@ -22,6 +22,8 @@ const CLUSTER_BITS = 17;
 const LARGEST_CLUSTER_BITS = 21;
 const MOST_BYTES = 2 ** 52;
 
+const ELSEWHERE = " ($TMPDIR names another folder, --overlay=ram needs none)";
+
 /**
  * Makes the file for such a layer.
  *
@@ -29,17 +31,15 @@ const MOST_BYTES = 2 ** 52;
  */
 export function temporaryOverlay({ folder, limitBytes = Infinity }: TemporaryOverlay): Overlay {
   const name = `the overlay in ${folder ?? "memory"}`;
+  const advice = folder === undefined ? "" : ELSEWHERE;
   try {
     const fd = folder === undefined
       ? memoryFile("tslosetup overlay", new Uint8Array(0))
       : unnamedFile(folder);
     const file = new TemporaryFile(fd, name, limitBytes);
-    return { file, cover: (image) => coverWith(file, image) };
+    return { file, cover: (image) => coverWith(file, image), advice };
   } catch (error) {
-    const hint = folder === undefined
-      ? ""
-      : " ($TMPDIR names another folder, --overlay=ram needs none)";
-    throw new Error(`${name}: ${reasonOf(error)}${hint}`, { cause: error });
+    throw new Error(`${name}: ${reasonOf(error)}${advice}`, { cause: error });
   }
 }
 

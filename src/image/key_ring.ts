@@ -21,6 +21,9 @@ export interface KeyRing {
 /** What all images of a chain may take together: some minutes of work, or a quarter of an hour. */
 export const MAX_ROUNDS_OF_CHAIN: number = 2 ** 30;
 
+/** What there is to be said of a passphrase that has unlocked nothing. */
+export const UNUSED_PASSPHRASE = "the image is not encrypted: the passphrase was not needed";
+
 /** A key ring with nothing but a passphrase, or with nothing at all. */
 export function keyRing(passphrase?: Uint8Array): KeyRing {
   return { passphrase, volumeKeys: new Map(), rounds: 0 };

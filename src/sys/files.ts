@@ -70,7 +70,15 @@ function flagsOf(fd: number): number {
 
 /** What statx(2) tells of a file. */
 export interface FileStatus {
-  readonly kind: "file" | "directory" | "block" | "character" | "socket" | "fifo" | "other";
+  readonly kind:
+    | "file"
+    | "directory"
+    | "block"
+    | "character"
+    | "link"
+    | "socket"
+    | "fifo"
+    | "other";
   readonly mode: number;
   readonly uid: number;
   /** Rounded where it takes more than 53 bits; to compare files there is `exactInode`. */
@@ -111,6 +119,7 @@ const KINDS: Readonly<Record<number, FileStatus["kind"]>> = {
   0o040000: "directory",
   0o060000: "block",
   0o100000: "file",
+  0o120000: "link",
   0o140000: "socket",
 };
 

@@ -35,6 +35,14 @@ oracleTest("a name that is no image gets losetup's answer", ["mkfifo"], async ()
   }
 });
 
+Deno.test("no name at all is not that of the working folder", async () => {
+  for (const action of [["--info"], ["--map"], ["--check"], ["--commit"], ["--resize", "1M"]]) {
+    const { code, stderr } = await asRoot().run(...action, "");
+    assertEquals(code, 1);
+    assertMatch(stderr, /^tslosetup: : failed to [a-z ]+: No such file or directory\n$/);
+  }
+});
+
 Deno.test("-c of an nbd device with nothing on it gets a hint: it is not qemu-nbd's", async () => {
   const { code, stderr } = await asRoot().run("-c", "/dev/nbd77");
   assertEquals(code, 1);

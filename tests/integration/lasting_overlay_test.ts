@@ -151,7 +151,7 @@ oracleTest("what is no overlay of the image is refused, and left alone", ["qemu-
     ["text", "is there, and is no QCOW image"],
     ["empty", "is there, and is no QCOW image"],
     ["image", "is the image itself"],
-    ["link", ": File exists"],
+    ["link", ` is a symbolic link to ${folder.file("nowhere")}, which is not there`],
     ["none/overlay", ": No such file or directory"],
     [".", "Is a directory"],
   ];

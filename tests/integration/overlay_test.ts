@@ -333,3 +333,29 @@ Deno.test({
     assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["raw"]);
   },
 });
+
+rootTest("an overlay on a full disk says that it is that", ["mount", "umount"], async () => {
+  using folder = new TempDirectory();
+  const [image, full] = [folder.file("image"), folder.file("full")];
+  Deno.writeFileSync(image, new Uint8Array(MIB));
+  Deno.mkdirSync(full);
+  await must("mount", "-t", "tmpfs", "-o", "size=64K", "tmpfs", full);
+  try {
+    Deno.writeFileSync(`${full}/rest`, new Uint8Array(60 * KIB));
+    const program = asRoot({ TMPDIR: full });
+    const overlays = [
+      ["--overlay", `the overlay in ${full}`],
+      [`--overlay=${full}/overlay`, `${full}/overlay`],
+    ] as const;
+    for (const [option, name] of overlays) {
+      const { code, stderr } = await program.run(option, "--socket", folder.file("s"), image);
+      assertEquals(code, 1);
+      const problem = `failed to set up socket: ${name}: No space left on device`;
+      assert(stderr.startsWith(`tslosetup: ${image}: ${problem}`), stderr);
+      assertEquals(stderr.trim().split("\n").length, 1, stderr);
+    }
+    assertEquals([...Deno.readDirSync(full)].map(({ name }) => name), ["rest"]);
+  } finally {
+    await must("umount", full);
+  }
+});

@@ -65,6 +65,50 @@ oracleTest("--resize takes RAW images, and refuses what cannot be", ["qemu-img"]
   assertEquals(Deno.statSync(raw).size, 4 * MIB);
 });
 
+oracleTest(
+  "--resize lengthens no file that may be no disk, unless told to",
+  ["qemu-img"],
+  async () => {
+    using folder = new TempDirectory();
+    const [volume, keyFile] = [folder.file("volume"), folder.file("key")];
+    await createEncrypted(volume, MIB, {
+      format: "luks",
+      options: ["key-secret=s", "iter-time=10"],
+    });
+    Deno.writeTextFileSync(keyFile, PASSPHRASE);
+    const image = await createImage(folder);
+    const packed = folder.file("packed");
+    Deno.writeFileSync(packed, Uint8Array.of(0x1f, 0x8b, 8, 0));
+    const grown = async (path: string, ...words: string[]): Promise<[number, string]> => {
+      const before = Deno.statSync(path).size;
+      const { code, stderr } = await program.run("--resize", "+1M", ...words, path);
+      assertEquals(Deno.statSync(path).size - before, code === 0 ? MIB : 0, path);
+      return [code, stderr.replace(`tslosetup: ${path}: `, "").trimEnd()];
+    };
+    const doubt = "failed to resize: it begins like an encrypted volume: -t RAW takes it as it is";
+    assertEquals(await grown(volume), [1, doubt]);
+    assertEquals(await grown(volume, "--key-file", keyFile), [1, doubt]);
+    assertEquals(await grown(packed), [
+      1,
+      "failed to resize: it is compressed with gzip: -t RAW takes it as it is",
+    ]);
+    assertEquals(await grown(volume, "-t", "LUKS", "--key-file", keyFile), [
+      1,
+      "failed to resize: images of this format are not made larger",
+    ]);
+    const unused = "warning: the image is not encrypted: the passphrase was not needed";
+    assertEquals(await grown(volume, "-t", "RAW", "--key-file", keyFile), [0, unused]);
+    assertEquals(await grown(packed, "-t", "RAW"), [
+      0,
+      "warning: it is compressed with gzip and made larger as it is",
+    ]);
+    assertEquals(await grown(image, "-t", "RAW"), [
+      0,
+      "warning: it begins like a QCOW image but is made larger as RAW (see --file-fmt-type)",
+    ]);
+  },
+);
+
 oracleTest("--resize unlocks what is encrypted", ["qemu-img"], async () => {
   using folder = new TempDirectory();
   const image = folder.file("image.qcow2");

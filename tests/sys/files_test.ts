@@ -90,7 +90,7 @@ Deno.test("fileStatus() follows links, linkStatus() does not", () => {
   Deno.writeTextFileSync(path, "abc");
   Deno.symlinkSync("file", folder.file("link"));
   assertEquals(fileStatus(folder.file("link")).sizeBytes, 3);
-  assertEquals(linkStatus(folder.file("link")).kind, "other");
+  assertEquals(linkStatus(folder.file("link")).kind, "link");
   assertEquals(linkStatus(path).inode, fileStatus(path).inode);
   using file = openFile(path, O_RDONLY);
   assertEquals(openFileStatus(file.number), fileStatus(path));

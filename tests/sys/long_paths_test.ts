@@ -31,7 +31,7 @@ oracleTest(
       assertEquals(readText(file.number, name), "text");
       assertEquals(fileStatus(name).sizeBytes, 4);
     }
-    assertEquals(linkStatus(`${deep.path}/link`).kind, "other");
+    assertEquals(linkStatus(`${deep.path}/link`).kind, "link");
     assertEquals(fileStatusIfAny(`${deep.path}/nowhere`), undefined);
   },
 );

@@ -47,7 +47,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "has the new size when the command returns, also while it is in use; clients of a socket see it when " +
     "they connect. With `--offset` and `--sizelimit`, the size is still that of the whole disk. What the " +
     "disk gets reads as zeros. It is not made smaller. Whatever happens meanwhile, the image has its old " +
-    "size or the new one. The format of a file is found out, unless it is given; a RAW file just gets longer.",
+    "size or the new one. The format of a file is found out, unless it is given; a RAW file just gets longer, " +
+    "but one that is compressed, or begins like an encrypted volume, only with `-t RAW`.",
   ],
   "remove": [
     "Remove unused loop devices from the system, so that their names are gone from /dev, too.",

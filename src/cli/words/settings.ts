@@ -169,8 +169,13 @@ function takeDirectIo(draft: Draft, wanted: "on" | "off"): void {
 }
 
 function takeOverlay(draft: Draft, value: string | undefined): void {
-  if (value === "") throw new UsageError("the path of an overlay is empty");
+  if (value !== undefined) requirePath("an overlay", value);
   draft.overlay = agreeing("overlay", draft.overlay, value ?? "");
+}
+
+/** Made absolute, no path at all would be that of the working folder. */
+function requirePath(what: string, value: string): void {
+  if (value === "") throw new UsageError(`the path of ${what} is empty`);
 }
 
 function takeAction(draft: Draft, { value, spelling }: OptionToken<unknown>): void {
@@ -257,6 +262,7 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       draft.threads = parseThreads(value);
       break;
     case "socket":
+      requirePath("a socket", value);
       draft.socketPath = agreeing(name, draft.socketPath, value);
       break;
   }

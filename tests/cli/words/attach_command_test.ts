@@ -129,6 +129,7 @@ Deno.test("attachCommand() takes an overlay, and what it may take", () => {
   });
   assertEquals(attach("-f img --overlay=./ram").overlay, { kept: "for later", path: "./ram" });
   assertEquals(fault("-f img --overlay="), "the path of an overlay is empty");
+  assertEquals(fault("img --socket="), "the path of a socket is empty");
   assertEquals(
     fault("-f img --overlay --overlay=a"),
     "conflicting arguments for --overlay: '' and 'a'",
