@@ -9,11 +9,12 @@ import { isPassphraseMissing } from "../image/errors.ts";
 import { keyRing } from "../image/key_ring.ts";
 import { commitOverlay } from "../loop/commit_overlay.ts";
 import { CommandError } from "../sys/command_error.ts";
-import { folderOf, realPath } from "../sys/paths.ts";
+import { folderOf } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { makeNoCoreDump } from "../sys/secret.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 import { ProgressLine } from "./progress_line.ts";
+import { withRealPaths } from "./real_paths.ts";
 import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 
 /**
@@ -55,11 +56,9 @@ function commitWith(command: ImageCommand, passphrase: Uint8Array | undefined): 
 }
 
 function writableRequest(command: ImageCommand, path: string): ImageRequest {
-  const { allowBacking } = command;
   return {
-    ...imageRequest(command),
+    ...withRealPaths(imageRequest(command)),
     readOnly: false,
     namesFolder: folderOf(path),
-    allowBacking: allowBacking.map(realPath),
   };
 }

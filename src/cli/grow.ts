@@ -14,6 +14,7 @@ import { complain } from "../sys/console.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { makeNoCoreDump } from "../sys/secret.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
+import { withRealPaths } from "./real_paths.ts";
 import type { GrowCommand } from "./words/command.ts";
 
 /** @throws {CommandError} if it cannot be made so large; it has its old size then */
@@ -46,7 +47,8 @@ function growWith({ target, size, request }: GrowCommand, passphrase?: Uint8Arra
   if (passphrase !== undefined) makeNoCoreDump();
   const keys = keyRing(passphrase);
   try {
-    const warnings = growImage(absolutePath(target), { request, keys, size });
+    const wanted = { request: withRealPaths(request), keys, size };
+    const warnings = growImage(absolutePath(target), wanted);
     for (const warning of warnings) complain(`${target}: warning: ${warning}`);
   } finally {
     forgetPassphrase(keys);

@@ -12,6 +12,7 @@ import { absolutePath } from "../device/device_names.ts";
 import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 import { infoJson } from "./info_json.ts";
 import { infoText } from "./info_text.ts";
+import { withRealPaths } from "./real_paths.ts";
 
 /**
  * Prints everything that can be found out. What is named but cannot be looked into is complained
@@ -32,8 +33,10 @@ export function info(command: ImageCommand): number {
 }
 
 function inspection(command: ImageCommand): Inspection {
-  const options = { request: imageRequest(command), ignoreLocks: command.force };
-  return lookInto(command, () => inspect(absolutePath(command.file), options));
+  return lookInto(command, () => {
+    const options = { request: withRealPaths(imageRequest(command)), ignoreLocks: command.force };
+    return inspect(absolutePath(command.file), options);
+  });
 }
 
 /** Says what could not be looked into, and why. */

@@ -11,6 +11,7 @@ import { print } from "../sys/console.ts";
 import { absolutePath } from "../device/device_names.ts";
 import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 import { lookInto } from "./info.ts";
+import { withRealPaths } from "./real_paths.ts";
 import { safeText } from "../sys/safe_text.ts";
 
 /** So much is printed at once. */
@@ -39,7 +40,7 @@ export function map(command: ImageCommand): number {
 }
 
 function open(command: ImageCommand): ImageAccess {
-  const request = imageRequest(command);
+  const request = withRealPaths(imageRequest(command));
   const ignoreLocks = command.force;
   const { file, driver } = openToInspect(absolutePath(command.file), { request, ignoreLocks });
   return openImage(file, { ...request, format: driver.name }, { ignoreLocks, mapOnly: true });

@@ -60,6 +60,8 @@ export interface AttachCommand {
   readonly noBacking: boolean;
   /** Files and folders that the image may name, as given. */
   readonly allowBacking: readonly string[];
+  /** The images below that are known by their identity, as given, from the first one down. */
+  readonly parents: readonly string[];
   /** File with the passphrase of an encrypted image; `-` is standard input. */
   readonly keyFile: string | undefined;
   /** Whether to say which transport was taken, and why. */

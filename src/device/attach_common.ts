@@ -87,7 +87,7 @@ export function threadCount({ threads }: AttachCommand): number {
 
 /** What the words of the command ask of the image. */
 export function imageRequest(command: AttachCommand): ImageRequest {
-  const { backingFormat, force, noBacking, overlay, snapshot } = command;
+  const { backingFormat, force, noBacking, overlay, parents, snapshot } = command;
   return {
     format: command.format ?? RAW.name,
     readOnly: command.readOnly,
@@ -99,6 +99,7 @@ export function imageRequest(command: AttachCommand): ImageRequest {
     force,
     ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(parents.length === 0 ? {} : { parents: parents.map(realPath) }),
     ...(overlay === undefined ? {} : { overlay: overlayRequest(overlay) }),
     ...command.cacheSizes,
   };
@@ -194,11 +195,14 @@ function attachedFile(path: string): AttachedFile {
 }
 
 /** Which of the disks that an image can show is asked for. */
-export function viewOf({ snapshot, noBacking, backingFormat, force }: AttachCommand): ImageView {
+export function viewOf(
+  { snapshot, noBacking, backingFormat, parents, force }: AttachCommand,
+): ImageView {
   return {
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(noBacking ? { noBacking } : {}),
     ...(backingFormat === undefined ? {} : { backingFormat }),
+    ...(parents.length === 0 ? {} : { parents: parents.map(realPath) }),
     ...(force ? { force } : {}),
   };
 }

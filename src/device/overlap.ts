@@ -69,7 +69,8 @@ function showsTheSame(rival: Rival, command: AttachCommand, { format }: Transpor
 /** A snapshot that is named in another way counts as another one. */
 function isSameView(one: ImageView, other: ImageView): boolean {
   return one.snapshot === other.snapshot && one.noBacking === other.noBacking &&
-    one.backingFormat === other.backingFormat && one.force === other.force;
+    one.backingFormat === other.backingFormat && one.force === other.force &&
+    (one.parents ?? []).join("\0") === (other.parents ?? []).join("\0");
 }
 
 /** Parts of a container and parts of its virtual disk cannot be compared: they count as overlapping. */

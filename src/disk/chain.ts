@@ -3,21 +3,22 @@
  *
  * @module
  */
-import { reasonOf } from "../sys/reason.ts";
 import { cachesAtDepth } from "../image/cache_sizes.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
-import { RelatedFileError } from "../image/errors.ts";
 import { refuseHugeFile } from "../image/exact.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
-import type { BackingInfo } from "../image/info.ts";
+import type { Parent } from "../image/identity.ts";
+import type { BackingInfo, ImageInfo } from "../image/info.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { lookWith } from "./format_hints.ts";
 import { lockImage, WITHOUT_LOCKS } from "./lock.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
+import { findParent, type FoundParent } from "./parent_search.ts";
 import { openNamedFile } from "./permission.ts";
 import { driverFor, versionOf } from "./probe.ts";
+import { explained } from "./related_error.ts";
 import { findDriver, findRecordedDriver } from "./registry.ts";
 import { MAX_CHAIN_IMAGES } from "./runs.ts";
 import { parseRelatedName, type RelatedName } from "./related_name.ts";
@@ -67,6 +68,8 @@ export class Chain implements RelatedFiles, Disposable {
   #metadataBytes = 0;
   readonly #options: ChainOptions;
   readonly #replay: ImageFile[] | undefined;
+  /** How many images have been found by their identity. */
+  #parents = 0;
 
   /** @param top stays the caller's */
   constructor(top: Layer, options: ChainOptions) {
@@ -94,17 +97,34 @@ export class Chain implements RelatedFiles, Disposable {
     return this.#below(by, { name, format }, (layer) => this.#openImage(layer));
   }
 
+  openParent(by: ImageFile, parent: Parent): Image | undefined {
+    return this.#belowByIdentity(by, parent, (layer) => this.#openImage(layer));
+  }
+
   /**
-   * The file below `by` and its driver, without looking into it.
+   * The file below `by`, which says so, and its driver, without looking into it; undefined if there is none.
    *
    * @throws as {@link Chain.openBacking}
    */
-  openLayer(by: ImageFile, backing: BackingInfo, use: Use = "read"): Layer | undefined {
+  openLayer(
+    by: ImageFile,
+    { backing, parent }: Pick<ImageInfo, "backing" | "parent">,
+    use: Use = "read",
+  ): Layer | undefined {
     const take = (layer: Layer): Layer => {
       this.layers.push(layer);
       return layer;
     };
-    return this.#below(by, { ...backing, use }, take);
+    if (parent !== undefined) return this.#belowByIdentity(by, parent, take);
+    return backing && this.#below(by, { ...backing, use }, take);
+  }
+
+  /** @throws {Error} if the user has named more images than there are */
+  refuseUnusedParents(): void {
+    const { parents = [], noBacking } = this.#options.request;
+    const [unused] = parents.slice(this.#parents);
+    if (unused === undefined || noBacking || this.#replay !== undefined) return;
+    throw new Error(`nothing lies on ${unused}, which --parent names`);
   }
 
   #below<T>(
@@ -118,15 +138,47 @@ export class Chain implements RelatedFiles, Disposable {
     const path = this.#pathOf(related, by);
     return explained({ shown: path, role, by }, () => {
       const driver = this.#recordedDriver(agreed(format, related.format));
-      if (this.layers.length >= MAX_CHAIN_IMAGES) {
-        throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
-      }
+      this.#refuseDepth();
       const file = this.#open(path, related, by, use);
       const layerDriver = driver === undefined
         ? driverFor(AUTO_FORMAT, file)
         : versionOf(driver, file);
       return take({ file, driver: layerDriver });
     });
+  }
+
+  #refuseDepth(): void {
+    if (this.layers.length < MAX_CHAIN_IMAGES) return;
+    throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
+  }
+
+  #belowByIdentity<T>(by: ImageFile, parent: Parent, take: (layer: Layer) => T): T | undefined {
+    if (this.#options.request.noBacking) return undefined;
+    const role = "parent";
+    const driver = known(findDriver(parent.format), parent.format);
+    const file = explained({ shown: parent.identity.id, role, by }, () => {
+      this.#refuseDepth();
+      return this.#keep(this.#findParent(by, parent, driver), "read");
+    });
+    return explained({ shown: file.path, role, by }, () => take({ file, driver }));
+  }
+
+  #findParent(by: ImageFile, parent: Parent, driver: FormatDriver): ImageFile {
+    const again = this.#replay?.shift();
+    if (again !== undefined) return again;
+    const { allowBacking = [], parents = [], force = false } = this.#options.request;
+    const allowed = [...allowBacking, ...parents];
+    const { file, fault }: FoundParent = findParent({
+      parent,
+      driver,
+      folder: this.#folderOf(by),
+      named: parents[this.#parents++],
+      force,
+      open: ({ path, folder }) => openNamedFile(path, { by, folder, allowed }),
+      isExcluded: (other) => this.files.some((known) => known.isSameAs(other)),
+    });
+    if (fault !== undefined) this.warnings.push(fault);
+    return file;
   }
 
   #openImage(layer: Layer): Image {
@@ -164,12 +216,18 @@ export class Chain implements RelatedFiles, Disposable {
 
   #open(path: string, related: RelatedName, by: ImageFile, use: Use = "read"): ImageFile {
     const isNew = this.#replay === undefined;
-    const file = isNew ? this.#openAnew(path, { related, by, use }) : this.#openAgain(path);
+    return this.#keep(
+      isNew ? this.#openAnew(path, { related, by, use }) : this.#openAgain(path),
+      use,
+    );
+  }
+
+  /** Has a file belong to the chain; it is closed if it cannot. */
+  #keep(file: ImageFile, use: Use): ImageFile {
     try {
       this.#refuseLoop(file);
-      if (isNew && !this.#options.ignoreLocks && !lockImage(file, use)) {
-        this.warnings.push(`${path}: ${WITHOUT_LOCKS}`);
-      }
+      const locks = this.#replay === undefined && !this.#options.ignoreLocks;
+      if (locks && !lockImage(file, use)) this.warnings.push(`${file.path}: ${WITHOUT_LOCKS}`);
     } catch (error) {
       file[Symbol.dispose]();
       throw error;
@@ -239,22 +297,4 @@ function agreed(recorded: string | undefined, named: string | undefined): string
     findRecordedDriver(recorded) !== findRecordedDriver(named);
   if (!contradicts) return recorded ?? named;
   throw new RangeError(`its format is recorded as '${recorded}', but its name says '${named}'`);
-}
-
-interface Named {
-  readonly shown: string;
-  readonly role: "backing file" | "data file";
-  readonly by: ImageFile;
-}
-
-/** Errors say which file they are about: the user may never have heard of it. */
-function explained<T>({ shown, role, by }: Named, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof RelatedFileError) throw error;
-    const reason = reasonOf(error);
-    const message = `${shown} (${role} of ${by.path}): ${reason}`;
-    throw new RelatedFileError(shown, message, { cause: error });
-  }
 }

@@ -79,8 +79,9 @@ export function inspect(path: string, options: InspectOptions): Inspection {
       const info = infoOf(layer, chain);
       const { allocatedBytes } = openFileStatus(layer.file.fd);
       images.push({ path: layer.file.path, info, allocatedBytes });
-      layer = info.backing && chain.openLayer(layer.file, info.backing);
+      layer = chain.openLayer(layer.file, info);
     }
+    chain.refuseUnusedParents();
   } catch (error) {
     if (images.length === 0 || !(error instanceof Error)) throw error;
     problems.push(problemBelow(error, chain.layers[images.length]));

@@ -17,7 +17,6 @@ export interface KnownFormat {
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
   { name: "QED", magics: [magic(0, "QED\0")] },
-  { name: "VDI", magics: [magic(64, "\x7f\x10\xda\xbe")] },
   {
     name: "VMDK",
     magics: [

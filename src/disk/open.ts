@@ -43,6 +43,7 @@ export function openImage(
   try {
     const wanted = snapshot === undefined ? options : { ...options, snapshot };
     const image = lookWith({ driver, file }, () => driver.open(file, wanted));
+    chain.refuseUnusedParents();
     return accessTo(padded(image, request), chain, { request, ...more });
   } catch (error) {
     chain[Symbol.dispose]();

@@ -86,6 +86,7 @@ function openOver(image: Image, { file, cover, advice = "" }: Overlay, means: Me
       ...cachesAtDepth(0, request),
       related: {
         openBacking: () => image,
+        openParent: () => image,
         openDataFile: (...asked) => chain.openDataFile(...asked),
         reserveMemory: (lengthBytes) => chain.reserveMemory(lengthBytes),
       },

@@ -21,6 +21,11 @@ export interface ImageRequest extends WindowLimits {
   readonly noBacking?: boolean;
   /** Files, and folders with all below them, that any image may name: paths without links. */
   readonly allowBacking?: readonly string[];
+  /**
+   * The images below each other that are known by their identity, from the first one down: paths without
+   * links. Those that are not named are looked for.
+   */
+  readonly parents?: readonly string[];
   /** Whether the disk is shown with zeros behind its end, up to a whole block of so many bytes. */
   readonly paddedToBytes?: number;
   /** As {@link OpenOptions.snapshot}. */
@@ -55,5 +60,7 @@ export interface ImageView {
   readonly snapshot?: string;
   readonly noBacking?: true;
   readonly backingFormat?: string;
+  /** Paths without links. */
+  readonly parents?: readonly string[];
   readonly force?: true;
 }

@@ -11,6 +11,7 @@
 import type { CheckOptions, CheckResult } from "./checking.ts";
 import type { Format } from "./formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import type { Parent } from "./identity.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { MappedDisk } from "./mapping.ts";
@@ -28,6 +29,11 @@ export interface FormatDriver extends Format {
   readonly magics: readonly Magic[];
   /** Drivers for other versions of the format, whose files are found under this name, too. */
   readonly otherVersions?: readonly FormatDriver[];
+  /**
+   * What names of such files end with, in small letters: among them, images are looked for of which only
+   * the identity is known.
+   */
+  readonly extensions?: readonly string[];
   /** Whether images can have internal snapshots: without it, none can be asked for. */
   readonly snapshots?: boolean;
   /**
@@ -97,6 +103,13 @@ export interface RelatedFiles extends MemoryLimit {
    * @throws {RelatedFileError} if it may not or cannot be opened
    */
   openBacking(by: ImageFile, name: string, format: string | undefined): Image | undefined;
+  /**
+   * Opens the image below `by` that has a certain identity, wherever it is found.
+   *
+   * @returns as {@link RelatedFiles.openBacking}
+   * @throws {RelatedFileError} likewise; if none is found, or it has been changed since `by` was made
+   */
+  openParent(by: ImageFile, parent: Parent): Image | undefined;
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
   openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
 }

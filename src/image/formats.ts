@@ -31,6 +31,13 @@ export const QCOW1: Format = {
   summary: "QEMU copy-on-write image, version 1",
 };
 
+export const VDI: Format = {
+  name: "VDI",
+  aliases: [],
+  writable: false,
+  summary: "VirtualBox disk image: fixed, dynamic, differencing",
+};
+
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
@@ -52,7 +59,7 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, QCOW1, LUKS, RAW];
+export const FORMATS: readonly Format[] = [QCOW, QCOW1, VDI, LUKS, RAW];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Identity, Parent } from "./identity.ts";
 
 /** A value as JSON has it. Keys are those of qemu's QAPI schema (qapi/block-core.json). */
 export type InfoValue =
@@ -26,6 +27,10 @@ export interface ImageInfo {
   readonly dirty?: boolean;
   readonly encrypted?: boolean;
   readonly backing?: BackingInfo;
+  /** What images above know it by, where the format has such a thing. */
+  readonly identity?: Identity;
+  /** The image below, where that is known by its identity. */
+  readonly parent?: Parent;
   /** Internal snapshots, in the order of the image's table. */
   readonly snapshots?: readonly SnapshotInfo[];
   /** What only this format has: QAPI's `ImageInfoSpecific`. */

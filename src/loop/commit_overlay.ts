@@ -69,7 +69,7 @@ function openBase(chain: Chain): Layer {
   const [overlay] = chain.layers;
   const backing = overlay?.driver.info?.(overlay.file).backing;
   if (overlay === undefined || backing === undefined) throw new Error("it has no backing file");
-  const base = chain.openLayer(overlay.file, backing, "write");
+  const base = chain.openLayer(overlay.file, { backing }, "write");
   if (base === undefined) throw new Error("its backing file is left out");
   if (base.driver.writable) return base;
   throw new Error(`${base.file.path}: the ${base.driver.name} driver only reads`);

@@ -77,6 +77,7 @@ const VIEW_FIELDS: Readonly<Record<keyof ImageView, (value: unknown) => boolean>
   snapshot: (value) => typeof value === "string",
   noBacking: (value) => value === true,
   backingFormat: (value) => typeof value === "string",
+  parents: (value) => Array.isArray(value) && value.every((path) => typeof path === "string"),
   force: (value) => value === true,
 };
 

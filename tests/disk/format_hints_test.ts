@@ -44,7 +44,8 @@ const KOLY = "koly\0\0\0\x04\0\0\x02\0";
 
 const HINTS: readonly [hint: string | undefined, head: string, tail: string][] = [
   ["it begins like a QCOW image but is attached as RAW (see --file-fmt-type)", "QFI\xfb", ""],
-  ["it begins like a VDI image, which is not supported, and is attached as RAW", VDI, ""],
+  ["it begins like a VDI image but is attached as RAW (see --file-fmt-type)", VDI, ""],
+  ["it begins like a VMDK image, which is not supported, and is attached as RAW", "KDMV", ""],
   [
     "it begins like an EWF image, which is not supported, and is attached as RAW",
     "EVF\t\r\n\xff\0",
@@ -66,7 +67,7 @@ for (const [hint, head, tail] of HINTS) {
 }
 
 const WRONG: readonly [message: string, format: string, head: string, tail: string][] = [
-  ["this is no QCOW image: it begins like a VDI image, which is not supported", "QCOW", VDI, ""],
+  ["this is no QCOW image: it begins like a VDI image (see --file-fmt-type)", "QCOW", VDI, ""],
   ["this is no QCOW image: it ends like a VHD image, which is not", "QCOW", "", "conectix"],
   [
     "this is no LUKS volume: it begins like a QCOW1 image (see --file-fmt-type)",

@@ -2,6 +2,7 @@
 import { assert } from "@std/assert";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { qcow1 } from "../../src/format/qcow1/mod.ts";
+import { vdi } from "../../src/format/vdi/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
@@ -22,6 +23,7 @@ import {
   version1Original,
   zstdOriginal,
 } from "./qcow/originals.ts";
+import { vdiOriginal } from "./vdi/original.ts";
 
 /** For each feature; `deno task test:mutations` asks for more. */
 const MUTATIONS = Number(Deno.env.get("TSLOSETUP_MUTATIONS") ?? 2500);
@@ -62,10 +64,11 @@ const FEATURES: readonly Feature[] = [
     options: { keys: KEYS },
   },
   { name: "version 1", originals: [version1Original()], driver: qcow1 },
+  { name: "VDI", originals: [vdiOriginal()], driver: vdi },
 ];
 
 for (const [index, { name, originals, driver = qcow, options = {} }] of FEATURES.entries()) {
-  Deno.test(`qcow survives damaged images: ${name}`, () => {
+  Deno.test(`drivers survive damaged images: ${name}`, () => {
     using folder = new TempDirectory();
     const path = folder.file("damaged.qcow2");
     const random = randomNumbers(20_190_101 + index);

@@ -20,8 +20,10 @@ export interface Structure {
 export interface Original {
   readonly bytes: Bytes;
   readonly structures: readonly Structure[];
-  /** Offsets of entries of 8 bytes in tables. */
+  /** Offsets of entries of 8 bytes in tables, or of two of 4 bytes. */
   readonly entries: readonly number[];
+  /** Whether numbers begin with their lowest byte. */
+  readonly littleEndian?: boolean;
   /** Where the metadata at the file's start end. */
   readonly headBytes: number;
 }
@@ -91,16 +93,16 @@ export function mutated(original: Original, random: Random): Bytes {
   return bytes;
 }
 
-function field(bytes: Bytes, { structures }: Original, random: Random): Bytes {
+function field(bytes: Bytes, { structures, littleEndian }: Original, random: Random): Bytes {
   const { start, types, offsets } = pick(structures, random);
   const [name, type] = pick(Object.entries(types), random);
   const at = start + (offsets[name] ?? 0);
   if (at + 8 > bytes.length) return bytes;
   const view = new DataView(bytes.buffer);
   const value = pick(NASTY, random);
-  if (type === "u64") view.setBigUint64(at, value);
-  else if (type === "u32") view.setUint32(at, Number(value & 0xffffffffn));
-  else if (type === "u16") view.setUint16(at, Number(value & 0xffffn));
+  if (type === "u64") view.setBigUint64(at, value, littleEndian);
+  else if (type === "u32") view.setUint32(at, Number(value & 0xffffffffn), littleEndian);
+  else if (type === "u16") view.setUint16(at, Number(value & 0xffffn), littleEndian);
   else view.setUint8(at, Number(value & 0xffn));
   return bytes;
 }
@@ -118,11 +120,11 @@ function setByte(bytes: Bytes, at: number, random: Random): Bytes {
   return bytes;
 }
 
-function tableEntry(bytes: Bytes, { entries }: Original, random: Random): Bytes {
+function tableEntry(bytes: Bytes, { entries, littleEndian }: Original, random: Random): Bytes {
   const at = pick(entries, random);
   if (at + 8 > bytes.length) return bytes;
   const entry = pick(NASTY, random) | (random() < 0.5 ? 0n : pick(NASTY, random));
-  new DataView(bytes.buffer).setBigUint64(at, entry);
+  new DataView(bytes.buffer).setBigUint64(at, entry, littleEndian);
   return bytes;
 }
 

@@ -57,7 +57,7 @@ function attack(folder: string, feature: string, count: number, seed: number): v
     backingFormat: "RAW",
     ...(snapshot === undefined ? {} : { snapshot }),
   };
-  const mutator = new Mutator(original, namePatches(folder, original));
+  const mutator = new Mutator(original, namePatches(folder, original), victim);
   const keyWork = new KeyWork(original);
   using file = new MutableFile(path, original);
   let reported = 0;

@@ -25,7 +25,11 @@ const BITS = [0n, 1n, 2n, 3n, 5n, 9n, 12n, 16n, 20n, 21n, 31n, 32n, 40n, 53n, 55
 const NASTY: readonly bigint[] = BITS.flatMap((bit) =>
   [0n, 1n, -1n, 512n, -512n].map((off) => BigInt.asUintN(64, (1n << bit) + off))
 );
-const HEADER_BYTES = 128;
+/** What a format is like, if not like QCOW. */
+interface Form {
+  readonly headerBytes?: number | undefined;
+  readonly littleEndian?: boolean | undefined;
+}
 
 /** Makes changes to one image. */
 export class Mutator {
@@ -33,10 +37,18 @@ export class Mutator {
   readonly #names: readonly Patch[];
   /** Offsets of all 8-byte words that are not 0: header fields, table entries, data. */
   readonly #words: readonly number[];
+  readonly #headerBytes: number;
+  readonly #littleEndian: boolean;
 
   /** @param names changes that put hostile names into the image */
-  constructor(original: Bytes, names: readonly Patch[]) {
+  constructor(
+    original: Bytes,
+    names: readonly Patch[],
+    { headerBytes = 128, littleEndian = false }: Form = {},
+  ) {
     this.#original = original;
+    this.#headerBytes = headerBytes;
+    this.#littleEndian = littleEndian;
     this.#names = names;
     const view = new DataView(original.buffer);
     const words: number[] = [];
@@ -64,12 +76,12 @@ export class Mutator {
   }
 
   #headerField(random: Random): Patch {
-    const at = 4 * Math.floor(random() * HEADER_BYTES / 4);
+    const at = 4 * Math.floor(random() * this.#headerBytes / 4);
     const bytes = new Uint8Array(random() < 0.5 ? 4 : 8);
     const view = new DataView(bytes.buffer);
     const value = pick(NASTY, random);
-    if (bytes.length === 8) view.setBigUint64(0, value);
-    else view.setUint32(0, Number(BigInt.asUintN(32, value)));
+    if (bytes.length === 8) view.setBigUint64(0, value, this.#littleEndian);
+    else view.setUint32(0, Number(BigInt.asUintN(32, value)), this.#littleEndian);
     return { at, bytes };
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { findDriver } from "../../src/disk/registry.ts";
+import { adoptVdi } from "../format/vdi/image_builder.ts";
 import { must, mustDeriveKey } from "../support/tools.ts";
 
 /** The passphrase of encrypted images. */
@@ -19,16 +20,22 @@ const BELOW = "below-the-image-with-quite-a-long-name-of-its-own";
 /** One feature, and how its image is made. */
 interface Victim {
   /** Format by qemu's name, and ours. */
-  readonly format: "qcow2" | "qcow" | "luks" | "raw";
+  readonly format: "qcow2" | "qcow" | "vdi" | "luks" | "raw";
   readonly driver: string;
   readonly create?: string;
-  /** Format of the image below. */
+  /** Format of the image below, if it has a name. */
   readonly below?: "raw" | "qcow2";
+  /** Makes it lie on an image of its own format, which it knows by its identity. */
+  readonly adopt?: (child: string, parent: string) => void;
+  /** How long its header is, if that is longer than those of QCOW, and in which order it has its bytes. */
+  readonly headerBytes?: number;
+  readonly littleEndian?: boolean;
   readonly compressed?: boolean;
   readonly snapshot?: string;
 }
 
 const QCOW = { format: "qcow2", driver: "QCOW" } as const;
+const VDI = { format: "vdi", driver: "VDI", headerBytes: 512, littleEndian: true } as const;
 const V3 = "compat=1.1,cluster_size=4096";
 
 export const VICTIMS: Readonly<Record<string, Victim>> = {
@@ -53,6 +60,8 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "LUKS": { format: "luks", driver: "LUKS", create: ["key-secret=key", ...CHEAP_KEYS].join() },
   "QCOW version 1": { format: "qcow", driver: "QCOW1", compressed: true },
   "QCOW version 1 below": { format: "qcow", driver: "QCOW1", below: "raw" },
+  "VDI": VDI,
+  "VDI child": { ...VDI, adopt: adoptVdi },
   "RAW": { format: "raw", driver: "RAW" },
 };
 
@@ -75,6 +84,18 @@ export async function makeVictim(folder: string, name: string): Promise<string> 
   }
   await create(folder, path, victim);
   await write(path, victim);
+  if (victim.adopt !== undefined) {
+    await must(
+      "qemu-img",
+      "create",
+      "-q",
+      "-f",
+      victim.format,
+      `${folder}/base.${victim.format}`,
+      "2M",
+    );
+    victim.adopt(path, `${folder}/base.${victim.format}`);
+  }
   if (victim.snapshot !== undefined) {
     await must("qemu-img", "snapshot", "-c", victim.snapshot, path);
     await must("qemu-io", "-f", "qcow2", "-c", "write -P 9 0 8k", path);

@@ -10,7 +10,8 @@ const TYPE = "to attach the image: tslosetup -r --find --show -t";
 const ANSWERS: readonly [format: string, name: string, hint: (path: string) => string][] = [
   ["qcow2", "disk.qcow2", (path) => `; ${TYPE} QCOW ${path}`],
   ["qcow", "old disk's.qcow", (path) => `; ${TYPE} QCOW1 '${path.replace("'", "'\\''")}'`],
-  ["vdi", "disk.vdi", () => "; it begins like a VDI image, which is not supported"],
+  ["vdi", "disk.vdi", (path) => `; ${TYPE} VDI ${path}`],
+  ["vmdk", "disk.vmdk", () => "; it begins like a VMDK image, which is not supported"],
   ["raw", "disk.img", () => ""],
 ];
 

@@ -23,7 +23,13 @@ function stored(description: ViewDescription): Uint8Array {
 }
 
 Deno.test("decodeDescription() reads what encodeDescription() wrote", () => {
-  const view = { snapshot: "before", noBacking: true, backingFormat: "RAW", force: true } as const;
+  const view = {
+    snapshot: "before",
+    noBacking: true,
+    backingFormat: "RAW",
+    parents: ["/a", "/b"],
+    force: true,
+  } as const;
   const limited = { ...DESCRIPTION, sizeLimitBytes: 0 };
   for (const description of [DESCRIPTION, { ...DESCRIPTION, view }, limited]) {
     assertEquals(decodeDescription(stored(description)), description);

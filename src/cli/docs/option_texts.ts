@@ -92,6 +92,12 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "no-backing": [
     "Open no backing file: show what is in <file> itself, and zeros elsewhere.",
   ],
+  "parent": [
+    "Take <file> for the image below, where that is recorded by its identity, as in VDI images: without this " +
+    "option it is looked for in the folder of the image and in the one above. May be given several times, for " +
+    "the image below that one and so on. Another image than the recorded one, or one that has been written to " +
+    "since, is refused unless there is `--force`.",
+  ],
   "allow-backing": [
     "Let the image name files below <dir> (or the file <dir>), too. Without it, an image that is " +
     "not one's own may only name files below its own folder that its owner (or, if others may write " +

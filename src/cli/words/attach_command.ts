@@ -52,6 +52,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     cleanIntervalSeconds: settings.cleanIntervalSeconds,
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
+    parents: settings.parents,
     keyFile: settings.keyFile,
     threads: settings.threads,
     transport: askedTransport(settings),

@@ -126,6 +126,7 @@ const OWN_SETUP_OPTIONS = [
 const IMAGE_OPTIONS = [
   "backing-fmt",
   "no-backing",
+  "parent",
   "allow-backing",
   "key-file",
   "snapshot",

@@ -15,6 +15,7 @@ export const EXCLUSIVE_OPTIONS: readonly (readonly OptionName[])[] = [
   ["detach-all", "output", "set-capacity", "detach", "find"],
   ["json", "raw"],
   ["no-backing", "backing-fmt"],
+  ["no-backing", "parent"],
   // What is not written to needs no overlay, and what is in one is nobody else's to share.
   ["read-only", "overlay"],
   ["nooverlap", "overlay"],

@@ -30,6 +30,7 @@ export interface ImageCommand {
   readonly backingFormat: string | undefined;
   readonly noBacking: boolean;
   readonly allowBacking: readonly string[];
+  readonly parents: readonly string[];
   readonly snapshot: string | undefined;
   /** As in an attach. */
   readonly keyFile: string | undefined;
@@ -39,10 +40,12 @@ export interface ImageCommand {
   readonly force: boolean;
 }
 
+/** Options about what lies below an image. */
+const BELOW = ["backing-fmt", "no-backing", "parent", "allow-backing"] as const;
 /** Options that mean something here. */
 const ALLOWED: Readonly<Record<ImageCommand["kind"], readonly OptionName[]>> = {
-  info: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force"],
-  map: ["json", "file-fmt-type", "backing-fmt", "no-backing", "allow-backing", "force", "snapshot"],
+  info: ["json", "file-fmt-type", ...BELOW, "force"],
+  map: ["json", "file-fmt-type", ...BELOW, "force", "snapshot"],
   check: ["json", "file-fmt-type", "force", "repair"],
   commit: ["backing-fmt", "allow-backing", "key-file"],
 };
@@ -69,6 +72,7 @@ export function imageCommand(kind: ImageCommand["kind"], settings: Settings): Im
     backingFormat: settings.backingFormat,
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
+    parents: settings.parents,
     snapshot: settings.snapshot,
     keyFile: settings.keyFile,
     repair: settings.repair ?? "none",
@@ -78,7 +82,7 @@ export function imageCommand(kind: ImageCommand["kind"], settings: Settings): Im
 
 /** How the image is to be opened. */
 export function imageRequest(command: ImageCommand): ImageRequest {
-  const { format, noBacking, allowBacking, force, backingFormat, snapshot } = command;
+  const { format, noBacking, allowBacking, parents, force, backingFormat, snapshot } = command;
   return {
     format,
     readOnly: true,
@@ -86,6 +90,7 @@ export function imageRequest(command: ImageCommand): ImageRequest {
     sizeLimitBytes: 0,
     noBacking,
     allowBacking,
+    ...(parents.length === 0 ? {} : { parents }),
     force,
     ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(snapshot === undefined ? {} : { snapshot }),

@@ -67,6 +67,7 @@ export interface Settings {
   readonly cleanIntervalSeconds: number | undefined;
   /** Paths as given. */
   readonly allowBacking: readonly string[];
+  readonly parents: readonly string[];
   /** Path as given; `-` is standard input. */
   readonly keyFile: string | undefined;
   readonly transport: Transport | undefined;
@@ -136,6 +137,7 @@ function emptyDraft(): Draft {
     writePolicy: {},
     cleanIntervalSeconds: undefined,
     allowBacking: [],
+    parents: [],
     keyFile: undefined,
     transport: undefined,
     kernelDecode: "off",
@@ -248,6 +250,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "allow-backing":
       draft.allowBacking.push(value);
+      break;
+    case "parent":
+      draft.parents.push(value);
       break;
     case "key-file":
       draft.keyFile = agreeing(name, draft.keyFile, value);

@@ -165,7 +165,7 @@ for (const [shell, complete] of SHELLS) {
     assertEquals(await complete(site, "-d", "/dev/n"), ["/dev/nbd0"]);
     assertEquals(await complete(site, "-d", "/dev/nbd0", "/dev/lo"), ["/dev/loop7"]);
     assertEquals((await complete(site, "-d", "nb")).at(-1)?.endsWith("nbd0"), true);
-    for (const option of ["-j", "-d"]) {
+    for (const option of ["-j", "-d", "--parent"]) {
       const files = await complete(site, option, "disk");
       assertEquals(files.map((file) => file.replaceAll("\\", "")), ["disk one.img"]);
     }

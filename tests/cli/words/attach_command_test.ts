@@ -50,6 +50,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     cleanIntervalSeconds: undefined,
     noBacking: false,
     allowBacking: [],
+    parents: [],
     keyFile: undefined,
     threads: undefined,
     transport: "auto",
@@ -84,6 +85,7 @@ Deno.test("attachCommand() takes every setting", () => {
     cleanIntervalSeconds: undefined,
     noBacking: false,
     allowBacking: [],
+    parents: [],
     keyFile: undefined,
     threads: undefined,
     transport: "nbd",
@@ -97,7 +99,12 @@ Deno.test("attachCommand() takes what is said of backing files", () => {
     "-f img --backing-fmt qcow2 --allow-backing /a --allow-backing=b",
   );
   assertEquals([backingFormat, noBacking, allowBacking], ["QCOW", false, ["/a", "b"]]);
+  assertEquals(attach("-f img --parent a --parent=b").parents, ["a", "b"]);
   assertEquals(attach("-f img --no-backing").noBacking, true);
+  assertEquals(
+    fault("-f img --parent a --no-backing"),
+    "mutually exclusive arguments: --no-backing --parent",
+  );
   assertEquals(
     fault("-f img --no-backing --backing-fmt RAW"),
     "mutually exclusive arguments: --no-backing --backing-fmt",

@@ -107,6 +107,7 @@ Deno.test("parseCommand() looks into an image, whatever its format", () => {
     backingFormat: undefined,
     noBacking: false,
     allowBacking: [],
+    parents: [],
     snapshot: undefined,
     keyFile: undefined,
     repair: "none",

@@ -34,6 +34,15 @@ export const FORMAT_OPTIONS = [
     extension: true,
   },
   {
+    long: ["parent"],
+    short: "",
+    argument: "required",
+    label: " <file>",
+    help: "the image below, where <file> has no name of it",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["allow-backing"],
     short: "",
     argument: "required",

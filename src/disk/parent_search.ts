@@ -1,0 +1,142 @@
+/**
+ * Finding the image below by what it is. Of each file that may be it only the header is read, and no file
+ * is looked into that the image may not name.
+ *
+ *     named by the user ──> recorded names ──> files of the format in the image's folder, and in the one above
+ *
+ * @module
+ */
+import type { FormatDriver } from "../image/driver.ts";
+import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
+import type { Identity, Parent } from "../image/identity.ts";
+import type { ImageFile } from "../storage/image_file.ts";
+import { ENOENT, SystemError } from "../sys/errno.ts";
+import { reasonOf } from "../sys/reason.ts";
+import {
+  foldersToSearch,
+  type ParentPlace,
+  placesOfFiles,
+  placesOfNames,
+} from "./parent_places.ts";
+import { isMarkedAs } from "./probe.ts";
+
+/** What is searched for, and how. */
+export interface ParentSearch {
+  readonly parent: Parent;
+  /** That of the parent's format. */
+  readonly driver: FormatDriver;
+  /** Folder of the image above it. */
+  readonly folder: string;
+  /** What the user says it is, if so. */
+  readonly named: string | undefined;
+  /** Whether another image than the right one will do. */
+  readonly force: boolean;
+  /** Opens a file, if the image may name it; throws as `openNamedFile`. */
+  open(place: ParentPlace): ImageFile;
+  /** Whether it is known that a file is not it: the image itself, say. */
+  isExcluded(file: ImageFile): boolean;
+}
+
+/** An open file that has been found. */
+export interface FoundParent {
+  readonly file: ImageFile;
+  /** Why it should not be used, if that was forced. */
+  readonly fault: string | undefined;
+}
+
+/**
+ * The file of the image below, open.
+ *
+ * @throws {Error} if there is none, or only one that has been changed meanwhile; says where it was looked for
+ */
+export function findParent(search: ParentSearch): FoundParent {
+  if (search.named !== undefined) return namedParent(search.named, search);
+  const refusals = new Set<string>();
+  let second: FoundParent | undefined;
+  for (const place of placesToTry(search)) {
+    const file = openIfAny(place, search, refusals);
+    if (file === undefined) continue;
+    const fault = faultOf(file, search);
+    if (fault === undefined) {
+      second?.file[Symbol.dispose]();
+      return { file, fault };
+    }
+    if (second === undefined && fault.isNear) second = { file, fault: fault.text };
+    else file[Symbol.dispose]();
+  }
+  if (second === undefined) throw new Error(notFound(search, refusals));
+  return unlessRefused(second, search);
+}
+
+function* placesToTry({ parent, driver, folder }: ParentSearch): Generator<ParentPlace> {
+  yield* placesOfNames(parent.names, folder);
+  yield* placesOfFiles(folder, driver.extensions ?? []);
+}
+
+function namedParent(path: string, search: ParentSearch): FoundParent {
+  const file = search.open({ path, folder: undefined });
+  const fault = faultOf(file, search);
+  return unlessRefused({ file, fault: fault && `${path}: ${fault.text}` }, search);
+}
+
+/** @throws {Error} if it is not the right one, and nobody has said that it will do */
+function unlessRefused(found: FoundParent, { force }: ParentSearch): FoundParent {
+  if (found.fault === undefined || force) return found;
+  found.file[Symbol.dispose]();
+  throw new Error(`${found.fault} (--force takes it all the same)`);
+}
+
+/** What is not there is nothing to speak of; what may not be opened is. */
+function openIfAny(
+  place: ParentPlace,
+  search: ParentSearch,
+  refusals: Set<string>,
+): ImageFile | undefined {
+  try {
+    const file = search.open(place);
+    if (!search.isExcluded(file)) return file;
+    file[Symbol.dispose]();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const isMissing = error instanceof SystemError && error.errno === ENOENT;
+    if (!isMissing) refusals.add(`${place.path}: ${reasonOf(error)}`);
+  }
+  return undefined;
+}
+
+/** Why a file is not the one that is searched for. */
+interface Fault {
+  readonly text: string;
+  /** Whether it is that image, in another state. */
+  readonly isNear: boolean;
+}
+
+function faultOf(file: ImageFile, { parent, driver }: ParentSearch): Fault | undefined {
+  const { id, state } = parent.identity;
+  const found = identityIn(file, driver);
+  if (found === undefined) return { text: `it is no ${driver.name} image`, isNear: false };
+  if (found.id !== id) return { text: `its UUID is ${found.id}, not ${id}`, isNear: false };
+  if (state === undefined || found.state === state) return undefined;
+  const text =
+    `${file.path} was changed after the image above it was made: its modification UUID is ` +
+    `${found.state ?? "missing"}, not ${state}`;
+  return { text, isNear: true };
+}
+
+function identityIn(file: ImageFile, driver: FormatDriver): Identity | undefined {
+  try {
+    return isMarkedAs(driver, file) ? driver.info?.(file).identity : undefined;
+  } catch (error) {
+    const isOther = error instanceof ImageFormatError || error instanceof UnsupportedFeatureError ||
+      error instanceof SystemError;
+    if (isOther) return undefined;
+    throw error;
+  }
+}
+
+function notFound({ driver, folder }: ParentSearch, refusals: Set<string>): string {
+  const where = foldersToSearch(folder).join(" or ");
+  const [refusal] = refusals;
+  const more = refusal === undefined ? "" : `; ${refusal}`;
+  return `no ${driver.name} image with that UUID is in ${where} (--parent <file> names it)${more}`;
+}

@@ -1,0 +1,98 @@
+/**
+ * An open VDI image: the map of its blocks.
+ *
+ * @module
+ */
+import type { Image } from "../../image/driver.ts";
+import { ImageFormatError } from "../../image/errors.ts";
+import { VDI } from "../../image/formats.ts";
+import type { Mapping } from "../../image/mapping.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { FlatTable } from "../kit/flat_table.ts";
+import type { Header } from "./header.ts";
+import { ENTRY_BYTES, ENTRY_FREE, ENTRY_ZERO } from "./layout.ts";
+
+/** What an image consists of. */
+export interface ImageParts {
+  readonly file: ImageFile;
+  readonly header: Header;
+  /** The image below. */
+  readonly backing: Image | undefined;
+  readonly cacheBytes: number;
+}
+
+export class VdiImage implements Image {
+  readonly sizeBytes: number;
+  readonly fileHoles: "zeros" | undefined;
+  readonly #file: ImageFile;
+  readonly #header: Header;
+  readonly #backing: Image | undefined;
+  readonly #table: FlatTable;
+  /** How far apart stored blocks are. */
+  readonly #strideBytes: number;
+
+  constructor({ file, header, backing, cacheBytes }: ImageParts) {
+    this.sizeBytes = header.sizeBytes;
+    this.fileHoles = header.isFixed ? "zeros" : undefined;
+    this.#file = file;
+    this.#header = header;
+    this.#backing = backing;
+    this.#strideBytes = header.extraBytes + header.blockBytes;
+    const shape = { hostOffset: header.mapOffset, entries: header.blocks, entryBytes: ENTRY_BYTES };
+    this.#table = new FlatTable(file, shape, cacheBytes);
+  }
+
+  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    const { blockBytes } = this.#header;
+    const block = Math.floor(guestOffset / blockBytes);
+    const position = this.#table.find(block, mapping);
+    if (position < 0) return;
+    const inBlock = guestOffset % blockBytes;
+    const wanted = Math.ceil((inBlock + lengthBytes) / blockBytes);
+    const entry = this.#table.view.getUint32(position, true);
+    const count = this.#countRun(position, Math.min(wanted, this.#table.inSlice(block)), entry);
+    const runBytes = Math.min(count * blockBytes - inBlock, lengthBytes);
+    if (entry === ENTRY_FREE) return mapping.setBacking(this.#backing, guestOffset, runBytes);
+    if (entry === ENTRY_ZERO) return mapping.setZero(runBytes);
+    this.#setStored(entry, inBlock, runBytes, mapping);
+  }
+
+  /** How many blocks from that of the entry at `position` on are stored behind each other, or not at all. */
+  #countRun(position: number, blocks: number, entry: number): number {
+    const { view } = this.#table;
+    const isStored = entry < ENTRY_ZERO;
+    // What lies between stored blocks belongs to none.
+    if (isStored && this.#header.extraBytes > 0) return 1;
+    const step = isStored ? 1 : 0;
+    let count = 1;
+    while (count < blocks) {
+      const next = view.getUint32(position + count * ENTRY_BYTES, true);
+      if (next !== entry + count * step || next >= ENTRY_ZERO && isStored) break;
+      count++;
+    }
+    return count;
+  }
+
+  /** What a file that was cut off has of a block is shown; of a block that is not in it, nothing is known. */
+  #setStored(entry: number, inBlock: number, lengthBytes: number, mapping: Mapping): void {
+    const { dataOffset, extraBytes } = this.#header;
+    const blockOffset = dataOffset + entry * this.#strideBytes;
+    if (blockOffset >= this.#file.sizeBytes) this.#file.refreshSize();
+    if (blockOffset >= this.#file.sizeBytes) {
+      const message = `the stored block ${entry} is not in the file`;
+      throw new ImageFormatError(VDI.name, this.#file.path, message, blockOffset);
+    }
+    const hostOffset = blockOffset + extraBytes + inBlock;
+    const inFile = this.#file.sizeBytes - hostOffset;
+    if (inFile <= 0) {
+      return mapping.setZero(Math.min(lengthBytes, this.#header.blockBytes - inBlock));
+    }
+    mapping.setData(this.#file, hostOffset, Math.min(lengthBytes, inFile));
+  }
+
+  dropCaches(): void {
+    this.#table.clear();
+  }
+
+  [Symbol.dispose](): void {}
+}

@@ -1,0 +1,29 @@
+/**
+ * Images that know what lies below them by what it is, not only by what it was called.
+ *
+ * @module
+ */
+
+/** What an image is known by to those above it. */
+export interface Identity {
+  /** Given when it was made: a UUID, say. */
+  readonly id: string;
+  /** Changes whenever it is written to; undefined where a format has nothing of that kind. */
+  readonly state?: string;
+}
+
+/** A name as an image records it for another file. */
+export interface RecordedPath {
+  /** Windows has `\` between folders, and drives: of an absolute path, only the last part means anything here. */
+  readonly kind: "plain" | "windows";
+  readonly path: string;
+}
+
+/** The image below another one, which opening it has to find. */
+export interface Parent {
+  /** Canonical name of its format. */
+  readonly format: string;
+  readonly identity: Identity;
+  /** What it was called, the likeliest first. */
+  readonly names: readonly RecordedPath[];
+}

@@ -1,0 +1,77 @@
+/**
+ * The images of other formats than QCOW in the matrix, as data: every variant that qemu can make, of
+ * several disks.
+ *
+ * @module
+ */
+import { randomNumbers } from "../support/images.ts";
+import { must } from "../support/tools.ts";
+
+const MIB = 1024 * 1024;
+
+/** A way in which qemu makes images. */
+interface Variant {
+  /** As `-t` has it, and as qemu does. */
+  readonly format: string;
+  readonly driver: string;
+  readonly name: string;
+  readonly options: string;
+}
+
+const VARIANTS: readonly Variant[] = [
+  { format: "VDI", driver: "vdi", name: "dynamic", options: "static=off" },
+  { format: "VDI", driver: "vdi", name: "fixed", options: "static=on" },
+];
+
+/** Sizes in bytes: less than a block, whole blocks, an odd number of sectors, many blocks. */
+const SIZES = [512, 2 * MIB, 7 * MIB + 512, 40 * MIB] as const;
+const FILLINGS = ["empty", "some", "full"] as const;
+
+/** An image of another format. */
+export interface OtherRecipe extends Variant {
+  readonly sizeBytes: number;
+  readonly filling: typeof FILLINGS[number];
+  readonly seed: number;
+}
+
+/** All of them. */
+export const OTHER_RECIPES: readonly OtherRecipe[] = VARIANTS.flatMap((variant, kind) =>
+  SIZES.flatMap((sizeBytes, size) =>
+    FILLINGS.map((filling, index) => ({
+      ...variant,
+      sizeBytes,
+      filling,
+      seed: 100 * kind + 10 * size + index,
+    }))
+  )
+);
+
+/** An image, and the disk that it was made from. */
+export interface OtherImage {
+  readonly recipe: OtherRecipe;
+  readonly path: string;
+  readonly rawPath: string;
+}
+
+/** Makes the image of a recipe in `folder`. */
+export async function makeOtherImage(folder: string, recipe: OtherRecipe): Promise<OtherImage> {
+  const { driver, options, sizeBytes } = recipe;
+  const [rawPath, path] = [`${folder}/disk.raw`, `${folder}/disk.${driver}`];
+  await must("qemu-img", "create", "-q", "-f", "raw", rawPath, `${sizeBytes}`);
+  const commands = writes(recipe).flatMap((line) => ["-c", line]);
+  if (commands.length > 0) await must("qemu-io", "-t", "unsafe", "-f", "raw", ...commands, rawPath);
+  await must("qemu-img", "convert", "-f", "raw", "-O", driver, "-o", options, rawPath, path);
+  return { recipe, path, rawPath };
+}
+
+function writes({ filling, sizeBytes, seed }: OtherRecipe): string[] {
+  if (filling === "empty") return [];
+  if (filling === "full") return [`write -P ${1 + seed % 255} 0 ${sizeBytes}`];
+  const random = randomNumbers(seed);
+  const sectors = sizeBytes / 512;
+  return Array.from({ length: 10 }, () => {
+    const start = Math.floor(random() * sectors);
+    const count = Math.min(1 + Math.floor(random() ** 2 * 3000), sectors - start);
+    return `write -P ${1 + Math.floor(random() * 255)} ${start * 512} ${count * 512}`;
+  });
+}

@@ -1,0 +1,67 @@
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals } from "@std/assert";
+import { IMAGE_TOOLS } from "../support/images.ts";
+import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { agreeing, nbdMap, normalised, type Stretch } from "./oracle.ts";
+import { makeOtherImage, OTHER_RECIPES, type OtherImage } from "./other_formats.ts";
+
+const FORMATS = [...new Set(OTHER_RECIPES.map(({ format }) => format))];
+
+for (const wanted of FORMATS) {
+  oracleTest(
+    `tslosetup reads, lists and describes every ${wanted} image of the matrix as qemu does`,
+    [...IMAGE_TOOLS, "nbdinfo"],
+    async (t) => {
+      for (const recipe of OTHER_RECIPES.filter(({ format }) => format === wanted)) {
+        const { name, sizeBytes, filling } = recipe;
+        await t.step(`${name}, ${sizeBytes} bytes, ${filling}`, async () => {
+          using folder = new TempDirectory();
+          const image = await makeOtherImage(folder.path, recipe);
+          await checkInfo(image);
+          await checkMap(image);
+          await checkExport(image, folder);
+        });
+      }
+    },
+  );
+}
+
+/** What both say is the same; of what only this format has, qemu tells nothing. */
+async function checkInfo({ path }: OtherImage): Promise<void> {
+  const ask = async (): Promise<readonly [unknown, unknown]> => {
+    const theirs = JSON.parse(await must("qemu-img", "info", "--output=json", path));
+    const ours = JSON.parse(await asRoot().must("--info", "--json", path));
+    return [Object.fromEntries(Object.keys(theirs).map((key) => [key, ours[key]])), theirs];
+  };
+  await agreeing(ask, (ours, theirs) => assertEquals(ours, theirs));
+}
+
+async function checkMap(image: OtherImage): Promise<void> {
+  await agreeing(async () => {
+    const text = await asRoot().must("--map", "--json", image.path);
+    return [normalised(JSON.parse(text), image.recipe.sizeBytes), await qemuMap(image)] as const;
+  }, (ours, theirs) => assertEquals(ours, theirs));
+}
+
+async function qemuMap({ path, recipe }: OtherImage): Promise<Stretch[]> {
+  const text = await must("qemu-img", "map", "-f", recipe.driver, "--output=json", path);
+  return normalised(JSON.parse(text), recipe.sizeBytes);
+}
+
+async function checkExport(image: OtherImage, folder: TempDirectory): Promise<void> {
+  const { path, rawPath, recipe } = image;
+  const attach = { folder, image: path, options: ["-r", "-t", recipe.format] };
+  await using exported = await ExportedImage.attach(attach);
+  const { uri, socket } = exported;
+  assertEquals(Number(await mustSoon("nbdinfo", "--size", uri)), recipe.sizeBytes);
+  await agreeing(
+    async () => [await nbdMap(uri, recipe.sizeBytes), await qemuMap(image)] as const,
+    (ours, theirs) => assertEquals(ours, theirs),
+  );
+  const export_ = `driver=raw,file.driver=nbd,file.server.type=unix,file.server.path=${socket}`;
+  const raw = `driver=raw,file.filename=${rawPath}`;
+  await must("qemu-img", "compare", "--image-opts", raw, export_);
+  await exported.detach();
+  assertEquals([exported.isGone, exported.attached.stderr], [true, ""]);
+}
