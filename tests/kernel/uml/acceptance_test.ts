@@ -17,6 +17,7 @@ const GUESTS: readonly (readonly string[])[] = [
   ["killed", "cycles", "container"],
   ["receivers", "lazy", "detaching", "partitions", "listing", "fuse"],
   ["switch_root"],
+  ["overlays"],
 ];
 const AT_ONCE = 2;
 
