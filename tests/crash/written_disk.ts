@@ -7,8 +7,8 @@
  * @module
  */
 import { sameBytes } from "../format/opened_image.ts";
+import { AllowedContents } from "../format/qcow/write/allowed_contents.ts";
 import type { DoneOp } from "../format/qcow/write/crash_run.ts";
-import { AllowedContents } from "../format/qcow/write/crash_states.ts";
 import type { Op } from "../format/qcow/write/random_ops.ts";
 
 /** After everything that has happened. */

@@ -10,6 +10,7 @@ import { SystemError } from "../../../../src/sys/errno.ts";
 import { memoryFolder, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { checkImage, type Findings } from "../write/checker.ts";
 import { crashStates } from "../write/crash_states.ts";
+import { FileContent } from "../write/file_content.ts";
 import { ImageBytes } from "../write/image_bytes.ts";
 import {
   makeOriginal,
@@ -70,13 +71,11 @@ for (const recipe of RECIPES) {
         const possible = new Set([damaged, repaired].map(faultsOf));
         const random = new Random(1);
         let states = 0;
-        for (
-          const { files, at, what } of crashStates(recording, [image.bytes], { random, share: 1 })
-        ) {
+        const state = new FileContent(image.bytes);
+        for (const { at, what } of crashStates(recording, [state], { random, share: 1 })) {
           states++;
-          const [state] = files;
-          Deno.writeFileSync(original.path, state?.bytes ?? new Uint8Array());
-          const found = checkImage(state?.bytes ?? new Uint8Array());
+          Deno.writeFileSync(original.path, state.bytes);
+          const found = checkImage(state.bytes);
           const onlyLeaks = damaged.corruptions.length === 0 && found.corruptions.length === 0;
           const isBetween = onlyLeaks && found.leaks <= damaged.leaks;
           assertEquals(isBetween || possible.has(faultsOf(found)), true, `${what} at ${at}`);

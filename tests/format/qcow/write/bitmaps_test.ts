@@ -11,6 +11,7 @@ import { checkImage } from "./checker.ts";
 import { beforeRun } from "./crash_judge.ts";
 import { CrashRun } from "./crash_run.ts";
 import { crashStates } from "./crash_states.ts";
+import { FileContent } from "./file_content.ts";
 import { makeOriginal, ORIGINAL_TOOLS, qemuIo, recipeOf } from "./originals.ts";
 import { type Op, Random, randomOp } from "./random_ops.ts";
 import { storedBitmaps } from "./stored_bitmaps.ts";
@@ -88,7 +89,8 @@ oracleTest("no state after a crash has a bitmap that lacks something", ORIGINAL_
     const crashed = new CrashRun(original, { seed, ops: 20, keys: undefined });
     crashed.run(20, "closed");
     const random = new Random(seed);
-    for (const state of crashStates(crashed.recording, before.files, { random, share: 0.5 })) {
+    const files = before.files.map((bytes) => new FileContent(bytes));
+    for (const state of crashStates(crashed.recording, files, { random, share: 0.5 })) {
       const bytes = state.files[0]?.bytes ?? new Uint8Array(0);
       Deno.writeFileSync(original.path, bytes);
       states++;

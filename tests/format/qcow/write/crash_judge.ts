@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { openImage } from "../../../../src/disk/open.ts";
-import { ImageFile } from "../../../../src/storage/image_file.ts";
-import { O_RDONLY, openFile } from "../../../../src/sys/files.ts";
-import { readDisk } from "../../../support/disk.ts";
+import { AllowedContents } from "./allowed_contents.ts";
 import { checkImage } from "./checker.ts";
 import type { DoneOp } from "./crash_run.ts";
-import type { Recording } from "./recording.ts";
-import { AllowedContents, type CrashState, crashStates } from "./crash_states.ts";
+import { type CrashState, crashStates } from "./crash_states.ts";
+import { FileContent } from "./file_content.ts";
 import type { Original } from "./originals.ts";
 import { faultByQemu } from "./qemu_judge.ts";
 import { Random, stampedBytes } from "./random_ops.ts";
+import type { Recording } from "./recording.ts";
+import { StoredContent } from "./stored_content.ts";
+import { WholeDisk } from "./whole_disk.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
 /** So many clusters may be reserved behind the end that a file has after a power failure. */
@@ -21,6 +21,7 @@ const RESERVED = 8192;
 
 /** What has been found in the states of one run. */
 export interface Verdict {
+  /** How many there were; none is counted that an earlier one was the same as, byte for byte. */
   readonly states: number;
   /** One line for each state that is not as it has to be. */
   readonly faults: readonly string[];
@@ -35,6 +36,10 @@ export interface Thoroughness {
   readonly share: number;
   readonly qemuEvery: number;
   readonly reopenEvery: number;
+  /** What has been judged of earlier runs, and this one's states are added to. */
+  readonly seen?: Set<string>;
+  /** Whether one fault is enough. */
+  readonly untilFault?: boolean;
 }
 
 /** Changes of an image, and what its files went through. */
@@ -51,32 +56,15 @@ export interface Before {
 
 /** @param sizeBytes of the disk in the end, if it gets larger */
 export function beforeRun(original: Original, sizeBytes = 0): Before {
-  const paths = [original.path, ...original.dataPath === undefined ? [] : [original.dataPath]];
+  const whole = new WholeDisk(original, Math.max(original.recipe.sizeBytes, sizeBytes));
   return {
-    files: paths.map((path) => Deno.readFileSync(path)),
-    disk: readWhole(original, sizeBytes).bytes,
+    files: pathsOf(original).map((path) => Deno.readFileSync(path)),
+    disk: whole.read().bytes,
   };
 }
 
-/** The disk: as it is, with zeros behind its end up to `sizeBytes`. */
-function readWhole({ path, keys }: Original, sizeBytes = 0): Disk {
-  const file = new ImageFile(openFile(path, O_RDONLY), path);
-  const request = {
-    format: "QCOW",
-    readOnly: true,
-    offsetBytes: 0,
-    sizeLimitBytes: 0,
-    backingFormat: "RAW",
-  };
-  using access = openImage(file, request, keys === undefined ? {} : { keys });
-  const padded = new Uint8Array(Math.max(access.sizeBytes, sizeBytes));
-  padded.set(readDisk(access, 0, access.sizeBytes));
-  return { bytes: padded, sizeBytes: access.sizeBytes };
-}
-
-interface Disk {
-  readonly bytes: Uint8Array;
-  readonly sizeBytes: number;
+function pathsOf({ path, dataPath }: Original): string[] {
+  return [path, ...dataPath === undefined ? [] : [dataPath]];
 }
 
 /** The sizes that the disk may have when `at` steps have been made. */
@@ -94,65 +82,74 @@ export async function judge(
   original: Original,
   before: Before,
   recorded: RecordedRun,
-  { share, qemuEvery, reopenEvery }: Thoroughness,
+  { share, qemuEvery, reopenEvery, seen = new Set(), untilFault = false }: Thoroughness,
 ): Promise<Verdict> {
   const random = new Random(recorded.done.length + 7);
-  const allowed = new AllowedContents(before.disk, recorded.done);
+  const files = before.files.map((bytes) => new FileContent(bytes));
+  const stored = pathsOf(original).map((path, n) => new StoredContent(path, fileAt(files, n)));
+  const allowed: Allowed = {
+    contents: new AllowedContents(before.disk, recorded.done),
+    sizesAt: (at) => allowedSizes(original, recorded.done, at),
+    disk: new WholeDisk(original, before.disk.length),
+  };
   const faults: string[] = [];
   let [states, forgetful, kills] = [0, 0, 0];
-  for (const state of crashStates(recorded.recording, before.files, { random, share })) {
-    states++;
-    putFiles(original, state.files.map(({ bytes }) => bytes));
-    const found = lookAt(original, state, {
-      allowed,
-      sizes: allowedSizes(original, recorded.done, state.at),
-      sizeBytes: before.disk.length,
-    });
+  for (const state of crashStates(recorded.recording, files, { random, share })) {
+    for (const file of stored) file.put();
+    const key = stored.map((file) => file.key).join();
+    const isNew = !seen.has(key);
+    seen.add(key);
+    if (isNew) states++;
+    const found = lookAt(state, allowed, isNew);
     if (state.what !== "power failed") kills++;
     if (found.lost) forgetful++;
-    if (found.fault === undefined && states % qemuEvery === 0) {
+    if (isNew && found.fault === undefined && states % qemuEvery === 0) {
       found.fault = await faultByQemu(original);
     }
-    if (found.fault === undefined && states % reopenEvery === 0) {
+    if (isNew && found.fault === undefined && states % reopenEvery === 0) {
       found.fault = goOnWith(original, random);
+      for (const file of stored) file.forget();
     }
     if (found.fault !== undefined) faults.push(`${state.what} at ${state.at}: ${found.fault}`);
+    if (untilFault && faults.length > 0) break;
   }
-  putFiles(original, before.files);
+  for (const [n, path] of pathsOf(original).entries()) {
+    Deno.writeFileSync(path, before.files[n] ?? new Uint8Array());
+  }
   return { states, faults, forgetful, kills };
 }
 
-function putFiles({ path, dataPath }: Original, [image, data]: readonly Uint8Array[]): void {
-  if (image !== undefined) Deno.writeFileSync(path, image);
-  if (data !== undefined && dataPath !== undefined) Deno.writeFileSync(dataPath, data);
+function fileAt(files: readonly FileContent[], n: number): FileContent {
+  return files[n] ?? new FileContent(new Uint8Array());
 }
 
 /** What an image may be. */
 interface Allowed {
-  readonly allowed: AllowedContents;
-  readonly sizes: readonly number[];
-  /** The largest of all. */
-  readonly sizeBytes: number;
+  readonly contents: AllowedContents;
+  readonly sizesAt: (at: number) => readonly number[];
+  readonly disk: WholeDisk;
 }
 
+/** @param isNew whether no other state had the same bytes: how valid they are is known then */
 function lookAt(
-  original: Original,
   { what, at, files }: CrashState,
-  { allowed, sizes, sizeBytes }: Allowed,
+  { contents, sizesAt, disk }: Allowed,
+  isNew: boolean,
 ): { fault: string | undefined; lost: boolean } {
-  const bytes = files[0]?.bytes ?? new Uint8Array(0);
-  const { corruptions } = checkImage(bytes);
+  const corruptions = isNew ? checkImage(fileAt(files, 0).bytes).corruptions : [];
   if (corruptions.length > 0) {
     return { fault: `corrupt: ${corruptions.slice(0, 3).join("; ")}`, lost: false };
   }
   try {
-    const { bytes: disk, sizeBytes: found } = readWhole(original, sizeBytes);
-    if (!sizes.includes(found)) return { fault: `a disk of ${found} bytes`, lost: false };
-    const wrong = allowed.wrongSectors(disk, at);
+    const { bytes, sizeBytes } = disk.read();
+    if (!sizesAt(at).includes(sizeBytes)) {
+      return { fault: `a disk of ${sizeBytes} bytes`, lost: false };
+    }
+    const wrong = contents.wrongSectors(bytes, at);
     const fault = wrong.length > 0
       ? `sectors have what they cannot have: ${wrong.slice(0, 5)}`
       : undefined;
-    return { fault, lost: what !== "power failed" && allowed.hasLost(disk, at) };
+    return { fault, lost: what !== "power failed" && contents.hasLost(bytes, at) };
   } catch (error) {
     return { fault: `unreadable: ${error}`, lost: false };
   }

@@ -45,6 +45,8 @@ export const SABOTAGES: readonly Sabotage[] = [
   "only data are synced",
   "all changes count as recorded",
 ];
+/** At most, a change is of so much, if that is a unit: more only takes longer to judge. */
+const MOST_BYTES = 256 * 1024;
 const SCOPES = ["everything", "what is written"] as const;
 
 /** What a run is like. */
@@ -113,7 +115,8 @@ export class CrashRun {
   run(ops: number, ending: "closed" | "killed"): void {
     const { unitBytes = 512 } = this.#disk.access.image.writing?.tables ?? {};
     const { sizeBytes } = this.#disk;
-    const limits = { sizeBytes, mostBytes: 16 * unitBytes, unitBytes, ...this.#limits };
+    const mostBytes = Math.max(unitBytes, Math.min(16 * unitBytes, MOST_BYTES));
+    const limits = { sizeBytes, mostBytes, unitBytes, ...this.#limits };
     for (let id = 1; id <= ops; id++) {
       const op = randomOp(this.#random, limits, id);
       if (op.kind === "flush") this.#beginRound(this.#random.oneOf(SCOPES));

@@ -6,9 +6,12 @@
  */
 import { ImageFile } from "../../../../src/storage/image_file.ts";
 import { O_RDWR, openFile } from "../../../../src/sys/files.ts";
-import { libc } from "../../../../src/sys/libc.ts";
+import { libc, openLibc } from "../../../../src/sys/libc.ts";
 import type { Libc } from "../../../../src/sys/libc_symbols.ts";
 import { bytesAt, failedWith } from "../../../support/faulty_calls.ts";
+
+// It stays open for good: opened within a test, it would count as a leak of that test.
+openLibc();
 
 /** Something that was done to a file. */
 export type Step =
@@ -118,55 +121,3 @@ export class Recording {
 }
 
 const SECTOR_BYTES = 512;
-
-/** The bytes of a file, as steps make them. */
-export class FileState {
-  #bytes: Uint8Array<ArrayBuffer>;
-  #sizeBytes: number;
-
-  constructor(original: Uint8Array) {
-    this.#sizeBytes = original.length;
-    this.#bytes = new Uint8Array(original.length);
-    this.#bytes.set(original);
-  }
-
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#sizeBytes);
-  }
-
-  copy(): FileState {
-    return new FileState(this.bytes);
-  }
-
-  /** @param sectors only the first of them, if it is a write */
-  apply(step: Step, sectors = Infinity): void {
-    switch (step.kind) {
-      case "write": {
-        const bytes = step.bytes.subarray(0, Math.min(step.bytes.length, sectors * SECTOR_BYTES));
-        this.#grow(step.offset + bytes.length);
-        this.#bytes.set(bytes, step.offset);
-        return;
-      }
-      case "punch":
-        this.#bytes.fill(0, step.offset, Math.min(step.offset + step.length, this.#sizeBytes));
-        return;
-      case "size":
-        if (step.sizeBytes < this.#sizeBytes) this.#bytes.fill(0, step.sizeBytes);
-        this.#sizeBytes = step.sizeBytes;
-        this.#reserve(step.sizeBytes);
-    }
-  }
-
-  #grow(sizeBytes: number): void {
-    if (sizeBytes <= this.#sizeBytes) return;
-    this.#sizeBytes = sizeBytes;
-    this.#reserve(sizeBytes);
-  }
-
-  #reserve(sizeBytes: number): void {
-    if (sizeBytes <= this.#bytes.length) return;
-    const larger = new Uint8Array(sizeBytes);
-    larger.set(this.#bytes);
-    this.#bytes = larger;
-  }
-}
