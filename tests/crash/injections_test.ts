@@ -20,14 +20,14 @@ import type { ExportedImage } from "../support/program.ts";
 import { memoryFolder, oracleTest, TempDirectory } from "../support/tools.ts";
 import { type Injection, TracedProcess } from "./traced_process.ts";
 import { hasHungUp } from "./load.ts";
-import { attach, contentOf, leaksIn, SCENES } from "./scenes.ts";
+import { attach, contentOf, leaksIn, SCENES, unitBytesOf } from "./scenes.ts";
 import { WrittenDisk } from "./written_disk.ts";
 
 /** So many of each kind of image. */
 const WANTED = Deno.env.get("TSLOSETUP_INJECTIONS") ?? "5";
 const LIMIT = WANTED === "all" ? Infinity : Number(WANTED);
 /** Without the variable, so many kinds of images. */
-const KINDS = WANTED === "all" ? SCENES.length : 8;
+const KINDS = WANTED === "all" ? SCENES.length : 10;
 const OPS = 24;
 const EFFECTS: readonly Injection["effect"][] = ["signal=SIGKILL", "error=EIO", "error=ENOSPC"];
 
@@ -48,7 +48,7 @@ class ScriptedImage {
     this.#content = content;
     const paths = [path, ...dataPath === undefined ? [] : [dataPath]];
     this.#files = new Map(paths.map((name) => [name, Deno.readFileSync(name)]));
-    const unitBytes = Number(recipe.options[0]?.replace("cluster_size=", ""));
+    const unitBytes = unitBytesOf(recipe);
     const limits = { sizeBytes: recipe.sizeBytes, mostBytes: 4 * unitBytes, unitBytes };
     const random = new Random(recipe.name.length);
     this.#ops = Array.from({ length: OPS }, (_, n) => randomOp(random, limits, n + 1));

@@ -1,7 +1,7 @@
 /**
- * Daemons that are killed at random moments while several clients write to a QCOW image: what is left
- * is valid, has what was flushed, and what was answered where that is promised, and never what belongs
- * elsewhere; the next daemon goes on with it.
+ * Daemons that are killed at random moments while several clients write to a QCOW image or a LUKS
+ * volume: what is left is valid, has what was flushed, and what was answered where that is promised, and
+ * never what belongs elsewhere; the next daemon goes on with it.
  *
  * 50 kills, or as many as TSLOSETUP_KILLS says (`deno task test:kills`: 1,000).
  *
@@ -23,7 +23,7 @@ import { memoryFolder, oracleTest, TempDirectory } from "../support/tools.ts";
 import { runLoad } from "./load.ts";
 import { TracedProcess } from "./traced_process.ts";
 import { PipelinedClient } from "./pipelined_client.ts";
-import { attach, contentOf, freeLeaks, isPlain, leaksIn, SCENES } from "./scenes.ts";
+import { attach, contentOf, freeLeaks, isPlain, leaksIn, SCENES, unitBytesOf } from "./scenes.ts";
 import { type AskedChange, WrittenDisk } from "./written_disk.ts";
 
 const KILLS = Number(Deno.env.get("TSLOSETUP_KILLS") ?? 50);
@@ -126,7 +126,9 @@ class KilledImage {
   async serveAndKill(): Promise<void> {
     const random = this.#random;
     const options = random.oneOf(OPTIONS);
-    const keepsAll = options === WRITETHROUGH || this.#isPlain;
+    // A volume is written to in place.
+    const keepsAll = options === WRITETHROUGH || this.#isPlain ||
+      this.#original.recipe.encryption === "volume";
     const disk = new WrittenDisk({ content: this.#content, keepsAnswered: keepsAll });
     {
       await using exported = await attach(this.#original, this.#folder, options);
@@ -181,11 +183,11 @@ class KilledImage {
   /** Makes changes for a while. */
   async #work({ clients }: Clients, disk: WrittenDisk, goesOn: () => boolean): Promise<void> {
     const { recipe } = this.#original;
-    const clusterBytes = Number(recipe.options[0]?.replace("cluster_size=", ""));
+    const unitBytes = unitBytesOf(recipe);
     const limits = {
       sizeBytes: recipe.sizeBytes,
-      mostBytes: this.#isPlain ? clusterBytes : Math.min(16 * clusterBytes, 512 * KIB),
-      unitBytes: clusterBytes,
+      mostBytes: this.#isPlain ? unitBytes : Math.min(16 * unitBytes, 512 * KIB),
+      unitBytes,
     };
     const random = this.#random;
     this.#nextId = await runLoad({

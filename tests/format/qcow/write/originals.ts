@@ -4,7 +4,12 @@
  * @module
  */
 import type { KeyRing } from "../../../../src/image/key_ring.ts";
-import { createEncrypted, fillEncrypted, rightKeys } from "../../../support/encrypted.ts";
+import {
+  createEncrypted,
+  type EncryptedFormat,
+  fillEncrypted,
+  rightKeys,
+} from "../../../support/encrypted.ts";
 import { must } from "../../../support/tools.ts";
 
 const KIB = 1024;
@@ -28,7 +33,8 @@ export interface OriginalRecipe {
   readonly compressed?: boolean;
   /** What `qemu-io` does after a snapshot has been taken; without it, none is. */
   readonly afterSnapshot?: readonly string[];
-  readonly encryption?: "luks" | "aes";
+  /** As a volume, it is one of LUKS, and no QCOW image. */
+  readonly encryption?: "luks" | "aes" | "volume";
   readonly dataFile?: "raw" | "not raw";
   /** Granularities of its persistent bitmaps, the last of which is disabled. */
   readonly bitmaps?: readonly number[];
@@ -293,13 +299,15 @@ export function recipeOf(name: string): OriginalRecipe {
 }
 
 /** The format of a recipe's images as qemu names it. */
-export function formatOf({ version }: OriginalRecipe): "qcow" | "qcow2" {
+export function formatOf({ version, encryption }: OriginalRecipe): EncryptedFormat {
+  if (encryption === "volume") return "luks";
   return version === 1 ? "qcow" : "qcow2";
 }
 
 const ENCRYPTION_OPTIONS = {
   luks: ["encrypt.format=luks", "encrypt.key-secret=s", "encrypt.iter-time=10"],
   aes: ["encrypt.format=aes", "encrypt.key-secret=s"],
+  volume: ["key-secret=s", "iter-time=10"],
 } as const;
 
 /** Makes the image of a recipe in `folder`. */
