@@ -42,8 +42,9 @@ export function helpText(formats: readonly FormatSummary[]): string {
   ];
   return [
     USAGE,
-    `Options:\n${options}`,
-    `${paragraphs.join("")}For more details see tslosetup(8), which --man prints.\n`,
+    `Options:\n${options}${
+      paragraphs.join("")
+    }For more details see tslosetup(8), which --man prints.\n`,
   ].join("\n");
 }
 

@@ -62,6 +62,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
       return (await import("./resize.ts")).resize(command.device, runtimeDirectory);
     case "grow":
       return (await import("./grow.ts")).grow(command, runtimeDirectory);
+    case "changeSnapshots":
+      return (await import("./snapshots.ts")).changeSnapshots(command, runtimeDirectory);
     case "directIo":
     case "sectorSize":
       return (await import("./adjust.ts")).adjust(command);

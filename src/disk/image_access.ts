@@ -9,9 +9,11 @@
 import { cachesAtDepth, type CacheSizes } from "../image/cache_sizes.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import type { Image } from "../image/driver.ts";
+import type { SnapshotChange } from "../image/snapshot_change.ts";
 import type { Writers } from "../image/writing.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import type { ImageFile, SharedFile } from "../storage/image_file.ts";
+import { EIO, SystemError } from "../sys/errno.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Change } from "./change.ts";
 import { growDisk } from "./growth.ts";
@@ -244,6 +246,22 @@ export class ImageAccess implements Disposable {
     const { image } = this;
     growDisk(sizeBytes, { image, writer: this.#writable, flush });
     this.#window = windowOf(image.sizeBytes, this.#parts);
+  }
+
+  /**
+   * Changes the internal snapshots of the image; as {@link Snapshots.change}.
+   *
+   * @param flush makes durable what has been changed; false if that has failed
+   */
+  changeSnapshots(change: SnapshotChange, flush: () => boolean): void {
+    const { writing } = this.image;
+    const snapshots = writing?.snapshots;
+    if (snapshots === undefined) {
+      throw new RangeError("images of this format have no internal snapshots");
+    }
+    snapshots.change(change, () => {
+      if (!flush()) throw new SystemError("fdatasync", EIO, this.path);
+    });
   }
 
   /**

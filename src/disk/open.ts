@@ -35,7 +35,7 @@ export function openImage(
   refuseHugeFile(file, driver.name);
   const { snapshot } = request;
   const readOnly = request.readOnly || more.overlay !== undefined;
-  if (snapshot !== undefined && !driver.snapshots) {
+  if (snapshot !== undefined && driver.changeSnapshots === undefined) {
     throw new RangeError(`${driver.name} images have no internal snapshots`);
   }
   const chain = new Chain({ file, driver }, { request, ...more });

@@ -15,6 +15,7 @@ import type { Parent } from "./identity.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { MappedDisk } from "./mapping.ts";
+import type { SnapshotChange } from "./snapshot_change.ts";
 import type { Writing } from "./writing.ts";
 
 /** Bytes that mark a format, at a fixed offset from the start or (negative) the end of the file. */
@@ -34,8 +35,6 @@ export interface FormatDriver extends Format {
    * the identity is known.
    */
   readonly extensions?: readonly string[];
-  /** Whether images can have internal snapshots: without it, none can be asked for. */
-  readonly snapshots?: boolean;
   /**
    * Reads and validates the metadata. The file stays the caller's to close.
    *
@@ -60,6 +59,17 @@ export interface FormatDriver extends Format {
    * @throws as {@link FormatDriver.open}; {RangeError} if it takes too much memory
    */
   check?(file: ImageFile, options: CheckOptions): CheckResult;
+  /**
+   * Changes the internal snapshots of an image that nobody else has open; needs no key, and opens no other
+   * file. Whatever comes between, the image is as it was, or as it is to be. Without it, images of this
+   * format have no snapshots.
+   *
+   * @param file open for writing
+   * @throws {RangeError} if the image cannot have it so
+   * @throws {SystemError} if it cannot be written
+   * @throws as {@link FormatDriver.open}
+   */
+  changeSnapshots?(file: ImageFile, change: SnapshotChange): void;
 }
 
 /** How much of what images say may stay in memory: one limit for all images of a chain. */

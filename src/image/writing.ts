@@ -13,6 +13,7 @@
 import type { SectorCipher } from "../crypt/sector_cipher.ts";
 import { Attempt } from "../storage/attempt.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import type { SnapshotChange } from "./snapshot_change.ts";
 import type { Level, Updates } from "./updates.ts";
 
 /** What is to be done to write somewhere. */
@@ -112,6 +113,22 @@ export interface Growth {
 }
 
 /**
+ * Changing the internal snapshots of an image that is in use. What has been changed of its disk before
+ * is in a snapshot that is taken. Nobody changes the image meanwhile, and no round is under way.
+ */
+export interface Snapshots {
+  /**
+   * Creates a snapshot, or deletes one; whatever comes between, the image is as it was, or as it is to be.
+   *
+   * @param flush makes durable what has been changed
+   * @throws {RangeError} if the image cannot have it so
+   * @throws {ImageFormatError} if it is damaged, or there is no such snapshot
+   * @throws {SystemError} if that cannot be written
+   */
+  change(change: SnapshotChange, flush: () => void): void;
+}
+
+/**
  * How many threads may change an image: with tables in memory, only the one that has them. What any may
  * write is Direct and not encrypted, so that whoever has the bytes can write them.
  */
@@ -136,6 +153,8 @@ export interface Writing {
   readonly tables?: Tables | undefined;
   /** What makes the disk larger; without it, that is not possible. */
   readonly growth?: Growth;
+  /** What changes internal snapshots; without it, there are none. */
+  readonly snapshots?: Snapshots;
   /**
    * Writes what says that the image was closed in order. Called once, when nobody changes it any more
    * and all that has been changed is durable; what it writes is made durable after it.

@@ -9,6 +9,7 @@
  * @module
  */
 import { cachesOfFurtherThread } from "../image/cache_sizes.ts";
+import type { SnapshotChange } from "../image/snapshot_change.ts";
 import { concludeImage } from "../loop/conclude.ts";
 import { flushAtEnd } from "../loop/flush_at_end.ts";
 import type { ServeLoop } from "../loop/serve_loop.ts";
@@ -160,6 +161,17 @@ export class Server {
     this.#loop.executor.finishFlushes();
     access.grow(chooseBytes(access.image.sizeBytes), () => flushAtEnd(round, this.#shared));
     this.refreshSize(done);
+  }
+
+  /**
+   * Changes the internal snapshots of the image, while nothing else is done; throws as {@link Snapshots.change}.
+   */
+  changeSnapshots(change: SnapshotChange): void {
+    const { access } = this.#options;
+    const { round } = access;
+    if (access.readOnly || round === undefined) throw new RangeError("the device is read-only");
+    this.#loop.executor.finishFlushes();
+    access.changeSnapshots(change, () => flushAtEnd(round, this.#shared));
   }
 
   /**

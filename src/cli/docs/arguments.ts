@@ -37,6 +37,9 @@ export const COLUMN_WORDS: readonly Word[] = LIST_COLUMNS.map(({ heading, help }
   help,
 }));
 
+/** Those that name a snapshot that there is. */
+const SNAPSHOT_OPTIONS: readonly string[] = ["snapshot", "snapshot-apply", "snapshot-delete"];
+
 /** By what `--help` calls an argument. */
 const BY_LABEL: Readonly<Record<string, Argument>> = {
   "<file>": { kind: "file" },
@@ -53,7 +56,7 @@ export function argumentOf({ label, long }: OptionRow): Argument {
   if (long[0] === "transport") return { kind: "words", words: TRANSPORTS.map(plainWord) };
   // Besides a word, which nobody needs help with.
   if (long[0] === "overlay") return { kind: "file" };
-  if (long[0] === "snapshot") return { kind: "snapshot" };
+  if (SNAPSHOT_OPTIONS.includes(long[0] ?? "")) return { kind: "snapshot" };
   const bare = label.replace(/^[ =[]+|\]$/g, "");
   if (/^<\w+(\|\w+)+>$/.test(bare)) {
     return { kind: "words", words: bare.slice(1, -1).split("|").map(plainWord) };

@@ -15,6 +15,7 @@ export const SYNOPSIS: readonly string[] = [
   "`tslosetup` [<option>...] `-f` <format> [<device>] <file>",
   "`tslosetup` [<option>...] `--socket` <path> <file>",
   "`tslosetup --resize` [`+`]<size> [`-t` <format>] <file>|<device>",
+  "`tslosetup --snapshot-create`|`--snapshot-apply`|`--snapshot-delete` <name> <file>",
   "`tslosetup --info`|`--map`|`--check` [`-J`] [`-t` <format>] <file>",
   "`tslosetup --check --repair` <leaks|all> [`-J`] [`-t` <format>] <file>",
   "`tslosetup --commit` [`--key-file` <file>] <file>",

@@ -50,6 +50,21 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "size or the new one. The format of a file is found out, unless it is given; a RAW file just gets longer, " +
     "but one that is compressed, or begins like an encrypted volume, only with `-t RAW`.",
   ],
+  "snapshot-create": [
+    "Make an internal snapshot of the disk as it is, under a name of up to 255 bytes, in the QCOW image " +
+    "<file>, which must not be in use. Its format is found out, unless `-t` gives it. Whatever happens " +
+    "meanwhile, the image has the snapshot, whole, or is as it was. `--info` lists snapshots, and " +
+    "`--snapshot` shows one.",
+  ],
+  "snapshot-apply": [
+    "Have the disk in <file>, which must not be in use, be what it was when this snapshot was made, as " +
+    "large as it was; what it has now is lost, unless another snapshot has it. An identifier counts before " +
+    "a name. To look at a snapshot, or try something out on it, `--snapshot` changes nothing.",
+  ],
+  "snapshot-delete": [
+    "Delete this snapshot in <file>, which must not be in use, and free what nothing else has. A name " +
+    "counts before an identifier.",
+  ],
   "remove": [
     "Remove unused loop devices from the system, so that their names are gone from /dev, too.",
   ],

@@ -15,6 +15,7 @@ import type { AttachCommand } from "../../device/attach_command.ts";
 import type { DetachOptions } from "../../device/detach_options.ts";
 import { chooseColumns } from "../listing/column_list.ts";
 import type { OptionName } from "./option_table.ts";
+import { type SnapshotCommand, snapshotCommand } from "./snapshot_command.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 import type { FormatNames } from "./values.ts";
@@ -22,6 +23,7 @@ import type { FormatNames } from "./values.ts";
 export type { GrowCommand } from "./grow_command.ts";
 export type { ImageCommand } from "./image_command.ts";
 export type { ListCommand } from "./list_command.ts";
+export type { SnapshotCommand } from "./snapshot_command.ts";
 export type { FormatNames } from "./values.ts";
 
 export type Command =
@@ -35,6 +37,7 @@ export type Command =
   /** Make a device as large as its image is by now. */
   | { readonly kind: "resize"; readonly device: string }
   | GrowCommand
+  | SnapshotCommand
   | AdjustCommand
   /** Have the kernel forget devices. */
   | { readonly kind: "remove"; readonly devices: readonly string[] }
@@ -71,6 +74,9 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
   if (look !== undefined) return imageCommand(look, settings);
   if (settings.seen.has("repair")) throw new UsageError("the option --repair goes with --check");
   if (settings.newSize !== undefined) return growCommand(settings.newSize, settings);
+  if (settings.snapshotChange !== undefined) {
+    return snapshotCommand(settings.snapshotChange, settings);
+  }
   const command = chooseCommand(settings, formats);
   if (command.kind !== "attach") refuseSetupOptions(command, settings);
   // Columns that do not exist are refused also where nothing is listed.

@@ -12,6 +12,7 @@ import { getopt, missingArgument, type OperandToken, type OptionToken } from "./
 import type { NewSize } from "../../disk/new_size.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
 import type { Repair } from "../../image/checking.ts";
+import type { SnapshotChange } from "../../image/snapshot_change.ts";
 import {
   CACHE_MODES,
   DETECT_ZEROES_MODES,
@@ -76,6 +77,8 @@ export interface Settings {
   readonly socketPath: string | undefined;
   /** The argument of `--resize`. */
   readonly newSize: NewSize | undefined;
+  /** What one of `--snapshot-create` and its like asks for. */
+  readonly snapshotChange: SnapshotChange | undefined;
   /** The file of `-j`. */
   readonly associatedFile: string | undefined;
   /** The columns of `-O`, not looked at yet. */
@@ -144,6 +147,7 @@ function emptyDraft(): Draft {
     threads: undefined,
     socketPath: undefined,
     newSize: undefined,
+    snapshotChange: undefined,
     associatedFile: undefined,
     columnList: undefined,
     actionDevices: [],
@@ -208,6 +212,15 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       break;
     case "resize":
       draft.newSize = parseNewSize(value);
+      break;
+    case "snapshot-create":
+      draft.snapshotChange = { action: "create", name: value };
+      break;
+    case "snapshot-apply":
+      draft.snapshotChange = { action: "apply", name: value };
+      break;
+    case "snapshot-delete":
+      draft.snapshotChange = { action: "delete", name: value };
       break;
     case "associated":
       draft.associatedFile = value;

@@ -31,7 +31,7 @@ import {
   ExtensionType,
   Incompatible,
 } from "./layout.ts";
-import { listSnapshots } from "./snapshots.ts";
+import { listSnapshots } from "./snapshots/read.ts";
 import { backingOf } from "./names.ts";
 
 /**

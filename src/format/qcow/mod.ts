@@ -12,14 +12,15 @@ import { checkQcow } from "./check/check.ts";
 import { describe } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 import { openQcow } from "./open.ts";
+import { changeSnapshots } from "./snapshots/change.ts";
 
 /** The QCOW driver. */
 export const qcow: FormatDriver = {
   ...QCOW,
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
   otherVersions: [qcow1],
-  snapshots: true,
   open: (file: ImageFile, options: OpenOptions): Image => openQcow(file, options),
   info: describe,
   check: checkQcow,
+  changeSnapshots,
 };

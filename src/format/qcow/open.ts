@@ -23,7 +23,7 @@ import { openRelated } from "./names.ts";
 import { Places } from "./places.ts";
 import { isPreallocated } from "./preallocation.ts";
 import { refreshSize } from "./size_refresh.ts";
-import { headerOfSnapshot } from "./snapshots.ts";
+import { headerOfSnapshot } from "./snapshots/read.ts";
 import { StandardClusters } from "./standard_clusters.ts";
 import { QcowWriting, type WritingParts } from "./write/writing.ts";
 
@@ -102,7 +102,9 @@ function imageOf(
       ? { refreshSize: () => refreshSize({ file, header, size, l1, slices }) }
       : {}),
     encryption,
-    isPreallocated: () => encryption === undefined && isPreallocated(file, header),
+    // What is written to here may have its counts elsewhere by now.
+    isPreallocated: () =>
+      encryption === undefined && isPreallocated(file, writing ? readHeader(file) : header),
   });
 }
 

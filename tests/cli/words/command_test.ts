@@ -163,6 +163,19 @@ Deno.test("parseCommand() makes the disk of an image larger", () => {
   }
 });
 
+Deno.test("parseCommand() changes snapshots", () => {
+  const wanted = (action: string, format = "auto"): Partial<Command> =>
+    ({ kind: "changeSnapshots", change: { action, name: "x" }, target: "y", format }) as Command;
+  assertEquals(parse("--snapshot-create x y"), wanted("create"));
+  assertEquals(parse("y --snapshot-apply=x -t qcow2"), wanted("apply", "QCOW"));
+  assertEquals(parse("--snapshot-delete x y"), wanted("delete"));
+  assertEquals(fault("--snapshot-create x"), "no file specified");
+  assertEquals(fault("--snapshot-create x y z"), "unexpected arguments");
+  for (const word of ["-f", "-D", "-r", "--info", "--snapshot=s", "--snapshot-delete=s"]) {
+    assertMatch(fault(`--snapshot-create x ${word} y`), /^mutually exclusive arguments: --/);
+  }
+});
+
 Deno.test("parseCommand() answers --help and --version before all later words", () => {
   assertEquals(parse("-f a b c -h"), { kind: "help" });
   assertEquals(parse("--versio"), { kind: "version" });

@@ -8,7 +8,7 @@ import { hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
 import { offsetInEntry } from "../l1.ts";
 import { L2_COPIED_HIGH, MAX_L1_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
-import { readSnapshots } from "../snapshots.ts";
+import { readSnapshots } from "../snapshots/read.ts";
 import { ClusterCounts, type CountMemory } from "./cluster_counts.ts";
 import { EntryLists } from "./entry_lists.ts";
 import type { Findings } from "./findings.ts";

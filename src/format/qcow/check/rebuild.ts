@@ -7,11 +7,12 @@
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 import { ifPossible } from "../../../sys/errno.ts";
+import type { Fields } from "../header_types.ts";
 import { HeaderWriter } from "../write/header_writer.ts";
 import { CopiedFlags } from "./copied_flags.ts";
 import { FreshClusters } from "./fresh_clusters.ts";
 import { putL1Right, readL1 } from "./l1_table.ts";
-import { type BuiltTable, RefcountBuilder } from "./refcount_builder.ts";
+import { RefcountBuilder } from "./refcount_builder.ts";
 import type { RightCounts } from "./right_counts.ts";
 import type { Survey } from "./survey.ts";
 import { forEachTable } from "./table_pieces.ts";
@@ -22,16 +23,17 @@ import { forEachTable } from "./table_pieces.ts";
  * @throws {SystemError} if it cannot be written; unless that is the header, nothing has changed then
  */
 export function rebuild(file: ImageFile, survey: Survey, counts: RightCounts): void {
-  switchTo(file, survey, restoringSize(file, () => buildAll(file, survey, counts)));
+  const fields = restoringSize(file, () => build(file, survey, counts));
+  new HeaderWriter(file, survey.header).set(fields);
 }
 
-/** Where the new tables are. */
-interface Built {
-  readonly l1Offset: number;
-  readonly table: BuiltTable;
-}
-
-function buildAll(file: ImageFile, survey: Survey, counts: RightCounts): Built {
+/**
+ * Builds all of it, durably.
+ *
+ * @returns what the header has to say for it to take the place of the old
+ * @throws {SystemError} if it cannot be written
+ */
+export function build(file: ImageFile, survey: Survey, counts: RightCounts): Partial<Fields> {
   const { header } = survey;
   const { clusterBytes } = header;
   counts.releaseStructures(header);
@@ -42,11 +44,16 @@ function buildAll(file: ImageFile, survey: Survey, counts: RightCounts): Built {
   const l1Offset = writeL1(file, l1, { clusterBytes, fresh });
   const table = new RefcountBuilder(file, header, { counts, fresh }).build();
   file.sync();
-  return { l1Offset, table };
+  return {
+    l1_size: header.l1AllEntries,
+    l1_table_offset: BigInt(l1Offset),
+    refcount_table_offset: BigInt(table.hostOffset),
+    refcount_table_clusters: table.clusters,
+  };
 }
 
-/** If it fails, what has been added to the file goes. */
-function restoringSize<T>(file: ImageFile, act: () => T): T {
+/** If `act` fails, what has been added to the file goes. */
+export function restoringSize<T>(file: ImageFile, act: () => T): T {
   const before = file.sizeBytes;
   try {
     return act();
@@ -54,15 +61,6 @@ function restoringSize<T>(file: ImageFile, act: () => T): T {
     if (file.canGrow && file.sizeBytes > before) ifPossible(() => file.setSize(before));
     throw error;
   }
-}
-
-function switchTo(file: ImageFile, { header }: Survey, { l1Offset, table }: Built): void {
-  new HeaderWriter(file, header).set({
-    l1_size: header.l1AllEntries,
-    l1_table_offset: BigInt(l1Offset),
-    refcount_table_offset: BigInt(table.hostOffset),
-    refcount_table_clusters: table.clusters,
-  });
 }
 
 interface Means {

@@ -22,7 +22,7 @@ import { ClusterRuns } from "./cluster_runs.ts";
 import type { CountSlice } from "./count_slices.ts";
 import { DroppedClusters } from "./dropped_clusters.ts";
 import { Holes } from "./holes.ts";
-import type { Metadata } from "./metadata_map.ts";
+import { findMetadata, type Metadata } from "./metadata_map.ts";
 import { RefcountGrowth } from "./refcount_growth.ts";
 import type { Refcounts } from "./refcounts.ts";
 import { Reserve } from "./reserve.ts";
@@ -56,7 +56,7 @@ export class Allocator {
   readonly #patient = new Attempt();
   /** One record for all answers. */
   readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false, isCounted: false };
-  readonly #reserve: Reserve;
+  #reserve: Reserve;
 
   constructor(file: ImageFile, { header, refcounts, metadata, punches }: AllocatorParts) {
     const { clusterBytes } = header;
@@ -334,6 +334,22 @@ export class Allocator {
       this.giveBack(reserved.firstOf(run), reserved.countOf(run));
     }
     this.#clusterFile.cutTail(this.#isUnused);
+  }
+
+  /**
+   * The tables have been written anew, elsewhere, by others, after {@link Allocator.conclude} and when
+   * nothing was left to be written, or to be freed.
+   *
+   * @throws as {@link findMetadata}
+   */
+  readAnew(header: Header): void {
+    this.#refcounts.readAnew(header);
+    const { clusters, snapshotTables } = findMetadata(this.#file, header, this.#refcounts);
+    this.#metadata.clusters.become(clusters);
+    this.#metadata.snapshotTables.become(snapshotTables);
+    this.#clusterFile.allHasBeenUsed();
+    this.#cursor = 0;
+    this.#reserve = new Reserve(this.#clusterBytes);
   }
 
   /** Whatever its count says, metadata is in use. */

@@ -93,6 +93,12 @@ export class ClusterFile {
     this.#file.setSize(grownSize(endBytes, clusterBytes));
   }
 
+  /** Others may have written to all that the file has. */
+  allHasBeenUsed(): void {
+    const { clusterBytes } = this.#parts;
+    if (this.#file.canGrow) this.hasBeenUsed(Math.ceil(this.#file.sizeBytes / clusterBytes) - 1);
+  }
+
   /** @throws {SystemError} if that cannot be written */
   writeZeros(cluster: number): void {
     const { clusterBytes } = this.#parts;

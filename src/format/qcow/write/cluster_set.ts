@@ -24,6 +24,13 @@ export class ClusterSet {
     return isSet(this.#last, cluster);
   }
 
+  /** Has it be those of `other`. */
+  become(other: ClusterSet): void {
+    this.#chunks.clear();
+    for (const [index, chunk] of other.#chunks) this.#chunks.set(index, chunk);
+    this.#lastIndex = -1;
+  }
+
   /** How much memory the bits take, in bytes. */
   get memoryBytes(): number {
     return this.#chunks.size * NOTHING.byteLength;

@@ -11,6 +11,7 @@ import type { Growth } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
 import type { DiskSize } from "../disk_size.ts";
+import { readHeader } from "../header.ts";
 import type { Header } from "../header_types.ts";
 import type { L1Table } from "../l1.ts";
 import type { L2Slices } from "../l2.ts";
@@ -64,11 +65,12 @@ export class QcowGrowth implements Growth {
 
   /** As qemu: snapshots of version 2 do not say how large their disks are. */
   #refuse(sizeBytes: number): void {
-    const { version, snapshots } = this.#parts.header;
+    const { file, header: { version } } = this.#parts;
     if (sizeBytes % SECTOR_BYTES !== 0) {
       throw new RangeError(`the size has to be a multiple of ${SECTOR_BYTES} bytes`);
     }
-    if (version < 3 && snapshots.entries > 0) {
+    // They may have been made since it was opened.
+    if (version < 3 && readHeader(file).snapshots.entries > 0) {
       throw new RangeError("version 2 of the format cannot, of an image that has snapshots");
     }
     const most = MAX_L1_BYTES / TABLE_ENTRY_BYTES * this.#tableCoversBytes;

@@ -10,7 +10,7 @@ import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
 import { L1Table, offsetInEntry } from "../l1.ts";
 import { CryptMethod, TABLE_ENTRY_BYTES } from "../layout.ts";
-import { readSnapshots } from "../snapshots.ts";
+import { readSnapshots } from "../snapshots/read.ts";
 import { ClusterSet } from "./cluster_set.ts";
 import type { Refcounts } from "./refcounts.ts";
 

@@ -23,7 +23,6 @@ import { RefcountTable } from "./refcount_table.ts";
 const MAX_SLICE_BYTES = 4096;
 
 export class Refcounts {
-  readonly table: RefcountTable;
   /** Clusters that one block describes. */
   readonly clustersPerBlock: number;
   /** Clusters that one slice describes. */
@@ -32,6 +31,7 @@ export class Refcounts {
   readonly #clusterBytes: number;
   readonly #counts: Counts;
   readonly #slices: CountSlices;
+  #table: RefcountTable;
 
   /** @throws {SystemError} if the table cannot be read */
   constructor(file: ImageFile, header: Pick<Header, "clusterBytes" | "refcounts">) {
@@ -42,7 +42,21 @@ export class Refcounts {
     this.#slices = new CountSlices(Math.min(MAX_SLICE_BYTES, clusterBytes));
     this.clustersPerBlock = clusterBytes * 8 / this.#counts.bits;
     this.clustersPerSlice = this.#slices.sliceBytes * 8 / this.#counts.bits;
-    this.table = new RefcountTable(file, header);
+    this.#table = new RefcountTable(file, header);
+  }
+
+  get table(): RefcountTable {
+    return this.#table;
+  }
+
+  /**
+   * All of it has been written, and is elsewhere by now: it is read there.
+   *
+   * @throws {SystemError} if the table cannot be read
+   */
+  readAnew(header: Pick<Header, "clusterBytes" | "refcounts">): void {
+    this.#slices.clear();
+    this.#table = new RefcountTable(this.#file, header);
   }
 
   hasBlock(cluster: number): boolean {

@@ -14,6 +14,7 @@ import {
   type Growth,
   Place,
   type Placement,
+  type Snapshots,
   type Tables,
   type Writing,
 } from "../../../image/writing.ts";
@@ -34,6 +35,7 @@ import { type EntryWriter, NO_SLICE } from "./entry_writer.ts";
 import { ExtendedEntries } from "./extended_entries.ts";
 import { QcowGrowth } from "./growth.ts";
 import { HeaderWriter } from "./header_writer.ts";
+import { LiveSnapshots } from "./live_snapshots.ts";
 import { findMetadata } from "./metadata_map.ts";
 import { Refcounts } from "./refcounts.ts";
 import { StandardEntries } from "./standard_entries.ts";
@@ -61,6 +63,7 @@ export class QcowWriting implements Writing, Tables {
   readonly isReadPlainly: boolean;
   readonly writers = "one";
   readonly growth: Growth;
+  readonly snapshots: Snapshots;
   readonly unitBytes: number;
   readonly #parts: WritingParts;
   readonly #clusterBytes: number;
@@ -128,6 +131,11 @@ export class QcowWriting implements Writing, Tables {
       headerWriter,
       dataFile: this.#dataFile,
       open: (sizeBytes) => image.grow(sizeBytes),
+    });
+    this.snapshots = new LiveSnapshots({
+      ...parts,
+      allocator,
+      refuseIfClosed: () => image.refuseIfClosed(),
     });
     const sealedBytes = Math.max(MOST_SEALED_BYTES, header.clusterBytes);
     this.#mostBytes = parts.encryption === undefined ? Infinity : sealedBytes;

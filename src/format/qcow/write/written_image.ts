@@ -66,7 +66,7 @@ export class WrittenImage {
     if (this.#isOpened) return;
     this.#isOpened = true;
     this.#fillReserve();
-    this.#refuseIfClosed();
+    this.refuseIfClosed();
   }
 
   /**
@@ -85,10 +85,11 @@ export class WrittenImage {
       this.#beginBitmaps();
       this.#hasBegun = true;
     }
-    this.#refuseIfClosed();
+    this.refuseIfClosed();
   }
 
-  #refuseIfClosed(): void {
+  /** @throws {SystemError} EIO if no change is made any more */
+  refuseIfClosed(): void {
     if (this.#isClosed) throw new SystemError("write", EIO, this.#parts.file.path);
   }
 

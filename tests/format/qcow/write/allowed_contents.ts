@@ -23,7 +23,7 @@ export class AllowedContents {
     this.#written = done.map(({ op }) => op.kind === "write" ? wordsOf(op.bytes) : undefined);
     this.#touches = Array.from({ length: original.length / SECTOR_BYTES }, () => []);
     for (const [index, { op }] of done.entries()) {
-      if (op.kind === "flush" || op.kind === "grow") continue;
+      if (op.kind === "flush" || op.kind === "grow" || op.kind === "snapshot") continue;
       const length = op.kind === "write" ? op.bytes.length : op.length;
       const first = op.offset / SECTOR_BYTES;
       for (let n = 0; n < length / SECTOR_BYTES; n++) this.#touches[first + n]?.push(index);

@@ -160,7 +160,7 @@ export class CrashRun {
 
   /** Whether a write that has to be durable when it is answered needs no more than a sync. */
   #isRecorded(op: ScriptedOp): boolean {
-    if (op.kind === "flush" || op.kind === "grow") return false;
+    if (op.kind === "flush" || op.kind === "grow" || op.kind === "snapshot") return false;
     const lengthBytes = op.kind === "write" ? op.bytes.length : op.length;
     const change = new Change().ask(ChangeKind.Write, op.offset, lengthBytes);
     return this.#disk.access.isRecorded(change);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SnapshotChange } from "../../../../src/image/snapshot_change.ts";
 
 /** A change of the disk, or a flush. */
 export type Op =
@@ -16,8 +17,11 @@ export type Op =
   | { readonly kind: "discard"; readonly offset: number; readonly length: number }
   | { readonly kind: "flush" };
 
-/** What is done to a disk that may get larger. */
-export type ScriptedOp = Op | { readonly kind: "grow"; readonly sizeBytes: number };
+/** What is done to a disk that may get larger, and have snapshots. */
+export type ScriptedOp =
+  | Op
+  | { readonly kind: "grow"; readonly sizeBytes: number }
+  | { readonly kind: "snapshot"; readonly change: SnapshotChange };
 
 /** Numbers that look random, the same for each seed (mulberry32). */
 export class Random {

@@ -29,10 +29,10 @@ export function scriptedRun(
     disk.apply(op);
     while (disk.access.freeSome());
     const ended = recording.steps.length;
-    if (op.kind === "flush" || op.kind === "grow") {
+    if (op.kind === "flush" || op.kind === "grow" || op.kind === "snapshot") {
       for (const earlier of done) earlier.durable = Math.min(earlier.durable, ended);
     }
-    if (op.kind !== "flush") {
+    if (op.kind !== "flush" && op.kind !== "snapshot") {
       done.push({ op, began, ended, durable: op.kind === "grow" ? ended : Infinity });
     }
   }

@@ -102,6 +102,8 @@ export class WritableDisk implements Disposable {
         return;
       case "grow":
         return this.access.grow(op.sizeBytes, () => this.flush());
+      case "snapshot":
+        return this.access.changeSnapshots(op.change, () => this.flush());
     }
   }
 

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { MemoryLimit } from "../../image/driver.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { exact, servedSize } from "../../image/exact.ts";
-import type { SnapshotInfo } from "../../image/info.ts";
-import { IoBuffer, textOf } from "../../sys/memory.ts";
-import { damaged, FORMAT, hex } from "./errors.ts";
-import type { Header, SnapshotTable } from "./header_types.ts";
+import type { MemoryLimit } from "../../../image/driver.ts";
+import type { ImageFile } from "../../../storage/image_file.ts";
+import type { ImageFormatError } from "../../../image/errors.ts";
+import { exact, servedSize } from "../../../image/exact.ts";
+import type { SnapshotInfo } from "../../../image/info.ts";
+import { IoBuffer, textOf } from "../../../sys/memory.ts";
+import { damaged, FORMAT, hex } from "../errors.ts";
+import type { Header, SnapshotTable } from "../header_types.ts";
 import {
   MAX_L1_BYTES,
   MAX_SNAPSHOT_EXTRA_BYTES,
@@ -20,7 +21,7 @@ import {
   SNAPSHOT_EXTRA,
   SNAPSHOT_EXTRA_FIELD_BYTES,
   TABLE_ENTRY_BYTES,
-} from "./layout.ts";
+} from "../layout.ts";
 
 /** A snapshot, and where its L1 table is. */
 export interface Snapshot {
@@ -43,7 +44,7 @@ const LISTED_BYTES = 1024;
 const CHARACTER_BYTES = 2;
 const NANOSECONDS = 1_000_000_000n;
 /** What qemu stores where it counted no instructions. */
-const NO_ICOUNT = 2n ** 64n - 1n;
+export const NO_ICOUNT = 2n ** 64n - 1n;
 
 /**
  * The header as it is for the snapshot that `wanted` names, by its identifier or else by its name.
@@ -53,19 +54,46 @@ const NO_ICOUNT = 2n ** 64n - 1n;
  */
 export function headerOfSnapshot(file: ImageFile, header: Header, wanted: string): Header {
   const { found, others } = search(readSnapshots(file, header.snapshots), wanted);
-  if (found === undefined) {
-    throw damaged(file.path, `there is no snapshot '${wanted}'; ${others}`);
-  }
-  checkL1(file, found, header.clusterBytes);
-  const sizeBytes = diskBytes(file, found) ?? header.sizeBytes;
+  if (found === undefined) throw absent(file, wanted, others);
+  const { sizeBytes, l1Offset, l1Entries, neededEntries } = placeOfDisk(file, header, found);
+  // one that is too small describes nothing past its end, as in qemu
+  return { ...header, sizeBytes, l1Offset, l1Entries: Math.min(l1Entries, neededEntries) };
+}
+
+/** What a snapshot's disk is like. */
+export interface SnapshotDisk {
+  /** Whole sectors. */
+  readonly sizeBytes: number;
+  readonly l1Offset: number;
+  /** Entries of its L1 table, and how many its disk needs. */
+  readonly l1Entries: number;
+  readonly neededEntries: number;
+}
+
+/**
+ * Where the disk of a snapshot is.
+ *
+ * @throws {ImageFormatError} if its L1 table cannot be one
+ */
+export function placeOfDisk(file: ImageFile, header: Header, snapshot: Snapshot): SnapshotDisk {
+  checkL1(file, snapshot, header.clusterBytes);
+  const sizeBytes = diskBytes(file, snapshot) ?? header.sizeBytes;
   const tableCovers = header.clusterBytes ** 2 / 2 ** header.l2EntryBits;
   return {
-    ...header,
     sizeBytes,
-    l1Offset: Number(found.l1Offset),
-    // one that is too small describes nothing past its end, as in qemu
-    l1Entries: Math.min(found.l1Size, Math.ceil(sizeBytes / tableCovers)),
+    l1Offset: Number(snapshot.l1Offset),
+    l1Entries: snapshot.l1Size,
+    neededEntries: Math.ceil(sizeBytes / tableCovers),
   };
+}
+
+/** @throws {ImageFormatError} that says which snapshots there are instead of the one that is wanted */
+export function noSnapshot(file: ImageFile, header: Header, wanted: string): never {
+  throw absent(file, wanted, search(readSnapshots(file, header.snapshots), wanted).others);
+}
+
+function absent({ path }: ImageFile, wanted: string, others: string): ImageFormatError {
+  return damaged(path, `there is no snapshot '${wanted}'; ${others}`);
 }
 
 /** Looks at every one, so that a damaged table is noticed; keeps none but the one that is wanted. */

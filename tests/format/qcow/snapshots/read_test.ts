@@ -1,13 +1,13 @@
-// @ts-types="../../support/std_assert.d.ts"
+// @ts-types="../../../support/std_assert.d.ts"
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { SNAPSHOT, SNAPSHOT_EXTRA } from "../../../src/format/qcow/layout.ts";
-import { qcow } from "../../../src/format/qcow/mod.ts";
-import { listSnapshots, readSnapshots } from "../../../src/format/qcow/snapshots.ts";
-import { ImageFormatError, UnsupportedFeatureError } from "../../../src/image/errors.ts";
-import { IMAGE_TOOLS, makeImage } from "../../support/images.ts";
-import { must, oracleTest, run, TempDirectory } from "../../support/tools.ts";
-import { OpenedImage, openImageFile, readRange, sameBytes } from "../opened_image.ts";
-import { buildImage, put } from "./image_builder.ts";
+import { SNAPSHOT, SNAPSHOT_EXTRA } from "../../../../src/format/qcow/layout.ts";
+import { qcow } from "../../../../src/format/qcow/mod.ts";
+import { listSnapshots, readSnapshots } from "../../../../src/format/qcow/snapshots/read.ts";
+import { ImageFormatError, UnsupportedFeatureError } from "../../../../src/image/errors.ts";
+import { IMAGE_TOOLS, makeImage } from "../../../support/images.ts";
+import { must, oracleTest, run, TempDirectory } from "../../../support/tools.ts";
+import { OpenedImage, openImageFile, readRange, sameBytes } from "../../opened_image.ts";
+import { buildImage, put } from "../image_builder.ts";
 
 const CLUSTER = 4096;
 const TABLE = 6 * CLUSTER;

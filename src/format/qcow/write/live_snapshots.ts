@@ -1,0 +1,77 @@
+/**
+ * Snapshots of an image that is written to, between two changes of its disk:
+ *
+ *     1. all that has been changed is made durable; what is dropped is freed, what is reserved given back
+ *     2. the snapshots are changed as in an image that nobody has open: see snapshots/change.ts
+ *     3. all tables in memory are read anew
+ *
+ * A crash in between leaves the image as a crash at any other moment does, with or without the change.
+ *
+ * @module
+ */
+import type { SnapshotChange } from "../../../image/snapshot_change.ts";
+import type { Snapshots } from "../../../image/writing.ts";
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { readHeader } from "../header.ts";
+import { L1Table, offsetInEntry } from "../l1.ts";
+import type { L2Slices } from "../l2.ts";
+import { switchSnapshots } from "../snapshots/change.ts";
+import type { Allocator } from "./allocator.ts";
+
+export interface LiveSnapshotsParts {
+  readonly file: ImageFile;
+  readonly l1: L1Table;
+  readonly slices: L2Slices;
+  readonly allocator: Allocator;
+  /** Throws {@link SystemError} if nothing may be changed any more. */
+  readonly refuseIfClosed: () => void;
+}
+
+export class LiveSnapshots implements Snapshots {
+  readonly #parts: LiveSnapshotsParts;
+
+  constructor(parts: LiveSnapshotsParts) {
+    this.#parts = parts;
+  }
+
+  change(change: SnapshotChange, flush: () => void): void {
+    const { file } = this.#parts;
+    if (file.isTemporary) {
+      throw new RangeError("its image is only read: what is written goes to an overlay");
+    }
+    if (change.action === "apply") {
+      throw new RangeError("it is in use: no snapshot is applied before it is detached");
+    }
+    this.#parts.refuseIfClosed();
+    this.#settle(flush);
+    try {
+      switchSnapshots(file, change);
+    } finally {
+      // Of what was lost, nobody knows what is on the disk.
+      if (!file.hasLost) this.#readAnew();
+    }
+  }
+
+  /** Nothing is waiting to be written, or to be freed. */
+  #settle(flush: () => void): void {
+    const { allocator } = this.#parts;
+    flush();
+    while (allocator.freeSome());
+    allocator.conclude();
+    flush();
+  }
+
+  /** What cannot be read anew is not what is on the disk: nothing more is written then. */
+  #readAnew(): void {
+    const { file, l1, slices, allocator } = this.#parts;
+    try {
+      const header = readHeader(file);
+      l1.take(new L1Table(file, header, offsetInEntry));
+      slices.clear();
+      allocator.readAnew(header);
+    } catch (error) {
+      file.syncFailed();
+      throw error;
+    }
+  }
+}
