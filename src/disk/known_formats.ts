@@ -27,8 +27,6 @@ export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
     ],
   },
   { name: "VHDX", magics: [magic(0, "vhdxfile")] },
-  // a dynamic VHD has a copy of its footer at the start, a fixed one has only the footer
-  { name: "VHD", magics: [magic(0, "conectix"), magic(-512, "conectix")] },
   { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
   { name: "BOCHS", magics: [magic(0, "Bochs Virtual HD Image")] },
   { name: "CLOOP", magics: [magic(0, "#!/bin/sh\n#V2.0 Format\n")] },

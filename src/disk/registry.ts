@@ -8,11 +8,12 @@ import { qcow } from "../format/qcow/mod.ts";
 import { qcow1 } from "../format/qcow1/mod.ts";
 import { raw } from "../format/raw/mod.ts";
 import { vdi } from "../format/vdi/mod.ts";
+import { vhd } from "../format/vhd/mod.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { formatNamed, RAW } from "../image/formats.ts";
 
 /** All drivers, in the order in which probing asks them: RAW, which takes everything, is last. */
-export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, vdi, luks, raw];
+export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, vdi, vhd, luks, raw];
 
 /** The driver that has `name` as its name or as one of its aliases, in any case. */
 export function findDriver(name: string): FormatDriver | undefined {
@@ -23,6 +24,7 @@ export function findDriver(name: string): FormatDriver | undefined {
 const QEMU_NAMES: ReadonlyMap<string, string> = new Map([
   ["qcow2", "QCOW"],
   ["qcow", "QCOW1"],
+  ["vpc", "VHD"],
   ["file", RAW.name],
   ["host_device", RAW.name],
 ]);

@@ -38,6 +38,13 @@ export const VDI: Format = {
   summary: "VirtualBox disk image: fixed, dynamic, differencing",
 };
 
+export const VHD: Format = {
+  name: "VHD",
+  aliases: ["VPC"],
+  writable: false,
+  summary: "Virtual PC and Hyper-V disk image: fixed, dynamic, differencing",
+};
+
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
@@ -59,7 +66,7 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, QCOW1, VDI, LUKS, RAW];
+export const FORMATS: readonly Format[] = [QCOW, QCOW1, VDI, VHD, LUKS, RAW];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

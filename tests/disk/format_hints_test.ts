@@ -51,7 +51,7 @@ const HINTS: readonly [hint: string | undefined, head: string, tail: string][] =
     "EVF\t\r\n\xff\0",
     "",
   ],
-  ["it ends like a VHD image, which is not supported, and is attached as RAW", "", "conectix"],
+  ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", "", "conectix"],
   ["it ends like a DMG image, which is not supported, and is attached as RAW", "", KOLY],
   ["it is compressed with xz and attached as it is", "\xfd7zXZ\0", ""],
   [undefined, "\xeb\x63\x90", "\x55\xaa"],
@@ -68,7 +68,7 @@ for (const [hint, head, tail] of HINTS) {
 
 const WRONG: readonly [message: string, format: string, head: string, tail: string][] = [
   ["this is no QCOW image: it begins like a VDI image (see --file-fmt-type)", "QCOW", VDI, ""],
-  ["this is no QCOW image: it ends like a VHD image, which is not", "QCOW", "", "conectix"],
+  ["this is no QCOW image: it ends like a VHD image (see --file", "QCOW", "", "conectix"],
   [
     "this is no LUKS volume: it begins like a QCOW1 image (see --file-fmt-type)",
     "LUKS",

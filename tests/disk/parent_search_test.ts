@@ -5,9 +5,11 @@ import { openImage, openSharedImage } from "../../src/disk/open.ts";
 import { openImageFile } from "../../src/disk/open_file.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import { ImageType } from "../../src/format/vdi/layout.ts";
+import { DiskType } from "../../src/format/vhd/layout.ts";
 import { RelatedFileError } from "../../src/image/errors.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { BLOCK, buildVdi, uuid, uuidText } from "../format/vdi/image_builder.ts";
+import { buildVhd, utf16, uuid as vhdUuid } from "../format/vhd/image_builder.ts";
 import { readDisk } from "../support/disk.ts";
 import { TempDirectory } from "../support/tools.ts";
 
@@ -182,3 +184,40 @@ Deno.test("a further thread opens the same parent again", () => {
   using again = openSharedImage({ image: REQUEST, files, pieces });
   assertEquals(readDisk(again, 0, 512)[0], 1);
 });
+
+/** A VHD image with bytes of `id`; or one that lies on image 1 and has nothing of its own. */
+function writeVhd(path: string, id: number, nameOfParent?: string): string {
+  const below = nameOfParent === undefined ? {} : {
+    footer: { uuid: vhdUuid(id), type: DiskType.differencing },
+    header: { parent_uuid: vhdUuid(1) },
+    locator: ["W2ru", utf16(nameOfParent, "le")] as const,
+  };
+  const parts = { footer: { uuid: vhdUuid(id) }, map: nameOfParent === undefined ? [0] : [] };
+  const bytes = buildVhd({ ...parts, ...below, stored: 1 });
+  bytes.fill(id, bytes.length - 512 - BLOCK, bytes.length - 512);
+  Deno.writeFileSync(path, bytes);
+  return path;
+}
+
+/** Where the parent lies, and what its child calls it. */
+const PLACES: readonly [place: string, name: string][] = [
+  ["vm/sub/base.bin", ".\\sub\\base.bin"],
+  ["base.bin", "..\\base.bin"],
+  ["base.bin", "C:\\somewhere\\else\\base.bin"],
+  ["vm/base.bin", "D:\\base.bin"],
+  ["vm/renamed.vhd", ".\\base.vhd"],
+  ["vm/Base.VHD", ".\\base.vhd"],
+];
+
+for (const [place, name] of PLACES) {
+  Deno.test(`a parent is found by the name ${name} at ${place}`, () => {
+    using folder = new TempDirectory();
+    for (const path of ["vm", "vm/sub"]) Deno.mkdirSync(folder.file(path));
+    // What has the name, but is another image.
+    writeVhd(folder.file("vm/another.vhd"), 9);
+    if (place !== "vm/base.bin") writeVhd(folder.file("vm/base.bin"), 8);
+    writeVhd(folder.file(place), 1);
+    const path = writeVhd(folder.file("vm/child.vhd"), 2, name);
+    assertEquals(opened(path, { format: "VHD" }), [1, []]);
+  });
+}

@@ -3,6 +3,7 @@ import { assert } from "@std/assert";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { qcow1 } from "../../src/format/qcow1/mod.ts";
 import { vdi } from "../../src/format/vdi/mod.ts";
+import { vhd } from "../../src/format/vhd/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
@@ -24,6 +25,7 @@ import {
   zstdOriginal,
 } from "./qcow/originals.ts";
 import { vdiOriginal } from "./vdi/original.ts";
+import { vhdOriginal } from "./vhd/original.ts";
 
 /** For each feature; `deno task test:mutations` asks for more. */
 const MUTATIONS = Number(Deno.env.get("TSLOSETUP_MUTATIONS") ?? 2500);
@@ -65,6 +67,7 @@ const FEATURES: readonly Feature[] = [
   },
   { name: "version 1", originals: [version1Original()], driver: qcow1 },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
+  { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
 ];
 
 for (const [index, { name, originals, driver = qcow, options = {} }] of FEATURES.entries()) {

@@ -5,6 +5,7 @@
  */
 import { findDriver } from "../../src/disk/registry.ts";
 import { adoptVdi } from "../format/vdi/image_builder.ts";
+import { adoptVhd } from "../format/vhd/image_builder.ts";
 import { must, mustDeriveKey } from "../support/tools.ts";
 
 /** The passphrase of encrypted images. */
@@ -20,7 +21,7 @@ const BELOW = "below-the-image-with-quite-a-long-name-of-its-own";
 /** One feature, and how its image is made. */
 interface Victim {
   /** Format by qemu's name, and ours. */
-  readonly format: "qcow2" | "qcow" | "vdi" | "luks" | "raw";
+  readonly format: "qcow2" | "qcow" | "vdi" | "vpc" | "luks" | "raw";
   readonly driver: string;
   readonly create?: string;
   /** Format of the image below, if it has a name. */
@@ -36,6 +37,7 @@ interface Victim {
 
 const QCOW = { format: "qcow2", driver: "QCOW" } as const;
 const VDI = { format: "vdi", driver: "VDI", headerBytes: 512, littleEndian: true } as const;
+const VHD = { format: "vpc", driver: "VHD", headerBytes: 2048 } as const;
 const V3 = "compat=1.1,cluster_size=4096";
 
 export const VICTIMS: Readonly<Record<string, Victim>> = {
@@ -62,6 +64,9 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "QCOW version 1 below": { format: "qcow", driver: "QCOW1", below: "raw" },
   "VDI": VDI,
   "VDI child": { ...VDI, adopt: adoptVdi },
+  "VHD": VHD,
+  "VHD fixed": { ...VHD, create: "subformat=fixed" },
+  "VHD child": { ...VHD, adopt: adoptVhd },
   "RAW": { format: "raw", driver: "RAW" },
 };
 
@@ -85,16 +90,17 @@ export async function makeVictim(folder: string, name: string): Promise<string> 
   await create(folder, path, victim);
   await write(path, victim);
   if (victim.adopt !== undefined) {
+    const base = `${folder}/base.${victim.driver.toLowerCase()}`;
     await must(
       "qemu-img",
       "create",
       "-q",
       "-f",
       victim.format,
-      `${folder}/base.${victim.format}`,
+      base,
       "2M",
     );
-    victim.adopt(path, `${folder}/base.${victim.format}`);
+    victim.adopt(path, base);
   }
   if (victim.snapshot !== undefined) {
     await must("qemu-img", "snapshot", "-c", victim.snapshot, path);

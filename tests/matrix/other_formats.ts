@@ -21,6 +21,14 @@ interface Variant {
 const VARIANTS: readonly Variant[] = [
   { format: "VDI", driver: "vdi", name: "dynamic", options: "static=off" },
   { format: "VDI", driver: "vdi", name: "fixed", options: "static=on" },
+  ...["dynamic", "fixed"].flatMap((subformat) =>
+    ["off", "on"].map((forced) => ({
+      format: "VHD",
+      driver: "vpc",
+      name: `${subformat}, force_size=${forced}`,
+      options: `subformat=${subformat},force_size=${forced}`,
+    }))
+  ),
 ];
 
 /** Sizes in bytes: less than a block, whole blocks, an odd number of sectors, many blocks. */
@@ -51,6 +59,8 @@ export interface OtherImage {
   readonly recipe: OtherRecipe;
   readonly path: string;
   readonly rawPath: string;
+  /** Of its disk, which some formats make longer than it was. */
+  readonly sizeBytes: number;
 }
 
 /** Makes the image of a recipe in `folder`. */
@@ -61,7 +71,8 @@ export async function makeOtherImage(folder: string, recipe: OtherRecipe): Promi
   const commands = writes(recipe).flatMap((line) => ["-c", line]);
   if (commands.length > 0) await must("qemu-io", "-t", "unsafe", "-f", "raw", ...commands, rawPath);
   await must("qemu-img", "convert", "-f", "raw", "-O", driver, "-o", options, rawPath, path);
-  return { recipe, path, rawPath };
+  const info = JSON.parse(await must("qemu-img", "info", "-f", driver, "--output=json", path));
+  return { recipe, path, rawPath, sizeBytes: info["virtual-size"] };
 }
 
 function writes({ filling, sizeBytes, seed }: OtherRecipe): string[] {

@@ -28,9 +28,9 @@ for (const wanted of FORMATS) {
 }
 
 /** What both say is the same; of what only this format has, qemu tells nothing. */
-async function checkInfo({ path }: OtherImage): Promise<void> {
+async function checkInfo({ path, recipe: { driver } }: OtherImage): Promise<void> {
   const ask = async (): Promise<readonly [unknown, unknown]> => {
-    const theirs = JSON.parse(await must("qemu-img", "info", "--output=json", path));
+    const theirs = JSON.parse(await must("qemu-img", "info", "-f", driver, "--output=json", path));
     const ours = JSON.parse(await asRoot().must("--info", "--json", path));
     return [Object.fromEntries(Object.keys(theirs).map((key) => [key, ours[key]])), theirs];
   };
@@ -40,23 +40,23 @@ async function checkInfo({ path }: OtherImage): Promise<void> {
 async function checkMap(image: OtherImage): Promise<void> {
   await agreeing(async () => {
     const text = await asRoot().must("--map", "--json", image.path);
-    return [normalised(JSON.parse(text), image.recipe.sizeBytes), await qemuMap(image)] as const;
+    return [normalised(JSON.parse(text), image.sizeBytes), await qemuMap(image)] as const;
   }, (ours, theirs) => assertEquals(ours, theirs));
 }
 
-async function qemuMap({ path, recipe }: OtherImage): Promise<Stretch[]> {
+async function qemuMap({ path, sizeBytes, recipe }: OtherImage): Promise<Stretch[]> {
   const text = await must("qemu-img", "map", "-f", recipe.driver, "--output=json", path);
-  return normalised(JSON.parse(text), recipe.sizeBytes);
+  return normalised(JSON.parse(text), sizeBytes);
 }
 
 async function checkExport(image: OtherImage, folder: TempDirectory): Promise<void> {
-  const { path, rawPath, recipe } = image;
+  const { path, rawPath, sizeBytes, recipe } = image;
   const attach = { folder, image: path, options: ["-r", "-t", recipe.format] };
   await using exported = await ExportedImage.attach(attach);
   const { uri, socket } = exported;
-  assertEquals(Number(await mustSoon("nbdinfo", "--size", uri)), recipe.sizeBytes);
+  assertEquals(Number(await mustSoon("nbdinfo", "--size", uri)), sizeBytes);
   await agreeing(
-    async () => [await nbdMap(uri, recipe.sizeBytes), await qemuMap(image)] as const,
+    async () => [await nbdMap(uri, sizeBytes), await qemuMap(image)] as const,
     (ours, theirs) => assertEquals(ours, theirs),
   );
   const export_ = `driver=raw,file.driver=nbd,file.server.type=unix,file.server.path=${socket}`;

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Image } from "../../image/driver.ts";
-import { ImageFormatError } from "../../image/errors.ts";
 import { VDI } from "../../image/formats.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { FlatTable } from "../kit/flat_table.ts";
+import { StoredBlocks } from "../kit/stored_blocks.ts";
 import type { Header } from "./header.ts";
 import { ENTRY_BYTES, ENTRY_FREE, ENTRY_ZERO } from "./layout.ts";
 
@@ -24,17 +24,17 @@ export interface ImageParts {
 export class VdiImage implements Image {
   readonly sizeBytes: number;
   readonly fileHoles: "zeros" | undefined;
-  readonly #file: ImageFile;
   readonly #header: Header;
   readonly #backing: Image | undefined;
   readonly #table: FlatTable;
+  readonly #stored: StoredBlocks;
   /** How far apart stored blocks are. */
   readonly #strideBytes: number;
 
   constructor({ file, header, backing, cacheBytes }: ImageParts) {
     this.sizeBytes = header.sizeBytes;
     this.fileHoles = header.isFixed ? "zeros" : undefined;
-    this.#file = file;
+    this.#stored = new StoredBlocks(file, VDI.name);
     this.#header = header;
     this.#backing = backing;
     this.#strideBytes = header.extraBytes + header.blockBytes;
@@ -54,7 +54,9 @@ export class VdiImage implements Image {
     const runBytes = Math.min(count * blockBytes - inBlock, lengthBytes);
     if (entry === ENTRY_FREE) return mapping.setBacking(this.#backing, guestOffset, runBytes);
     if (entry === ENTRY_ZERO) return mapping.setZero(runBytes);
-    this.#setStored(entry, inBlock, runBytes, mapping);
+    const blockOffset = this.#header.dataOffset + entry * this.#strideBytes;
+    const hostOffset = blockOffset + this.#header.extraBytes + inBlock;
+    this.#stored.setStored(blockOffset, hostOffset, runBytes, mapping);
   }
 
   /** How many blocks from that of the entry at `position` on are stored behind each other, or not at all. */
@@ -71,23 +73,6 @@ export class VdiImage implements Image {
       count++;
     }
     return count;
-  }
-
-  /** What a file that was cut off has of a block is shown; of a block that is not in it, nothing is known. */
-  #setStored(entry: number, inBlock: number, lengthBytes: number, mapping: Mapping): void {
-    const { dataOffset, extraBytes } = this.#header;
-    const blockOffset = dataOffset + entry * this.#strideBytes;
-    if (blockOffset >= this.#file.sizeBytes) this.#file.refreshSize();
-    if (blockOffset >= this.#file.sizeBytes) {
-      const message = `the stored block ${entry} is not in the file`;
-      throw new ImageFormatError(VDI.name, this.#file.path, message, blockOffset);
-    }
-    const hostOffset = blockOffset + extraBytes + inBlock;
-    const inFile = this.#file.sizeBytes - hostOffset;
-    if (inFile <= 0) {
-      return mapping.setZero(Math.min(lengthBytes, this.#header.blockBytes - inBlock));
-    }
-    mapping.setData(this.#file, hostOffset, Math.min(lengthBytes, inFile));
   }
 
   dropCaches(): void {

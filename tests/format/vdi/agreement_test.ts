@@ -4,7 +4,8 @@ import { openImage } from "../../../src/disk/open.ts";
 import { ENTRY_ZERO, HEADER } from "../../../src/format/vdi/layout.ts";
 import { vdi } from "../../../src/format/vdi/mod.ts";
 import { readDisk } from "../../support/disk.ts";
-import { IMAGE_TOOLS, randomNumbers } from "../../support/images.ts";
+import { fillDisk } from "../../support/filled_disk.ts";
+import { IMAGE_TOOLS } from "../../support/images.ts";
 import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
 import { virtualBoxTest } from "../../support/virtualbox.ts";
 import { OpenedImage, openImageFile, readRange, sameBytes } from "../opened_image.ts";
@@ -23,7 +24,7 @@ for (const [name, option] of VARIANTS) {
       const raw = folder.file("disk.raw");
       const size = `${sizeBytes}`;
       await must("qemu-img", "create", "-q", "-f", "vdi", "-o", option, path, size);
-      await fill(path, "vdi", { sizeBytes, seed });
+      await fillDisk(path, "vdi", { sizeBytes, seed });
       await must("qemu-img", "convert", "-f", "vdi", "-O", "raw", path, raw);
       using image = new OpenedImage(path, vdi);
       assertEquals(image.image.sizeBytes, sizeBytes);
@@ -31,23 +32,6 @@ for (const [name, option] of VARIANTS) {
       if (name === "dynamic") await checkMap(image, path, "vdi");
     }
   });
-}
-
-interface Disk {
-  readonly sizeBytes: number;
-  readonly seed: number;
-}
-
-/** Writes at random places, in an order that is not that of the disk. */
-async function fill(path: string, format: string, { sizeBytes, seed }: Disk): Promise<void> {
-  const random = randomNumbers(seed + 1);
-  const sectors = sizeBytes / 512;
-  const commands = Array.from({ length: 12 }, () => {
-    const start = Math.floor(random() * sectors);
-    const count = Math.min(1 + Math.floor(random() * 900), sectors - start);
-    return ["-c", `write -P ${1 + Math.floor(random() * 255)} ${start * 512} ${count * 512}`];
-  });
-  await must("qemu-io", "-t", "unsafe", "-f", format, ...commands.flat(), path);
 }
 
 /** The whole disk, as the program reads it. */
@@ -60,7 +44,7 @@ virtualBoxTest("vdi and VirtualBox agree on images that VirtualBox makes", async
   const sizeBytes = 5 * MIB;
   const raw = box.file("disk.raw");
   await must("qemu-img", "create", "-q", "-f", "raw", raw, `${sizeBytes}`);
-  await fill(raw, "raw", { sizeBytes, seed: 5 });
+  await fillDisk(raw, "raw", { sizeBytes, seed: 5 });
   for (const variant of ["Standard", "Fixed"]) {
     const path = box.file(`${variant}.vdi`);
     await box.convert(raw, "RAW", path, "--dstformat", "VDI", "--variant", variant);
@@ -76,7 +60,7 @@ virtualBoxTest("vdi and VirtualBox agree on a chain of three", async (box) => {
     string,
   ];
   await must("qemu-img", "create", "-q", "-f", "vdi", base, `${sizeBytes}`);
-  await fill(base, "vdi", { sizeBytes, seed: 7 });
+  await fillDisk(base, "vdi", { sizeBytes, seed: 7 });
   await box.child(child, base, "VDI");
   addBlock(child, { block: 1, byte: 0xc1 });
   setEntry(child, 2, ENTRY_ZERO);

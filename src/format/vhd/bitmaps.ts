@@ -1,0 +1,68 @@
+/**
+ * The bitmaps in front of blocks: which sectors of a differencing image are its own.
+ *
+ * @module
+ */
+import type { ImageFile } from "../../storage/image_file.ts";
+import type { Blockable } from "../kit/flat_table.ts";
+import { TableCache } from "../kit/table_cache.ts";
+import type { BlockHeader } from "./header.ts";
+
+const BITS = 8;
+
+/** The bitmaps that were used last, found by the numbers of their blocks. */
+export class Bitmaps {
+  readonly #file: ImageFile;
+  readonly #cache: TableCache;
+
+  /** @param cacheBytes upper bound of the memory, though there is always one bitmap */
+  constructor(file: ImageFile, { bitmapBytes, entries }: BlockHeader, cacheBytes: number) {
+    this.#file = file;
+    this.#cache = new TableCache(bitmapBytes, { cacheBytes, keys: entries });
+  }
+
+  /**
+   * Position of the bitmap of a block that lies at `hostOffset`.
+   *
+   * @returns -1 where `request` now says Blocked
+   * @throws {SystemError} if it cannot be read
+   */
+  find(block: number, hostOffset: number, request: Blockable): number {
+    const known = this.#cache.find(block);
+    if (known >= 0) return known;
+    const position = this.#cache.take(block);
+    const { buffer, slotBytes } = this.#cache;
+    if (!request.attempt.read(this.#file, buffer, position, hostOffset, slotBytes)) {
+      request.setBlocked();
+      return -1;
+    }
+    this.#cache.keep(block, position);
+    return position;
+  }
+
+  /** Whether the bit of a sector is set; the highest bit of a byte is that of its first sector. */
+  isSet(position: number, sector: number): boolean {
+    const byte = this.#cache.buffer.bytes[position + Math.floor(sector / BITS)] ?? 0;
+    return (byte >> BITS - 1 - sector % BITS & 1) === 1;
+  }
+
+  /** How many of `count` sectors from `sector` on have the same bit as that one. */
+  runLength(position: number, sector: number, count: number): number {
+    const isSet = this.isSet(position, sector);
+    const whole = isSet ? 0xff : 0;
+    const { bytes } = this.#cache.buffer;
+    let run = 1;
+    while (run < count) {
+      const at = sector + run;
+      if (at % BITS === 0 && bytes[position + at / BITS] === whole) run += BITS;
+      else if (this.isSet(position, at) === isSet) run++;
+      else break;
+    }
+    return Math.min(run, count);
+  }
+
+  /** Forgets all of them, and gives their memory back. */
+  clear(): void {
+    this.#cache.clear();
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * What a differencing image says of the image below it: its identifier, and names it has had.
+ *
+ * @module
+ */
+import { VHD } from "../../image/formats.ts";
+import type { Parent, RecordedPath } from "../../image/identity.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { IoBuffer, textOf } from "../../sys/memory.ts";
+import { guidText } from "../kit/guid.ts";
+import { damaged } from "./errors.ts";
+import type { BlockHeader, DynamicFields } from "./header.ts";
+import { LOCATOR, MAX_LOCATOR_BYTES } from "./layout.ts";
+
+/**
+ * Undefined for an image without a parent.
+ *
+ * @throws {ImageFormatError} if a differencing image does not say what it lies on
+ */
+export function parentOf(file: ImageFile, header: BlockHeader | undefined): Parent | undefined {
+  if (header === undefined || !header.isDifferencing) return undefined;
+  const { fields } = header;
+  const id = guidText(fields.parent_uuid);
+  if (id === undefined) {
+    throw damaged(file.path, "the differencing image does not say what it lies on");
+  }
+  const names = [...locatorNames(file, fields), windowsPath(utf16Text(fields.parent_name, "be"))];
+  return { format: VHD.name, identity: { id }, names: names.filter(({ path }) => path !== "") };
+}
+
+/** What each kind of locator holds, the best first. Others (aliases of old Macs) mean nothing here. */
+const NAMES: readonly (readonly [code: string, read: (bytes: Uint8Array) => RecordedPath])[] = [
+  ["W2ru", (bytes) => windowsPath(utf16Text(bytes, "le"))],
+  ["W2ku", (bytes) => windowsPath(utf16Text(bytes, "le"))],
+  ["Wi2r", (bytes) => windowsPath(textOf(bytes))],
+  ["Wi2k", (bytes) => windowsPath(textOf(bytes))],
+  ["MacX", (bytes) => ({ kind: "plain", path: pathOfUrl(textOf(bytes)) })],
+];
+
+function locatorNames(file: ImageFile, { locators }: DynamicFields): RecordedPath[] {
+  const view = new DataView(locators.buffer, locators.byteOffset, locators.length);
+  const count = locators.length / LOCATOR.sizeBytes;
+  const all = Array.from(
+    { length: count },
+    (_, index) => LOCATOR.read(view, index * LOCATOR.sizeBytes),
+  );
+  return NAMES.flatMap(([code, read]) =>
+    all.filter((locator) => String.fromCharCode(...locator.code) === code)
+      .flatMap((locator) => contentOf(file, locator))
+      .map(read)
+  );
+}
+
+/** None where a locator does not lie in the file: it is only a hint. */
+function contentOf(
+  file: ImageFile,
+  { offset, length }: Pick<ReturnType<typeof LOCATOR.read>, "offset" | "length">,
+): Uint8Array[] {
+  const isSound = length > 0 && length <= MAX_LOCATOR_BYTES &&
+    offset + BigInt(length) <= BigInt(file.sizeBytes);
+  if (!isSound) return [];
+  const buffer = new IoBuffer(length);
+  file.read(buffer, 0, Number(offset), length);
+  return [buffer.bytes];
+}
+
+function windowsPath(path: string): RecordedPath {
+  return { kind: "windows", path };
+}
+
+/** Up to its first NUL. */
+function utf16Text(bytes: Uint8Array, order: "be" | "le"): string {
+  const text = new TextDecoder(`utf-16${order}`, { ignoreBOM: true })
+    .decode(bytes.subarray(0, bytes.length - bytes.length % 2));
+  const end = text.indexOf("\0");
+  return end < 0 ? text : text.slice(0, end);
+}
+
+/** Of `file://localhost/a%20b`; empty for what is none. */
+function pathOfUrl(url: string): string {
+  if (!url.startsWith("file:")) return "";
+  try {
+    return decodeURIComponent(new URL(url).pathname);
+  } catch {
+    return "";
+  }
+}
