@@ -8,6 +8,7 @@
  */
 import { SlowLane } from "../storage/slow_lane.ts";
 import { libc } from "../sys/libc.ts";
+import { forgetFreedMemory } from "../sys/startup_memory.ts";
 import { completionSignal, SignalReader } from "../sys/signals.ts";
 import { CacheCleaner } from "./cache_cleaner.ts";
 import type { Channel } from "./channel.ts";
@@ -71,6 +72,7 @@ export class ServeLoop implements Disposable {
       access.dropCaches();
       this.executor.releaseMemory();
       for (const channel of this.#channels) channel.releaseMemory();
+      forgetFreedMemory();
     });
     this.addSource({ fd: cleaner.fd, onReadable: () => cleaner.tick() });
     return cleaner;

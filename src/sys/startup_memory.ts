@@ -1,5 +1,5 @@
 /**
- * Giving memory back that only the start of the program, or connections that have ended, had needed.
+ * Giving memory back that only the start of the program, or work that has ended, had needed.
  *
  * @module
  */
@@ -46,4 +46,12 @@ const OWN_MAPPING_BYTES = 1024 * 1024;
  */
 export function keepBuffersApart(): void {
   libc().mallopt(M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
+}
+
+/**
+ * Gives pages back that malloc keeps of what has been freed, whichever thread that was: most have been
+ * those of the runtime's compilers.
+ */
+export function forgetFreedMemory(): void {
+  libc().malloc_trim(0);
 }
