@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { firstWrites } from "./first_writes.ts";
 import type { Job } from "./jobs.ts";
+import { REALTIME } from "./realtime.ts";
 
 /** What one run of a job achieved. */
 export interface FioResult {
@@ -15,8 +17,15 @@ export interface FioResult {
   readonly p99LatencyMicros: number;
 }
 
+/** How long a run takes at most, and what it does if that is planned. */
+export interface RunLimits {
+  readonly seconds: number;
+  /** A file of {@link firstWrites}. */
+  readonly plan?: string;
+}
+
 /** The command line of one run. Every run of a job reads the same sequence of offsets. */
-export function fioArguments(job: Job, uri: string, seconds: number): string[] {
+export function fioArguments(job: Job, uri: string, { seconds, plan }: RunLimits): string[] {
   return [
     `--name=${job.name}`,
     ...clientArguments(uri),
@@ -26,8 +35,7 @@ export function fioArguments(job: Job, uri: string, seconds: number): string[] {
     `--numjobs=${job.clients}`,
     "--group_reporting",
     ...(job.isFresh ? [] : ["--norandommap", "--time_based"]),
-    ...(job.alignBytes === undefined ? [] : [`--blockalign=${job.alignBytes}`]),
-    ...(job.flushEvery === undefined ? [] : [`--fsync=${job.flushEvery}`]),
+    ...(plan === undefined ? [] : [`--read_iolog=${plan}`]),
     `--runtime=${Math.round(seconds * 1000)}ms`,
     "--output-format=json",
   ];
@@ -89,15 +97,31 @@ function resultOf(direction: FioDirection): FioResult {
 export async function runFio(
   job: Job,
   uri: string,
-  options: { seconds: number; signal: AbortSignal },
+  options: { seconds: number; signal: AbortSignal; diskBytes: number; realtime: boolean },
 ): Promise<FioResult> {
-  const { signal } = options;
-  const args = fioArguments(job, uri, options.seconds);
-  const { code, stdout, stderr } = await new Deno.Command("fio", { args, signal }).output();
+  const { signal, seconds, diskBytes, realtime } = options;
+  using plan = job.alignBytes === undefined ? undefined : new Plan(firstWrites(job, diskBytes));
+  const args = fioArguments(job, uri, { seconds, ...(plan ? { plan: plan.path } : {}) });
+  const [program = "", ...words] = [...(realtime ? REALTIME : []), "fio", ...args];
+  const command = new Deno.Command(program, { args: words, signal });
+  const { code, stdout, stderr } = await command.output();
   signal.throwIfAborted();
   const text = new TextDecoder();
   if (code !== 0) {
     throw new Error(`fio exited ${code}: ${text.decode(stderr)}${text.decode(stdout)}`);
   }
   return parseFio(text.decode(stdout));
+}
+
+/** A file for fio, for as long as it runs. */
+class Plan implements Disposable {
+  readonly path = Deno.makeTempFileSync({ prefix: "tslosetup-bench-" });
+
+  constructor(text: string) {
+    Deno.writeTextFileSync(this.path, text);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path);
+  }
 }

@@ -61,11 +61,12 @@ Deno.test("parseFio() refuses what is not a measurement", () => {
 });
 
 Deno.test("fioArguments() carries over everything a job says", () => {
-  const args = fioArguments(JOB, "nbd+unix:///?socket=/s", 0.5);
+  const args = fioArguments(JOB, "nbd+unix:///?socket=/s", { seconds: 0.5 });
   const expected = ["--rw=randread", "--bs=4096", "--iodepth=32", "--numjobs=2", "--runtime=500ms"];
   assertArrayIncludes(args, ["--uri=nbd+unix:///?socket=/s", "--time_based", ...expected]);
   const first = { ...JOB, alignBytes: 65536, flushEvery: 8, isFresh: true } as const;
-  const more = fioArguments(first, "nbd+unix:///?socket=/s", 0.5);
-  assertArrayIncludes(more, ["--blockalign=65536", "--fsync=8", ...expected]);
+  const limits = { seconds: 0.5, plan: "/plan" };
+  const more = fioArguments(first, "nbd+unix:///?socket=/s", limits);
+  assertArrayIncludes(more, ["--read_iolog=/plan", ...expected]);
   assertEquals(more.includes("--time_based"), false);
 });

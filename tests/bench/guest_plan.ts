@@ -72,7 +72,7 @@ function linesOf(round: number, { jobs, devices, seconds }: GuestPlan): string[]
   const order = round % 2 === 0 ? devices : devices.toReversed();
   return jobs.flatMap((job) =>
     order.map(({ name, device }) => {
-      const args = [round, job.name, name, device, ...fioArguments(job, device, seconds)];
+      const args = [round, job.name, name, device, ...fioArguments(job, device, { seconds })];
       return `measure ${args.map(String).map(quoted).join(" ")}`;
     })
   );

@@ -11,9 +11,9 @@ export interface Job {
   /** fio's `--rw`. */
   readonly pattern: "read" | "randread" | "write" | "randwrite" | "randtrim";
   readonly blockBytes: number;
-  /** What offsets are multiples of, if not of the block size. */
+  /** Each part of this size is written to once, at its start (first_writes.ts). */
   readonly alignBytes?: number;
-  /** A flush comes after so many writes. */
+  /** A flush comes after so many of these. */
   readonly flushEvery?: number;
   /** Whether each run has an image of its own, that nothing was written to, and ends when all of it is. */
   readonly isFresh?: true;
@@ -45,7 +45,7 @@ const WRITE_SHAPES: readonly Shape[] = [
   { name: "write-seq-1m-qd4", pattern: "write", blockBytes: 1024 * 1024, depth: 4 },
 ];
 
-/** Writes to a cluster each, of which most are the first. */
+/** Writes to a cluster each, of which each is the first. */
 const FIRST: Pick<Shape, "pattern" | "blockBytes" | "alignBytes" | "isFresh"> = {
   pattern: "randwrite",
   blockBytes: 4096,

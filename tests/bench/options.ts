@@ -27,6 +27,8 @@ export interface Options {
   readonly kernel: boolean;
   /** Whether in that guest instructions are counted instead of time. */
   readonly icount: boolean;
+  /** Whether servers and client go before everything else on the machine. */
+  readonly realtime: boolean;
   readonly jsonFile: string | undefined;
   readonly svgFile: string | undefined;
   readonly help: boolean;
@@ -47,6 +49,7 @@ export const USAGE = `Usage: deno task bench [options]
   --icount            with --kernel: one processor, and a second is 10^9 instructions
   --binary FILE       the tslosetup to measure (default dist/tslosetup)
   --before FILE       an older tslosetup: ratios are to it, tslosetup-before
+  --realtime          servers and fio before all else on the machine, with pauses; needs root
   --json FILE         write all samples and their summaries to FILE
   --svg FILE          draw the ratios as a bar chart
   --smoke             one short round on a small image: does it run at all?
@@ -67,6 +70,7 @@ const SPEC = {
   icount: { type: "boolean", default: false },
   binary: { type: "string", default: "dist/tslosetup" },
   before: { type: "string" },
+  realtime: { type: "boolean", default: false },
   json: { type: "string" },
   svg: { type: "string" },
   smoke: { type: "boolean", default: false },
@@ -109,6 +113,7 @@ export function parseOptions(args: readonly string[]): Options {
     icount: values.icount,
     binary: values.binary,
     before: values.before,
+    realtime: values.realtime,
     jsonFile: values.json,
     svgFile: values.svg,
     help: values.help,

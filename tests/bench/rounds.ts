@@ -9,6 +9,7 @@ import { type FioResult, runFio } from "./fio.ts";
 import { type BenchImage, chill, copyFor, warm } from "./images.ts";
 import type { Job } from "./jobs.ts";
 import { usageOf } from "./process_usage.ts";
+import { letOthersRun, makeRealtime } from "./realtime.ts";
 
 /** One run of one job against one server. */
 export interface Sample extends FioResult {
@@ -26,6 +27,8 @@ export interface Sample extends FioResult {
 export interface Plan {
   readonly rounds: number;
   readonly seconds: number;
+  /** Whether servers and client go before everything else on the machine. */
+  readonly realtime: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -78,7 +81,7 @@ async function runFresh(job: Job, name: string, setting: Setting): Promise<Figur
   await servers.start({ ...competitor, name: `${name}-fresh` }, image);
   const [{ server } = {}] = servers.inOrderOf(0);
   if (server === undefined) throw new Error(`${name} does not run`);
-  return await runOnce(job, server, plan);
+  return await runOnce(job, server, { ...plan, diskBytes: image.sizeBytes });
 }
 
 function competitorOf(name: string, { plan }: Setting): Competitor {
@@ -109,7 +112,7 @@ async function runRound(round: number, setting: Setting): Promise<Sample[]> {
       if (job.cache === "cold") await makeCold(image);
       const figures = job.isFresh
         ? await runFresh(job, name, setting)
-        : await runOnce(job, server, setting.plan);
+        : await runOnce(job, server, { ...setting.plan, diskBytes: image.sizeBytes });
       samples.push({
         image: image.name,
         job: job.name,
@@ -133,7 +136,15 @@ async function makeCold({ files, rawPath }: BenchImage): Promise<void> {
 
 type Figures = Omit<Sample, "image" | "job" | "competitor" | "round">;
 
-async function runOnce(job: Job, server: Server, plan: Plan): Promise<Figures> {
+async function runOnce(
+  job: Job,
+  server: Server,
+  plan: Plan & { readonly diskBytes: number },
+): Promise<Figures> {
+  if (plan.realtime) {
+    await letOthersRun(plan.seconds);
+    if (server.pid !== undefined) await makeRealtime(server.pid);
+  }
   const before = usageOf(server.pid);
   const result = await runFio(job, server.uri, plan);
   const after = usageOf(server.pid);
