@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { KEPT_IMAGES } from "../support/encrypted.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { leftOutLines } from "./left_out.ts";
 import { installPackages } from "./packages.ts";
@@ -42,6 +43,7 @@ interface Closing {
 async function runTests(suite: Suite, words: readonly string[]): Promise<Closing> {
   using folder = new TempDirectory();
   const report = folder.file("report.xml");
+  Deno.env.set(KEPT_IMAGES, folder.path);
   const paths = words.some((word) => !word.startsWith("-")) ? [] : suite.paths;
   const args = ["test", "--no-check", "--no-prompt", "--allow-all", `--junit-path=${report}`];
   const command = [Deno.execPath(), ...args, ...suite.options, ...words, ...paths];

@@ -35,8 +35,35 @@ export interface EncryptedRecipe {
   readonly unchecked?: boolean;
 }
 
-/** `qemu-img create` of an encrypted image. */
+/** The folder in which a run of tests keeps encrypted images: to derive a key takes qemu seconds. */
+export const KEPT_IMAGES = "TSLOSETUP_TEST_KEPT_IMAGES";
+/** What is larger is not kept. */
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+
+/** `qemu-img create` of an encrypted image, or a copy of one that was made in the same way. */
 export async function createEncrypted(
+  path: string,
+  sizeBytes: number,
+  recipe: EncryptedRecipe,
+): Promise<void> {
+  const folder = Deno.env.get(KEPT_IMAGES);
+  if (folder === undefined) return await createAnew(path, sizeBytes, recipe);
+  const kept = `${folder}/${await digestOf(JSON.stringify([sizeBytes, recipe]))}`;
+  try {
+    Deno.copyFileSync(kept, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await createAnew(path, sizeBytes, recipe);
+    if (Deno.statSync(path).size <= MOST_KEPT_BYTES) Deno.copyFileSync(path, kept);
+  }
+}
+
+async function digestOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
+}
+
+async function createAnew(
   path: string,
   sizeBytes: number,
   { format, options, unchecked }: EncryptedRecipe,

@@ -13,7 +13,14 @@ import type { Writing } from "../../../../src/image/writing.ts";
 import type { ImageFile } from "../../../../src/storage/image_file.ts";
 import type { KeyRing } from "../../../../src/image/key_ring.ts";
 import type { Original } from "./originals.ts";
-import { type Op, type OpLimits, Random, randomOp, type ScriptedOp } from "./random_ops.ts";
+import {
+  type Op,
+  type OpLimits,
+  Random,
+  randomOp,
+  type ScriptedOp,
+  severalUnits,
+} from "./random_ops.ts";
 import { Recording } from "./recording.ts";
 import { type DiskOptions, WritableDisk } from "./writable_disk.ts";
 
@@ -45,8 +52,6 @@ export const SABOTAGES: readonly Sabotage[] = [
   "only data are synced",
   "all changes count as recorded",
 ];
-/** At most, a change is of so much, if that is a unit: more only takes longer to judge. */
-const MOST_BYTES = 256 * 1024;
 const SCOPES = ["everything", "what is written"] as const;
 
 /** What a run is like. */
@@ -115,7 +120,7 @@ export class CrashRun {
   run(ops: number, ending: "closed" | "killed"): void {
     const { unitBytes = 512 } = this.#disk.access.image.writing?.tables ?? {};
     const { sizeBytes } = this.#disk;
-    const mostBytes = Math.max(unitBytes, Math.min(16 * unitBytes, MOST_BYTES));
+    const mostBytes = severalUnits(unitBytes);
     const limits = { sizeBytes, mostBytes, unitBytes, ...this.#limits };
     for (let id = 1; id <= ops; id++) {
       const op = randomOp(this.#random, limits, id);

@@ -16,7 +16,7 @@ import { type Bytes } from "../../mutations.ts";
 import { processorMs } from "../../../support/patience.ts";
 import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
 import { makeOriginal, type Original, type OriginalRecipe } from "./originals.ts";
-import { Random, randomOp } from "./random_ops.ts";
+import { Random, randomOp, severalUnits } from "./random_ops.ts";
 import { Recording } from "./recording.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
@@ -91,7 +91,7 @@ function writeTo(
   }
   const { unitBytes = 512 } = disk.access.image.writing?.tables ?? {};
   const sizeBytes = Math.min(disk.sizeBytes, 2 ** 40);
-  const limits = { sizeBytes, mostBytes: Math.max(8 * unitBytes, 64 * 1024), unitBytes };
+  const limits = { sizeBytes, mostBytes: Math.max(severalUnits(unitBytes), 64 * 1024), unitBytes };
   for (let id = 1; id <= OPS && sizeBytes > 0; id++) {
     attempt(() => disk.apply(randomOp(random, limits, id)));
   }

@@ -56,6 +56,12 @@ export interface OpLimits {
 }
 
 const SECTOR_BYTES = 512;
+const MOST_BYTES = 256 * 1024;
+
+/** A length of several units, but of one where that is long: more only takes longer to judge. */
+export function severalUnits(unitBytes: number): number {
+  return Math.max(unitBytes, Math.min(16 * unitBytes, MOST_BYTES));
+}
 
 /** Every sector of a write says which write it is of, and which sector of the disk it is. */
 export function stampedBytes(offset: number, length: number, id: number): Uint8Array {
