@@ -34,7 +34,7 @@ export const QCOW1: Format = {
 export const VDI: Format = {
   name: "VDI",
   aliases: [],
-  writable: false,
+  writable: true,
   summary: "VirtualBox disk image: fixed, dynamic, differencing",
 };
 

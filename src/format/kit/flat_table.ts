@@ -10,10 +10,14 @@
  * @module
  */
 import type { Mapping } from "../../image/mapping.ts";
+import { Level, type Updates } from "../../image/updates.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { SECTOR_BYTES, SectorMarks } from "./sector_marks.ts";
 import { TableCache } from "./table_cache.ts";
 
 const SLICE_BYTES = 4096;
+/** The cache is crowded if this fraction of it has been changed: 1/4. */
+const CROWDED = 4;
 
 /** Where a table is, and how large. */
 export interface TableShape {
@@ -34,6 +38,11 @@ export class FlatTable {
   readonly #cache: TableCache;
   readonly #shape: TableShape;
   readonly #entriesInSlice: number;
+  readonly #marks: SectorMarks;
+  /** So many changed slices are too many. */
+  readonly #crowd: number;
+  /** Whether there was no room for a slice since changed ones were taken last. */
+  #isFull = false;
 
   /** @param cacheBytes upper bound of the memory, though there is always one slice */
   constructor(file: ImageFile, shape: TableShape, cacheBytes: number) {
@@ -43,6 +52,9 @@ export class FlatTable {
     const keys = Math.ceil(shape.entries / this.#entriesInSlice);
     this.#cache = new TableCache(SLICE_BYTES, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
+    this.#marks = new SectorMarks(this.#cache);
+    const slots = Math.floor(this.#cache.buffer.size / SLICE_BYTES);
+    this.#crowd = slots < keys ? Math.ceil(slots / CROWDED) : Infinity;
   }
 
   /**
@@ -70,6 +82,7 @@ export class FlatTable {
     const start = slice * SLICE_BYTES;
     const lengthBytes = Math.min(SLICE_BYTES, entries * entryBytes - start);
     const position = this.#cache.take(slice);
+    if (position < 0) return this.#blockedByChanges(request);
     const { buffer } = this.#cache;
     if (!request.attempt.read(this.#file, buffer, position, hostOffset + start, lengthBytes)) {
       request.setBlocked();
@@ -79,7 +92,60 @@ export class FlatTable {
     return position;
   }
 
-  /** Forgets all of it, and gives the memory back. */
+  /** Nothing can be read before what has been changed is written. */
+  #blockedByChanges(request: Blockable): number {
+    this.#isFull = true;
+    request.attempt.wantsFlush = true;
+    request.setBlocked();
+    return -1;
+  }
+
+  /** Says that the entry at `position` of {@link FlatTable.view} has been changed, and has to be written. */
+  markDirty(position: number): void {
+    this.#marks.mark(position);
+  }
+
+  /** Whether nothing has to be written any more of `count` entries from number `index` on. */
+  areWritten(index: number, count: number): boolean {
+    for (let at = index; at < index + count; at++) {
+      const slot = this.#cache.find(Math.floor(at / this.#entriesInSlice));
+      const position = slot + at % this.#entriesInSlice * this.#shape.entryBytes;
+      if (slot >= 0 && this.#marks.isMarked(position)) return false;
+    }
+    return true;
+  }
+
+  get hasDirty(): boolean {
+    return this.#marks.dirtySlots > 0;
+  }
+
+  /** Whether so many slices have been changed that there may soon be no room for others. */
+  get isCrowded(): boolean {
+    return this.#isFull || this.#marks.dirtySlots >= this.#crowd;
+  }
+
+  /** Adds the sectors that have been changed to `updates`, and nothing of what lies behind the table. */
+  takeUpdates(updates: Updates): void {
+    const { bytes } = this.#cache.buffer;
+    const { hostOffset, entries, entryBytes } = this.#shape;
+    this.#isFull = false;
+    this.#marks.take((position, sectors) => {
+      const slice = this.#cache.keyAt(position) * SLICE_BYTES;
+      for (let start = 0; start < SLICE_BYTES; start += SECTOR_BYTES) {
+        if ((sectors >>> start / SECTOR_BYTES & 1) === 0) continue;
+        const count = Math.min(SECTOR_BYTES, entries * entryBytes - slice - start);
+        const changed = bytes.subarray(position + start, position + start + count);
+        updates.add(Level.Tables, this.#file, hostOffset + slice + start, changed);
+      }
+    });
+  }
+
+  /** Says whether what was taken last is durable. */
+  updated(isDurable: boolean): void {
+    this.#marks.updated(isDurable);
+  }
+
+  /** Forgets all of it but what has to be written, and gives the memory back. */
   clear(): void {
     this.#cache.clear();
   }

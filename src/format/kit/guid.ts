@@ -16,6 +16,15 @@ export function guidText(bytes: Uint8Array): string | undefined {
   return textInOrder(bytes, MICROSOFT_ORDER);
 }
 
+/** A new one, of random bits (RFC 9562, version 4). */
+export function randomGuid(): Uint8Array<ArrayBuffer> {
+  const bytes = crypto.getRandomValues(new Uint8Array(GUID_BYTES));
+  // In Microsoft's order, the version is in the second byte of its field.
+  bytes[7] = (bytes[7] ?? 0) & 0x0f | 0x40;
+  bytes[8] = (bytes[8] ?? 0) & 0x3f | 0x80;
+  return bytes;
+}
+
 function textInOrder(bytes: Uint8Array, order: readonly number[]): string {
   return order.map((from, index) => {
     const digits = (bytes[from] ?? 0).toString(16).padStart(2, "0");

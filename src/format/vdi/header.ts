@@ -29,6 +29,8 @@ export interface Header {
   /** Bytes in front of those of each stored block. */
   readonly extraBytes: number;
   readonly blocks: number;
+  /** How many of them are stored. */
+  readonly allocated: number;
   readonly mapOffset: number;
   readonly dataOffset: number;
   /** Whether all blocks were given places when the image was made. */
@@ -54,6 +56,7 @@ export function readHeader(file: ImageFile): Header {
     blockBytes: fields.block_size,
     extraBytes: fields.block_extra,
     blocks: fields.blocks,
+    allocated: fields.blocks_allocated,
     mapOffset: fields.offset_blocks,
     dataOffset: fields.offset_data,
     isFixed: fields.type === ImageType.fixed,

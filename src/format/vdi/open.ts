@@ -21,7 +21,9 @@ export function openVdi(file: ImageFile, options: OpenOptions): Image {
   const header = readHeader(file);
   const backing = openParent(file, header, options);
   const { metadataCacheBytes: cacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
-  return new VdiImage({ file, header, backing, cacheBytes });
+  const { readOnly, related } = options;
+  if (!readOnly) related?.reserveMemory(Math.ceil(header.blocks / 8));
+  return new VdiImage({ file, header, backing, cacheBytes, readOnly });
 }
 
 function openParent(

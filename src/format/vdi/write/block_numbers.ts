@@ -1,0 +1,116 @@
+/**
+ * Which numbers of stored blocks are in use. They are given out in their order; numbers that nobody uses,
+ * as a crash can leave them, come first, so that none ever reaches the number of blocks.
+ *
+ *     | used | used | unused | used | never given out
+ *                                    ^ #cursor, which is the count in the header
+ *
+ * @module
+ */
+import { ImageFormatError } from "../../../image/errors.ts";
+import { VDI } from "../../../image/formats.ts";
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { IoBuffer } from "../../../sys/memory.ts";
+import type { Header } from "../header.ts";
+import { ENTRY_BYTES, ENTRY_ZERO } from "../layout.ts";
+
+/** So much of the map is read at once. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** Numbers that lie side by side. */
+export interface NumberRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+export class BlockNumbers {
+  /** A bit for each number. */
+  readonly #used: Uint8Array;
+  /** No number below it is unused. */
+  #search = 0;
+  #cursor: number;
+
+  /**
+   * Reads the whole map.
+   *
+   * @throws {ImageFormatError} if two blocks are stored in the same place, or one where none can be
+   * @throws {SystemError} if the map cannot be read
+   */
+  constructor(file: ImageFile, header: Header) {
+    const { allocated, blocks } = header;
+    const refuse = (message: string): never => {
+      throw new ImageFormatError(VDI.name, file.path, message);
+    };
+    if (allocated > blocks) refuse(`${allocated} of ${blocks} blocks cannot be stored`);
+    this.#used = new Uint8Array(Math.ceil(blocks / 8));
+    this.#cursor = allocated;
+    for (const entry of entriesOf(file, header)) {
+      if (!canBeStored(entry, file, header)) refuse(`block number ${entry} cannot be in the file`);
+      if (this.#isUsed(entry)) refuse(`block number ${entry} is stored for two blocks`);
+      this.#setUsed(entry);
+      this.#cursor = Math.max(this.#cursor, entry + 1);
+    }
+  }
+
+  #isUsed(number: number): boolean {
+    return ((this.#used[Math.floor(number / 8)] ?? 0) & 1 << number % 8) !== 0;
+  }
+
+  #setUsed(number: number): void {
+    const at = Math.floor(number / 8);
+    this.#used[at] = (this.#used[at] ?? 0) | 1 << number % 8;
+  }
+
+  /** All that are in use are less. */
+  get count(): number {
+    return this.#cursor;
+  }
+
+  /** Gives out up to `most` numbers. */
+  take(most: number): NumberRun {
+    while (this.#search < this.#cursor && this.#isUsed(this.#search)) this.#search++;
+    const first = this.#search;
+    let count = 0;
+    for (; count < most && !this.#isUsed(first + count); count++) {
+      // Behind the cursor, all are unused: none of them is mixed with those that were given out before.
+      if (count > 0 && first + count === this.#cursor && first < this.#cursor) break;
+      this.#setUsed(first + count);
+    }
+    this.#search = first + count;
+    this.#cursor = Math.max(this.#cursor, this.#search);
+    return { first, count };
+  }
+
+  /** Takes numbers back that nobody has come to use. */
+  giveBack({ first, count }: NumberRun): void {
+    for (let number = first; number < first + count; number++) {
+      const at = Math.floor(number / 8);
+      this.#used[at] = (this.#used[at] ?? 0) & ~(1 << number % 8);
+    }
+    this.#search = Math.min(this.#search, first);
+  }
+
+  /** Has the numbers at the end that nobody uses be as if they had never been given out. */
+  dropUnusedEnd(): void {
+    while (this.#cursor > 0 && !this.#isUsed(this.#cursor - 1)) this.#cursor--;
+  }
+}
+
+function* entriesOf(file: ImageFile, { mapOffset, blocks }: Header): Generator<number> {
+  const chunk = new IoBuffer(CHUNK_BYTES);
+  const mapBytes = blocks * ENTRY_BYTES;
+  for (let start = 0; start < mapBytes; start += CHUNK_BYTES) {
+    const lengthBytes = Math.min(CHUNK_BYTES, mapBytes - start);
+    file.read(chunk, 0, mapOffset + start, lengthBytes);
+    for (let at = 0; at < lengthBytes; at += ENTRY_BYTES) {
+      const entry = chunk.view.getUint32(at, true);
+      if (entry < ENTRY_ZERO) yield entry;
+    }
+  }
+}
+
+/** Whether a stored block with that number begins in the file, and there can be so many. */
+function canBeStored(entry: number, file: ImageFile, header: Header): boolean {
+  const { blocks, dataOffset, extraBytes, blockBytes } = header;
+  return entry < blocks && dataOffset + entry * (extraBytes + blockBytes) < file.sizeBytes;
+}

@@ -1,0 +1,249 @@
+/**
+ * What changes a VDI image.
+ *
+ * Two levels of updates: how many blocks are stored, then which block is stored where. After a crash in
+ * between, a number counts that nobody uses; the other way round, it would be given out once more.
+ *
+ * @module
+ */
+import { ImageFormatError, UnsupportedFeatureError } from "../../../image/errors.ts";
+import { VDI } from "../../../image/formats.ts";
+import type { Updates } from "../../../image/updates.ts";
+import {
+  Cleared,
+  ClearOutcome,
+  Place,
+  type Placement,
+  type Tables,
+  type Writing,
+} from "../../../image/writing.ts";
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { zeroRange } from "../../../storage/zero_range.ts";
+import { EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import type { FlatTable } from "../../kit/flat_table.ts";
+import { Entries } from "../entries.ts";
+import type { Header } from "../header.ts";
+import { ENTRY_BYTES, ENTRY_ZERO } from "../layout.ts";
+import { BlockNumbers } from "./block_numbers.ts";
+import { HeaderFields } from "./header_fields.ts";
+
+/** Of a larger block, the rest takes too much memory where only a part of it is written. */
+const MAX_WRITTEN_BLOCK_BYTES = 16 * 1024 * 1024;
+
+/** What an image consists of that is to be changed. */
+export interface WritingParts {
+  readonly file: ImageFile;
+  readonly header: Header;
+  readonly table: FlatTable;
+  /** Whether something shows where nothing is stored. */
+  readonly hasBacking: boolean;
+}
+
+export class VdiWriting implements Writing, Tables {
+  readonly files: readonly ImageFile[];
+  readonly writers = "one";
+  readonly unitBytes: number;
+  readonly #file: ImageFile;
+  readonly #header: Header;
+  readonly #table: FlatTable;
+  readonly #entries: Entries;
+  readonly #numbers: BlockNumbers;
+  readonly #fields: HeaderFields;
+  #isOpened = false;
+
+  /**
+   * @throws {ImageFormatError} if the map is damaged
+   * @throws {UnsupportedFeatureError} if its blocks are too large
+   * @throws {SystemError} if the map cannot be read
+   */
+  constructor({ file, header, table, hasBacking }: WritingParts) {
+    if (header.blockBytes > MAX_WRITTEN_BLOCK_BYTES) {
+      const feature = `blocks of ${header.blockBytes} bytes, when they are written to,`;
+      throw new UnsupportedFeatureError(VDI.name, file.path, feature);
+    }
+    this.files = [file];
+    this.unitBytes = header.blockBytes;
+    this.#file = file;
+    this.#header = header;
+    this.#table = table;
+    this.#entries = new Entries({ header, table, hasBacking });
+    this.#numbers = numbersOf(file, header);
+    this.#fields = new HeaderFields(file, header.allocated);
+  }
+
+  /** It is its own: what it writes is nothing but the map and the header. */
+  get tables(): Tables {
+    return this;
+  }
+
+  place(guestOffset: number, lengthBytes: number, placement: Placement): void {
+    this.#open();
+    placement.guestOffset = guestOffset;
+    const position = this.#find(placement);
+    if (position < 0) return;
+    const { blockBytes } = this.#header;
+    const entry = this.#entries.at(position);
+    const inBlock = guestOffset % blockBytes;
+    const runBytes = this.#entries.runBytes(position, guestOffset, lengthBytes);
+    if (entry < ENTRY_ZERO) {
+      return placement.setDirect(this.#file, this.#hostOffset(entry) + inBlock, runBytes);
+    }
+    placement.readsAsZeros = this.#entries.isZero(entry);
+    if (inBlock > 0 || runBytes < blockBytes) {
+      const partBytes = Math.min(runBytes, blockBytes - inBlock);
+      return placement.setFresh(inBlock, partBytes, blockBytes - inBlock - partBytes);
+    }
+    placement.setFresh(0, runBytes - runBytes % blockBytes, 0);
+  }
+
+  /** Position of the entry that a placement begins with; -1 if it is Blocked. */
+  #find(placement: Placement): number {
+    const block = Math.floor(placement.guestOffset / this.#header.blockBytes);
+    placement.kind = Place.Direct;
+    return this.#table.find(block, placement);
+  }
+
+  #hostOffset(number: number): number {
+    const { dataOffset, extraBytes, blockBytes } = this.#header;
+    return dataOffset + number * (extraBytes + blockBytes) + extraBytes;
+  }
+
+  reserve(placement: Placement): boolean {
+    this.#open();
+    if (this.#find(placement) < 0) return false;
+    const { blockBytes, extraBytes } = this.#header;
+    const { headBytes, lengthBytes, tailBytes } = placement;
+    const wanted = Math.ceil((headBytes + lengthBytes + tailBytes) / blockBytes);
+    const run = this.#numbers.take(extraBytes > 0 ? 1 : wanted);
+    const start = this.#hostOffset(run.first);
+    try {
+      placement.isBlank = this.#makeRoom(start, start + run.count * blockBytes);
+    } catch (error) {
+      this.#numbers.giveBack(run);
+      throw error;
+    }
+    placement.kind = Place.Fresh;
+    placement.file = this.#file;
+    placement.hostOffset = start + headBytes;
+    placement.isCounted = false;
+    if (run.count < wanted) placement.lengthBytes = run.count * blockBytes;
+    return true;
+  }
+
+  /** Has the file reach up to `end`; whether it has zeros from `start` on. */
+  #makeRoom(start: number, end: number): boolean {
+    const isBlank = start >= this.#file.sizeBytes;
+    if (end <= this.#file.sizeBytes) return false;
+    if (!this.#file.canGrow) throw new SystemError("write", ENOSPC, this.#file.path);
+    this.#file.setSize(end);
+    return isBlank;
+  }
+
+  settle(placement: Placement, isWritten: boolean): void {
+    const { headBytes, lengthBytes, tailBytes, hostOffset } = placement;
+    const { blockBytes, dataOffset, extraBytes } = this.#header;
+    const count = Math.ceil((headBytes + lengthBytes + tailBytes) / blockBytes);
+    const start = hostOffset - headBytes - extraBytes - dataOffset;
+    const first = start / (extraBytes + blockBytes);
+    if (!isWritten) return this.#numbers.giveBack({ first, count });
+    const position = this.#find(placement);
+    for (let n = 0; n < count; n++) this.#entries.set(position + n * ENTRY_BYTES, first + n);
+    placement.kind = Place.Fresh;
+  }
+
+  clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
+    this.#open();
+    placement.guestOffset = guestOffset;
+    const position = this.#find(placement);
+    if (position < 0) return ClearOutcome.Blocked;
+    if (to === Cleared.Nothing) return ClearOutcome.Unable;
+    const entry = this.#entries.at(position);
+    const runBytes = this.#entries.runBytes(position, guestOffset, lengthBytes);
+    if (entry < ENTRY_ZERO) return this.#clearStored(entry, runBytes, to);
+    if (!this.#entries.isZero(entry) && to !== Cleared.Discarded) {
+      const count = Math.ceil(runBytes / this.#header.blockBytes);
+      for (let n = 0; n < count; n++) this.#entries.set(position + n * ENTRY_BYTES, ENTRY_ZERO);
+    }
+    return runBytes;
+  }
+
+  /** What is stored stays so: the numbers in use may have no gaps. */
+  #clearStored(entry: number, runBytes: number, to: Cleared): number {
+    const hostOffset = this.#hostOffset(entry);
+    const { blockBytes } = this.#header;
+    const wholeBytes = Math.ceil(runBytes / blockBytes) * blockBytes;
+    const lengthBytes = Math.min(wholeBytes, this.#file.sizeBytes - hostOffset);
+    const range = { hostOffset, lengthBytes };
+    if (to !== Cleared.KeptZeros && zeroRange(this.#file, "freed", range)) return runBytes;
+    if (to === Cleared.Discarded || zeroRange(this.#file, "kept", range)) return runBytes;
+    return ClearOutcome.Unable;
+  }
+
+  /** @throws {SystemError} if something was lost, or the image cannot be changed */
+  #open(): void {
+    if (this.#file.hasLost) throw new SystemError("write", EIO, this.#file.path);
+    if (this.#isOpened) return;
+    this.#fields.renewModification();
+    this.#isOpened = true;
+  }
+
+  isRecorded(guestOffset: number, lengthBytes: number): boolean {
+    const { blockBytes } = this.#header;
+    const first = Math.floor(guestOffset / blockBytes);
+    const end = Math.ceil((guestOffset + lengthBytes) / blockBytes);
+    return this.#table.areWritten(first, end - first);
+  }
+
+  get hasUpdates(): boolean {
+    return this.#isOpened && !this.#file.hasLost &&
+      (this.#table.hasDirty || this.#fields.lacks(this.#numbers.count));
+  }
+
+  get wantsFlush(): boolean {
+    return !this.#file.hasLost && this.#table.isCrowded;
+  }
+
+  /** Nothing can be written at once that refers to new blocks. */
+  get wantsFlushSoon(): boolean {
+    return false;
+  }
+
+  takeUpdates(updates: Updates): void {
+    if (!this.#isOpened) return;
+    this.#fields.takeUpdates(updates, this.#numbers.count);
+    this.#table.takeUpdates(updates);
+  }
+
+  reached(): void {}
+
+  updated(isDurable: boolean): void {
+    this.#fields.updated(isDurable);
+    this.#table.updated(isDurable);
+  }
+
+  freeSome(): boolean {
+    return false;
+  }
+
+  /** What was given out in vain is cut off, so that all that is counted is in use. */
+  conclude(): void {
+    if (!this.#isOpened || this.#file.hasLost) return;
+    const before = this.#numbers.count;
+    this.#numbers.dropUnusedEnd();
+    const { count } = this.#numbers;
+    if (count === before) return;
+    this.#fields.writeCount(count);
+    const end = this.#hostOffset(count) - this.#header.extraBytes;
+    if (this.#file.canGrow && end < this.#file.sizeBytes) this.#file.setSize(end);
+  }
+}
+
+function numbersOf(file: ImageFile, header: Header): BlockNumbers {
+  try {
+    return new BlockNumbers(file, header);
+  } catch (error) {
+    if (!(error instanceof ImageFormatError)) throw error;
+    const message = `${error.message}: it cannot be written to (-r attaches it read-only)`;
+    throw new ImageFormatError(VDI.name, file.path, message);
+  }
+}
