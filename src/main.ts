@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { DAEMON_ARGUMENT, LAZY_DETACH_ARGUMENT, REAP_ARGUMENT } from "./daemon/hidden_arguments.ts";
+import {
+  DAEMON_ARGUMENT,
+  FREEZER_ARGUMENT,
+  LAZY_DETACH_ARGUMENT,
+  REAP_ARGUMENT,
+} from "./daemon/hidden_arguments.ts";
 import { environment } from "./sys/environment.ts";
 import { reasonOf } from "./sys/reason.ts";
 
@@ -27,6 +32,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === REAP_ARGUMENT && second !== undefined) {
     const { reap } = await import("./device/reap.ts");
     return reporting(() => reap(second, runtimeDirectory));
+  }
+  if (first === FREEZER_ARGUMENT && second !== undefined) {
+    const { holdFrozen } = await import("./device/frozen_mounts.ts");
+    return reporting(() => holdFrozen(Number(second)));
   }
   if (first === GENERATE_ARGUMENT && second !== undefined) {
     const { generate } = await import("./cli/docs/generate.ts");

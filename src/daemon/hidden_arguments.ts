@@ -8,5 +8,7 @@
 export const DAEMON_ARGUMENT = "--internal-daemon";
 /** Makes it the helper that has a device detached once nobody uses it. */
 export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
+/** Makes it the process that has file systems frozen for a moment. */
+export const FREEZER_ARGUMENT = "--internal-freezer";
 /** Has it disconnect the device of a daemon that was killed. */
 export const REAP_ARGUMENT = "--internal-reap";

@@ -205,6 +205,10 @@ function watchSignals(
 /** What signals cannot say is asked for on a socket. */
 function takeCommands(listener: Fd, server: Server, own: OwnState): void {
   new ControlServer(listener, server, (request, answer) => {
+    if (request.kind === "snapshot") {
+      server.changeSnapshots(request.change);
+      return answer({ ok: true, sizeBytes: server.description.sizeBytes });
+    }
     const chooseBytes = (hasBytes: number): number => wantedBytes(request, hasBytes);
     server.grow(chooseBytes, () => {
       const { sizeBytes } = server.description;

@@ -9,7 +9,9 @@
  * - apply: the disk gets what a snapshot has, and is as large as it was then; what it had is gone.
  * - delete: a snapshot is forgotten, and what nothing else has is freed.
  */
-export type SnapshotAction = "create" | "apply" | "delete";
+export const SNAPSHOT_ACTIONS = ["create", "apply", "delete"] as const;
+
+export type SnapshotAction = typeof SNAPSHOT_ACTIONS[number];
 
 export interface SnapshotChange {
   readonly action: SnapshotAction;

@@ -7,6 +7,8 @@ import type { KnownDevice } from "./disk_source.ts";
 
 /** One mount. */
 export interface Mount {
+  /** Which one it is, in its namespace. */
+  readonly id: string;
   /** Device number of the files in it, as `major:minor`. */
   readonly number: string;
   /** The folder of the file system that is seen at the mount point. */
@@ -23,10 +25,11 @@ export interface Mount {
 export function parseMounts(text: string): Mount[] {
   return text.split("\n").flatMap((line) => {
     const [fields, superBlock] = line.split(" - ", 2).map((half) => half.split(" "));
-    const [, , number, root, mountPoint] = fields ?? [];
+    const [id, , number, root, mountPoint] = fields ?? [];
     const [fileSystem, source, options = ""] = superBlock ?? [];
-    if (!number || !root || !mountPoint || !fileSystem || source === undefined) return [];
+    if (!id || !number || !root || !mountPoint || !fileSystem || source === undefined) return [];
     return [{
+      id,
       number,
       root: unescaped(root),
       mountPoint: unescaped(mountPoint),

@@ -16,7 +16,7 @@ import {
 import { openNode } from "./device_nodes.ts";
 import { blockDeviceNumber, formatDeviceNumber } from "./device_numbers.ts";
 import { loopBackingPath } from "./loop_status.ts";
-import { parseMounts, parseSwaps } from "./proc_tables.ts";
+import { type Mount, parseMounts, parseSwaps } from "./proc_tables.ts";
 
 const O_EXCL = 0o200;
 
@@ -61,19 +61,33 @@ function usedDevice(disk: string): UsedDevice {
 }
 
 function mountsOf(used: UsedDevice): DeviceUser[] {
+  return mountsOn(used).map(({ mountPoint }) => ({ kind: "mount", where: mountPoint }));
+}
+
+function mountsOn(used: UsedDevice): Mount[] {
   return parseMounts(readTextIfAny("/proc/self/mountinfo") ?? "")
     // The number of a btrfs mount is an anonymous one: there the source tells.
-    .filter(({ number, source }) => used.numbers.has(number) || isOneOf(source, used))
-    .map(({ mountPoint }) => ({ kind: "mount", where: mountPoint }));
+    .filter(({ number, source }) => used.numbers.has(number) || isOneOf(source, used));
+}
+
+/**
+ * Mounts, as this process sees them, of what is on a disk, its partitions, and the devices that are on
+ * top of those (by device mapper, say).
+ */
+export function mountsOver(disk: string): Mount[] {
+  const disks = new Set([disk]);
+  for (const below of disks) for (const holder of holderNames(below)) disks.add(holder);
+  return [...disks].flatMap((name) => mountsOn(usedDevice(name)));
 }
 
 function holdersOf(disk: string): DeviceUser[] {
+  return holderNames(disk).map((holder) => ({ kind: "holder", where: nodePath(holder) }));
+}
+
+function holderNames(disk: string): string[] {
   const whole = `/sys/block/${disk}`;
   const folders = [whole, ...partitionsOf(disk).map(({ name }) => `${whole}/${name}`)];
-  return folders.flatMap((folder) => listDirectory(`${folder}/holders`)).map((holder) => ({
-    kind: "holder",
-    where: nodePath(holder),
-  }));
+  return folders.flatMap((folder) => listDirectory(`${folder}/holders`));
 }
 
 function swapsOn(used: UsedDevice): DeviceUser[] {

@@ -52,9 +52,11 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "snapshot-create": [
     "Make an internal snapshot of the disk as it is, under a name of up to 255 bytes, in the QCOW image " +
-    "<file>, which must not be in use. Its format is found out, unless `-t` gives it. Whatever happens " +
-    "meanwhile, the image has the snapshot, whole, or is as it was. `--info` lists snapshots, and " +
-    "`--snapshot` shows one.",
+    "<file>, which must not be attached, or in the one that a device, or the socket at a path, shows, also " +
+    "while it is in use. File systems that are mounted from the device are frozen meanwhile, so that the " +
+    "snapshot has them as after unmounting. The format of a file is found out, unless `-t` gives it. " +
+    "Whatever happens meanwhile, the image has the snapshot, whole, or is as it was. `--info` lists " +
+    "snapshots, and `--snapshot` shows one.",
   ],
   "snapshot-apply": [
     "Have the disk in <file>, which must not be in use, be what it was when this snapshot was made, as " +
@@ -62,8 +64,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "a name. To look at a snapshot, or try something out on it, `--snapshot` changes nothing.",
   ],
   "snapshot-delete": [
-    "Delete this snapshot in <file>, which must not be in use, and free what nothing else has. A name " +
-    "counts before an identifier.",
+    "Delete this snapshot in <file>, or in what a device or socket shows, and free what nothing else has. " +
+    "A name counts before an identifier.",
   ],
   "remove": [
     "Remove unused loop devices from the system, so that their names are gone from /dev, too.",

@@ -8,7 +8,7 @@ import { isReadable } from "../../sys/poll.ts";
 import { folderOf } from "../../sys/paths.ts";
 import type { AttachState } from "../state.ts";
 import { connectToDaemon } from "./control_socket.ts";
-import { type ControlRequest, decodeAnswer, encodeMessage, type Grown } from "./messages.ts";
+import { type ControlRequest, decodeAnswer, type Done, encodeMessage } from "./messages.ts";
 
 /**
  * Has a daemon do something, and waits until it has.
@@ -20,7 +20,7 @@ export function askDaemon(
   { file, pid }: AttachState,
   request: ControlRequest,
   patienceMs: number,
-): Grown {
+): Done {
   using connection = file && connectToDaemon(folderOf(file.path), file.inode);
   if (connection === undefined) {
     throw new Error(

@@ -3,11 +3,13 @@
  * connection.
  *
  *     command ── {"version":1,"kind":"grow","bytes":1048576,"isMore":true} ──> daemon
+ *             ── {"version":1,"kind":"snapshot","change":{"action":"create","name":"x"}} ──>
  *             <────────── {"version":1,"ok":true,"sizeBytes":5242880} ────────
  *             <───── {"version":1,"ok":false,"message":"the device is …"} ────
  *
  * @module
  */
+import { SNAPSHOT_ACTIONS, type SnapshotChange } from "../../image/snapshot_change.ts";
 
 /** Raised when what an older daemon would make of a request is not what is meant. */
 const VERSION = 1;
@@ -22,10 +24,16 @@ export interface GrowRequest {
   readonly isMore: boolean;
 }
 
-export type ControlRequest = GrowRequest;
+/** Change the internal snapshots of the image. */
+export interface SnapshotRequest {
+  readonly kind: "snapshot";
+  readonly change: SnapshotChange;
+}
 
-/** The disk has been made larger. */
-export interface Grown {
+export type ControlRequest = GrowRequest | SnapshotRequest;
+
+/** It has been done. */
+export interface Done {
   readonly ok: true;
   /** Of what the device shows. */
   readonly sizeBytes: number;
@@ -38,7 +46,7 @@ export interface Refused {
   readonly message: string;
 }
 
-export type ControlAnswer = Grown | Refused;
+export type ControlAnswer = Done | Refused;
 
 export function encodeMessage(message: ControlRequest | ControlAnswer): string {
   return `${JSON.stringify({ version: VERSION, ...message })}\n`;
@@ -50,11 +58,27 @@ export function encodeMessage(message: ControlRequest | ControlAnswer): string {
  * @throws {Error} if it is none that this version understands
  */
 export function decodeRequest(line: string): ControlRequest {
-  const { version, kind, bytes, isMore }: Partial<GrowRequest & { version: number }> = parse(line);
-  const isKnown = version === VERSION && kind === "grow" && typeof isMore === "boolean" &&
-    typeof bytes === "number" && Number.isSafeInteger(bytes) && bytes >= 0;
-  if (!isKnown) throw new Error("it is of another version, and does not understand the command");
-  return { kind, bytes, isMore };
+  const { version, kind, ...rest }: { version?: unknown; kind?: unknown } = parse(line);
+  if (version === VERSION && kind === "grow" && isGrowth(rest)) return { kind, ...rest };
+  if (version === VERSION && kind === "snapshot" && isSnapshotChange(rest)) {
+    return { kind, change: rest.change };
+  }
+  throw new Error("it is of another version, and does not understand the command");
+}
+
+type Growth = Omit<GrowRequest, "kind">;
+
+function isGrowth(rest: object): rest is Growth {
+  const { bytes, isMore }: Partial<Growth> = rest;
+  return typeof isMore === "boolean" && typeof bytes === "number" &&
+    Number.isSafeInteger(bytes) && bytes >= 0;
+}
+
+function isSnapshotChange(rest: object): rest is Pick<SnapshotRequest, "change"> {
+  const { change }: { change?: unknown } = rest;
+  if (typeof change !== "object" || change === null) return false;
+  const { action, name }: Partial<SnapshotChange> = change;
+  return typeof name === "string" && SNAPSHOT_ACTIONS.some((known) => known === action);
 }
 
 /**

@@ -2,14 +2,18 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   type ControlAnswer,
+  type ControlRequest,
   decodeAnswer,
   decodeRequest,
   encodeMessage,
 } from "../../../src/daemon/control/messages.ts";
 
 Deno.test("decodeRequest() understands what encodeMessage() makes of a request", () => {
-  const request = { kind: "grow", bytes: 2 ** 40, isMore: true } as const;
-  assertEquals(decodeRequest(encodeMessage(request)), request);
+  const requests: readonly ControlRequest[] = [
+    { kind: "grow", bytes: 2 ** 40, isMore: true },
+    { kind: "snapshot", change: { action: "delete", name: 'a "b"\n' } },
+  ];
+  for (const request of requests) assertEquals(decodeRequest(encodeMessage(request)), request);
 });
 
 Deno.test("decodeRequest() refuses everything else", () => {
@@ -23,6 +27,9 @@ Deno.test("decodeRequest() refuses everything else", () => {
     '{"version":1,"kind":"grow","bytes":-1,"isMore":true}',
     '{"version":1,"kind":"grow","bytes":1e30,"isMore":true}',
     '{"version":1,"kind":"grow","bytes":1}',
+    '{"version":1,"kind":"snapshot"}',
+    '{"version":1,"kind":"snapshot","change":{"action":"create"}}',
+    '{"version":1,"kind":"snapshot","change":{"action":"keep","name":"x"}}',
   ];
   for (const line of wrong) assertThrows(() => decodeRequest(line), Error, "another version");
 });

@@ -29,6 +29,7 @@ Deno.test("parseMounts() reads number, mount point, type and source, with their 
   ].join("\n");
   assertEquals(parseMounts(text), [
     {
+      id: "22",
       number: "0:20",
       root: "/",
       mountPoint: "/proc",
@@ -37,6 +38,7 @@ Deno.test("parseMounts() reads number, mount point, type and source, with their 
       options: ["rw"],
     },
     {
+      id: "90",
       number: "43:1",
       root: "/",
       mountPoint: "/mnt/my disk\\x",
@@ -45,6 +47,7 @@ Deno.test("parseMounts() reads number, mount point, type and source, with their 
       options: ["ro"],
     },
     {
+      id: "91",
       number: "0:45",
       root: "/@",
       mountPoint: "/srv",
