@@ -15,6 +15,9 @@ import { CHUNK_CLUSTERS, ClusterCounts, type CountMemory } from "./cluster_count
 /** Bits 0-8 of an entry of the refcount table. */
 const RESERVED_MASK_LOW = 0x1ff;
 
+const WORD_BYTES = 4;
+const WORD_BITS = 32;
+
 /** What an entry of the refcount table is worth. */
 export type BlockFault = "none" | "reserved bits" | "not aligned";
 
@@ -95,9 +98,10 @@ export class StoredCounts {
     for (let at = start; at < end; at = this.#pieceEnd(at)) {
       this.load(at);
       const chunk = this.counts.chunkOf(at);
+      if (chunk === undefined) continue;
       const from = at % CHUNK_CLUSTERS;
-      const length = Math.min(end, this.#pieceEnd(at)) - at;
-      if (chunk?.subarray(from, from + length).some((count) => count !== 0)) return true;
+      const to = from + Math.min(end, this.#pieceEnd(at)) - at;
+      for (let index = from; index < to; index++) if (chunk[index] !== 0) return true;
     }
     return false;
   }
@@ -121,13 +125,21 @@ export class StoredCounts {
   #read(first: number, hostOffset: number): void {
     if (this.#empty.has(hostOffset) || hostOffset >= this.#file.sizeBytes) return;
     this.#file.read(this.#piece, 0, hostOffset, this.#piece.size);
-    if (this.#piece.bytes.every((byte) => byte === 0)) {
-      this.#empty.add(hostOffset);
-      return;
+    const { buffer, byteOffset, length } = this.#piece.bytes;
+    const words = new Uint32Array(buffer, byteOffset, length / WORD_BYTES);
+    const { bits } = this.#encoding;
+    const clustersPerWord = Math.max(1, WORD_BITS / bits);
+    let isEmpty = true;
+    // Most of them are 0: those that lie in one word are passed at once.
+    for (let word = 0; word < words.length; word++) {
+      if (words[word] === 0) continue;
+      isEmpty = false;
+      const start = Math.floor(word * WORD_BITS / bits);
+      for (let index = start; index < start + clustersPerWord; index++) {
+        const count = this.#encoding.get(this.#piece.view, index);
+        if (count !== 0) this.counts.set(first + index, count);
+      }
     }
-    for (let index = 0; index < this.#pieceClusters; index++) {
-      const count = this.#encoding.get(this.#piece.view, index);
-      if (count !== 0) this.counts.set(first + index, count);
-    }
+    if (isEmpty) this.#empty.add(hostOffset);
   }
 }
