@@ -73,14 +73,16 @@ export function switchSnapshots(file: ImageFile, change: SnapshotChange): void {
   const found = surveyWithoutFaults(file, header);
   const planned = planChange(file, header, change);
   const writer = new HeaderWriter(file, header);
-  if (planned.changesDisk) writer.clearAutoclear();
-  else writer.clearUnknownAutoclear();
   const { after, counts, fields } = restoringSize(file, () => {
     const snapshots = writeTable(file, found, planned);
     const after = survey(file, { ...planned.header, snapshots }, NOBODY_LISTENS);
     const counts = new RightCounts(after);
     refuseUncountable(counts);
-    return { after, counts, fields: build(file, after, counts) };
+    const fields = build(file, after, counts);
+    // Not before it is certain that it can be done: what is refused is left as it is.
+    if (planned.changesDisk) writer.clearAutoclear();
+    else writer.clearUnknownAutoclear();
+    return { after, counts, fields };
   });
   const { header: { sizeBytes, snapshots } } = after;
   writer.set({
