@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Recipe } from "./recipe.ts";
+/** What an image is made by; its name says which one it is. */
+type Named = { readonly name: string };
 
 /** As many at once as keep a small machine busy. */
 const LANES = 3;
@@ -13,9 +14,9 @@ const LANES = 3;
  *
  * @throws {Error} that names each one for which `check` has failed, and why
  */
-export async function checkAll(
-  recipes: readonly Recipe[],
-  check: (recipe: Recipe) => Promise<void>,
+export async function checkAll<R extends Named>(
+  recipes: readonly R[],
+  check: (recipe: R) => Promise<void>,
 ): Promise<void> {
   const failures = await inLanes(recipes, check);
   if (failures.length === 0) return;
@@ -24,14 +25,14 @@ export async function checkAll(
 }
 
 interface Failure {
-  readonly recipe: Recipe;
+  readonly recipe: Named;
   readonly reason: string;
 }
 
 /** Checks all recipes; one that fails does not keep the others from being checked. */
-async function inLanes(
-  recipes: readonly Recipe[],
-  check: (recipe: Recipe) => Promise<void>,
+async function inLanes<R extends Named>(
+  recipes: readonly R[],
+  check: (recipe: R) => Promise<void>,
 ): Promise<Failure[]> {
   const failures: Failure[] = [];
   const queue = recipes.slice();

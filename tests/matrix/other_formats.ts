@@ -47,6 +47,7 @@ export const OTHER_RECIPES: readonly OtherRecipe[] = VARIANTS.flatMap((variant, 
   SIZES.flatMap((sizeBytes, size) =>
     FILLINGS.map((filling, index) => ({
       ...variant,
+      name: `${variant.format}, ${variant.name}, ${sizeBytes} bytes, ${filling}`,
       sizeBytes,
       filling,
       seed: 100 * kind + 10 * size + index,
