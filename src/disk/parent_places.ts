@@ -15,8 +15,8 @@ export interface ParentPlace {
   readonly folder: string | undefined;
 }
 
-/** In one folder, as many files are looked into at most. */
-const MAX_FILES = 500;
+/** In one folder, as many files are looked into at most: the first ones by name. */
+export const MAX_FILES = 500;
 const DRIVE_OR_SERVER = /^(?:[A-Za-z]:|\\\\)/;
 
 /** Where images lie beside `folder`, an image's own: VirtualBox keeps what lies below snapshots above them. */
@@ -37,12 +37,18 @@ export function placesOfNames(names: readonly RecordedPath[], folder: string): P
 /** Files in those folders with a name that ends with one of `extensions`, in any case. */
 export function placesOfFiles(folder: string, extensions: readonly string[]): ParentPlace[] {
   return foldersToSearch(folder).flatMap((start) =>
-    unsortedDirectory(start)
-      .filter((name) => name.isWellFormed() && extensions.some((end) => hasExtension(name, end)))
-      .sort()
-      .slice(0, MAX_FILES)
-      .map((name) => placeIn(start, name))
+    namesWith(extensions, start).sort().slice(0, MAX_FILES).map((name) => placeIn(start, name))
   );
+}
+
+/** Those of the folders that have more of such files than are looked into. */
+export function crowdedFolders(folder: string, extensions: readonly string[]): string[] {
+  return foldersToSearch(folder).filter((start) => namesWith(extensions, start).length > MAX_FILES);
+}
+
+function namesWith(extensions: readonly string[], folder: string): string[] {
+  return unsortedDirectory(folder)
+    .filter((name) => name.isWellFormed() && extensions.some((end) => hasExtension(name, end)));
 }
 
 function hasExtension(name: string, extension: string): boolean {

@@ -10,10 +10,12 @@ import type { FormatDriver } from "../image/driver.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
 import type { Identity, Parent } from "../image/identity.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { ENOENT, SystemError } from "../sys/errno.ts";
+import { ENAMETOOLONG, ENOENT, SystemError } from "../sys/errno.ts";
 import { reasonOf } from "../sys/reason.ts";
 import {
+  crowdedFolders,
   foldersToSearch,
+  MAX_FILES,
   type ParentPlace,
   placesOfFiles,
   placesOfNames,
@@ -61,7 +63,7 @@ export function findParent(search: ParentSearch): FoundParent {
       second?.file[Symbol.dispose]();
       return { file, fault };
     }
-    if (second === undefined && fault.isNear) second = { file, fault: fault.text };
+    if (second === undefined && fault.differs === "state") second = { file, fault: fault.text };
     else file[Symbol.dispose]();
   }
   if (second === undefined) throw new Error(notFound(search, refusals));
@@ -76,7 +78,10 @@ function* placesToTry({ parent, driver, folder }: ParentSearch): Generator<Paren
 function namedParent(path: string, search: ParentSearch): FoundParent {
   const file = search.open({ path, folder: undefined });
   const fault = faultOf(file, search);
-  return unlessRefused({ file, fault: fault && `${path}: ${fault.text}` }, search);
+  const text = fault && `${path}: ${fault.text}`;
+  if (fault?.differs !== "format") return unlessRefused({ file, fault: text }, search);
+  file[Symbol.dispose]();
+  throw new Error(text);
 }
 
 /** @throws {Error} if it is not the right one, and nobody has said that it will do */
@@ -98,34 +103,52 @@ function openIfAny(
     file[Symbol.dispose]();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const isMissing = error instanceof SystemError && error.errno === ENOENT;
-    if (!isMissing) refusals.add(`${place.path}: ${reasonOf(error)}`);
+    if (!isMissing(error)) refusals.add(`${place.path}: ${reasonOf(error)}`);
   }
   return undefined;
+}
+
+/** No file has a name that is too long, as images may well record. */
+function isMissing(error: Error): boolean {
+  return error instanceof SystemError && [ENOENT, ENAMETOOLONG].includes(error.errno);
 }
 
 /** Why a file is not the one that is searched for. */
 interface Fault {
   readonly text: string;
-  /** Whether it is that image, in another state. */
-  readonly isNear: boolean;
+  /** By what it is another one: `state` is that of the same image, `format` one that cannot be below. */
+  readonly differs: "format" | "identity" | "state";
 }
 
 function faultOf(file: ImageFile, { parent, driver }: ParentSearch): Fault | undefined {
   const { id, state } = parent.identity;
+  if (!isOfFormat(file, driver)) {
+    return { text: `it is no ${driver.name} image`, differs: "format" };
+  }
   const found = identityIn(file, driver);
-  if (found === undefined) return { text: `it is no ${driver.name} image`, isNear: false };
-  if (found.id !== id) return { text: `its UUID is ${found.id}, not ${id}`, isNear: false };
+  if (found?.id !== id) {
+    return { text: `its UUID is ${found?.id ?? "missing"}, not ${id}`, differs: "identity" };
+  }
   if (state === undefined || found.state === state) return undefined;
   const text =
     `${file.path} was changed after the image above it was made: its modification UUID is ` +
     `${found.state ?? "missing"}, not ${state}`;
-  return { text, isNear: true };
+  return { text, differs: "state" };
+}
+
+/** What cannot be read is of no format. */
+function isOfFormat(file: ImageFile, driver: FormatDriver): boolean {
+  try {
+    return isMarkedAs(driver, file);
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
 }
 
 function identityIn(file: ImageFile, driver: FormatDriver): Identity | undefined {
   try {
-    return isMarkedAs(driver, file) ? driver.info?.(file).identity : undefined;
+    return driver.info?.(file).identity;
   } catch (error) {
     const isOther = error instanceof ImageFormatError || error instanceof UnsupportedFeatureError ||
       error instanceof SystemError;
@@ -138,5 +161,8 @@ function notFound({ driver, folder }: ParentSearch, refusals: Set<string>): stri
   const where = foldersToSearch(folder).join(" or ");
   const [refusal] = refusals;
   const more = refusal === undefined ? "" : `; ${refusal}`;
-  return `no ${driver.name} image with that UUID is in ${where} (--parent <file> names it)${more}`;
+  const crowded = crowdedFolders(folder, driver.extensions ?? []).join(" and ");
+  const reach = crowded === "" ? "" : `; only ${MAX_FILES} files of ${crowded} were looked into`;
+  return `no ${driver.name} image with that UUID is in ${where} (--parent <file> names it)` +
+    more + reach;
 }

@@ -1,8 +1,9 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { inspect } from "../../src/disk/inspect.ts";
 import { openImage, openSharedImage } from "../../src/disk/open.ts";
 import { openImageFile } from "../../src/disk/open_file.ts";
+import { MAX_FILES } from "../../src/disk/parent_places.ts";
 import type { ImageRequest } from "../../src/disk/request.ts";
 import { ImageType } from "../../src/format/vdi/layout.ts";
 import { DiskType } from "../../src/format/vhd/layout.ts";
@@ -137,6 +138,34 @@ Deno.test("--parent names images anywhere, one for each image that needs one", (
   assertStringIncludes(refused(top, { parents: [base] }), `its UUID is ${uuidText(1)}, not`);
   const [byte] = opened(top, { parents: [base], force: true });
   assertEquals(byte, 1);
+});
+
+Deno.test("--parent is refused where it names no image of the format, forced or not", () => {
+  using folder = new TempDirectory();
+  const path = child(folder.file("child.vdi"));
+  const other = folder.file("other");
+  Deno.writeFileSync(other, buildVhd());
+  for (const force of [false, true]) {
+    const text = refused(path, { parents: [other], force });
+    assertEquals(text, `${uuidText(1)} (parent of ${path}): ${other}: it is no VDI image`);
+  }
+});
+
+Deno.test("where more files could be a parent than are looked into, that is said", () => {
+  using folder = new TempDirectory();
+  Deno.mkdirSync(folder.file("vm"));
+  const path = child(folder.file("vm/child.vdi"));
+  for (let n = 0; n < MAX_FILES; n++) Deno.writeTextFileSync(folder.file(`vm/${n}.vdi`), "");
+  write(folder.file("vm/z.vdi"), { id: 1 });
+  const text = refused(path);
+  assertStringIncludes(text, `; only 500 files of ${folder.file("vm")} were looked into`);
+  assertEquals(opened(path, { parents: [folder.file("vm/z.vdi")] }), [1, []]);
+});
+
+Deno.test("a name that no file can have is nothing to speak of", () => {
+  using folder = new TempDirectory();
+  const text = refused(writeVhd(folder.file("a.vhd"), 2, "x".repeat(300)), { format: "VHD" });
+  assert(!text.includes("xxx"), text);
 });
 
 Deno.test("--parent is refused where nothing lies on what it names", () => {

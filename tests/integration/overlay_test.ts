@@ -242,6 +242,20 @@ Deno.test("an overlay takes what was written, and gives it back when that is dis
   assert(left <= (pages / 2 + 1) * UNIT, `${left} bytes`);
 });
 
+Deno.test("the smallest overlay there can be has room for something, however large the disk", async () => {
+  for (const sizeBytes of [SIZE, 8 * 1024 * GIB]) {
+    using folder = new TempDirectory();
+    const image = folder.file("image");
+    Deno.writeFileSync(image, new Uint8Array(0));
+    Deno.truncateSync(image, sizeBytes);
+    const options = ["--overlay=ram", "--overlay-size", "128K"];
+    await using exported = await ExportedImage.attach({ folder, image, options });
+    using client = await NbdClient.connect(exported.socket);
+    await client.write(SIZE - 4 * KIB, new Uint8Array(4 * KIB).fill(2));
+    assertEquals(await client.read(SIZE - 1, 1), Uint8Array.of(2));
+  }
+});
+
 Deno.test("a full overlay fails who writes more, until something is discarded", async () => {
   using folder = new TempDirectory();
   const { image, options, disk } = rawBase(folder);

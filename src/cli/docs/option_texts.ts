@@ -135,7 +135,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "change then, other than by `--commit`.",
   ],
   "overlay-size": [
-    "Let an overlay take <num> bytes at most: who writes more is told that there is no space left on " +
+    "Let an overlay take <num> bytes at most (128K or more): who writes more is told that there is no space left on " +
     "the device, until something is discarded. The default is half of the memory for " +
     "`--overlay=ram`, and no limit otherwise.",
   ],

@@ -25,12 +25,12 @@ export function parseCleanInterval(value: string): number {
   throw new UsageError(`--cache-clean-interval has to be from 0 to ${most} seconds: '${value}'`);
 }
 
-/** What an overlay takes before anything is in it is less. */
-const MIN_OVERLAY_BYTES = 64 * 1024;
+/** What an overlay begins with takes some of it, and so do the tables of what is written first. */
+const MIN_OVERLAY_BYTES = 128 * 1024;
 
 /** @throws {UsageError} if it is no size, or there would be no room for anything */
 export function parseOverlaySize(value: string): number {
   const sizeBytes = parseSizeBytes(value, "failed to parse overlay size");
   if (sizeBytes >= MIN_OVERLAY_BYTES) return sizeBytes;
-  throw new UsageError(`--overlay-size has to be 64K or more: '${value}'`);
+  throw new UsageError(`--overlay-size has to be 128K or more: '${value}'`);
 }

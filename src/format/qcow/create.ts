@@ -64,9 +64,9 @@ export function createQcow(file: ImageFile, image: NewImage): void {
   const { clusterBytes, l1Clusters } = plan;
   const used = FIRST_L1_CLUSTER + l1Clusters;
   const head = new IoBuffer(clusterBytes);
-  writeHead(head, image, plan);
+  const headBytes = writeHead(head, image, plan);
   file.setSize(used * clusterBytes);
-  file.write(head, 0, 0, clusterBytes);
+  file.write(head, 0, 0, headBytes);
   head.bytes.fill(0);
   head.view.setBigUint64(0, BigInt(BLOCK_CLUSTER * clusterBytes));
   file.write(head, 0, TABLE_CLUSTER * clusterBytes, TABLE_ENTRY_BYTES);
@@ -113,7 +113,8 @@ function tableCoversBytes(clusterBits: number, extendedL2: boolean): number {
   return 2 ** (2 * clusterBits - entryBits);
 }
 
-function writeHead({ view, bytes }: IoBuffer, image: NewImage, plan: Plan): void {
+/** @returns how many bytes of the first cluster are not just zeros */
+function writeHead({ view, bytes }: IoBuffer, image: NewImage, plan: Plan): number {
   const { backing, extendedL2 = false } = image;
   const format = backing === undefined ? undefined : named(backing.format, MAX_FORMAT_NAME_BYTES);
   const name = backing === undefined ? undefined : named(backing.name, MAX_BACKING_NAME_BYTES);
@@ -134,6 +135,7 @@ function writeHead({ view, bytes }: IoBuffer, image: NewImage, plan: Plan): void
     refcount_order: REFCOUNT_ORDER,
     header_length: HEADER_BYTES,
   });
+  return at + (name?.length ?? 0);
 }
 
 function writeFields(

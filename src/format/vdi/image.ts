@@ -63,9 +63,9 @@ export class VdiImage implements Image {
     const runBytes = this.#entries.runBytes(position, guestOffset, lengthBytes);
     if (entry === ENTRY_FREE) return mapping.setBacking(this.#backing, guestOffset, runBytes);
     if (entry === ENTRY_ZERO) return mapping.setZero(runBytes);
-    const blockOffset = this.#header.dataOffset + entry * this.#strideBytes;
-    const hostOffset = blockOffset + this.#header.extraBytes + inBlock;
-    this.#stored.setStored(blockOffset, hostOffset, runBytes, mapping);
+    const { dataOffset, extraBytes } = this.#header;
+    const blockOffset = dataOffset + entry * this.#strideBytes + extraBytes;
+    this.#stored.setStored(blockOffset, blockOffset + inBlock, runBytes, mapping);
   }
 
   dropCaches(): void {

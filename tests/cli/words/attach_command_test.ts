@@ -143,8 +143,8 @@ Deno.test("attachCommand() takes an overlay, and what it may take", () => {
   );
   assertEquals(fault("-f img --overlay-size 1G"), "--overlay-size requires --overlay");
   assertEquals(
-    fault("-f img --overlay --overlay-size 0"),
-    "--overlay-size has to be 64K or more: '0'",
+    fault("-f img --overlay --overlay-size 127K"),
+    "--overlay-size has to be 128K or more: '127K'",
   );
   assertEquals(
     fault("-f img --overlay --overlay-size x"),

@@ -45,6 +45,12 @@ Deno.test("vdi skips what lies in front of each block", () => {
   assertEquals(image.read(3 * BLOCK - 1, 2), Uint8Array.of(3, 0));
 });
 
+Deno.test("vdi throws at a block of which the file only has what lies in front of it", () => {
+  using folder = new TempDirectory();
+  using image = opened(folder, { header: { block_extra: 0xffff_fe00 }, map: [0], stored: 0 });
+  assertThrows(() => image.read(0, 512), ImageFormatError, "is not in the file");
+});
+
 Deno.test("vdi rounds the size up to a whole sector, as qemu does", () => {
   using folder = new TempDirectory();
   using image = opened(folder, { header: { disk_size: 1000n } });
