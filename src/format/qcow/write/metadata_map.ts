@@ -11,6 +11,7 @@ import type { Header } from "../header_types.ts";
 import { L1Table, offsetInEntry } from "../l1.ts";
 import { CryptMethod, TABLE_ENTRY_BYTES } from "../layout.ts";
 import { readSnapshots } from "../snapshots/read.ts";
+import { forEachBitmapArea } from "./bitmaps/bitmap_areas.ts";
 import { ClusterSet } from "./cluster_set.ts";
 import type { Refcounts } from "./refcounts.ts";
 
@@ -30,9 +31,9 @@ export interface Metadata {
 
 /**
  * The clusters that hold metadata of an image that is to be written: header, tables, refcount blocks,
- * and what snapshots have of their own. Their L2 tables are among them, as only the COPIED flag of a
- * damaged entry stands between them and a guest's bytes; of snapshots with more than 64 MiB of L1 tables
- * together, those of the last ones are not (qemu never looks at any).
+ * bitmaps that are valid, and what snapshots have of their own. Their L2 tables are among them, as only
+ * the COPIED flag of a damaged entry stands between them and a guest's bytes; of snapshots with more than
+ * 64 MiB of L1 tables together, those of the last ones are not (qemu never looks at any).
  *
  * @throws {ImageFormatError} if two of them overlap, one is not in the file, or what all else hangs on
  *   counts as free
@@ -48,6 +49,7 @@ export function findMetadata(file: ImageFile, header: Header, refcounts: Refcoun
   }
   addTables(map, file, header);
   addSnapshots(map, file, header);
+  forEachBitmapArea(file, header, (...area) => map.add(...area));
   if (header.cryptMethod === CryptMethod.luks) {
     const { startBytes, sizeBytes } = luksArea(file, header);
     map.add("encryption header", startBytes, sizeBytes);

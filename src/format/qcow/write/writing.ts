@@ -122,7 +122,13 @@ export class QcowWriting implements Writing, Tables {
       tables: this.#tables,
     });
     const headerWriter = new HeaderWriter(file, header);
-    const image = new WrittenImage({ ...parts, headerWriter, allocator, updates: this.#updates });
+    const image = new WrittenImage({
+      ...parts,
+      headerWriter,
+      allocator,
+      metadata: metadata.clusters,
+      updates: this.#updates,
+    });
     this.#image = image;
     this.growth = new QcowGrowth({
       ...parts,

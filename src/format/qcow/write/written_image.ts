@@ -15,6 +15,7 @@ import type { Header } from "../header_types.ts";
 import type { Allocator } from "./allocator.ts";
 import { Bitmaps } from "./bitmaps/bitmaps.ts";
 import type { DirtyBits } from "./bitmaps/dirty_bits.ts";
+import type { ClusterSet } from "./cluster_set.ts";
 import type { HeaderWriter } from "./header_writer.ts";
 import type { TableUpdates } from "./table_updates.ts";
 
@@ -24,6 +25,8 @@ export interface WrittenImageParts {
   readonly size: DiskSize;
   readonly headerWriter: HeaderWriter;
   readonly allocator: Allocator;
+  /** Clusters that hold metadata. */
+  readonly metadata: ClusterSet;
   readonly updates: TableUpdates;
 }
 
@@ -94,10 +97,9 @@ export class WrittenImage {
   }
 
   #beginBitmaps(): void {
-    const { file, header, size, headerWriter, allocator } = this.#parts;
     const flush = (): void => this.#makeUpdates();
-    this.#bitmaps = Bitmaps.begin({ file, header, size, headerWriter, allocator, flush });
-    if (this.#bitmaps === undefined) headerWriter.clearAutoclear();
+    this.#bitmaps = Bitmaps.begin({ ...this.#parts, flush });
+    if (this.#bitmaps === undefined) this.#parts.headerWriter.clearAutoclear();
   }
 
   /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
@@ -156,8 +158,16 @@ export class WrittenImage {
   }
 
   conclude(): void {
-    const { file, allocator } = this.#parts;
-    if (!this.#hasBegun || this.#isClosed || file.isTemporary) return;
+    if (!this.#hasBegun || this.#isClosed || this.#parts.file.isTemporary) return;
+    try {
+      this.#conclude();
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  #conclude(): void {
+    const { allocator } = this.#parts;
     allocator.conclude();
     if (this.#bitmaps === undefined) return;
     this.#bitmaps.conclude();

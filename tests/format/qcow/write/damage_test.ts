@@ -9,7 +9,7 @@ import { ImageFormatError } from "../../../../src/image/errors.ts";
 import { SystemError } from "../../../../src/sys/errno.ts";
 import { oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { COMPRESSED, COPIED, ImageBytes } from "./image_bytes.ts";
-import { makeOriginal, ORIGINAL_TOOLS, type OriginalRecipe } from "./originals.ts";
+import { makeOriginal, ORIGINAL_TOOLS, type OriginalRecipe, qemuIo } from "./originals.ts";
 import { WritableDisk } from "./writable_disk.ts";
 
 const KIB = 1024;
@@ -40,6 +40,8 @@ function damageTest(
   oracleTest(`${name}: ${recipe.name}`, ORIGINAL_TOOLS, async () => {
     using folder = new TempDirectory();
     const { path } = await makeOriginal(folder.path, recipe);
+    // Bits get a place with the first one that is set.
+    if (recipe.bitmaps !== undefined) await qemuIo(path, "qcow2", ["write -q 0 4096"]);
     const image = new ImageBytes(path);
     damage(image);
     image.save();
@@ -186,6 +188,58 @@ damageTest(
     assert(after.isMarkedCorrupt);
   },
 );
+
+const BITMAPS: OriginalRecipe = { ...FULL, name: "bitmaps", bitmaps: [4096, 65536] };
+
+/** What bitmaps have in the file: of the first one, the table, and a cluster of bits. */
+const OF_BITMAPS: Readonly<Record<string, (image: ImageBytes) => number>> = {
+  "the directory of bitmaps": (image) => image.bitmapDirectory,
+  "a bitmap's table": (image) => image.u64(image.bitmapDirectory),
+  "the bits of a bitmap": (image) => image.target(image.u64(image.bitmapDirectory)),
+};
+for (const [what, placeOf] of Object.entries(OF_BITMAPS)) {
+  damageTest(
+    `qcow leaves ${what} alone, though an entry says that it is a guest's`,
+    BITMAPS,
+    (image) => image.setEntry(0, BigInt(placeOf(image)) | COPIED),
+    (path, before) => {
+      using disk = new WritableDisk(path);
+      assertThrows(() => disk.write(0, SECTOR), ImageFormatError);
+      assertRefuses(disk);
+      const after = new ImageBytes(path);
+      assert(after.isMarkedCorrupt);
+      const start = placeOf(before);
+      const bytesOf = ({ bytes }: ImageBytes): Uint8Array => bytes.subarray(start, start + CLUSTER);
+      // But for being in use.
+      if (start !== before.bitmapDirectory) assertEquals(bytesOf(after), bytesOf(before));
+    },
+  );
+
+  damageTest(
+    `qcow does not take ${what} for a cluster that is free, though it counts as such`,
+    BITMAPS,
+    (image) => image.setCount(placeOf(image), 0),
+    (path) => {
+      const disk = new WritableDisk(path);
+      assertThrows(() => {
+        disk.discard(0, SIZE);
+        // What was there is not free yet.
+        disk.write(0, new Uint8Array(SIZE).fill(0xaa));
+        disk.close();
+      }, ImageFormatError);
+      assert(new ImageBytes(path).isMarkedCorrupt);
+    },
+  );
+
+  damageTest(
+    `qcow does not write to an image of which ${what} is something else, too`,
+    BITMAPS,
+    (image) => image.view.setBigUint64(image.refcountTableOffset + 8, BigInt(placeOf(image))),
+    (path) => {
+      assertThrows(() => new WritableDisk(path), ImageFormatError, "overlaps other metadata");
+    },
+  );
+}
 
 damageTest(
   "qcow writes to an image though an entry elsewhere is damaged",

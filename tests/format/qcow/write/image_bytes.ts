@@ -72,6 +72,15 @@ export class ImageBytes {
     else this.view.setUint16(at, count);
   }
 
+  /** Where the directory of bitmaps is, of which there are some. */
+  get bitmapDirectory(): number {
+    for (let at = this.view.getUint32(100); this.view.getUint32(at) !== 0;) {
+      if (this.view.getUint32(at) === 0x2385_2875) return this.u64(at + 24);
+      at += 8 + Math.ceil(this.view.getUint32(at + 4) / 8) * 8;
+    }
+    throw new Error("no bitmaps");
+  }
+
   get isExtended(): boolean {
     return this.#entryBytes === 16;
   }

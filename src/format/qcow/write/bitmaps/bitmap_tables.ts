@@ -11,6 +11,7 @@ import { offsetInEntry } from "../../l1.ts";
 import { TABLE_ENTRY_BYTES } from "../../layout.ts";
 import type { Allocator } from "../allocator.ts";
 import { ClusterRuns } from "../cluster_runs.ts";
+import type { ClusterSet } from "../cluster_set.ts";
 import type { DirtyBits } from "./dirty_bits.ts";
 import type { BitmapEntry } from "./directory.ts";
 
@@ -22,6 +23,8 @@ export interface TableParts {
   readonly file: ImageFile;
   readonly clusterBytes: number;
   readonly allocator: Allocator;
+  /** Clusters that hold metadata. */
+  readonly metadata: ClusterSet;
 }
 
 /** A table that has been written. */
@@ -131,11 +134,15 @@ export class BitmapTables {
     }
   }
 
-  /** Nothing durable refers to the old places any more. */
+  /** Nothing durable refers to the old places any more, and it does to the new ones. */
   dropReplaced(): void {
-    const { allocator, clusterBytes } = this.#parts;
+    const { allocator, clusterBytes, metadata } = this.#parts;
+    for (let run = 0; run < this.#added.runs; run++) {
+      const first = this.#added.firstOf(run);
+      for (let n = 0; n < this.#added.countOf(run); n++) metadata.add(first + n);
+    }
     for (let run = 0; run < this.#replaced.runs; run++) {
-      allocator.drop(this.#replaced.firstOf(run) * clusterBytes, this.#replaced.countOf(run));
+      allocator.retire(this.#replaced.firstOf(run) * clusterBytes, this.#replaced.countOf(run));
     }
   }
 }

@@ -15,6 +15,7 @@ import type { DiskSize } from "../../disk_size.ts";
 import type { Header } from "../../header_types.ts";
 import { AUTOCLEAR_BITMAPS } from "../../layout.ts";
 import type { Allocator } from "../allocator.ts";
+import type { ClusterSet } from "../cluster_set.ts";
 import type { HeaderWriter } from "../header_writer.ts";
 import { BitmapTables } from "./bitmap_tables.ts";
 import { BitmapDirectory, type BitmapEntry, BitmapFlag } from "./directory.ts";
@@ -29,6 +30,8 @@ export interface BitmapsParts {
   readonly size: DiskSize;
   readonly headerWriter: HeaderWriter;
   readonly allocator: Allocator;
+  /** Clusters that hold metadata. */
+  readonly metadata: ClusterSet;
   /** Makes durable what has been changed; {@link SystemError} if that fails. */
   readonly flush: () => void;
 }

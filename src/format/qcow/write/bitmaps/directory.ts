@@ -79,6 +79,15 @@ export class BitmapDirectory {
     return new BitmapDirectory(file, offset, buffer, nb_bitmaps);
   }
 
+  /** Where it is in the file. */
+  get hostOffset(): number {
+    return this.#hostOffset;
+  }
+
+  get sizeBytes(): number {
+    return this.#buffer.size;
+  }
+
   get entries(): BitmapEntry[] {
     return this.#positions.map((position) => {
       const entry = BITMAP_ENTRY.read(this.#buffer.view, position);
