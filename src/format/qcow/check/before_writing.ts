@@ -6,7 +6,8 @@
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
-import { checkQcow } from "./check.ts";
+import { readHeader } from "../header.ts";
+import { repaired } from "./check.ts";
 import { CountMemory } from "./cluster_counts.ts";
 import { StoredCounts } from "./stored_counts.ts";
 import { survey } from "./survey.ts";
@@ -17,21 +18,29 @@ const NOBODY_LISTENS = { report: (): void => {} };
 const MAX_LOOKED_AT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Repairs an image that was not closed in order, so that its reference counts may be wrong.
+ * Repairs an image that was not closed in order, so that its reference counts may be wrong; one with
+ * damage that stays is left as it is.
  *
  * @returns what the user ought to know of that
  * @throws {ImageFormatError} if there is damage that cannot be repaired
  * @throws {SystemError} if it cannot be written
  */
 export function repairUnclosed(file: ImageFile): string {
-  const result = checkQcow(file, { repair: "all", ...NOBODY_LISTENS });
-  if (result.corruptions > 0) {
-    const message = `${NOT_CLOSED}, and has damage that cannot be repaired`;
-    throw damaged(file.path, `${message} (--check tells of it, -r attaches it read-only)`);
-  }
-  const { corruptionsFixed, leaksFixed } = result;
+  const found = survey(file, readHeader(file), NOBODY_LISTENS);
+  // Before anything is written.
+  if (found.findings.areLasting) throw irreparable(file);
+  const { corruptions, corruptionsFixed, leaksFixed } = repaired(file, found, {
+    repair: "all",
+    ...NOBODY_LISTENS,
+  });
+  if (corruptions > 0) throw irreparable(file);
   const what = `${corruptionsFixed} faults and ${leaksFixed} leaked clusters were repaired`;
   return `${NOT_CLOSED}: ${corruptionsFixed + leaksFixed === 0 ? "no fault was found" : what}`;
+}
+
+function irreparable({ path }: ImageFile): Error {
+  const message = `${NOT_CLOSED}, and has damage that cannot be repaired`;
+  return damaged(path, `${message} (--check tells of it, -r attaches it read-only)`);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { CheckOptions, CheckResult } from "../../../image/checking.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { readHeader } from "../header.ts";
 import { HeaderWriter } from "../write/header_writer.ts";
-import { repair } from "./repair.ts";
+import { repair, type RepairOptions } from "./repair.ts";
 import { type Survey, survey } from "./survey.ts";
 
 /**
@@ -22,10 +22,18 @@ import { type Survey, survey } from "./survey.ts";
 export function checkQcow(file: ImageFile, options: CheckOptions): CheckResult {
   const found = survey(file, readHeader(file), options);
   const { repair: wanted } = options;
-  if (wanted === "none") return resultOf(found);
-  const rest = repair(file, found, { ...options, repair: wanted })
-    ? survey(file, readHeader(file), options)
-    : found;
+  return wanted === "none"
+    ? resultOf(found)
+    : repaired(file, found, { ...options, repair: wanted });
+}
+
+/**
+ * Repairs an image in which `found` has been found, and tells what is left.
+ *
+ * @throws as {@link checkQcow}
+ */
+export function repaired(file: ImageFile, found: Survey, options: RepairOptions): CheckResult {
+  const rest = repair(file, found, options) ? survey(file, readHeader(file), options) : found;
   const { corruptions, leaks } = rest.findings;
   if (corruptions === 0) new HeaderWriter(file, rest.header).clearFaults();
   return {

@@ -99,19 +99,22 @@ export class Entries {
     if ((high & L2_COMPRESSED_HIGH) !== 0) {
       return this.#takeCompressed(high, low, (zeros | allocated) !== 0);
     }
-    if ((high & RESERVED.high) !== 0 || (low & RESERVED.low) !== 0) {
-      this.#corrupt("has reserved bits", high, low);
-    }
     const isZero = (low & this.#zeroLow) !== 0;
+    const isMisplaced = this.#isMisplaced(high, low, this.#needsNoPlace(isZero, allocated));
+    if ((high & RESERVED.high) !== 0 || (low & RESERVED.low) !== 0) {
+      const look = (): void => this.#corrupt("has reserved bits", high, low);
+      if (isMisplaced) this.#findings.asMended(look);
+      else look();
+    }
     if (isZero && this.#header.version < 3) {
       this.#corrupt("is one of zeros, in version 2", high, low);
     }
     const hasOffset = ((high & OFFSET_MASK_HIGH) | (low & OFFSET_MASK_LOW)) !== 0;
     if (hasOffset) {
-      const offset = this.#decoder.hostOffset(high, low);
-      const needsNone = this.#needsNoPlace(isZero, allocated);
-      if (needsNone && !this.#canBePlace(offset)) this.#misplacedZeros++;
-      return this.#takeCluster(high, low, (zeros & allocated) !== 0);
+      const hasBadBitmap = (zeros & allocated) !== 0;
+      if (isMisplaced) this.#takeMisplaced(high, low, hasBadBitmap);
+      else this.#takeCluster(high, low, hasBadBitmap);
+      return;
     }
     if (isZero) return;
     if (this.#header.hasDataFile && (high & L2_COPIED_HIGH) !== 0) {
@@ -120,9 +123,21 @@ export class Entries {
     if (allocated !== 0) this.#corrupt("has no place, but allocated subclusters", high, low);
   }
 
+  /** A cluster of zeros where none can be. */
+  #takeMisplaced(high: number, low: number, hasBadBitmap: boolean): void {
+    this.#misplacedZeros++;
+    this.#findings.asMended(() => this.#takeCluster(high, low, hasBadBitmap));
+  }
+
   /** Whether a cluster has no bytes of its own. */
   #needsNoPlace(isZero: boolean, allocated: number): boolean {
     return this.#header.extendedL2 ? allocated === 0 : isZero;
+  }
+
+  /** Whether a cluster that needs no place has one where none can be. */
+  #isMisplaced(high: number, low: number, needsNone: boolean): boolean {
+    if (!needsNone || ((high & OFFSET_MASK_HIGH) | (low & OFFSET_MASK_LOW)) === 0) return false;
+    return !this.#canBePlace(this.#decoder.hostOffset(high, low));
   }
 
   /** Whether a cluster can be at a place. */
@@ -134,16 +149,22 @@ export class Entries {
 
   #corrupt(what: string, high: number, low: number): void {
     const offset = this.#decoder.hostOffset(high, low);
-    this.#findings.corrupt(() => `L2 entry for the cluster at ${hex(offset)} ${what}`, this.#times);
+    this.#findings.lasting(() => `L2 entry for the cluster at ${hex(offset)} ${what}`, this.#times);
   }
 
   #takeCompressed(high: number, low: number, hasBitmap: boolean): void {
     const offset = this.#decoder.compressedOffset(high, low);
-    const corrupt = (what: string): void =>
-      this.#findings.corrupt(() => `compressed cluster at ${hex(offset)} ${what}`, this.#times);
-    if ((high & L2_COPIED_HIGH) !== 0) corrupt("is marked as used once");
-    if (this.#header.hasDataFile) return corrupt("is in an image with a data file");
-    if (hasBitmap) return corrupt("has subclusters");
+    const describe = (what: string) => (): string => `compressed cluster at ${hex(offset)} ${what}`;
+    const lasting = (what: string): void => this.#findings.lasting(describe(what), this.#times);
+    if ((high & L2_COPIED_HIGH) !== 0) {
+      // Of tables, only those of the disk are changed.
+      const isOfDisk = this.#activeTimes === this.#times;
+      const marked = describe("is marked as used once");
+      if (isOfDisk) this.#findings.corrupt(marked, this.#times);
+      else this.#findings.lasting(marked, this.#times);
+    }
+    if (this.#header.hasDataFile) return lasting("is in an image with a data file");
+    if (hasBitmap) return lasting("has subclusters");
     this.#references.add(offset, this.#decoder.compressedBytes(high, low), this.#times);
     this.#allocated += this.#activeTimes;
     this.#compressed += this.#activeTimes;

@@ -10,6 +10,8 @@ const MAX_TOLD = 100;
 export class Findings {
   #corruptions = 0;
   #flagFaults = 0;
+  #lasting = 0;
+  #isMended = false;
   #leaks = 0;
   #told = 0;
   #needsRebuild = false;
@@ -28,6 +30,11 @@ export class Findings {
   /** Those of them that are wrong COPIED flags, and nothing more. */
   get flagFaults(): number {
     return this.#flagFaults;
+  }
+
+  /** Whether a repair leaves some of the faults. */
+  get areLasting(): boolean {
+    return this.#lasting > 0;
   }
 
   /** Clusters that count as used more often than they are. */
@@ -54,10 +61,23 @@ export class Findings {
     this.#tell(describe, "ERROR");
   }
 
-  /** As {@link Findings.corrupt}, of something that leads nowhere. */
+  /** As {@link Findings.corrupt}, of one that a repair leaves. */
+  lasting(describe: () => string, times = 1): void {
+    if (!this.#isMended) this.#lasting += times;
+    this.corrupt(describe, times);
+  }
+
+  /** As {@link Findings.lasting}, of something that leads nowhere. */
   unreadable(describe: () => string, times = 1): void {
     this.#isPartlyUnreadable = true;
-    this.corrupt(describe, times);
+    this.lasting(describe, times);
+  }
+
+  /** Has a repair mend all that `look` finds. */
+  asMended(look: () => void): void {
+    this.#isMended = true;
+    look();
+    this.#isMended = false;
   }
 
   /** A COPIED flag that is wrong. */

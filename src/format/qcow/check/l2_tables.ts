@@ -57,7 +57,7 @@ export class L2Tables {
     const list = new EntryLists(file);
     list.add(l1Offset, l1AllEntries);
     list.forEach((view, position) => {
-      const offset = this.#take(view, position, 1);
+      const offset = this.#takeActive(view, position);
       if (offset === 0) return;
       this.#checkCopied(view.getUint32(position), offset);
       if (this.#isReadable(offset)) this.activeTimes.add(offset / this.#clusterBytes, 1);
@@ -78,7 +78,7 @@ export class L2Tables {
     ) {
       end = endOffset;
       if (version >= 3 && extraBytes < LEAST_EXTRA_BYTES) {
-        findings.corrupt(() => `snapshot ${info.id}: its entry is incomplete`);
+        findings.lasting(() => `snapshot ${info.id}: its entry is incomplete`);
       }
       const hostOffset = Number(l1Offset);
       const isAligned = l1Offset % BigInt(this.#clusterBytes) === 0n;
@@ -97,6 +97,13 @@ export class L2Tables {
     return this.#parts.header.clusterBytes;
   }
 
+  /** As {@link #take}: of what leads nowhere, a repair of the disk's table leaves nothing. */
+  #takeActive(view: DataView, position: number): number {
+    if (offsetInEntry(view, position) !== 0) return this.#take(view, position, 1);
+    this.#parts.findings.asMended(() => this.#take(view, position, 1));
+    return 0;
+  }
+
   /** Counts a table; returns where it is, 0 for none. */
   #take(view: DataView, position: number, times: number): number {
     const high = view.getUint32(position);
@@ -105,13 +112,13 @@ export class L2Tables {
     const { findings, references } = this.#parts;
     const offset = offsetInEntry(view, position);
     if ((high & RESERVED.high) !== 0 || (low & RESERVED.low) !== 0) {
-      findings.corrupt(
+      findings.lasting(
         () => `L1 entry for the L2 table at ${hex(offset)} has reserved bits`,
         times,
       );
     }
     if (offset === 0) {
-      findings.corrupt(() => "L1 entry for no L2 table has flags", times);
+      findings.lasting(() => "L1 entry for no L2 table has flags", times);
       return 0;
     }
     references.add(offset, this.#clusterBytes, times);

@@ -109,7 +109,7 @@ export class References {
     if (cluster >= this.#endCluster) this.#endCluster = cluster + 1;
     const tooMany = Math.min(times, before + times - this.most);
     if (tooMany <= 0) return;
-    this.#findings.corrupt(
+    this.#findings.lasting(
       () => `cluster ${cluster}: more references than can be counted`,
       tooMany,
     );

@@ -20,17 +20,18 @@ const NO_COPIES: ReadonlyMap<number, number> = new Map();
 const KEPT = "Leaked clusters are kept: they may belong to what leads nowhere";
 const NEEDS_ALL = "Some counts can only be put right by building all of them anew (all, not leaks)";
 
+/** What is wanted of a repair. */
+export interface RepairOptions extends CheckOptions {
+  readonly repair: Exclude<Repair, "none">;
+}
+
 /**
  * Repairs an image in which `found` has been found.
  *
  * @returns whether anything has been changed
  * @throws {SystemError} if it cannot be written
  */
-export function repair(
-  file: ImageFile,
-  found: Survey,
-  options: CheckOptions & { readonly repair: Exclude<Repair, "none"> },
-): boolean {
+export function repair(file: ImageFile, found: Survey, options: RepairOptions): boolean {
   const { findings, header } = found;
   if (findings.corruptions === 0 && findings.leaks === 0) return false;
   new HeaderWriter(file, header).clearUnknownAutoclear();
