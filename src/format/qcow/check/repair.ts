@@ -7,6 +7,7 @@
 import type { CheckOptions, Repair } from "../../../image/checking.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { HeaderWriter } from "../write/header_writer.ts";
+import { freeBehindEnd } from "./behind_end.ts";
 import { CopiedFlags } from "./copied_flags.ts";
 import { putL1Right, readL1 } from "./l1_table.ts";
 import { lowerCounts } from "./lower_counts.ts";
@@ -32,8 +33,18 @@ export interface RepairOptions extends CheckOptions {
  * @throws {SystemError} if it cannot be written
  */
 export function repair(file: ImageFile, found: Survey, options: RepairOptions): boolean {
+  const { needsRebuild, isPartlyUnreadable, corruptions, leaks } = found.findings;
+  if (!needsRebuild && !isPartlyUnreadable) repairBehindEnd(file, found, options);
+  return (corruptions > 0 || leaks > 0) && repairFaults(file, found, options);
+}
+
+function repairBehindEnd(file: ImageFile, found: Survey, options: RepairOptions): void {
+  const freed = freeBehindEnd(file, found);
+  if (freed > 0) options.report(`Freed ${freed} clusters behind the end of the file`);
+}
+
+function repairFaults(file: ImageFile, found: Survey, options: RepairOptions): boolean {
   const { findings, header } = found;
-  if (findings.corruptions === 0 && findings.leaks === 0) return false;
   new HeaderWriter(file, header).clearUnknownAutoclear();
   if (findings.isPartlyUnreadable && findings.leaks > 0) options.report(KEPT);
   const onlyFlags = findings.corruptions === findings.flagFaults && !findings.needsRebuild;

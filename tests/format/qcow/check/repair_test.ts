@@ -5,7 +5,7 @@
  * @module
  */
 // @ts-types="../../../support/std_assert.d.ts"
-import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import { checkQcow } from "../../../../src/format/qcow/check/check.ts";
 import { survey } from "../../../../src/format/qcow/check/survey.ts";
 import { readHeader } from "../../../../src/format/qcow/header.ts";
@@ -14,7 +14,7 @@ import {
   RelatedFileError,
   UnsupportedFeatureError,
 } from "../../../../src/image/errors.ts";
-import { memoryFolder, oracleTest, run, TempDirectory } from "../../../support/tools.ts";
+import { memoryFolder, must, oracleTest, run, TempDirectory } from "../../../support/tools.ts";
 import { HostileImages } from "../write/hostile_images.ts";
 import { ImageBytes } from "../write/image_bytes.ts";
 import {
@@ -23,9 +23,10 @@ import {
   ORIGINAL_RECIPES,
   ORIGINAL_TOOLS,
   type OriginalRecipe,
+  recipeOf,
 } from "../write/originals.ts";
 import { Random } from "../write/random_ops.ts";
-import { openForWriting } from "../write/writable_disk.ts";
+import { openForWriting, WritableDisk } from "../write/writable_disk.ts";
 import { checkedByDriver, checkedByQemu } from "./checked.ts";
 import { DAMAGES } from "./damages.ts";
 import { diskContent, UNREADABLE } from "./disk_content.ts";
@@ -108,6 +109,35 @@ for (const [index, recipe] of ORIGINAL_RECIPES.entries()) {
       for (let count = 0; count < DAMAGED; count++) {
         Deno.writeFileSync(original.path, hostile.next(random));
         await checkRepair(original, `image ${count}`);
+      }
+    },
+  );
+}
+
+for (const wanted of ["leaks", "all"] as const) {
+  oracleTest(
+    `checkQcow() frees what counts as used behind the end of the file (${wanted})`,
+    ORIGINAL_TOOLS,
+    async () => {
+      using folder = new TempDirectory(memoryFolder());
+      for (const name of ["half full", "counts of 1 bits", "version 2"]) {
+        const { path } = await makeOriginal(folder.path, recipeOf(name));
+        const sizeBytes = Deno.statSync(path).size;
+        {
+          // As who is killed before the counts are written.
+          using disk = new WritableDisk(path);
+          disk.write(0, new Uint8Array(512));
+          disk.flush();
+        }
+        Deno.truncateSync(path, sizeBytes);
+        assertMatch(
+          repair(path, wanted),
+          /^Freed [1-9][0-9]* clusters behind the end of the file$/,
+        );
+        assertEquals(repair(path, wanted), "");
+        // Of what is behind the end, qemu speaks only then.
+        Deno.truncateSync(path, sizeBytes + 2 ** 20);
+        await must("qemu-img", "check", "-f", "qcow2", path);
       }
     },
   );
