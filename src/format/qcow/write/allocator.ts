@@ -218,6 +218,15 @@ export class Allocator {
   }
 
   #lower(cluster: number): number {
+    const left = this.#refcounts.lower(this.#sliceOf(cluster), cluster);
+    if (left > 0) return left;
+    this.#cursor = Math.min(this.#cursor, cluster);
+    this.#clusterFile.hasBeenUsed(cluster);
+    return left;
+  }
+
+  /** The counts of a cluster that is in use; waits for the disk. */
+  #sliceOf(cluster: number): CountSlice {
     if (!this.#refcounts.hasBlock(cluster)) {
       const hostOffset = cluster * this.#clusterBytes;
       const message = `the cluster at ${hex(hostOffset)} is in use, but has no reference count`;
@@ -225,11 +234,7 @@ export class Allocator {
     }
     const slice = this.#refcounts.load(cluster, this.#patient);
     if (slice === undefined) throw new Error("a count that nobody waits for");
-    const left = this.#refcounts.lower(slice, cluster);
-    if (left > 0) return left;
-    this.#cursor = Math.min(this.#cursor, cluster);
-    this.#clusterFile.hasBeenUsed(cluster);
-    return left;
+    return slice;
   }
 
   /**
@@ -294,17 +299,32 @@ export class Allocator {
       const run = this.#dropped.takeUnused(wanted);
       if (run === undefined) break;
       const [first, count] = run;
-      for (let cluster = first + count - 1; cluster >= first; cluster--) {
-        if (this.#release(cluster)) holes.add(cluster);
-      }
+      this.#releaseRun(first, count, holes);
       wanted -= count;
     }
     holes.end();
     return this.#dropped.hasUnused;
   }
 
+  /** Takes a reference off each of them; those whose counts cannot be read wait for the next flush. */
+  #releaseRun(first: number, count: number, holes: Holes): void {
+    let left = count;
+    try {
+      for (; left > 0; left--) {
+        const cluster = first + left - 1;
+        if (this.#release(cluster)) holes.add(cluster);
+      }
+    } catch (error) {
+      if (error instanceof SystemError) this.#dropped.drop(first, left);
+      holes.end();
+      throw error;
+    }
+  }
+
   /** Takes a reference off a cluster; whether it is free now. */
   #release(cluster: number): boolean {
+    // First what can fail.
+    this.#sliceOf(cluster);
     this.#refuseNeeded(cluster);
     if (this.#lower(cluster) > 0) return false;
     this.#metadata.clusters.delete(cluster);
@@ -329,10 +349,7 @@ export class Allocator {
   /** Gives back what was reserved in vain, and cuts off the end of the file that nobody uses. */
   conclude(): void {
     this.#reserve.stop();
-    const reserved = this.#reserve.takeAll();
-    for (let run = 0; run < reserved.runs; run++) {
-      this.giveBack(reserved.firstOf(run), reserved.countOf(run));
-    }
+    this.#reserve.giveBack((cluster) => this.#lower(cluster));
     this.#clusterFile.cutTail(this.#isUnused);
   }
 

@@ -76,6 +76,22 @@ export class Reserve {
     return true;
   }
 
+  /** Calls `free` for one after the other; where that throws, those that are left stay. */
+  giveBack(free: (cluster: number) => void): void {
+    const all = this.takeAll();
+    this.#waiting = all;
+    for (;;) {
+      const last = all.takeLast(1);
+      if (last === undefined) return;
+      try {
+        free(last[0]);
+      } catch (error) {
+        all.add(...last);
+        throw error;
+      }
+    }
+  }
+
   /** All of them, which are nobody's then. */
   takeAll(): ClusterRuns {
     const all = new ClusterRuns();

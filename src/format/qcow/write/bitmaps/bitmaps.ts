@@ -23,6 +23,8 @@ import { DirtyBits } from "./dirty_bits.ts";
 
 /** Bits in memory take no more: with bitmaps for which that is too little, none is kept. */
 const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+/** So often it is tried to store them. */
+const MOST_TRIES = 3;
 
 export interface BitmapsParts {
   readonly file: ImageFile;
@@ -43,6 +45,8 @@ export class Bitmaps {
   readonly dirty: DirtyBits | undefined;
   /** Those that are marked as in use here, and how the mark was before. */
   readonly #marked: BitmapEntry[] = [];
+  /** Their bits, once these are in new places, to which the directory may not lead yet. */
+  #stored: BitmapTables | undefined;
 
   private constructor(parts: BitmapsParts, directory: BitmapDirectory) {
     this.#parts = parts;
@@ -99,25 +103,40 @@ export class Bitmaps {
   }
 
   /**
-   * Stores all bits. If there is no room for them, the bitmaps stay in use.
+   * Stores all bits. If there is no room for them, the bitmaps stay in use. Where it fails, it can be
+   * called again.
    *
-   * @throws {SystemError} if the image cannot be written any more
+   * @throws {SystemError} if the image cannot be written
    */
   conclude(): void {
     if (this.#marked.length === 0) return;
-    const { clusterBytes } = this.#parts.header;
-    const tables = new BitmapTables({ ...this.#parts, clusterBytes });
-    try {
-      for (const entry of this.#marked) this.#store(entry, tables);
-      this.#parts.flush();
-    } catch (error) {
-      const isWanting = error instanceof RangeError || error instanceof SystemError;
-      if (!isWanting || this.#parts.file.hasLost) throw error;
-      return tables.giveBack();
-    }
+    this.#stored ??= this.#storeAll();
+    if (this.#stored === undefined) return;
     this.#directory.write(this.#parts.headerWriter);
-    tables.dropReplaced();
+    this.#stored.dropReplaced();
+    this.#marked.length = 0;
     this.#parts.flush();
+  }
+
+  /** Writes the bits of all to new places; undefined if there is no room, be it tried again. */
+  #storeAll(): BitmapTables | undefined {
+    for (let tries = 1; tries <= MOST_TRIES; tries++) {
+      const tables = new BitmapTables({
+        ...this.#parts,
+        clusterBytes: this.#parts.header.clusterBytes,
+      });
+      try {
+        for (const entry of this.#marked) this.#store(entry, tables);
+        this.#parts.flush();
+        return tables;
+      } catch (error) {
+        const isWanting = error instanceof RangeError || error instanceof SystemError;
+        if (!isWanting || this.#parts.file.hasLost) throw error;
+        tables.giveBack();
+        if (error instanceof RangeError) return undefined;
+      }
+    }
+    return undefined;
   }
 
   #store(entry: BitmapEntry, tables: BitmapTables): void {
