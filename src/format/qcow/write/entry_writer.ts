@@ -8,8 +8,10 @@ import type { ImageFile } from "../../../storage/image_file.ts";
 import { damaged, hex } from "../errors.ts";
 import type { Header } from "../header_types.ts";
 import { Cluster, EntryDecoder, type L2Slices } from "../l2.ts";
+import { L2_COMPRESSED_HIGH, L2_COPIED_HIGH } from "../layout.ts";
 import type { Allocator } from "./allocator.ts";
 import type { ClusterSet } from "./cluster_set.ts";
+import type { SharedClusters } from "./shared_clusters.ts";
 
 /** The position of a slice that is not there: all its entries are 0. */
 export const NO_SLICE = -1;
@@ -64,6 +66,8 @@ export interface EntryParts {
   readonly allocator: Allocator;
   /** Clusters that hold metadata. */
   readonly metadata: ClusterSet;
+  /** What is told of clusters that others refer to, too; undefined if snapshots do anyway. */
+  readonly shared: SharedClusters | undefined;
 }
 
 /** What is done alike with entries of any kind, given by their positions among the cached ones. */
@@ -135,7 +139,10 @@ export class EntryAccess {
     if (this.#parts.dataFile !== undefined) return;
     const { startBytes, endBytes } = this.#rangeAt(position);
     const count = Math.ceil((endBytes - startBytes) * this.#clustersPerByte);
-    if (count > 0) this.#parts.allocator.drop(startBytes, count);
+    if (count === 0) return;
+    this.#parts.allocator.drop(startBytes, count);
+    const isShared = (this.#view.getUint32(position) & (L2_COMPRESSED_HIGH | L2_COPIED_HIGH)) === 0;
+    if (isShared) this.#parts.shared?.drop(startBytes * this.#clustersPerByte);
   }
 
   /** What an entry refers to in the image's own file: from the start of a cluster on. */

@@ -38,6 +38,7 @@ import { HeaderWriter } from "./header_writer.ts";
 import { LiveSnapshots } from "./live_snapshots.ts";
 import { findMetadata } from "./metadata_map.ts";
 import { Refcounts } from "./refcounts.ts";
+import { SharedClusters } from "./shared_clusters.ts";
 import { StandardEntries } from "./standard_entries.ts";
 import { OwnTables } from "./own_tables.ts";
 import { TableUpdates } from "./table_updates.ts";
@@ -102,6 +103,9 @@ export class QcowWriting implements Writing, Tables {
     });
     const Entries = header.extendedL2 ? ExtendedEntries : StandardEntries;
     const hasBacking = related.backing !== undefined;
+    const shared = header.snapshots.entries === 0
+      ? new SharedClusters({ file, header, l1, refcounts })
+      : undefined;
     this.#entries = new Entries({
       header,
       slices,
@@ -110,6 +114,7 @@ export class QcowWriting implements Writing, Tables {
       hasBacking,
       allocator,
       metadata: metadata.clusters,
+      shared,
     });
     this.unitBytes = this.#entries.unitBytes;
     this.#dataFile = dataFile === undefined ? undefined : new DataFile(dataFile);
@@ -127,6 +132,7 @@ export class QcowWriting implements Writing, Tables {
       headerWriter,
       allocator,
       metadata: metadata.clusters,
+      shared,
       updates: this.#updates,
     });
     this.#image = image;

@@ -17,6 +17,7 @@ import { Bitmaps } from "./bitmaps/bitmaps.ts";
 import type { DirtyBits } from "./bitmaps/dirty_bits.ts";
 import type { ClusterSet } from "./cluster_set.ts";
 import type { HeaderWriter } from "./header_writer.ts";
+import type { SharedClusters } from "./shared_clusters.ts";
 import type { TableUpdates } from "./table_updates.ts";
 
 export interface WrittenImageParts {
@@ -27,6 +28,7 @@ export interface WrittenImageParts {
   readonly allocator: Allocator;
   /** Clusters that hold metadata. */
   readonly metadata: ClusterSet;
+  readonly shared: SharedClusters | undefined;
   readonly updates: TableUpdates;
 }
 
@@ -167,7 +169,8 @@ export class WrittenImage {
   }
 
   #conclude(): void {
-    const { allocator } = this.#parts;
+    const { allocator, shared } = this.#parts;
+    shared?.conclude();
     allocator.conclude();
     if (this.#bitmaps === undefined) return;
     this.#bitmaps.conclude();

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertFalse, assertGreaterOrEqual, assertThrows } from "@std/assert";
 import { ImageFormatError } from "../../../../src/image/errors.ts";
 import { SystemError } from "../../../../src/sys/errno.ts";
-import { oracleTest, TempDirectory } from "../../../support/tools.ts";
+import { must, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { COMPRESSED, COPIED, ImageBytes } from "./image_bytes.ts";
 import { makeOriginal, ORIGINAL_TOOLS, type OriginalRecipe, qemuIo } from "./originals.ts";
 import { WritableDisk } from "./writable_disk.ts";
@@ -188,6 +188,31 @@ damageTest(
     assert(after.isMarkedCorrupt);
   },
 );
+
+for (const recipe of [FULL, EXTENDED]) {
+  for (const [how, change] of Object.entries(CHANGES)) {
+    // As a repair leaves it, which finds that one cluster is two guests'.
+    oracleTest(
+      `qcow marks as used once what is: one of two that shared a cluster is ${how}, ${recipe.name}`,
+      ORIGINAL_TOOLS,
+      async () => {
+        using folder = new TempDirectory();
+        const { path } = await makeOriginal(folder.path, recipe);
+        const image = new ImageBytes(path);
+        const [old, entry] = [0, 5].map((guest) => image.target(image.entryAt(guest)));
+        image.setCount(old ?? 0, 0);
+        image.setCount(entry ?? 0, 2);
+        for (const guest of [0, 5]) image.setEntry(guest, BigInt(entry ?? 0));
+        image.save();
+        await must("qemu-img", "check", "-f", "qcow2", path);
+        const disk = new WritableDisk(path);
+        change(disk, image.clusterBytes);
+        assert(disk.close());
+        await must("qemu-img", "check", "-f", "qcow2", path);
+      },
+    );
+  }
+}
 
 const BITMAPS: OriginalRecipe = { ...FULL, name: "bitmaps", bitmaps: [4096, 65536] };
 
