@@ -338,14 +338,19 @@ export function exists(path: string): boolean {
   }
 }
 
+/** Which field of /proc/PID/stat, from the state on, says how many threads there are (proc(5)). */
+const THREADS_FIELD = 17;
+
 /** Whether a process with this id runs; a zombie does not. */
 export function isRunning(pid: number): boolean {
   return exists(`/proc/${pid}`) && !isZombie(pid);
 }
 
+/** With all of its threads, of which the last one holds its files. */
 function isZombie(pid: number): boolean {
   const stat = textIfAny(`/proc/${pid}/stat`);
-  return stat === undefined || stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? ["Z"];
+  return fields[0] === "Z" && Number(fields[THREADS_FIELD] ?? 0) <= 1;
 }
 
 /** All processes there are, zombies included. */
