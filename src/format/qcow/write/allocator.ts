@@ -159,6 +159,11 @@ export class Allocator {
     return this.#reserve.isLow && this.#isBlank;
   }
 
+  /** Before the reserve is filled first; throws {@link SystemError} as {@link ClusterFile.findBlankTail}. */
+  findBlankTail(): void {
+    this.#clusterFile.findBlankTail(this.#isUnused);
+  }
+
   /**
    * Puts more clusters into the reserve, if there are none that could be used again. They are ready once
    * the updates are durable that are taken next.

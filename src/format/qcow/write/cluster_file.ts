@@ -5,6 +5,8 @@
  *     | in the file when it was opened | added since            | blank: holes           |
  *                                      ^ #addedFrom             ^ #blankFrom             ^ end of the file
  *
+ * Of a file that ends in holes, #blankFrom is before #addedFrom at first.
+ *
  * @module
  */
 import type { ImageFile } from "../../../storage/image_file.ts";
@@ -19,6 +21,8 @@ const GROWTH = { part: 1 / 8, leastBytes: 64 * 1024, mostBytes: 16 * 1024 * 1024
 const ZEROS_BYTES = 64 * 1024;
 /** No file is longer. */
 const MAX_FILE_BYTES = 2 ** 52;
+/** So much of the file's end is looked at to find what is blank, in no more parts than that. */
+const MOST_TAIL = { clusters: 64 * 1024, parts: 256 } as const;
 
 const FALLOC_FL_KEEP_SIZE = 0x01;
 const FALLOC_FL_PUNCH_HOLE = 0x02;
@@ -51,6 +55,38 @@ export class ClusterFile {
   /** Clusters from this one on have never been used, and are holes; infinite if there is no such thing. */
   get blankFrom(): number {
     return this.#blankFrom;
+  }
+
+  /**
+   * Finds out from where on the file that was opened has nothing but holes that nobody uses: who was killed
+   * leaves such an end. What has been punched there comes back with no crash, for the file is synced
+   * first.
+   *
+   * @throws {SystemError} if that fails
+   */
+  findBlankTail(isUnused: (cluster: number) => boolean): void {
+    if (this.#blankFrom !== this.#addedFrom) return;
+    const least = Math.max(0, this.#addedFrom - MOST_TAIL.clusters);
+    let first = this.#addedFrom;
+    while (first > least && isUnused(first - 1)) first--;
+    if (first === this.#addedFrom) return;
+    this.#file.sync();
+    this.#blankFrom = this.#behindData(first);
+  }
+
+  /** The first cluster from `first` on from which on there are only holes. */
+  #behindData(first: number): number {
+    const { clusterBytes } = this.#parts;
+    const { sizeBytes } = this.#file;
+    let blankFrom = first;
+    let at = first * clusterBytes;
+    for (let parts = 0; at < sizeBytes; parts++) {
+      if (parts === MOST_TAIL.parts) return this.#addedFrom;
+      const stored = this.#file.storedBytes(at, sizeBytes - at);
+      at += Math.abs(stored);
+      if (stored > 0) blankFrom = Math.ceil(at / clusterBytes);
+    }
+    return blankFrom;
   }
 
   /** Of an image that was cut off, what lies behind its end may have been written since. */

@@ -106,9 +106,10 @@ export class WrittenImage {
 
   /** Before the first change, so that nothing is lost of that, either; without it, all goes on as well. */
   #fillReserve(): void {
-    const { file, updates } = this.#parts;
+    const { file, updates, allocator } = this.#parts;
     if (file.isTemporary) return;
     try {
+      allocator.findBlankTail();
       this.#makeUpdates();
     } catch (error) {
       if (updates.hasLost || !(error instanceof SystemError)) throw error;
