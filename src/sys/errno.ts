@@ -34,6 +34,7 @@ export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const ECANCELED = 125;
 export const ECONNABORTED = 103;
+export const ECONNRESET = 104;
 export const ECONNREFUSED = 111;
 export const ESTALE = 116;
 export const EDQUOT = 122;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ECONNRESET, EPIPE, SystemError } from "../../sys/errno.ts";
 import { readText, writeText } from "../../sys/files.ts";
 import { isReadable } from "../../sys/poll.ts";
 import { folderOf } from "../../sys/paths.ts";
@@ -28,13 +29,25 @@ export function askDaemon(
         "the path of the state folder is too long",
     );
   }
-  writeText(connection.number, encodeMessage(request));
-  if (!isReadable(connection.number, patienceMs)) {
-    throw new Error(`its daemon (pid ${pid}) does not answer`);
-  }
-  const text = readText(connection.number);
+  const text = answerTo(request, connection.number, patienceMs);
+  if (text === undefined) throw new Error(`its daemon (pid ${pid}) does not answer`);
   if (text === "") throw new Error(`its daemon (pid ${pid}) has ended`);
   const answer = decodeAnswer(text);
   if (!answer.ok) throw new Error(answer.message);
   return answer;
+}
+
+/** Empty if the daemon ends without an answer, be it before it has read the request; undefined if it gives none. */
+function answerTo(
+  request: ControlRequest,
+  connection: number,
+  patienceMs: number,
+): string | undefined {
+  try {
+    writeText(connection, encodeMessage(request));
+    return isReadable(connection, patienceMs) ? readText(connection) : undefined;
+  } catch (error) {
+    if (error instanceof SystemError && [EPIPE, ECONNRESET].includes(error.errno)) return "";
+    throw error;
+  }
 }
