@@ -13,11 +13,16 @@ import type { Recording } from "./recording.ts";
 const SECTOR_BYTES = 512;
 /** Powers fail so often at one point. */
 const POWER_FAILURES = 3;
+/** Before the end of a sync, all has been done that it covers, and none of that is certain. */
+const SYNCING = 0.25;
 
 /** What is left after a crash: the content of each file, until the next one is asked for. */
 export interface CrashState {
   readonly what: string;
-  /** How many steps had been made: some and a half if one was being made. */
+  /**
+   * How many steps had been made: some and a half if one was being made, a quarter less than some if that
+   * was during a sync after which there were no more.
+   */
   readonly at: number;
   readonly files: readonly FileContent[];
 }
@@ -30,7 +35,13 @@ export function* crashStates(
 ): Generator<CrashState> {
   const crashed = new CrashedFiles(recording, files);
   const isChosen = (): boolean => random.below(1000) < share * 1000;
+  const ends = new Set(recording.syncs.map(({ ended }) => ended));
   for (let at = 0; at <= recording.steps.length; at++) {
+    for (let n = 0; n < POWER_FAILURES && ends.has(at); n++) {
+      if (!isChosen()) continue;
+      crashed.failPower(at - SYNCING, random);
+      yield { what: "power failed", at: at - SYNCING, files };
+    }
     if (isChosen()) {
       crashed.kill(at);
       yield { what: "killed", at, files };
