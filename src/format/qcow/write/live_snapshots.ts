@@ -23,8 +23,8 @@ export interface LiveSnapshotsParts {
   readonly l1: L1Table;
   readonly slices: L2Slices;
   readonly allocator: Allocator;
-  /** Throws {@link SystemError} if nothing may be changed any more. */
-  readonly refuseIfClosed: () => void;
+  /** Throws {@link SystemError} if nothing may be changed any more, or the header lacks what is to be in it. */
+  readonly refuseUnsaid: () => void;
 }
 
 export class LiveSnapshots implements Snapshots {
@@ -42,7 +42,7 @@ export class LiveSnapshots implements Snapshots {
     if (change.action === "apply") {
       throw new RangeError("it is in use: no snapshot is applied before it is detached");
     }
-    this.#parts.refuseIfClosed();
+    this.#parts.refuseUnsaid();
     this.#settle(flush);
     try {
       switchSnapshots(file, change);

@@ -147,7 +147,7 @@ export class QcowWriting implements Writing, Tables {
     this.snapshots = new LiveSnapshots({
       ...parts,
       allocator,
-      refuseIfClosed: () => image.refuseIfClosed(),
+      refuseUnsaid: () => image.refuseUnsaid(),
     });
     const sealedBytes = Math.max(MOST_SEALED_BYTES, header.clusterBytes);
     this.#mostBytes = parts.encryption === undefined ? Infinity : sealedBytes;

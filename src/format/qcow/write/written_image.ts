@@ -11,7 +11,9 @@ import { Updates } from "../../../image/updates.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { EIO, SystemError } from "../../../sys/errno.ts";
 import type { DiskSize } from "../disk_size.ts";
+import { readHeader } from "../header.ts";
 import type { Header } from "../header_types.ts";
+import { AUTOCLEAR_BITMAPS } from "../layout.ts";
 import type { Allocator } from "./allocator.ts";
 import { Bitmaps } from "./bitmaps/bitmaps.ts";
 import type { DirtyBits } from "./bitmaps/dirty_bits.ts";
@@ -91,6 +93,20 @@ export class WrittenImage {
       this.#hasBegun = true;
     }
     this.refuseIfClosed();
+  }
+
+  /**
+   * Before the image's counts are made anew by what its header says.
+   *
+   * @throws {SystemError} EIO if that does not say of bitmaps what it is to say, as after a write of it that
+   *   has failed, or if no change is made any more
+   */
+  refuseUnsaid(): void {
+    this.refuseIfClosed();
+    const { file, header } = this.#parts;
+    const isToBeSaid = !this.#hasBegun || this.#bitmaps?.areKept === true;
+    const missing = header.autoclear & ~readHeader(file).autoclear & AUTOCLEAR_BITMAPS;
+    if (isToBeSaid && missing !== 0n) throw new SystemError("write", EIO, file.path);
   }
 
   /** @throws {SystemError} EIO if no change is made any more */

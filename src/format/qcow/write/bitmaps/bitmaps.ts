@@ -78,6 +78,11 @@ export class Bitmaps {
     }
   }
 
+  /** Whether some are marked, and will be stored: their places have to stay what they are. */
+  get areKept(): boolean {
+    return this.#marked.length > 0;
+  }
+
   #mark(entries: readonly BitmapEntry[]): void {
     if (entries.length === 0) return this.#parts.headerWriter.clearUnknownAutoclear();
     for (const entry of entries) {
