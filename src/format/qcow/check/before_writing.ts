@@ -9,6 +9,7 @@ import type { Header } from "../header_types.ts";
 import { readHeader } from "../header.ts";
 import { repaired } from "./check.ts";
 import { CountMemory } from "./cluster_counts.ts";
+import { leavesFaults } from "./repair.ts";
 import { StoredCounts } from "./stored_counts.ts";
 import { survey } from "./survey.ts";
 
@@ -28,7 +29,7 @@ const MAX_LOOKED_AT_BYTES = 16 * 1024 * 1024;
 export function repairUnclosed(file: ImageFile): string {
   const found = survey(file, readHeader(file), NOBODY_LISTENS);
   // Before anything is written.
-  if (found.findings.areLasting) throw irreparable(file);
+  if (leavesFaults(file, found)) throw irreparable(file);
   const { corruptions, corruptionsFixed, leaksFixed } = repaired(file, found, {
     repair: "all",
     ...NOBODY_LISTENS,

@@ -32,7 +32,7 @@ export class Findings {
     return this.#flagFaults;
   }
 
-  /** Whether a repair leaves some of the faults. */
+  /** Whether a repair leaves some of the faults, wherever they are. */
   get areLasting(): boolean {
     return this.#lasting > 0;
   }

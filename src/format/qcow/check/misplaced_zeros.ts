@@ -21,23 +21,47 @@ import { forEachTable } from "./table_pieces.ts";
 /** Where the bits of subclusters that have bytes are in an extended entry. */
 const ALLOCATED_BITS_OFFSET = 12;
 
-/** Takes their places from all of them; throws as {@link ImageFile.write}. */
+/** Takes their places from all of them that can be changed; throws as {@link ImageFile.write}. */
 export function dropMisplacedZeros(file: ImageFile, survey: Survey): void {
-  const { header, references, tables } = survey;
-  const { clusterBytes, extendedL2 } = header;
-  const entryBytes = extendedL2 ? EXTENDED_ENTRY_BYTES : TABLE_ENTRY_BYTES;
+  const { clusterBytes, extendedL2 } = survey.header;
   const entry = new IoBuffer(TABLE_ENTRY_BYTES);
   // Of extended entries, the bits say which parts are zeros: they stay.
   if (!extendedL2) entry.view.setUint32(4, L2_ZERO_LOW);
-  forEachTable(file, { clusterBytes, clusters: tables.times }, (view, position, cluster) => {
-    // What is something else, too, is not changed.
-    if (references.counts.get(cluster) > tables.times.get(cluster)) return;
-    for (let at = 0; at < clusterBytes; at += entryBytes) {
-      if (!isMisplaced(view, position + at, survey)) continue;
+  forEachMisplaced(file, survey, (cluster, at) => {
+    if (canChange(survey, cluster)) {
       file.write(entry, 0, cluster * clusterBytes + at, TABLE_ENTRY_BYTES);
     }
   });
   file.sync();
+}
+
+/** Whether there are some that cannot be changed; throws as {@link ImageFile.read}. */
+export function keepsMisplacedZeros(file: ImageFile, survey: Survey): boolean {
+  let keeps = false;
+  if (survey.misplacedZeros > 0) {
+    forEachMisplaced(file, survey, (cluster) => keeps ||= !canChange(survey, cluster));
+  }
+  return keeps;
+}
+
+/** A table that is something else, too, is not changed. */
+function canChange({ references, tables }: Survey, cluster: number): boolean {
+  return references.counts.get(cluster) <= tables.times.get(cluster);
+}
+
+/** Calls `take` with which cluster's table each is in, and where in it. */
+function forEachMisplaced(
+  file: ImageFile,
+  survey: Survey,
+  take: (cluster: number, at: number) => void,
+): void {
+  const { header: { clusterBytes, extendedL2 }, tables } = survey;
+  const entryBytes = extendedL2 ? EXTENDED_ENTRY_BYTES : TABLE_ENTRY_BYTES;
+  forEachTable(file, { clusterBytes, clusters: tables.times }, (view, position, cluster) => {
+    for (let at = 0; at < clusterBytes; at += entryBytes) {
+      if (isMisplaced(view, position + at, survey)) take(cluster, at);
+    }
+  });
 }
 
 function isMisplaced(view: DataView, at: number, { header, references }: Survey): boolean {

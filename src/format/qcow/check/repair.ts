@@ -11,7 +11,7 @@ import { freeBehindEnd } from "./behind_end.ts";
 import { CopiedFlags } from "./copied_flags.ts";
 import { putL1Right, readL1 } from "./l1_table.ts";
 import { lowerCounts } from "./lower_counts.ts";
-import { dropMisplacedZeros } from "./misplaced_zeros.ts";
+import { dropMisplacedZeros, keepsMisplacedZeros } from "./misplaced_zeros.ts";
 import { rebuild } from "./rebuild.ts";
 import { RightCounts } from "./right_counts.ts";
 import { type Survey, survey } from "./survey.ts";
@@ -24,6 +24,11 @@ const NEEDS_ALL = "Some counts can only be put right by building all of them ane
 /** What is wanted of a repair. */
 export interface RepairOptions extends CheckOptions {
   readonly repair: Exclude<Repair, "none">;
+}
+
+/** Whether a repair of all leaves some of the faults; throws {@link SystemError} if it cannot be read. */
+export function leavesFaults(file: ImageFile, found: Survey): boolean {
+  return found.findings.areLasting || keepsMisplacedZeros(file, found);
 }
 
 /**
