@@ -11,6 +11,9 @@ import type { SnapshotChange } from "../image/snapshot_change.ts";
 import { nodePath } from "../kernel/block_devices.ts";
 import { nbdName } from "../kernel/nbd_devices.ts";
 import { complain } from "../sys/console.ts";
+import { checked, ifPossible } from "../sys/errno.ts";
+import { O_RDONLY, openFile } from "../sys/files.ts";
+import { libc } from "../sys/libc.ts";
 import { resolveDevice, stateOn } from "./device_names.ts";
 import { FrozenMounts } from "./frozen_mounts.ts";
 import { lastingHindrance, refuseKilled, refuseStandstill } from "./stuck_daemon.ts";
@@ -35,7 +38,7 @@ export function changeDeviceSnapshots(
   refuseKilled(state);
   refuseStandstill(state, { hindrance: lastingHindrance(state) });
   // What a file system has is no other when a snapshot is deleted.
-  using frozen = change.action === "create" ? FrozenMounts.on(devicesOf(state)) : undefined;
+  using frozen = change.action === "create" ? bringToRest(devicesOf(state)) : undefined;
   for (const mountPoint of frozen?.unable ?? []) {
     complain(
       `${mountPoint}: the file system cannot be frozen: the snapshot has it as a crash would leave it`,
@@ -61,7 +64,22 @@ function imageOf({ image, overlay }: AttachState): string {
   return overlay?.image ?? image;
 }
 
-/** All block devices that show the disk. */
+/**
+ * Has all that was written to the devices with these paths reach the image, and freezes what is mounted
+ * from them.
+ */
+function bringToRest(paths: readonly string[]): FrozenMounts | undefined {
+  for (const path of paths) writeBack(path);
+  return FrozenMounts.on(paths);
+}
+
+/** What programs have written to a device that they keep open is in the kernel's memory only. */
+function writeBack(path: string): void {
+  using fd = ifPossible(() => openFile(path, O_RDONLY));
+  if (fd !== undefined) checked(libc().fsync(fd.number), "fsync", path);
+}
+
+/** All block devices that show the disk; each before what lies below it. */
 function devicesOf({ device, nbdIndex, transport }: AttachState): string[] {
   const nbd = nbdIndex === undefined ? [] : [nodePath(nbdName(nbdIndex))];
   return transport === "socket" ? [] : [...new Set([device, ...nbd])];

@@ -117,6 +117,29 @@ deviceTest("a file system is frozen once, however often it is mounted", TOOLS, a
   await mustBeClean(await diskOf(folder, image, "x"));
 });
 
+deviceTest(
+  "a snapshot has what a program has written to the device it keeps open",
+  TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const [image] = await createImage(folder);
+    await using device = await Device.attach(image, "-t", "QCOW");
+    const written = crypto.getRandomValues(new Uint8Array(FILE_BYTES));
+    // While it is open, and without a sync, it is in the kernel's memory only.
+    const open = Deno.openSync(device.path, { read: true, write: true });
+    assertEquals(open.writeSync(written), FILE_BYTES);
+    await device.program.must("--snapshot-create", "x", device.path);
+    open.close();
+    await device.detach();
+    await device.gone();
+    const disk = Deno.openSync(await diskOf(folder, image, "x"));
+    const found = new Uint8Array(FILE_BYTES);
+    disk.readSync(found);
+    disk.close();
+    assertEquals(found, written);
+  },
+);
+
 deviceTest("whatever ends who had a file system frozen, it is thawed", TOOLS, async () => {
   using folder = new TempDirectory();
   const [image, mnt] = await createImage(folder);

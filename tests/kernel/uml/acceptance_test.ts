@@ -18,6 +18,7 @@ const GUESTS: readonly (readonly string[])[] = [
   ["receivers", "lazy", "detaching", "partitions", "listing", "fuse"],
   ["switch_root"],
   ["overlays"],
+  ["snapshots"],
 ];
 const AT_ONCE = 2;
 
