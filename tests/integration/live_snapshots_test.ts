@@ -5,7 +5,8 @@
  */
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
+import { writeAndVerify } from "../support/fio.ts";
+import { asRoot, ExportedImage } from "../support/program.ts";
 import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
 import { sameBytes } from "../format/opened_image.ts";
 import { NbdClient } from "./nbd_client.ts";
@@ -38,11 +39,7 @@ oracleTest("snapshots come and go while a disk is written to and verified", [
   using folder = new TempDirectory();
   const image = await createImage(folder, "-o", "cluster_size=4096");
   await using exported = await ExportedImage.attach({ folder, image, options: ["-t", "QCOW"] });
-  const job = ["--name=verify", "--ioengine=nbd", `--uri=${exported.uri}`, "--size=64M"];
-  const how = ["--rw=randwrite", "--bs=4k", "--iodepth=16", "--fsync=64", "--randseed=1"];
-  const verify = ["--verify=crc32c", "--do_verify=1", "--verify_fatal=1", "--io_size=32M"];
-  const output = ["--output=/dev/null", "--verify_state_save=0"];
-  const running = mustSoon("fio", ...job, ...how, ...verify, ...output);
+  const running = writeAndVerify(exported.uri);
   for (let n = 1; n <= 6; n++) {
     await program.must("--snapshot-create", `n${n}`, exported.socket);
     if (n % 2 === 0) await program.must("--snapshot-delete", `n${n - 1}`, exported.socket);

@@ -5,6 +5,7 @@
  */
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
+import { writeAndVerify } from "../support/fio.ts";
 import { createEncrypted, PASSPHRASE } from "../support/encrypted.ts";
 import { asRoot, ExportedImage, isRunning, mustSoon } from "../support/program.ts";
 import { eventually } from "../support/patience.ts";
@@ -145,11 +146,7 @@ oracleTest("--resize has an image in use grow: clients that come later see it", 
   using folder = new TempDirectory();
   const image = await createImage(folder, "-o", "cluster_size=4096");
   await using exported = await ExportedImage.attach({ folder, image, options: ["-t", "QCOW"] });
-  const job = ["--name=verify", "--ioengine=nbd", `--uri=${exported.uri}`, "--size=64M"];
-  const how = ["--rw=randwrite", "--bs=4k", "--iodepth=16", "--fsync=64", "--randseed=1"];
-  const verify = ["--verify=crc32c", "--do_verify=1", "--verify_fatal=1", "--io_size=32M"];
-  const output = ["--output=/dev/null", "--verify_state_save=0"];
-  const running = mustSoon("fio", ...job, ...how, ...verify, ...output);
+  const running = writeAndVerify(exported.uri);
   for (const mib of [65, 128, 600, 4000]) {
     await program.must("--resize", `${mib}MiB`, exported.socket);
     assertEquals(await must("nbdinfo", "--size", exported.uri), `${mib * MIB}\n`);
