@@ -2,10 +2,11 @@
 import { assertEquals } from "@std/assert";
 import { Device, deviceTest } from "../device/fuse/device.ts";
 import { IMAGE_TOOLS } from "../support/images.ts";
-import { asRoot, ExportedImage, mustSoon } from "../support/program.ts";
+import { asRoot } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { checkExport } from "./exported.ts";
 import { checkAll } from "./lanes.ts";
-import { agreeing, nbdMap, normalised, type Stretch } from "./oracle.ts";
+import { agreeing, normalised, type Stretch } from "./oracle.ts";
 import {
   makeOtherImage,
   OTHER_RECIPES,
@@ -49,7 +50,12 @@ async function checkRecipe(recipe: OtherRecipe): Promise<void> {
   const image = await makeOtherImage(folder.path, recipe);
   await checkInfo(image);
   await checkMap(image);
-  await checkExport(image, folder);
+  const { path, rawPath, sizeBytes } = image;
+  await checkExport({ folder, image: path, options: ["-t", recipe.format] }, {
+    sizeBytes,
+    map: () => qemuMap(image),
+    compare: ["--image-opts", `driver=raw,file.filename=${rawPath}`],
+  });
 }
 
 /** What both say is the same; of what only this format has, qemu tells nothing. */
@@ -72,21 +78,4 @@ async function checkMap(image: OtherImage): Promise<void> {
 async function qemuMap({ path, sizeBytes, recipe }: OtherImage): Promise<Stretch[]> {
   const text = await must("qemu-img", "map", "-f", recipe.driver, "--output=json", path);
   return normalised(JSON.parse(text), sizeBytes);
-}
-
-async function checkExport(image: OtherImage, folder: TempDirectory): Promise<void> {
-  const { path, rawPath, sizeBytes, recipe } = image;
-  const attach = { folder, image: path, options: ["-r", "-t", recipe.format] };
-  await using exported = await ExportedImage.attach(attach);
-  const { uri, socket } = exported;
-  assertEquals(Number(await mustSoon("nbdinfo", "--size", uri)), sizeBytes);
-  await agreeing(
-    async () => [await nbdMap(uri, sizeBytes), await qemuMap(image)] as const,
-    (ours, theirs) => assertEquals(ours, theirs),
-  );
-  const export_ = `driver=raw,file.driver=nbd,file.server.type=unix,file.server.path=${socket}`;
-  const raw = `driver=raw,file.filename=${rawPath}`;
-  await must("qemu-img", "compare", "--image-opts", raw, export_);
-  await exported.detach();
-  assertEquals([exported.isGone, exported.attached.stderr], [true, ""]);
 }
