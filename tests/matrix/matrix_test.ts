@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { IMAGE_TOOLS } from "../support/images.ts";
 import { asRoot } from "../support/program.ts";
-import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+import { oracleTest, TempDirectory } from "../support/tools.ts";
 import { checkExport } from "./exported.ts";
 import { makeMatrixImage, type MatrixImage, SECRET } from "./make.ts";
 import { checkAll } from "./lanes.ts";
