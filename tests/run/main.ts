@@ -15,7 +15,7 @@ import { KEPT_IMAGES } from "../support/encrypted.ts";
 import { TempDirectory } from "../support/tools.ts";
 import { leftOutLines } from "./left_out.ts";
 import { installPackages } from "./packages.ts";
-import { type Suite, SUITES } from "./suites.ts";
+import { lanesOf, type Suite, SUITES } from "./suites.ts";
 import { inOwnSurroundings } from "./surroundings.ts";
 
 const ONLY_INSTALL = "--only-install";
@@ -42,13 +42,47 @@ interface Closing {
 
 async function runTests(suite: Suite, words: readonly string[]): Promise<Closing> {
   using folder = new TempDirectory();
-  const report = folder.file("report.xml");
   Deno.env.set(KEPT_IMAGES, folder.path);
-  const paths = words.some((word) => !word.startsWith("-")) ? [] : suite.paths;
-  const args = ["test", "--no-check", "--no-prompt", "--allow-all", `--junit-path=${report}`];
-  const command = [Deno.execPath(), ...args, ...suite.options, ...words, ...paths];
-  const succeeded = await succeeds(await inOwnSurroundings(command));
-  return { succeeded, lines: leftOutLines(textIfAny(report)) };
+  const [first = [], ...others] = lanesOf(suite, words, navigator.hardwareConcurrency);
+  const later = others.map((args, lane) => runLater(args, folder, lane));
+  const runs = [await runLane(first, folder.file("report.xml"))];
+  // One after the other: what they print is to be read.
+  for (const run of later) runs.push(await (await run)());
+  return {
+    succeeded: runs.every(({ succeeded }) => succeeded),
+    lines: leftOutLines(runs.map(({ report }) => report).join("")),
+  };
+}
+
+interface Run {
+  readonly succeeded: boolean;
+  /** In JUnit's format. */
+  readonly report: string;
+}
+
+/** @param output where what is printed goes to; to be seen at once where there is none */
+async function runLane(args: readonly string[], report: string, output?: string): Promise<Run> {
+  const options = ["--no-check", "--no-prompt", "--allow-all", `--junit-path=${report}`];
+  const command = await inOwnSurroundings([Deno.execPath(), "test", ...options, ...args]);
+  // A pipe would be kept open by any daemon that is left behind.
+  const redirected = output === undefined
+    ? command
+    : ["sh", "-c", 'exec "$@" >"$0" 2>&1', output, ...command];
+  return { succeeded: await succeeds(redirected), report: textIfAny(report) };
+}
+
+/** Runs a lane; what it answers shows what has been printed. */
+async function runLater(
+  args: readonly string[],
+  folder: TempDirectory,
+  lane: number,
+): Promise<() => Promise<Run>> {
+  const output = folder.file(`output-${lane}`);
+  const run = await runLane(args, folder.file(`report-${lane}.xml`), output);
+  return async () => {
+    const isShown = await succeeds(["cat", output]);
+    return { ...run, succeeded: run.succeeded && isShown };
+  };
 }
 
 /** Where that is not possible (it takes the runtime's base from the network), the sources are tested. */

@@ -8,12 +8,45 @@ import { KERNEL_PACKAGES, PACKAGES, type Packages } from "../support/packages.ts
 /** Tests that are run together. */
 export interface Suite {
   readonly packages: Packages;
-  /** Arguments of `deno test`; the paths may be replaced by others. */
-  readonly options: readonly string[];
+  /** Where they lie. */
   readonly paths: readonly string[];
+  /** What lies there, but does not belong to them. */
+  readonly ignored: readonly string[];
+  /**
+   * What of it may run beside the rest, where there is a processor for it: tests that are about neither
+   * time, nor processes, nor devices.
+   */
+  readonly beside: readonly string[];
 }
 
 export const SUITES: Readonly<Record<string, Suite>> = {
-  all: { packages: PACKAGES, options: ["--ignore=tests/kernel/uml"], paths: ["tests"] },
-  kernel: { packages: KERNEL_PACKAGES, options: [], paths: ["tests/kernel/uml"] },
+  all: {
+    packages: PACKAGES,
+    paths: ["tests"],
+    ignored: ["tests/kernel/uml"],
+    beside: ["tests/crypt", "tests/disk", "tests/format", "tests/hostile", "tests/matrix"],
+  },
+  kernel: { packages: KERNEL_PACKAGES, paths: ["tests/kernel/uml"], ignored: [], beside: [] },
 };
+
+/**
+ * What is to be run at the same time, as arguments of `deno test`.
+ *
+ * @param words options and paths that a user has given; paths are instead of the suite's
+ * @param processors how many there are
+ */
+export function lanesOf(
+  { paths, ignored, beside }: Suite,
+  words: readonly string[],
+  processors: number,
+): string[][] {
+  const isChosen = words.some((word) => !word.startsWith("-"));
+  if (isChosen || beside.length === 0 || processors < 2) {
+    return [[...ignoring(ignored), ...words, ...(isChosen ? [] : paths)]];
+  }
+  return [[...ignoring([...ignored, ...beside]), ...words, ...paths], [...words, ...beside]];
+}
+
+function ignoring(paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [`--ignore=${paths.join(",")}`];
+}

@@ -54,8 +54,15 @@ export async function createEncrypted(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     await createAnew(path, sizeBytes, recipe);
-    if (Deno.statSync(path).size <= MOST_KEPT_BYTES) Deno.copyFileSync(path, kept);
+    if (Deno.statSync(path).size <= MOST_KEPT_BYTES) keep(path, kept);
   }
+}
+
+/** As a whole or not at all: others look for it at the same time. */
+function keep(path: string, kept: string): void {
+  const unfinished = `${kept}-${Deno.pid}`;
+  Deno.copyFileSync(path, unfinished);
+  Deno.renameSync(unfinished, kept);
 }
 
 async function digestOf(text: string): Promise<string> {
