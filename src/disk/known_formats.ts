@@ -16,7 +16,6 @@ export interface KnownFormat {
  * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
-  { name: "QED", magics: [magic(0, "QED\0")] },
   {
     name: "VMDK",
     magics: [

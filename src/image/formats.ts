@@ -31,6 +31,13 @@ export const QCOW1: Format = {
   summary: "QEMU copy-on-write image, version 1",
 };
 
+export const QED: Format = {
+  name: "QED",
+  aliases: [],
+  writable: false,
+  summary: "QEMU enhanced disk image",
+};
+
 export const VDI: Format = {
   name: "VDI",
   aliases: [],
@@ -66,7 +73,7 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, QCOW1, VDI, VHD, LUKS, RAW];
+export const FORMATS: readonly Format[] = [QCOW, QCOW1, QED, VDI, VHD, LUKS, RAW];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

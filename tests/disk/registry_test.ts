@@ -26,7 +26,7 @@ Deno.test("findDriver() takes names and aliases in any case", () => {
 });
 
 Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
-  assertEquals(FORMAT_NAMES.names, ["QCOW", "QCOW1", "VDI", "VHD", "LUKS", "RAW"]);
+  assertEquals(FORMAT_NAMES.names, ["QCOW", "QCOW1", "QED", "VDI", "VHD", "LUKS", "RAW"]);
   assertEquals(FORMAT_NAMES.canonical("qcow2"), "QCOW");
   assertEquals(FORMAT_NAMES.canonical("cow"), undefined);
 });

@@ -2,6 +2,7 @@
 import { assert } from "@std/assert";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { qcow1 } from "../../src/format/qcow1/mod.ts";
+import { qed } from "../../src/format/qed/mod.ts";
 import { vdi } from "../../src/format/vdi/mod.ts";
 import { vhd } from "../../src/format/vhd/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
@@ -24,6 +25,7 @@ import {
   version1Original,
   zstdOriginal,
 } from "./qcow/originals.ts";
+import { qedOriginal } from "./qed/original.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
 
@@ -68,6 +70,7 @@ const FEATURES: readonly Feature[] = [
     options: { keys: KEYS },
   },
   { name: "version 1", originals: [version1Original()], driver: qcow1 },
+  { name: "QED", originals: [qedOriginal()], driver: qed },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
 ];

@@ -10,7 +10,8 @@ import type { Level, Updates } from "../../image/updates.ts";
 import { SectorMarks } from "../kit/sector_marks.ts";
 import { TableCache } from "../kit/table_cache.ts";
 import { SystemError } from "../../sys/errno.ts";
-import { damaged, hex } from "./errors.ts";
+import { ImageFormatError } from "../../image/errors.ts";
+import { FORMAT, hex } from "./errors.ts";
 import type { Header } from "./header_types.ts";
 import {
   compressedSectorsShift,
@@ -104,6 +105,8 @@ export class EntryDecoder {
 
 /** What L2 tables are like, in bytes where nothing else is said. */
 export interface TableLayout {
+  /** Name of the driver, for errors; QCOW if left out. */
+  readonly format?: string;
   /** Size of the disk. */
   readonly sizeBytes: number;
   /** Whether the disk may become larger: the cache then is as large as it may be. */
@@ -136,6 +139,7 @@ export class L2Slices {
   readonly #entryBytes: number;
   readonly #entriesPerByte: number;
   readonly #alignmentBytes: number;
+  readonly #format: string;
   readonly #marks: SectorMarks;
   readonly #clusterBytes: number;
   /** So many changed slices are too many. */
@@ -155,6 +159,7 @@ export class L2Slices {
     this.#cache = new TableCache(sliceBytes, { cacheBytes, keys });
     this.view = this.#cache.buffer.view;
     this.#file = file;
+    this.#format = layout.format ?? FORMAT;
     this.#alignmentBytes = layout.tableAlignmentBytes;
     this.#marks = new SectorMarks(this.#cache);
     this.describe(layout.sizeBytes);
@@ -288,12 +293,16 @@ export class L2Slices {
   #checkPlace(tableOffset: number, sliceEnd: number): void {
     // Asked anew: zeros read past the end of a file that was cut off would look like a table.
     this.#file.refreshSize();
-    const { path, sizeBytes } = this.#file;
+    const { sizeBytes } = this.#file;
     if (tableOffset % this.#alignmentBytes !== 0) {
-      throw damaged(path, `L2 table offset ${hex(tableOffset)} is not aligned`, tableOffset);
+      throw this.#damaged(`L2 table offset ${hex(tableOffset)} is not aligned`, tableOffset);
     }
     if (sliceEnd > sizeBytes) {
-      throw damaged(path, `the L2 table at ${hex(tableOffset)} is not in the file`, tableOffset);
+      throw this.#damaged(`the L2 table at ${hex(tableOffset)} is not in the file`, tableOffset);
     }
+  }
+
+  #damaged(message: string, hostOffset: number): ImageFormatError {
+    return new ImageFormatError(this.#format, this.#file.path, message, hostOffset);
   }
 }

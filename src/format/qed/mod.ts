@@ -1,0 +1,19 @@
+/**
+ * QED: qemu's enhanced disk images.
+ *
+ * @module
+ */
+import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import { QED } from "../../image/formats.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { describeQed } from "./info.ts";
+import { MAGIC_BYTES } from "./layout.ts";
+import { openQed } from "./open.ts";
+
+/** The QED driver. */
+export const qed: FormatDriver = {
+  ...QED,
+  magics: [{ offset: 0, bytes: MAGIC_BYTES }],
+  open: (file: ImageFile, options: OpenOptions): Image => openQed(file, options),
+  info: describeQed,
+};
