@@ -98,8 +98,8 @@ Deno.test("openImage() obeys the recorded format", () => {
   assertEquals(scene.bytes()[0], "Q".charCodeAt(0));
   scene.over("top", "middle", "qcow2");
   assertEquals(scene.bytes()[0], 7);
-  scene.over("top", "middle", "qed");
-  assertEquals(scene.refusal(), "middle (backing file of top): qed images are not supported");
+  scene.over("top", "middle", "quorum");
+  assertEquals(scene.refusal(), "middle (backing file of top): quorum images are not supported");
   scene.over("top", "base", "qcow2");
   assertEquals(scene.refusal(), "base (backing file of top): this is no QCOW image");
 });

@@ -49,8 +49,8 @@ const CHAIN_CASES: readonly Case[] = [
   },
   {
     name: "a backing file of an unknown format",
-    words: over("base", "qed"),
-    says: /qed images are not supported/,
+    words: over("base", "quorum"),
+    says: /quorum images are not supported/,
   },
   {
     name: "a backing file that is not what it should be",
