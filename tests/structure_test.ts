@@ -114,12 +114,13 @@ const IMAGE_MEMBERS: Readonly<Record<keyof Image, true>> = {
   warnings: true,
   refreshSize: true,
   dropCaches: true,
+  packing: true,
   writing: true,
   [Symbol.dispose]: true,
 };
 
-Deno.test("Image has eight members", () => {
-  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 8);
+Deno.test("Image has nine members", () => {
+  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 9);
 });
 
 /** Records that go along with a call, and say what is asked for or what has come of it. */

@@ -4,18 +4,55 @@
  * @module
  */
 import { CompressionMethod } from "../image/decoding.ts";
+import { openOptional } from "../sys/optional_library.ts";
+import { AdcDecoder } from "./adc.ts";
+import { Libbz2, LIBBZ2_NAMES } from "./libbz2.ts";
 import { Libdeflate } from "./libdeflate.ts";
+import { Liblzma, LIBLZMA_NAMES } from "./liblzma.ts";
 import { Libzstd } from "./libzstd.ts";
 import { Inflater } from "./inflate.ts";
 import type { Decompressor } from "./decompressor.ts";
+import { ZlibDecoder } from "./zlib.ts";
 import { ZstdDecoder } from "./zstd.ts";
 
-/** Loads what decompresses a method. */
+/**
+ * Loads what decompresses a method.
+ *
+ * @throws {Error} if {@link missingLibrary} names one
+ */
 export function createDecompressor(method: CompressionMethod): Decompressor {
   switch (method) {
     case CompressionMethod.Deflate:
       return new Inflater(Libdeflate.open());
+    case CompressionMethod.Zlib:
+      return new ZlibDecoder(Libdeflate.open());
     case CompressionMethod.Zstd:
       return new ZstdDecoder(Libzstd.open());
+    case CompressionMethod.Bzip2:
+      return present(Libbz2.open());
+    case CompressionMethod.Xz:
+      return present(Liblzma.open());
+    case CompressionMethod.Adc:
+      return new AdcDecoder();
   }
+}
+
+function present(decompressor: Decompressor | undefined): Decompressor {
+  if (decompressor === undefined) throw new Error("a library is not installed any more");
+  return decompressor;
+}
+
+/** Libraries that nothing can take the place of, where they are not installed. */
+const NEEDED: ReadonlyMap<CompressionMethod, readonly string[]> = new Map([
+  [CompressionMethod.Bzip2, LIBBZ2_NAMES],
+  [CompressionMethod.Xz, LIBLZMA_NAMES],
+]);
+
+/**
+ * Name of the library that a method needs and that is not installed, if so. One that is, is loaded for
+ * good: threads find it here when its file has gone.
+ */
+export function missingLibrary(method: CompressionMethod): string | undefined {
+  const names = NEEDED.get(method);
+  return names === undefined || openOptional(names, {}) !== undefined ? undefined : names[0];
 }

@@ -1,10 +1,10 @@
 /**
- * Clusters stored as raw deflate streams (RFC 1951).
+ * Pieces stored as raw deflate streams (RFC 1951).
  *
  * @module
  */
 import type { Libdeflate } from "./libdeflate.ts";
-import type { Decompressor } from "./decompressor.ts";
+import { conclude, type Decompressor } from "./decompressor.ts";
 import { ReusableStream } from "./runtime_streams.ts";
 
 // Header of a block (section 3.2.3), whose bits begin with the lowest
@@ -16,7 +16,7 @@ const DISTANCE_CODES_MASK = 0x1f;
 const MOST_CODES = 29;
 
 /**
- * A stream need not be ended, and may go on: what fills a cluster is one, as in qemu. A stream has
+ * A stream need not be ended, and may go on: what fills a piece is one, as in qemu. A stream has
  * no checksum: that all of it can be decompressed is all that tells damage, so that all of it is,
  * even if only its first bytes are wanted.
  */
@@ -24,15 +24,15 @@ export class Inflater implements Decompressor {
   readonly #library: Libdeflate | undefined;
   #stream: ReusableStream | undefined;
 
-  /** @param library what to use for streams that end where the cluster does, as nearly all do */
+  /** @param library what to use for streams that end where the piece does, as nearly all do */
   constructor(library: Libdeflate | undefined) {
     this.#library = library;
   }
 
-  decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
-    if (isOrdinary(stored) && this.#library?.decompress(stored, cluster)) return true;
+  decompress(stored: Uint8Array, piece: Uint8Array, leastBytes?: number): boolean {
+    if (isOrdinary(stored) && this.#library?.decompress(stored, piece)) return true;
     const stream = this.#stream ??= new ReusableStream("deflate");
-    return stream.decompress(stored, cluster) === cluster.length;
+    return conclude(stream.decompress(stored, piece), piece, leastBytes);
   }
 
   [Symbol.dispose](): void {

@@ -21,6 +21,17 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  libdeflate_zlib_decompress: {
+    parameters: [
+      "pointer", /* struct libdeflate_decompressor * */
+      "buffer", /* const void *in */
+      "u32", /* size_t in_nbytes */
+      "buffer", /* void *out */
+      "u32", /* size_t out_nbytes_avail */
+      "buffer", /* size_t *actual_out_nbytes_ret */
+    ],
+    result: "i32",
+  },
 } as const;
 
 /** enum libdeflate_result */
@@ -32,6 +43,7 @@ type Library = NonNullable<ReturnType<typeof openOptional<typeof SYMBOLS>>>;
 export class Libdeflate implements Disposable {
   readonly #library: Library;
   readonly #decompressor: Deno.PointerValue;
+  readonly #outBytes = new BigUint64Array(1);
 
   private constructor(library: Library, decompressor: Deno.PointerValue) {
     this.#library = library;
@@ -60,6 +72,23 @@ export class Libdeflate implements Disposable {
       output.length,
       null, // SHORT_OUTPUT, if it is not filled
     ) === LIBDEFLATE_SUCCESS;
+  }
+
+  /**
+   * Decompresses a stream that has a header and a checksum (RFC 1950), and may be followed by anything.
+   *
+   * @returns bytes of `output` that have been filled; -1 if it is damaged, or is more than that
+   */
+  decompressZlib(input: Uint8Array, output: Uint8Array): number {
+    const result = this.#library.symbols.libdeflate_zlib_decompress(
+      this.#decompressor,
+      input as Uint8Array<ArrayBuffer>,
+      input.length,
+      output as Uint8Array<ArrayBuffer>,
+      output.length,
+      this.#outBytes,
+    );
+    return result === LIBDEFLATE_SUCCESS ? Number(this.#outBytes[0]) : -1;
   }
 
   [Symbol.dispose](): void {

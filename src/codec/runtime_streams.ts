@@ -36,6 +36,9 @@ interface Stream {
 /** Z_SYNC_FLUSH: what is there comes out, and a stream need not be at its end. */
 const FLUSH = 2;
 
+/** Raw deflate, deflate with header and checksum, Zstandard. */
+type StreamKind = "deflate" | "zlib" | "zstd";
+
 /** A decompressor that can be used for any number of independent inputs. */
 export class ReusableStream implements Disposable {
   readonly #stream: Stream;
@@ -44,10 +47,8 @@ export class ReusableStream implements Disposable {
   #failed = false;
   #taken = 0;
 
-  constructor(kind: "deflate" | "zstd") {
-    const zlib = process.getBuiltinModule("node:zlib");
-    const stream = kind === "zstd" ? zlib.createZstdDecompress() : zlib.createInflateRaw();
-    this.#stream = stream as unknown as Stream;
+  constructor(kind: StreamKind) {
+    this.#stream = createStream(kind) as Stream;
     const { _handle: handle, _writeState: state } = this.#stream;
     if (handle?.reset === undefined || handle.writeSync === undefined || state === undefined) {
       throw new Error("this version of the runtime has no reusable decompressors");
@@ -68,6 +69,11 @@ export class ReusableStream implements Disposable {
     this.#failed = false;
     this.#taken = 0;
     return this.goOn(input, output);
+  }
+
+  /** How many bytes of the input have been used. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** As {@link ReusableStream.decompress}, with what that has left of the same `input`. */
@@ -99,5 +105,17 @@ export class ReusableStream implements Disposable {
   /** Frees what the library has reserved, sooner than a collector of garbage would. */
   [Symbol.dispose](): void {
     this.#handle.close();
+  }
+}
+
+function createStream(kind: StreamKind): unknown {
+  const zlib = process.getBuiltinModule("node:zlib");
+  switch (kind) {
+    case "deflate":
+      return zlib.createInflateRaw();
+    case "zlib":
+      return zlib.createInflate();
+    case "zstd":
+      return zlib.createZstdDecompress();
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Libzstd } from "./libzstd.ts";
-import type { Decompressor } from "./decompressor.ts";
+import { conclude, type Decompressor } from "./decompressor.ts";
 import { ReusableStream } from "./runtime_streams.ts";
 
 const MAGIC = 0xfd2fb528;
@@ -59,25 +59,25 @@ export class ZstdDecoder implements Decompressor {
     this.#library = library;
   }
 
-  decompress(stored: Uint8Array, cluster: Uint8Array): boolean {
-    if (this.#library !== undefined && isOrdinary(stored, cluster.length)) {
+  decompress(stored: Uint8Array, piece: Uint8Array, leastBytes?: number): boolean {
+    if (this.#library !== undefined && isOrdinary(stored, piece.length)) {
       const first = stored.subarray(0, frameEnd(stored, 0));
-      if (this.#library.decompress(first, cluster)) return true;
+      if (this.#library.decompress(first, piece)) return true;
     }
-    return this.#decompressAll(stored, cluster);
+    return this.#decompressAll(stored, piece, leastBytes);
   }
 
-  #decompressAll(stored: Uint8Array, cluster: Uint8Array): boolean {
+  #decompressAll(stored: Uint8Array, piece: Uint8Array, leastBytes = piece.length): boolean {
     const stream = this.#stream ??= new ReusableStream("zstd");
     let filled = 0;
     let frames = 0;
-    for (let at = 0; filled < cluster.length;) {
+    for (let at = 0; filled < piece.length;) {
       if (++frames > MAX_FRAMES) return false;
       const frame = stored.subarray(at, frameEnd(stored, at));
-      if (frame.length === 0) return false;
+      if (frame.length === 0) return conclude(filled, piece, leastBytes);
       at += frame.length;
       if (isSkippable(frame)) continue;
-      const room = filled === 0 ? cluster : cluster.subarray(filled);
+      const room = filled === 0 ? piece : piece.subarray(filled);
       const count = stream.decompress(frame, room);
       if (count < 0 || count === room.length && this.#goesOn(stream, frame)) return false;
       filled += count;

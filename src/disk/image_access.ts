@@ -206,8 +206,9 @@ export class ImageAccess implements Disposable {
   #memoryAt(depth: number): PieceMemory {
     const known = this.#memories.get(depth);
     if (known !== undefined) return known;
-    const sizeBytes = this.#images[depth]?.sizeBytes ?? 0;
-    const limits = { cacheBytes: this.#dataCacheAt(depth), depth, sizeBytes };
+    const { sizeBytes = 0, packing } = this.#images[depth] ?? {};
+    const { maxPieceBytes } = packing ?? {};
+    const limits = { cacheBytes: this.#dataCacheAt(depth), depth, sizeBytes, maxPieceBytes };
     const memory = new PieceMemory(limits, this.#parts.pieces?.[depth]);
     this.#memories.set(depth, memory);
     return memory;

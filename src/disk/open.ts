@@ -4,13 +4,15 @@
  * @module
  */
 import { LentFd } from "../sys/files.ts";
+import { missingLibrary } from "../codec/create.ts";
 import { Chain, type ChainOptions } from "./chain.ts";
 import type { Image } from "../image/driver.ts";
+import { UnsupportedFeatureError } from "../image/errors.ts";
 import { refuseHugeFile } from "../image/exact.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import { lookWith } from "./format_hints.ts";
 import { type AccessParts, ImageAccess } from "./image_access.ts";
-import { coveredBy, type Overlay, stackOf } from "./overlay.ts";
+import { coveredBy, type Overlay, type Stack, stackOf } from "./overlay.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import { PaddedImage } from "./padded_image.ts";
 import type { KeyRing } from "../image/key_ring.ts";
@@ -66,8 +68,9 @@ export interface OpenMeans extends Omit<ChainOptions, "request">, Pick<AccessPar
 function accessTo(
   image: Image,
   chain: Chain,
-  { request, overlay, decoding, pieces }: OpenMeans & Pick<ChainOptions, "request">,
+  means: OpenMeans & Pick<ChainOptions, "request">,
 ): ImageAccess {
+  const { request, overlay, decoding, pieces, mapOnly } = means;
   const isEncrypted = (): boolean =>
     chain.layers.some(({ driver, file }) => driver.info?.(file).encrypted === true);
   const { offsetBytes, sizeLimitBytes } = request;
@@ -84,10 +87,23 @@ function accessTo(
       ? stackOf(image, chain)
       : coveredBy(overlay, stackOf(image, chain), { chain, request });
     opened.unshift(stack.image);
+    if (mapOnly !== true) refuseMissingLibraries(stack);
     return new ImageAccess(stack.image, stack.files, { ...window, ...stack, ...more });
   } catch (error) {
     for (const one of opened) one[Symbol.dispose]();
     throw error;
+  }
+}
+
+/** @throws {UnsupportedFeatureError} if pieces of an image cannot be decompressed here */
+function refuseMissingLibraries({ image, images, formats, files }: Stack): void {
+  for (const [depth, { packing }] of [image, ...images].entries()) {
+    for (const method of packing?.methods ?? []) {
+      const library = missingLibrary(method);
+      if (library === undefined) continue;
+      const feature = `data that ${library} decompresses, which is not installed,`;
+      throw new UnsupportedFeatureError(formats[depth] ?? "", files[0]?.path ?? "", feature);
+    }
   }
 }
 

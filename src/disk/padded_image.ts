@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Packing } from "../image/decoding.ts";
 import type { Image } from "../image/driver.ts";
 import type { MappedDisk, Mapping } from "../image/mapping.ts";
 
@@ -26,6 +27,10 @@ export class PaddedImage implements Image {
 
   get fileHoles(): MappedDisk["fileHoles"] {
     return this.#image.fileHoles;
+  }
+
+  get packing(): Packing | undefined {
+    return this.#image.packing;
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

@@ -33,6 +33,8 @@ export interface PieceLimits {
   readonly depth: number;
   /** Size of the disk, which bounds it, too. */
   readonly sizeBytes: number;
+  /** As {@link Packing.maxPieceBytes}; undefined where all pieces have the size of the first. */
+  readonly maxPieceBytes?: number | undefined;
 }
 
 /** Memory that is reserved: slots of one size, and integers that say what is in them. */
@@ -75,23 +77,28 @@ export class PieceMemory implements Disposable {
   /**
    * Reserves room for pieces, unless that has been done.
    *
-   * @param pieceBytes size of the first piece; in general all have the same
+   * @param pieceBytes size of the first piece
    * @throws {SystemError} ENOMEM
    */
   reserve(pieceBytes: number): PieceSlots {
     const fields = this.#fields;
     while (this.#phase !== Phase.Reserved) {
       const before = Atomics.compareExchange(fields, Field.Phase, Phase.None, Phase.Reserving);
-      if (before === Phase.None) this.#fillOrGiveUp(pieceBytes);
+      if (before === Phase.None) this.#fillOrGiveUp(this.slotBytesFor(pieceBytes));
       else Atomics.wait(fields, Field.Phase, Phase.Reserving);
     }
     return this.#slots();
   }
 
-  #fillOrGiveUp(pieceBytes: number): void {
+  /** Size of a slot for pieces like one of `pieceBytes`. */
+  slotBytesFor(pieceBytes: number): number {
+    return this.#limits.maxPieceBytes ?? pieceBytes;
+  }
+
+  #fillOrGiveUp(slotBytes: number): void {
     let outcome: number = Phase.None;
     try {
-      this.#fill(pieceBytes);
+      this.#fill(slotBytes);
       outcome = Phase.Reserved;
     } finally {
       Atomics.store(this.#fields, Field.Phase, outcome);

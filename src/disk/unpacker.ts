@@ -116,7 +116,7 @@ export class Unpacker {
   }
 
   #loadNow(mapping: Mapping): number {
-    const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes } = mapping;
+    const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes, leastBytes } = mapping;
     const input = this.#workbench.input(hostBytes);
     if (!attempt.read(fileOf(mapping), input, 0, hostOffset, hostBytes)) return NONE;
     const decompressor = this.#workbench.decompressor(method);
@@ -127,7 +127,8 @@ export class Unpacker {
     const stored = input.bytes.subarray(0, hostBytes);
     let isDecompressed = false;
     try {
-      isDecompressed = decompressor.decompress(stored, cache.take(pieceStart, pieceBytes));
+      const piece = cache.take(pieceStart, pieceBytes);
+      isDecompressed = decompressor.decompress(stored, piece, leastBytes);
     } finally {
       if (!isDecompressed) cache.giveUp();
     }
@@ -137,12 +138,12 @@ export class Unpacker {
 
   #canDefer({ attempt, pieceStart, pieceBytes }: Mapping): boolean {
     return !attempt.mayWait && pieceStart !== this.#damaged &&
-      this.#with.cacheBytes >= pieceBytes * PIECES_TO_DEFER;
+      this.#with.cacheBytes >= this.#with.memory.slotBytesFor(pieceBytes) * PIECES_TO_DEFER;
   }
 
   /** Leaves a piece to another thread; false if none can take it. The attempt says what it waits for. */
   #defer(mapping: Mapping): boolean {
-    const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes } = mapping;
+    const { attempt, method, hostOffset, hostBytes, pieceStart, pieceBytes, leastBytes } = mapping;
     const job = this.#with.decoding?.claim(hostBytes, pieceBytes);
     if (job === undefined) return false;
     let isRead = false;
@@ -157,9 +158,8 @@ export class Unpacker {
       if (succeeded) this.#keep(pieceStart, job.output.bytes.subarray(0, pieceBytes));
       else this.#damaged = pieceStart;
     };
-    if (!job.start({ method, storedBytes: hostBytes, decodedBytes: pieceBytes, onDone })) {
-      return false;
-    }
+    const sizes = { storedBytes: hostBytes, decodedBytes: pieceBytes, leastBytes };
+    if (!job.start({ method, ...sizes, onDone })) return false;
     this.#deferred.set(pieceStart, job);
     attempt.awaited = job;
     return true;

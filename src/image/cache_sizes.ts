@@ -34,6 +34,8 @@ const FURTHER_METADATA_CACHE_BYTES = 4 * MIB;
 /** See {@link fewestPieces}: the top image, and the one below it, which often is the large one. */
 const IMAGES_WITH_PIECES = 2;
 const FEWEST_PIECES = 4;
+/** What those may take together: there are pieces of many megabytes. */
+const MAX_FEWEST_BYTES = 64 * MIB;
 /** What the cache of any other image may take in any case. */
 const LEAST_CACHE_BYTES = 256 * 1024;
 
@@ -86,6 +88,6 @@ export function cachesAtDepth(depth: number, asked: Partial<CacheSizes>): CacheS
  * piece can have 2 MiB.
  */
 export function fewestPieces(depth: number, pieceBytes: number): number {
-  if (depth < IMAGES_WITH_PIECES) return FEWEST_PIECES;
-  return Math.min(FEWEST_PIECES, Math.floor(LEAST_CACHE_BYTES / pieceBytes));
+  const mostBytes = depth < IMAGES_WITH_PIECES ? MAX_FEWEST_BYTES : LEAST_CACHE_BYTES;
+  return Math.min(FEWEST_PIECES, Math.floor(mostBytes / pieceBytes));
 }

@@ -7,8 +7,29 @@ import type { IoBuffer } from "../sys/memory.ts";
 import type { Awaited } from "../storage/attempt.ts";
 
 /** How bytes are compressed. */
-export const CompressionMethod = { Deflate: 0, Zstd: 1 } as const;
+export const CompressionMethod = {
+  /** A raw stream (RFC 1951). */
+  Deflate: 0,
+  /** Frames (RFC 8878). */
+  Zstd: 1,
+  /** A stream with header and checksum (RFC 1950). */
+  Zlib: 2,
+  /** A stream as bzip2(1) writes it. */
+  Bzip2: 3,
+  /** A whole stream as xz(1) writes it, not a block of one. */
+  Xz: 4,
+  /** Apple Data Compression. */
+  Adc: 5,
+} as const;
 export type CompressionMethod = typeof CompressionMethod[keyof typeof CompressionMethod];
+
+/** What is known of all pieces of an image, where they are not all as long as the first one. */
+export interface Packing {
+  /** The longest piece, in bytes when decompressed: so large are the slots of the cache. */
+  readonly maxPieceBytes: number;
+  /** How they are compressed: for some methods, a library is needed that may be missing. */
+  readonly methods: readonly CompressionMethod[];
+}
 
 /** What is to be decompressed. */
 export interface DecodeTask {
@@ -17,6 +38,8 @@ export interface DecodeTask {
   readonly storedBytes: number;
   /** Bytes to fill {@link DecodeJob.output} with. */
   readonly decodedBytes: number;
+  /** So many of them are stored at least; those that are not are zeros. */
+  readonly leastBytes: number;
   /** Called when it is done; `succeeded` is false where the stored bytes are damaged. */
   readonly onDone: (succeeded: boolean) => void;
 }

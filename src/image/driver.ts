@@ -9,6 +9,7 @@
  * @module
  */
 import type { CheckOptions, CheckResult } from "./checking.ts";
+import type { Packing } from "./decoding.ts";
 import type { Format } from "./formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { Parent } from "./identity.ts";
@@ -138,6 +139,8 @@ export interface Image extends MappedDisk, Disposable {
   refreshSize?(): void;
   /** Gives the memory back of all that can be read again; called when nothing is going on. */
   dropCaches?(): void;
+  /** Of an image whose pieces are not all of one size, or need more than deflate or zstd. */
+  readonly packing?: Packing | undefined;
   /** What changes it; undefined if it was opened read-only, or its driver only reads. */
   readonly writing?: Writing | undefined;
 }

@@ -65,6 +65,8 @@ export class Mapping {
   /** Packed: where the piece begins in the disk, and how many bytes of it it is. */
   pieceStart = 0;
   pieceBytes = 0;
+  /** Packed: so many bytes of the piece are stored at least; those that are not are zeros. */
+  leastBytes = 0;
   /** Sealed: undefined where the image was opened without its key. */
   cipher: SectorCipher | undefined = undefined;
   /** Sealed: what the cipher counts the sector as that `hostOffset` lies in. */
@@ -104,10 +106,11 @@ export class Mapping {
     this.hostBytes = hostBytes;
   }
 
-  /** Packed: which piece of the disk, `pieceBytes` from `pieceStart` on, is meant. */
+  /** Packed: which piece of the disk, `pieceBytes` from `pieceStart` on, is meant: all is stored. */
   setPiece(pieceStart: number, pieceBytes: number, lengthBytes: number): void {
     this.pieceStart = pieceStart;
     this.pieceBytes = pieceBytes;
+    this.leastBytes = pieceBytes;
     this.lengthBytes = lengthBytes;
   }
 

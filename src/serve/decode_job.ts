@@ -50,6 +50,7 @@ export class Job implements DecodeJob {
     table.set(this.#number, JobField.Method, task.method);
     table.set(this.#number, JobField.StoredBytes, task.storedBytes);
     table.set(this.#number, JobField.DecodedBytes, task.decodedBytes);
+    table.set(this.#number, JobField.LeastBytes, task.leastBytes);
     this.#setAddress(JobField.InputLow, JobField.InputHigh, this.input.address);
     this.#setAddress(JobField.OutputLow, JobField.OutputHigh, this.output.address);
     table.set(this.#number, JobField.State, JobState.Queued);

@@ -33,9 +33,10 @@ export const JobField = {
   InputHigh: 5,
   OutputLow: 6,
   OutputHigh: 7,
-  size: 8,
+  LeastBytes: 8,
+  size: 9,
 } as const;
-export type JobField = Exclude<typeof JobField[keyof typeof JobField], 8>;
+export type JobField = Exclude<typeof JobField[keyof typeof JobField], 9>;
 
 export const JobState = { Free: 0, Queued: 1, Running: 2, Done: 3, Failed: 4 } as const;
 export type JobState = typeof JobState[keyof typeof JobState];

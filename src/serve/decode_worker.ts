@@ -94,7 +94,8 @@ class DecodeWorker {
     );
     if (input === undefined || output === undefined) return false;
     const method = table.get(job, JobField.Method) as CompressionMethod;
-    return this.#decompressor(method).decompress(input, output);
+    const leastBytes = table.get(job, JobField.LeastBytes);
+    return this.#decompressor(method).decompress(input, output, leastBytes);
   }
 
   #decompressor(method: CompressionMethod): Decompressor {

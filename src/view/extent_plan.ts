@@ -5,6 +5,7 @@
  * What the kernel is not given, because it would read something else or nothing (fs/erofs, 6.18):
  * - a stream of zlib's that begins with a zero byte: leading zeros are padding there,
  * - frames of zstd's that do not say that they are the whole piece, or need a larger window than that,
+ * - streams of other methods, or of a piece of which less may be stored than it is,
  * - streams of more than {@link MAX_EXTENT_BYTES}, and pieces of more,
  * - what lies in the last block of a file, if that is not whole: it is copied.
  *
@@ -222,11 +223,16 @@ class ExtentPlanner {
   }
 
   #isDecodable(run: number): boolean {
-    return this.#runs.hostBytes(run) <= MAX_EXTENT_BYTES &&
-      this.#runs.pieceBytes(run) <= MAX_EXTENT_BYTES &&
-      (this.#runs.method(run) === CompressionMethod.Deflate
-        ? this.#headOf(run)[0] !== 0
-        : this.#isUsualFrame(run));
+    if (this.#runs.hostBytes(run) > MAX_EXTENT_BYTES) return false;
+    if (this.#runs.pieceBytes(run) > MAX_EXTENT_BYTES) return false;
+    switch (this.#runs.method(run)) {
+      case CompressionMethod.Deflate:
+        return this.#headOf(run)[0] !== 0;
+      case CompressionMethod.Zstd:
+        return this.#isUsualFrame(run);
+      default:
+        return false;
+    }
   }
 
   /** A frame of the whole piece, as qemu writes it, for which the kernel has set enough memory aside. */

@@ -136,7 +136,8 @@ export class RunList {
   #kindOf({ isZero, isCompressed, file, mapping }: Run, start: number): RunKind {
     if (isZero) return RunKind.Zero;
     if (file !== undefined) return RunKind.Plain;
-    const isPacked = this.#hostBytes !== undefined && isCompressed && mapping.pieceStart === start;
+    const isPacked = this.#hostBytes !== undefined && isCompressed &&
+      mapping.pieceStart === start && mapping.leastBytes === mapping.pieceBytes;
     return isPacked ? RunKind.Packed : RunKind.Special;
   }
 

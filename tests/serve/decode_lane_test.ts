@@ -62,7 +62,15 @@ async function decoded(
   const onDone = (succeeded: boolean): void => {
     outcome = { succeeded, bytes: job.output.bytes.slice(0, CLUSTER) };
   };
-  assert(job.start({ method, storedBytes: stored.length, decodedBytes: CLUSTER, onDone }));
+  assert(
+    job.start({
+      method,
+      storedBytes: stored.length,
+      decodedBytes: CLUSTER,
+      leastBytes: CLUSTER,
+      onDone,
+    }),
+  );
   job.addWaiter({ finished: (errno) => told = errno === 0 });
   await finished(lane);
   assert(told && outcome !== undefined);
@@ -92,6 +100,7 @@ Deno.test("ThreadedDecodeLane takes no more at a time than its threads can begin
     method: CompressionMethod.Deflate,
     storedBytes: stored.length,
     decodedBytes: CLUSTER,
+    leastBytes: CLUSTER,
     onDone: (succeeded: boolean): void => {
       assert(succeeded);
       done++;
@@ -114,7 +123,13 @@ Deno.test("ThreadedDecodeLane tells a waiter soon of a job that has been done me
   const job = await claimed(lane, stored.length);
   job.input.bytes.set(stored);
   const { Deflate: method } = CompressionMethod;
-  const task = { method, storedBytes: stored.length, decodedBytes: CLUSTER, onDone: () => {} };
+  const task = {
+    method,
+    storedBytes: stored.length,
+    decodedBytes: CLUSTER,
+    leastBytes: CLUSTER,
+    onDone: () => {},
+  };
   assert(job.start(task));
   await finished(lane);
   let told = 0;

@@ -71,7 +71,9 @@ export const PACKAGES = {
   },
   "what may decompress clusters": { libdeflate0: [] },
   "makers of compressed files and encrypted volumes": {
+    bzip2: ["bzip2"],
     "cryptsetup-bin": ["cryptsetup"],
+    "xz-utils": ["xz"],
     zstd: ["zstd"],
   },
   "readers of what views are made of": { "erofs-utils": ["dump.erofs", "fsck.erofs"] },
