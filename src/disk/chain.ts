@@ -7,7 +7,7 @@ import { cachesAtDepth } from "../image/cache_sizes.ts";
 import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
 import { refuseHugeFile } from "../image/exact.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
-import type { Parent } from "../image/identity.ts";
+import type { Parent, RecordedPath } from "../image/identity.ts";
 import type { BackingInfo, ImageInfo } from "../image/info.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
@@ -16,6 +16,7 @@ import { lockImage, WITHOUT_LOCKS } from "./lock.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
 import { findParent, type FoundParent } from "./parent_search.ts";
+import { openFirst, placesOfPiece } from "./parent_places.ts";
 import { openNamedFile } from "./permission.ts";
 import { driverFor, versionOf } from "./probe.ts";
 import { explained } from "./related_error.ts";
@@ -156,7 +157,7 @@ export class Chain implements RelatedFiles, Disposable {
     if (this.#options.request.noBacking) return undefined;
     const role = "parent";
     const driver = known(findDriver(parent.format), parent.format);
-    const file = explained({ shown: parent.identity.id, role, by }, () => {
+    const file = explained({ shown: shownParent(parent), role, by }, () => {
       this.#refuseDepth();
       return this.#keep(this.#findParent(by, parent, driver), "read");
     });
@@ -203,6 +204,28 @@ export class Chain implements RelatedFiles, Disposable {
       refuseHugeFile(file, RAW.name);
       return file;
     });
+  }
+
+  openPiece(
+    by: ImageFile,
+    names: readonly RecordedPath[],
+    { readOnly }: { readonly readOnly: boolean },
+  ): ImageFile {
+    const use = readOnly ? "read" : "write";
+    return explained({ shown: names[0]?.path ?? "", role: "piece", by }, () => {
+      const file = this.#keep(this.#replay?.shift() ?? this.#findPiece(by, names, use), use);
+      refuseHugeFile(file, RAW.name);
+      return file;
+    });
+  }
+
+  #findPiece(by: ImageFile, names: readonly RecordedPath[], use: Use): ImageFile {
+    const { allowBacking: allowed = [] } = this.#options.request;
+    const isWritten = use === "write";
+    return openFirst(
+      placesOfPiece(names, this.#folderOf(by)),
+      ({ path, folder }) => openNamedFile(path, { by, folder, allowed, isWritten }),
+    );
   }
 
   reserveMemory(lengthBytes: number): void {
@@ -297,4 +320,9 @@ function agreed(recorded: string | undefined, named: string | undefined): string
     findRecordedDriver(recorded) !== findRecordedDriver(named);
   if (!contradicts) return recorded ?? named;
   throw new RangeError(`its format is recorded as '${recorded}', but its name says '${named}'`);
+}
+
+/** What a parent is called as long as no file is known. */
+function shownParent({ identity: { id, contentId }, names }: Parent): string {
+  return id ?? names[0]?.path ?? contentId ?? "";
 }

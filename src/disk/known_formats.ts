@@ -4,27 +4,20 @@
  *
  * @module
  */
-import type { Magic } from "../image/driver.ts";
+import type { FormatDriver, Magic } from "../image/driver.ts";
 
 /** A format and how its files are recognised. */
 export interface KnownFormat {
   readonly name: string;
   readonly magics: readonly Magic[];
+  /** As {@link FormatDriver.isTextOf}. */
+  readonly isTextOf?: FormatDriver["isTextOf"] | undefined;
 }
 
 /**
  * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
-  {
-    name: "VMDK",
-    magics: [
-      magic(0, "KDMV"),
-      magic(0, "COWD"),
-      magic(0, "\xbe\xba\xfe\xca\0\0\0\0"),
-      magic(0, "# Disk DescriptorFile"),
-    ],
-  },
   { name: "VHDX", magics: [magic(0, "vhdxfile")] },
   { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
   { name: "BOCHS", magics: [magic(0, "Bochs Virtual HD Image")] },

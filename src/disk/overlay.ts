@@ -87,6 +87,7 @@ function openOver(image: Image, { file, cover, advice = "" }: Overlay, means: Me
       related: {
         openBacking: () => image,
         openParent: () => image,
+        openPiece: (...asked) => chain.openPiece(...asked),
         openDataFile: (...asked) => chain.openDataFile(...asked),
         reserveMemory: (lengthBytes) => chain.reserveMemory(lengthBytes),
       },

@@ -10,13 +10,14 @@ import type { FormatDriver } from "../image/driver.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
 import type { Identity, Parent } from "../image/identity.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { ENAMETOOLONG, ENOENT, SystemError } from "../sys/errno.ts";
+import { SystemError } from "../sys/errno.ts";
 import { reasonOf } from "../sys/reason.ts";
 import {
   crowdedFolders,
   foldersToSearch,
+  isMissing,
   MAX_FILES,
-  type ParentPlace,
+  type NamedPlace,
   placesOfFiles,
   placesOfNames,
 } from "./parent_places.ts";
@@ -34,7 +35,7 @@ export interface ParentSearch {
   /** Whether another image than the right one will do. */
   readonly force: boolean;
   /** Opens a file, if the image may name it; throws as `openNamedFile`. */
-  open(place: ParentPlace): ImageFile;
+  open(place: NamedPlace): ImageFile;
   /** Whether it is known that a file is not it: the image itself, say. */
   isExcluded(file: ImageFile): boolean;
 }
@@ -70,9 +71,10 @@ export function findParent(search: ParentSearch): FoundParent {
   return unlessRefused(second, search);
 }
 
-function* placesToTry({ parent, driver, folder }: ParentSearch): Generator<ParentPlace> {
+function* placesToTry({ parent, driver, folder }: ParentSearch): Generator<NamedPlace> {
   yield* placesOfNames(parent.names, folder);
-  yield* placesOfFiles(folder, driver.extensions ?? []);
+  // A name alone does not say which of other images it is.
+  if (parent.identity.id !== undefined) yield* placesOfFiles(folder, driver.extensions ?? []);
 }
 
 function namedParent(path: string, search: ParentSearch): FoundParent {
@@ -93,7 +95,7 @@ function unlessRefused(found: FoundParent, { force }: ParentSearch): FoundParent
 
 /** What is not there is nothing to speak of; what may not be opened is. */
 function openIfAny(
-  place: ParentPlace,
+  place: NamedPlace,
   search: ParentSearch,
   refusals: Set<string>,
 ): ImageFile | undefined {
@@ -108,11 +110,6 @@ function openIfAny(
   return undefined;
 }
 
-/** No file has a name that is too long, as images may well record. */
-function isMissing(error: Error): boolean {
-  return error instanceof SystemError && [ENOENT, ENAMETOOLONG].includes(error.errno);
-}
-
 /** Why a file is not the one that is searched for. */
 interface Fault {
   readonly text: string;
@@ -121,20 +118,26 @@ interface Fault {
 }
 
 function faultOf(file: ImageFile, { parent, driver }: ParentSearch): Fault | undefined {
-  const { id, state } = parent.identity;
   if (!isOfFormat(file, driver)) {
     return { text: `it is no ${driver.name} image`, differs: "format" };
   }
   const found = identityIn(file, driver);
-  if (found?.id !== id) {
+  const { id } = parent.identity;
+  if (id !== undefined && found?.id !== id) {
     return { text: `its UUID is ${found?.id ?? "missing"}, not ${id}`, differs: "identity" };
   }
-  if (state === undefined || found.state === state) return undefined;
-  const text =
-    `${file.path} was changed after the image above it was made: its modification UUID is ` +
-    `${found.state ?? "missing"}, not ${state}`;
-  return { text, differs: "state" };
+  for (const [key, name] of STATES) {
+    const wanted = parent.identity[key];
+    if (wanted === undefined || found?.[key] === wanted) continue;
+    const text = `${file.path} was changed after the image above it was made: its ${name} is ` +
+      `${found?.[key] ?? "missing"}, not ${wanted}`;
+    return { text, differs: "state" };
+  }
+  return undefined;
 }
+
+/** What changes whenever an image is written to, and what it is called. */
+const STATES = [["state", "modification UUID"], ["contentId", "CID"]] as const;
 
 /** What cannot be read is of no format. */
 function isOfFormat(file: ImageFile, driver: FormatDriver): boolean {
@@ -157,12 +160,13 @@ function identityIn(file: ImageFile, driver: FormatDriver): Identity | undefined
   }
 }
 
-function notFound({ driver, folder }: ParentSearch, refusals: Set<string>): string {
+function notFound({ parent, driver, folder }: ParentSearch, refusals: Set<string>): string {
   const where = foldersToSearch(folder).join(" or ");
   const [refusal] = refusals;
   const more = refusal === undefined ? "" : `; ${refusal}`;
   const crowded = crowdedFolders(folder, driver.extensions ?? []).join(" and ");
   const reach = crowded === "" ? "" : `; only ${MAX_FILES} files of ${crowded} were looked into`;
-  return `no ${driver.name} image with that UUID is in ${where} (--parent <file> names it)` +
+  const which = parent.identity.id === undefined ? "of that name" : "with that UUID";
+  return `no ${driver.name} image ${which} is in ${where} (--parent <file> names it)` +
     more + reach;
 }

@@ -33,8 +33,15 @@ export function recognise(
   const marks = formats.flatMap(({ name, magics }) => magics.map((magic) => ({ name, ...magic })));
   const ends = readEnds(file, marks);
   const [best] = marks.filter((mark) => ends.has(mark)).sort((a, b) => rank(b) - rank(a));
-  return best && { name: best.name, end: best.offset < 0 ? "end" : "start" };
+  if (best !== undefined && best.offset >= 0) return { name: best.name, end: "start" };
+  const head = readRange(file, 0, TEXT_BYTES);
+  const text = formats.find(({ isTextOf }) => isTextOf?.(head) === true);
+  if (text !== undefined) return { name: text.name, end: "start" };
+  return best && { name: best.name, end: "end" };
 }
+
+/** Of a file that may be a text, so much is looked into. */
+const TEXT_BYTES = 2048;
 
 function rank({ offset, bytes }: Magic): number {
   return offset < 0 ? bytes.length - Number.MAX_SAFE_INTEGER : bytes.length;

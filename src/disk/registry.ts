@@ -10,11 +10,12 @@ import { qed } from "../format/qed/mod.ts";
 import { raw } from "../format/raw/mod.ts";
 import { vdi } from "../format/vdi/mod.ts";
 import { vhd } from "../format/vhd/mod.ts";
+import { vmdk } from "../format/vmdk/mod.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { formatNamed, RAW } from "../image/formats.ts";
 
 /** All drivers, in the order in which probing asks them: RAW, which takes everything, is last. */
-export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, qed, vdi, vhd, luks, raw];
+export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, qed, vdi, vhd, vmdk, luks, raw];
 
 /** The driver that has `name` as its name or as one of its aliases, in any case. */
 export function findDriver(name: string): FormatDriver | undefined {

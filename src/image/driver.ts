@@ -12,7 +12,7 @@ import type { CheckOptions, CheckResult } from "./checking.ts";
 import type { Packing } from "./decoding.ts";
 import type { Format } from "./formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import type { Parent } from "./identity.ts";
+import type { Parent, RecordedPath } from "./identity.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { MappedDisk } from "./mapping.ts";
@@ -36,6 +36,8 @@ export interface FormatDriver extends Format {
    * the identity is known.
    */
   readonly extensions?: readonly string[];
+  /** Whether a file is of this format that begins like that, where no fixed mark tells: a text, say. */
+  readonly isTextOf?: (head: Uint8Array) => boolean;
   /**
    * Reads and validates the metadata. The file stays the caller's to close.
    *
@@ -121,6 +123,17 @@ export interface RelatedFiles extends MemoryLimit {
    * @throws {RelatedFileError} likewise; if none is found, or it has been changed since `by` was made
    */
   openParent(by: ImageFile, parent: Parent): Image | undefined;
+  /**
+   * Opens one of the files that the disk of `by` consists of.
+   *
+   * @param names what it was called, the likeliest first; it may also be beside `by`, wherever it was
+   * @throws as {@link RelatedFiles.openBacking}
+   */
+  openPiece(
+    by: ImageFile,
+    names: readonly RecordedPath[],
+    wanted: { readonly readOnly: boolean },
+  ): ImageFile;
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
   openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
 }

@@ -52,6 +52,13 @@ export const VHD: Format = {
   summary: "Virtual PC and Hyper-V disk image: fixed, dynamic, differencing",
 };
 
+export const VMDK: Format = {
+  name: "VMDK",
+  aliases: [],
+  writable: false,
+  summary: "VMware disk image: monolithic, split, flat, delta",
+};
+
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
@@ -73,7 +80,7 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, QCOW1, QED, VDI, VHD, LUKS, RAW];
+export const FORMATS: readonly Format[] = [QCOW, QCOW1, QED, VDI, VHD, VMDK, LUKS, RAW];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

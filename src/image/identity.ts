@@ -6,10 +6,12 @@
 
 /** What an image is known by to those above it. */
 export interface Identity {
-  /** Given when it was made: a UUID, say. */
-  readonly id: string;
+  /** Given when it was made: a UUID, say; undefined where only a name says which image is meant. */
+  readonly id?: string;
   /** Changes whenever it is written to; undefined where a format has nothing of that kind. */
   readonly state?: string;
+  /** As `state`, where a format has both, and images above know one or the other: VMDK's CID. */
+  readonly contentId?: string;
 }
 
 /** A name as an image records it for another file. */

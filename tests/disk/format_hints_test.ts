@@ -45,7 +45,7 @@ const KOLY = "koly\0\0\0\x04\0\0\x02\0";
 const HINTS: readonly [hint: string | undefined, head: string, tail: string][] = [
   ["it begins like a QCOW image but is attached as RAW (see --file-fmt-type)", "QFI\xfb", ""],
   ["it begins like a VDI image but is attached as RAW (see --file-fmt-type)", VDI, ""],
-  ["it begins like a VMDK image, which is not supported, and is attached as RAW", "KDMV", ""],
+  ["it begins like a VMDK image but is attached as RAW (see --file-fmt-type)", "KDMV", ""],
   [
     "it begins like an EWF image, which is not supported, and is attached as RAW",
     "EVF\t\r\n\xff\0",

@@ -45,6 +45,15 @@ Deno.test("probeFormat() names the formats by their first bytes", () => {
   assertEquals(probeBytes("\0".repeat(64) + "\x7f\x10\xda\xbe"), "VDI");
 });
 
+Deno.test("probeFormat() knows descriptors of VMDK that begin with comments and blank lines", () => {
+  for (const start of ["# Disk DescriptorFile", "version=1", "# x\r\n\r\n  \n#y\nversion = 3 \r"]) {
+    assertEquals(probeBytes(`${start}\nCID=0\n`), "VMDK");
+  }
+  for (const start of ["version=4", "# x", "#x\nversion=1.0", "\0\nversion=1", "x\nversion=1"]) {
+    assertEquals(probeBytes(`${start}\nCID=0\n`), undefined);
+  }
+});
+
 Deno.test("probeFormat() finds marks at the end of the file", () => {
   assertEquals(probeBytes("\0".repeat(4096 - 512) + "conectix" + "\0".repeat(504)), "VHD");
   assertEquals(probeBytes("conectix", 512), "VHD");
@@ -102,9 +111,9 @@ Deno.test("driverFor() believes what is said, but for auto, which goes by the ma
   assertStrictEquals(inFile("KDMV", (file) => driverFor("LUKS", file)), luks);
   assertStrictEquals(inFile("", (file) => driverFor("auto", file)), raw);
   assertThrows(
-    () => inFile("KDMV", (file) => driverFor("auto", file)),
+    () => inFile("EVF2\r\n\x81\0", (file) => driverFor("auto", file)),
     RangeError,
-    "VMDK images are not supported",
+    "EWF images are not supported",
   );
 });
 

@@ -5,6 +5,7 @@ import { qcow1 } from "../../src/format/qcow1/mod.ts";
 import { qed } from "../../src/format/qed/mod.ts";
 import { vdi } from "../../src/format/vdi/mod.ts";
 import { vhd } from "../../src/format/vhd/mod.ts";
+import { vmdk } from "../../src/format/vmdk/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
@@ -28,6 +29,7 @@ import {
 import { qedOriginal } from "./qed/original.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
+import { vmdkOriginal } from "./vmdk/original.ts";
 
 /** For each feature; `deno task test:mutations` asks for more. */
 const MUTATIONS = Number(Deno.env.get("TSLOSETUP_MUTATIONS") ?? 2500);
@@ -73,6 +75,7 @@ const FEATURES: readonly Feature[] = [
   { name: "QED", originals: [qedOriginal()], driver: qed },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
+  { name: "VMDK", originals: [vmdkOriginal()], driver: vmdk },
 ];
 
 for (const [index, { name, originals, driver = qcow, options = {} }] of FEATURES.entries()) {

@@ -53,8 +53,12 @@ const CASES: readonly Case[] = [
   },
   {
     name: "a recognised format without a driver",
-    words: ({ file }) => ["-t", "auto", file("disk", new TextEncoder().encode("KDMV".padEnd(999)))],
-    says: /VMDK/,
+    words: ({ file }) => [
+      "-t",
+      "auto",
+      file("disk", Uint8Array.from("EVF2\r\n\x81\0".padEnd(999), (c) => c.charCodeAt(0))),
+    ],
+    says: /EWF/,
   },
   {
     name: "a snapshot of a format without any",

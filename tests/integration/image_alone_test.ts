@@ -11,7 +11,7 @@ const ANSWERS: readonly [format: string, name: string, hint: (path: string) => s
   ["qcow2", "disk.qcow2", (path) => `; ${TYPE} QCOW ${path}`],
   ["qcow", "old disk's.qcow", (path) => `; ${TYPE} QCOW1 '${path.replace("'", "'\\''")}'`],
   ["vdi", "disk.vdi", (path) => `; ${TYPE} VDI ${path}`],
-  ["vmdk", "disk.vmdk", () => "; it begins like a VMDK image, which is not supported"],
+  ["vmdk", "disk.vmdk", (path) => `; ${TYPE} VMDK ${path}`],
   ["raw", "disk.img", () => ""],
 ];
 

@@ -31,6 +31,9 @@ const VARIANTS: readonly Variant[] = [
       options: `subformat=${subformat},force_size=${forced}`,
     }))
   ),
+  ...["monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"].map((
+    subformat,
+  ) => ({ format: "VMDK", driver: "vmdk", name: subformat, options: `subformat=${subformat}` })),
 ];
 
 /** Sizes in bytes: less than a block, whole blocks, an odd number of sectors, many blocks. */

@@ -7,6 +7,7 @@ import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { VHD } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
+import { startsWith } from "../kit/starts_with.ts";
 import { damaged } from "./errors.ts";
 import {
   COOKIE,
@@ -70,11 +71,6 @@ function footerAt(file: ImageFile, hostOffset: number): Omit<Footer, "isCopy"> |
   if (!startsWith(fields.cookie, COOKIE)) return undefined;
   const isDamaged = fields.checksum !== checksum(buffer.bytes, FOOTER.offsets.checksum);
   return { fields, isDamaged };
-}
-
-/** Whether `bytes` begin with `wanted`. */
-export function startsWith(bytes: Uint8Array, wanted: Uint8Array): boolean {
-  return wanted.every((byte, index) => bytes[index] === byte);
 }
 
 /** One's complement of the sum of all bytes but those of the sum itself, which lies at `position`. */

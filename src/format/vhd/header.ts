@@ -7,6 +7,7 @@ import { servedSize } from "../../image/exact.ts";
 import { VHD } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
+import { startsWith } from "../kit/starts_with.ts";
 import { damaged } from "./errors.ts";
 import {
   checksum,
@@ -14,7 +15,6 @@ import {
   type Footer,
   FORCE_HINT,
   readFooter,
-  startsWith,
   type Strictness,
 } from "./footer.ts";
 import {

@@ -1,0 +1,83 @@
+/**
+ * Hosted sparse extents: those of VMware's desktop programs, of VirtualBox and of qemu.
+ *
+ * @module
+ */
+import type { Image } from "../../../image/driver.ts";
+import { VMDK } from "../../../image/formats.ts";
+import type { Mapping } from "../../../image/mapping.ts";
+import type { Writing } from "../../../image/writing.ts";
+import type { ImageFile } from "../../../storage/image_file.ts";
+import { StoredBlocks } from "../../kit/stored_blocks.ts";
+import { startsWith } from "../../kit/starts_with.ts";
+import { unsupported } from "../errors.ts";
+import { ENTRY_NONE, HOSTED_MARK } from "../layout.ts";
+import { GrainEntries } from "./grain_entries.ts";
+import { GrainTables, NO_TABLE } from "./grain_tables.ts";
+import { type HostedHeader, readHostedHeader } from "./hosted_header.ts";
+import type { ExtentKind, ExtentOptions, SparseExtent } from "./kind.ts";
+
+/** Hosted sparse extents. */
+export const hosted: ExtentKind = {
+  isMarked: (head) => startsWith(head, HOSTED_MARK),
+  header: readHostedHeader,
+  open: (file, options) => {
+    const header = readHostedHeader(file);
+    if (header.isCompressed) throw unsupported(file.path, "compressed grains");
+    return new HostedExtent(file, header, options);
+  },
+};
+
+class HostedExtent implements SparseExtent {
+  readonly sizeBytes: number;
+  readonly writing: Writing | undefined;
+  readonly #header: HostedHeader;
+  readonly #start: number;
+  readonly #backing: Image | undefined;
+  readonly #tables: GrainTables;
+  readonly #entries: GrainEntries;
+  readonly #stored: StoredBlocks;
+  /** What one table is about. */
+  readonly #tableSpan: number;
+
+  constructor(file: ImageFile, header: HostedHeader, options: ExtentOptions) {
+    const { start, backing, cacheBytes, related } = options;
+    const { directoryOffset: hostOffset, directoryEntries: entries, tableEntries } = header;
+    this.sizeBytes = header.sizeBytes;
+    this.#header = header;
+    this.#start = start;
+    this.#backing = backing;
+    const memory = related === undefined ? {} : { memory: related };
+    const limits = { cacheBytes, ...memory };
+    this.#tables = new GrainTables(file, { hostOffset, entries, tableEntries }, limits);
+    this.#entries = new GrainEntries(this.#tables.view, header);
+    this.#stored = new StoredBlocks(file, VMDK.name);
+    this.#tableSpan = tableEntries * header.grainBytes;
+  }
+
+  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    const table = Math.floor(guestOffset / this.#tableSpan);
+    const inTable = guestOffset % this.#tableSpan;
+    const most = Math.min(lengthBytes, this.#tableSpan - inTable);
+    const position = this.#tables.find(table, mapping);
+    if (position === NO_TABLE) return this.#setBelow(guestOffset, most, mapping);
+    if (position < 0) return;
+    const { grainBytes } = this.#header;
+    const at = this.#entries.position(position, inTable);
+    const entry = this.#entries.at(at);
+    const runBytes = this.#entries.runBytes(at, inTable, most);
+    if (entry === ENTRY_NONE) return this.#setBelow(guestOffset, runBytes, mapping);
+    if (this.#entries.isZero(entry)) return mapping.setZero(runBytes);
+    const grainOffset = this.#entries.hostOffset(entry);
+    const inGrain = guestOffset % grainBytes;
+    this.#stored.setStored(grainOffset, grainOffset + inGrain, runBytes, mapping);
+  }
+
+  #setBelow(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    mapping.setBacking(this.#backing, this.#start + guestOffset, lengthBytes);
+  }
+
+  dropCaches(): void {
+    this.#tables.clear();
+  }
+}

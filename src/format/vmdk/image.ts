@@ -1,0 +1,38 @@
+/**
+ * An open VMDK image: its extents, one behind the other.
+ *
+ * @module
+ */
+import type { Image } from "../../image/driver.ts";
+import type { MappedDisk, Mapping } from "../../image/mapping.ts";
+import { Parts } from "../kit/parts.ts";
+import type { SparseExtent } from "./extents/kind.ts";
+
+export class VmdkImage implements Image {
+  readonly sizeBytes: number;
+  readonly fileHoles: MappedDisk["fileHoles"];
+  readonly #disk: MappedDisk;
+  readonly #extents: readonly SparseExtent[];
+
+  /**
+   * @param parts of the disk
+   * @param extents those of them that have tables
+   */
+  constructor(parts: readonly MappedDisk[], extents: readonly SparseExtent[]) {
+    const [only, ...more] = parts;
+    this.#disk = only !== undefined && more.length === 0 ? only : new Parts(parts);
+    this.#extents = extents;
+    this.sizeBytes = this.#disk.sizeBytes;
+    this.fileHoles = this.#disk.fileHoles;
+  }
+
+  map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    this.#disk.map(guestOffset, lengthBytes, mapping);
+  }
+
+  dropCaches(): void {
+    for (const extent of this.#extents) extent.dropCaches();
+  }
+
+  [Symbol.dispose](): void {}
+}
