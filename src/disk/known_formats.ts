@@ -20,7 +20,6 @@ export interface KnownFormat {
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
   { name: "VHDX", magics: [magic(0, "vhdxfile")] },
   { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
-  { name: "BOCHS", magics: [magic(0, "Bochs Virtual HD Image")] },
   { name: "CLOOP", magics: [magic(0, "#!/bin/sh\n#V2.0 Format\n")] },
   // the trailer's version and size belong to its mark
   { name: "DMG", magics: [magic(-512, "koly\0\0\0\x04\0\0\x02\0")] },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bochs } from "../format/bochs/mod.ts";
 import { luks } from "../format/luks/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
 import { qcow1 } from "../format/qcow1/mod.ts";
@@ -15,7 +16,17 @@ import type { FormatDriver } from "../image/driver.ts";
 import { formatNamed, RAW } from "../image/formats.ts";
 
 /** All drivers, in the order in which probing asks them: RAW, which takes everything, is last. */
-export const DRIVERS: readonly FormatDriver[] = [qcow, qcow1, qed, vdi, vhd, vmdk, luks, raw];
+export const DRIVERS: readonly FormatDriver[] = [
+  qcow,
+  qcow1,
+  qed,
+  vdi,
+  vhd,
+  vmdk,
+  bochs,
+  luks,
+  raw,
+];
 
 /** The driver that has `name` as its name or as one of its aliases, in any case. */
 export function findDriver(name: string): FormatDriver | undefined {

@@ -38,6 +38,13 @@ export const QED: Format = {
   summary: "QEMU enhanced disk image",
 };
 
+export const BOCHS: Format = {
+  name: "BOCHS",
+  aliases: [],
+  writable: false,
+  summary: "redolog of the emulator Bochs: growing",
+};
+
 export const VDI: Format = {
   name: "VDI",
   aliases: [],
@@ -80,7 +87,7 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, QCOW1, QED, VDI, VHD, VMDK, LUKS, RAW];
+export const FORMATS: readonly Format[] = [QCOW, QCOW1, QED, VDI, VHD, VMDK, BOCHS, LUKS, RAW];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

@@ -26,7 +26,17 @@ Deno.test("findDriver() takes names and aliases in any case", () => {
 });
 
 Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
-  assertEquals(FORMAT_NAMES.names, ["QCOW", "QCOW1", "QED", "VDI", "VHD", "VMDK", "LUKS", "RAW"]);
+  assertEquals(FORMAT_NAMES.names, [
+    "QCOW",
+    "QCOW1",
+    "QED",
+    "VDI",
+    "VHD",
+    "VMDK",
+    "BOCHS",
+    "LUKS",
+    "RAW",
+  ]);
   assertEquals(FORMAT_NAMES.canonical("qcow2"), "QCOW");
   assertEquals(FORMAT_NAMES.canonical("cow"), undefined);
 });

@@ -40,12 +40,15 @@ const VARIANTS: readonly Variant[] = [
 const SIZES = [512, 2 * MIB, 7 * MIB + 512, 40 * MIB] as const;
 const FILLINGS = ["empty", "some", "full"] as const;
 
-/** An image of another format. */
-export interface OtherRecipe extends Variant {
+/** A disk, and what is on it. */
+export interface RawDisk {
   readonly sizeBytes: number;
   readonly filling: typeof FILLINGS[number];
   readonly seed: number;
 }
+
+/** An image of another format. */
+export interface OtherRecipe extends Variant, RawDisk {}
 
 /** All of them. */
 export const OTHER_RECIPES: readonly OtherRecipe[] = VARIANTS.flatMap((variant, kind) =>
@@ -71,17 +74,22 @@ export interface OtherImage {
 
 /** Makes the image of a recipe in `folder`. */
 export async function makeOtherImage(folder: string, recipe: OtherRecipe): Promise<OtherImage> {
-  const { driver, options, sizeBytes } = recipe;
+  const { driver, options } = recipe;
   const [rawPath, path] = [`${folder}/disk.raw`, `${folder}/disk.${driver}`];
-  await must("qemu-img", "create", "-q", "-f", "raw", rawPath, `${sizeBytes}`);
-  const commands = writes(recipe).flatMap((line) => ["-c", line]);
-  if (commands.length > 0) await must("qemu-io", "-t", "unsafe", "-f", "raw", ...commands, rawPath);
+  await makeRawDisk(rawPath, recipe);
   await must("qemu-img", "convert", "-f", "raw", "-O", driver, "-o", options, rawPath, path);
   const info = JSON.parse(await must("qemu-img", "info", "-f", driver, "--output=json", path));
   return { recipe, path, rawPath, sizeBytes: info["virtual-size"] };
 }
 
-function writes({ filling, sizeBytes, seed }: OtherRecipe): string[] {
+/** Makes a raw disk with its content. */
+export async function makeRawDisk(path: string, disk: RawDisk): Promise<void> {
+  await must("qemu-img", "create", "-q", "-f", "raw", path, `${disk.sizeBytes}`);
+  const commands = writes(disk).flatMap((line) => ["-c", line]);
+  if (commands.length > 0) await must("qemu-io", "-t", "unsafe", "-f", "raw", ...commands, path);
+}
+
+function writes({ filling, sizeBytes, seed }: RawDisk): string[] {
   if (filling === "empty") return [];
   if (filling === "full") return [`write -P ${1 + seed % 255} 0 ${sizeBytes}`];
   const random = randomNumbers(seed);

@@ -58,6 +58,7 @@ export const PACKAGES = {
     ],
   },
   "oracles and competitors": {
+    bximage: ["bximage"],
     fio: ["fio"],
     "libnbd-bin": ["nbdcopy", "nbdfuse", "nbdinfo"],
     nbdkit: ["nbdkit"],

@@ -8,8 +8,8 @@ import { VHD } from "../../image/formats.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { FlatTable } from "../kit/flat_table.ts";
+import { SectorBitmaps } from "../kit/sector_bitmaps.ts";
 import { StoredBlocks } from "../kit/stored_blocks.ts";
-import { Bitmaps } from "./bitmaps.ts";
 import type { BlockHeader } from "./header.ts";
 import { ENTRY_BYTES, ENTRY_NONE, SECTOR_BYTES } from "./layout.ts";
 
@@ -33,7 +33,7 @@ export class BlockVhd implements Image {
   readonly #header: BlockHeader;
   readonly #backing: Image | undefined;
   readonly #table: FlatTable;
-  readonly #bitmaps: Bitmaps;
+  readonly #bitmaps: SectorBitmaps;
   readonly #stored: StoredBlocks;
 
   constructor({ file, sizeBytes, header, warnings, backing, cacheBytes }: ImageParts) {
@@ -41,10 +41,11 @@ export class BlockVhd implements Image {
     this.warnings = warnings;
     this.#header = header;
     this.#backing = backing;
-    const { tableOffset: hostOffset, entries } = header;
+    const { tableOffset: hostOffset, entries, bitmapBytes } = header;
     const share = cacheBytes / SHARES;
     this.#table = new FlatTable(file, { hostOffset, entries, entryBytes: ENTRY_BYTES }, share);
-    this.#bitmaps = new Bitmaps(file, header, share);
+    const bitmaps = { bitmapBytes, bitmaps: entries, firstBit: "highest" } as const;
+    this.#bitmaps = new SectorBitmaps(file, bitmaps, share);
     this.#stored = new StoredBlocks(file, VHD.name);
   }
 

@@ -1,24 +1,40 @@
 /**
- * The bitmaps in front of blocks: which sectors of a differencing image are its own.
+ * Bitmaps that lie with the blocks of an image, one with each: which sectors of a block are stored.
  *
  * @module
  */
 import type { ImageFile } from "../../storage/image_file.ts";
-import type { Blockable } from "../kit/flat_table.ts";
-import { TableCache } from "../kit/table_cache.ts";
-import type { BlockHeader } from "./header.ts";
+import type { Blockable } from "./flat_table.ts";
+import { TableCache } from "./table_cache.ts";
 
 const BITS = 8;
 
+/** What bitmaps are like. */
+export interface BitmapShape {
+  /** How many bytes of one are read. */
+  readonly bitmapBytes: number;
+  /** How many there can be. */
+  readonly bitmaps: number;
+  /** Which bit of a byte is that of its first sector. */
+  readonly firstBit: "highest" | "lowest";
+}
+
 /** The bitmaps that were used last, found by the numbers of their blocks. */
-export class Bitmaps {
+export class SectorBitmaps {
   readonly #file: ImageFile;
   readonly #cache: TableCache;
+  /** Bits to be changed in a sector's number for that of its bit. */
+  readonly #flip: number;
 
   /** @param cacheBytes upper bound of the memory, though there is always one bitmap */
-  constructor(file: ImageFile, { bitmapBytes, entries }: BlockHeader, cacheBytes: number) {
+  constructor(
+    file: ImageFile,
+    { bitmapBytes, bitmaps, firstBit }: BitmapShape,
+    cacheBytes: number,
+  ) {
     this.#file = file;
-    this.#cache = new TableCache(bitmapBytes, { cacheBytes, keys: entries });
+    this.#cache = new TableCache(bitmapBytes, { cacheBytes, keys: bitmaps });
+    this.#flip = firstBit === "highest" ? BITS - 1 : 0;
   }
 
   /**
@@ -40,10 +56,10 @@ export class Bitmaps {
     return position;
   }
 
-  /** Whether the bit of a sector is set; the highest bit of a byte is that of its first sector. */
+  /** Whether the bit of a sector is set. */
   isSet(position: number, sector: number): boolean {
     const byte = this.#cache.buffer.bytes[position + Math.floor(sector / BITS)] ?? 0;
-    return (byte >> BITS - 1 - sector % BITS & 1) === 1;
+    return (byte >> (sector % BITS ^ this.#flip) & 1) === 1;
   }
 
   /** How many of `count` sectors from `sector` on have the same bit as that one. */
