@@ -7,7 +7,7 @@
 import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import { CompressionMethod } from "../../image/decoding.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
-import { ImageFormatError, UnsupportedFeatureError } from "../../image/errors.ts";
+import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { QCOW1 } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { DiskSize } from "../qcow/disk_size.ts";
@@ -20,7 +20,7 @@ import { Places } from "../qcow/places.ts";
 import { Version1Clusters } from "./clusters.ts";
 import { type Header, readHeader } from "./header.ts";
 import { TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
-import { Version1Writing, type WritingParts } from "./write/writing.ts";
+import { writingOf, type WritingParts } from "./writing.ts";
 
 /**
  * @throws {ImageFormatError} if the header is damaged
@@ -73,17 +73,6 @@ function imageOf(opened: Opened, { readOnly }: OpenOptions): QcowImage {
     encryption,
     isPreallocated: () => false,
   });
-}
-
-/** @throws {ImageFormatError} if the image cannot be changed as it is */
-function writingOf(parts: WritingParts): Version1Writing {
-  try {
-    return new Version1Writing(parts);
-  } catch (error) {
-    if (!(error instanceof ImageFormatError)) throw error;
-    const message = `${error.message}: it cannot be written to (-r attaches it read-only)`;
-    throw new ImageFormatError(QCOW1.name, parts.file.path, message, error.hostOffset);
-  }
 }
 
 /** All bits are the offset's; one that no number can hold exactly is past the end of every file. */

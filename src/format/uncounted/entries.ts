@@ -1,28 +1,28 @@
 /**
- * Changing L2 entries of version 1. Each is 0, or says where a cluster is, compressed or not: there is
- * no entry for zeros.
+ * Changing L2 entries. Each says where a cluster is, that it is not allocated or, where the format has
+ * that, that it is zeros.
  *
  * @module
  */
-import { Cleared, ClearOutcome, type Placement } from "../../../image/writing.ts";
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { zeroRange } from "../../../storage/zero_range.ts";
-import { damaged, hex } from "../../qcow/errors.ts";
-import type { L2Slices } from "../../qcow/l2.ts";
-import { L2_COMPRESSED_HIGH, SECTOR_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
+import { Cleared, ClearOutcome, type Placement } from "../../image/writing.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { zeroRange } from "../../storage/zero_range.ts";
+import { ImageFormatError } from "../../image/errors.ts";
+import { hex } from "../qcow/errors.ts";
+import type { L2Slices } from "../qcow/l2.ts";
+import { ENTRY_BYTES, type EntryFormat, EntryKind } from "./entry_format.ts";
 import type { FileEnd } from "./file_end.ts";
 import type { MetadataMap } from "./metadata_map.ts";
 
 /** The position of a slice that is not there: all its entries are 0. */
 export const NO_SLICE = -1;
-
-/** What an entry says. */
-const Kind = { Unallocated: 0, Compressed: 1, Normal: 2 } as const;
-type Kind = typeof Kind[keyof typeof Kind];
+/** What {@link Entries.clear} answers where an entry has to be changed that is in no table yet. */
+export const NEEDS_TABLE = -2;
 
 /** What entries are about. */
 export interface EntriesParts {
   readonly file: ImageFile;
+  readonly format: EntryFormat;
   readonly clusterBytes: number;
   readonly slices: L2Slices;
   readonly end: FileEnd;
@@ -65,13 +65,13 @@ export class Entries {
     const index = this.#indexOf(guestOffset);
     const kind = this.#kindAt(slice, index);
     const wanted = Math.ceil((inCluster + lengthBytes) * this.#clustersPerByte);
-    if (kind === Kind.Normal) {
+    if (kind === EntryKind.Normal) {
       const count = this.#countNormal(slice, guestOffset, wanted);
       const runBytes = Math.min(count * this.#clusterBytes - inCluster, lengthBytes);
-      const hostOffset = this.#hostOffsetAt(slice + index * TABLE_ENTRY_BYTES) + inCluster;
+      const hostOffset = this.#hostOffsetAt(slice + index * ENTRY_BYTES) + inCluster;
       return placement.setDirect(this.#parts.file, hostOffset, runBytes);
     }
-    placement.readsAsZeros = kind === Kind.Unallocated && !this.#parts.hasBacking;
+    placement.readsAsZeros = this.#isZero(kind);
     if (inCluster > 0 || lengthBytes < this.#clusterBytes) {
       const partBytes = Math.min(lengthBytes, this.#clusterBytes - inCluster);
       return placement.setFresh(inCluster, partBytes, this.#clusterBytes - inCluster - partBytes);
@@ -84,17 +84,19 @@ export class Entries {
     return Math.floor(guestOffset * this.#clustersPerByte) & (this.#parts.slices.entries - 1);
   }
 
-  #kindAt(slice: number, index: number): Kind {
-    if (slice === NO_SLICE) return Kind.Unallocated;
-    const position = slice + index * TABLE_ENTRY_BYTES;
-    const high = this.#view.getUint32(position);
-    if ((high & L2_COMPRESSED_HIGH) !== 0) return Kind.Compressed;
-    return high === 0 && this.#view.getUint32(position + 4) === 0 ? Kind.Unallocated : Kind.Normal;
+  #kindAt(slice: number, index: number): EntryKind {
+    if (slice === NO_SLICE) return EntryKind.Unallocated;
+    return this.#parts.format.kindAt(this.#view, slice + index * ENTRY_BYTES);
+  }
+
+  /** Whether a cluster that has no place reads as zeros. */
+  #isZero(kind: EntryKind): boolean {
+    return kind === EntryKind.Zero || kind === EntryKind.Unallocated && !this.#parts.hasBacking;
   }
 
   /** Inexact past the end of every file. */
   #hostOffsetAt(position: number): number {
-    return this.#view.getUint32(position) * 2 ** 32 + this.#view.getUint32(position + 4);
+    return this.#parts.format.hostOffsetAt(this.#view, position);
   }
 
   /** How many entries from `index` on are of one kind; up to `most`. */
@@ -111,10 +113,10 @@ export class Entries {
     const index = this.#indexOf(guestOffset);
     const start = guestOffset - (guestOffset & (this.#clusterBytes - 1));
     const end = index + this.#countAlike(slice, index, most);
-    const first = this.#hostOffsetAt(slice + index * TABLE_ENTRY_BYTES);
+    const first = this.#hostOffsetAt(slice + index * ENTRY_BYTES);
     for (let at = index; at < end; at++) {
       const inRun = (at - index) * this.#clusterBytes;
-      const hostOffset = this.#hostOffsetAt(slice + at * TABLE_ENTRY_BYTES);
+      const hostOffset = this.#hostOffsetAt(slice + at * ENTRY_BYTES);
       if (hostOffset !== first + inRun) return at - index;
       this.#refuseForeign(start + inRun, hostOffset);
     }
@@ -123,13 +125,13 @@ export class Entries {
 
   /** @throws {ImageFormatError} if the cluster at `hostOffset` cannot be a guest's */
   #refuseForeign(guestOffset: number, hostOffset: number): void {
-    const { end, metadata, file } = this.#parts;
-    const canBeGuests = hostOffset % SECTOR_BYTES === 0 &&
+    const { end, metadata, file, format } = this.#parts;
+    const canBeGuests = hostOffset % format.alignmentBytes === 0 &&
       hostOffset + this.#clusterBytes <= end.endBytes &&
       !metadata.overlaps(hostOffset, this.#clusterBytes);
     if (canBeGuests) return;
     const what = `the L2 entry for guest offset ${hex(guestOffset)} refers to what is no guest's`;
-    throw damaged(file.path, what, hostOffset);
+    throw new ImageFormatError(format.name, file.path, what, hostOffset);
   }
 
   /**
@@ -139,25 +141,25 @@ export class Entries {
    */
   link(slice: number, placement: Placement, tableOffset: number): void {
     const { guestOffset, headBytes, lengthBytes, tailBytes, hostOffset, isCounted } = placement;
-    const start = slice + this.#indexOf(guestOffset) * TABLE_ENTRY_BYTES;
+    const start = slice + this.#indexOf(guestOffset) * ENTRY_BYTES;
     const count = Math.ceil((headBytes + lengthBytes + tailBytes) * this.#clustersPerByte);
-    const end = start + count * TABLE_ENTRY_BYTES;
+    const end = start + count * ENTRY_BYTES;
+    const { slices, format } = this.#parts;
     let host = hostOffset - headBytes;
-    for (let at = start; at < end; at += TABLE_ENTRY_BYTES) {
-      this.#view.setUint32(at, Math.floor(host / 2 ** 32));
-      this.#view.setUint32(at + 4, host >>> 0);
+    for (let at = start; at < end; at += ENTRY_BYTES) {
+      format.setPlace(this.#view, at, host);
       host += this.#clusterBytes;
     }
-    const { slices } = this.#parts;
     const mayWrite = isCounted && tableOffset >= 0;
     if (mayWrite && slices.writeThrough(start, end - start, tableOffset)) return;
-    for (let at = start; at < end; at += TABLE_ENTRY_BYTES) slices.markDirty(at);
+    for (let at = start; at < end; at += ENTRY_BYTES) slices.markDirty(at);
   }
 
   /**
-   * Clears whole clusters where they are, or leaves them, if nothing is to be done. No entry changes.
+   * Clears whole clusters where they are, has entries say that there are zeros, or leaves them, if nothing is
+   * to be done.
    *
-   * @returns how many bytes, or {@link ClearOutcome.Unable} if zeros have to be written
+   * @returns how many bytes, {@link ClearOutcome.Unable} if zeros have to be written, or {@link NEEDS_TABLE}
    * @throws {ImageFormatError} as {@link Entries.place}
    * @throws {SystemError} if the file cannot be changed
    */
@@ -169,16 +171,30 @@ export class Entries {
       this.#countAlike(slice, index, most) * this.#clusterBytes,
       lengthBytes,
     );
-    const { hasBacking, isEncrypted } = this.#parts;
-    const isZero = kind === Kind.Unallocated && !hasBacking;
-    const canClear = kind === Kind.Normal && !isEncrypted;
-    if (isZero || !canClear && to === Cleared.Discarded) return alikeBytes;
+    if (to === Cleared.Nothing) return ClearOutcome.Unable;
+    const canClear = kind === EntryKind.Normal && !this.#parts.isEncrypted;
+    if (this.#isZero(kind) || !canClear && to === Cleared.Discarded) return alikeBytes;
+    if (kind === EntryKind.Unallocated) return this.#setZeros(slice, index, alikeBytes);
     if (!canClear) return ClearOutcome.Unable;
     const count = this.#countNormal(slice, guestOffset, most);
-    const hostOffset = this.#hostOffsetAt(slice + index * TABLE_ENTRY_BYTES);
+    const hostOffset = this.#hostOffsetAt(slice + index * ENTRY_BYTES);
     const runBytes = Math.min(count * this.#clusterBytes, lengthBytes);
     const range = { hostOffset, lengthBytes: count * this.#clusterBytes };
     return this.#clearRange(range, to) ? runBytes : ClearOutcome.Unable;
+  }
+
+  /** Has clusters that are not allocated be zeros, whatever lies below. */
+  #setZeros(slice: number, index: number, lengthBytes: number): number {
+    const { format, slices } = this.#parts;
+    if (format.setZero === undefined) return ClearOutcome.Unable;
+    if (slice === NO_SLICE) return NEEDS_TABLE;
+    const start = slice + index * ENTRY_BYTES;
+    const end = start + Math.ceil(lengthBytes * this.#clustersPerByte) * ENTRY_BYTES;
+    for (let at = start; at < end; at += ENTRY_BYTES) {
+      format.setZero(this.#view, at);
+      slices.markDirty(at);
+    }
+    return lengthBytes;
   }
 
   #clearRange(range: Parameters<typeof zeroRange>[2], to: Cleared): boolean {

@@ -1,52 +1,63 @@
 /**
- * What changes an image of version 1.
+ * What changes an image that has two levels of tables, but no reference counts.
  *
  * Without reference counts there are two levels of updates only: new tables, then what refers to them
  * and to new clusters. Nothing that has been referred to is ever used for something else.
  *
  * @module
  */
-import { ImageFormatError } from "../../../image/errors.ts";
-import { Level, type Updates } from "../../../image/updates.ts";
+import { ImageFormatError } from "../../image/errors.ts";
+import { Level, type Updates } from "../../image/updates.ts";
 import {
   type Cleared,
   ClearOutcome,
   Place,
   type Placement,
   type Tables,
-} from "../../../image/writing.ts";
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { EIO, SystemError } from "../../../sys/errno.ts";
-import type { Encryption } from "../../qcow/encryption.ts";
-import type { TableWriting } from "../../qcow/image.ts";
-import type { L1Table } from "../../qcow/l1.ts";
-import type { L2Slices, TablePlace } from "../../qcow/l2.ts";
-import type { Header } from "../header.ts";
-import { SECTOR_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
-import { refuseDanglingEntries } from "./dangling_entries.ts";
-import { Entries, NO_SLICE } from "./entries.ts";
+} from "../../image/writing.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { EIO, SystemError } from "../../sys/errno.ts";
+import type { Encryption } from "../qcow/encryption.ts";
+import type { TableWriting } from "../qcow/image.ts";
+import type { L1Table } from "../qcow/l1.ts";
+import type { L2Slices, TablePlace } from "../qcow/l2.ts";
+import { type Clearing, Entries, NEEDS_TABLE, NO_SLICE } from "./entries.ts";
+import { ENTRY_BYTES, type EntryFormat, type UncountedLayout } from "./entry_format.ts";
 import { FileEnd } from "./file_end.ts";
-import { MetadataMap } from "./metadata_map.ts";
+import type { MetadataMap } from "./metadata_map.ts";
 import { NewTables } from "./new_tables.ts";
 
+/** What the cipher counts. */
+const SECTOR_BYTES = 512;
 /** What is encrypted at once: that takes memory. */
 const MOST_SEALED_BYTES = 256 * 1024;
 
+/** What the header says of whether an image was closed in order, where it says that. */
+export interface OpenMark {
+  /** Before the first change. What is written is made durable then; throws {@link SystemError} if it cannot be. */
+  set(): void;
+  /** When all is durable; throws likewise. */
+  clear(): void;
+}
+
 /** What an image consists of that is to be changed. */
-export interface WritingParts {
+export interface UncountedParts {
   readonly file: ImageFile;
-  readonly header: Header;
+  readonly layout: UncountedLayout;
+  readonly format: EntryFormat;
+  readonly metadata: MetadataMap;
+  readonly mark?: OpenMark;
   readonly l1: L1Table;
   readonly slices: L2Slices;
   readonly hasBacking: boolean;
   readonly encryption: Encryption | undefined;
 }
 
-export class Version1Writing implements TableWriting, Tables {
+export class UncountedWriting implements TableWriting, Tables {
   readonly files: readonly ImageFile[];
   readonly writers = "one";
   readonly unitBytes: number;
-  readonly #parts: WritingParts;
+  readonly #parts: UncountedParts;
   readonly #end: FileEnd;
   readonly #newTables: NewTables;
   readonly #entries: Entries;
@@ -57,26 +68,21 @@ export class Version1Writing implements TableWriting, Tables {
   /** Whether damage has been found. */
   #isDamaged = false;
 
-  /**
-   * @throws {ImageFormatError} if metadata overlap, or an entry leads out of the file
-   * @throws {SystemError} if a table cannot be read
-   */
-  constructor(parts: WritingParts) {
-    const { file, header, l1, slices, hasBacking, encryption } = parts;
-    const { clusterBytes } = header;
+  /** @param parts an image of which no entry leads out of the file */
+  constructor(parts: UncountedParts) {
+    const { file, layout, format, l1, slices, metadata, hasBacking, encryption } = parts;
+    const { clusterBytes } = layout;
     this.#parts = parts;
     this.files = [file];
     this.unitBytes = clusterBytes;
-    const metadata = new MetadataMap(file, header, l1);
-    refuseDanglingEntries(file, header, l1);
     const isEncrypted = encryption !== undefined;
     const end = new FileEnd(file, { clusterBytes, reserves: !hasBacking && !isEncrypted });
     this.#end = end;
-    this.#newTables = new NewTables({ file, header, l1, end, metadata });
-    const entries = { file, clusterBytes, slices, end, metadata, hasBacking, isEncrypted };
+    this.#newTables = new NewTables({ file, layout, format, l1, end, metadata });
+    const entries = { file, format, clusterBytes, slices, end, metadata, hasBacking, isEncrypted };
     this.#entries = new Entries(entries);
     this.#slicesPerByte = 1 / clusterBytes / slices.entries;
-    this.#tablesPerByte = TABLE_ENTRY_BYTES / header.tableBytes / clusterBytes;
+    this.#tablesPerByte = ENTRY_BYTES / layout.tableBytes / clusterBytes;
     this.#mostBytes = isEncrypted ? MOST_SEALED_BYTES : Infinity;
   }
 
@@ -166,12 +172,19 @@ export class Version1Writing implements TableWriting, Tables {
 
   clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
     placement.guestOffset = guestOffset;
+    const clearing = { guestOffset, lengthBytes: this.#inTable(guestOffset, lengthBytes), to };
     return this.#change(() => {
-      const slice = this.#findSlice(placement);
-      if (placement.kind === Place.Blocked) return ClearOutcome.Blocked;
-      const inTable = this.#inTable(guestOffset, lengthBytes);
-      return this.#entries.clear(slice, { guestOffset, lengthBytes: inTable, to });
+      const cleared = this.#clear(clearing, placement);
+      if (cleared !== NEEDS_TABLE) return cleared;
+      this.#newTables.provide(Math.floor(guestOffset * this.#tablesPerByte));
+      return this.#clear(clearing, placement);
     });
+  }
+
+  #clear(clearing: Clearing, placement: Placement): number {
+    const slice = this.#findSlice(placement);
+    if (placement.kind === Place.Blocked) return ClearOutcome.Blocked;
+    return this.#entries.clear(slice, clearing);
   }
 
   /** Makes a change, if any is still made: not after damage has been found, or something was lost. */
@@ -190,6 +203,7 @@ export class Version1Writing implements TableWriting, Tables {
     if (this.#isClosed) throw new SystemError("write", EIO, file.path);
     if (this.#isOpened) return;
     this.#isOpened = true;
+    this.#parts.mark?.set();
     // Before the first change, so that nothing is lost of that, either.
     this.#end.fillReserve();
     if (file.takeUnsynced()) file.sync();
@@ -248,7 +262,9 @@ export class Version1Writing implements TableWriting, Tables {
   }
 
   conclude(): void {
-    if (this.#isOpened && !this.#isClosed) this.#end.conclude();
+    if (!this.#isOpened || this.#isClosed) return;
+    this.#end.conclude();
+    this.#parts.mark?.clear();
   }
 
   dropCaches(): void {

@@ -11,13 +11,13 @@
  *
  * @module
  */
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { SystemError } from "../../../sys/errno.ts";
-import type { Allocation } from "../../qcow/write/allocation.ts";
-import { ClusterFile } from "../../qcow/write/cluster_file.ts";
-import { ClusterRuns } from "../../qcow/write/cluster_runs.ts";
-import { ClusterSet } from "../../qcow/write/cluster_set.ts";
-import { Reserve } from "../../qcow/write/reserve.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { SystemError } from "../../sys/errno.ts";
+import type { Allocation } from "../qcow/write/allocation.ts";
+import { ClusterFile } from "../qcow/write/cluster_file.ts";
+import { ClusterRuns } from "../qcow/write/cluster_runs.ts";
+import { ClusterSet } from "../qcow/write/cluster_set.ts";
+import { Reserve } from "../qcow/write/reserve.ts";
 
 /** What is to be known of the image. */
 export interface FileEndParts {

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { IoBuffer } from "../../../sys/memory.ts";
-import { damaged, hex } from "../../qcow/errors.ts";
-import type { L1Table } from "../../qcow/l1.ts";
-import type { Header } from "../header.ts";
-import { L2_COMPRESSED_HIGH, TABLE_ENTRY_BYTES } from "../layout.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { IoBuffer } from "../../sys/memory.ts";
+import { damaged, hex } from "../qcow/errors.ts";
+import type { L1Table } from "../qcow/l1.ts";
+import type { Header } from "./header.ts";
+import { L2_COMPRESSED_HIGH, TABLE_ENTRY_BYTES } from "./layout.ts";
 
 /**
  * Reads all L2 tables, which are known to lie in the file.

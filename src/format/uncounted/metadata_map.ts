@@ -1,59 +1,70 @@
 /**
- * Where the metadata of an image of version 1 are: no guest's byte may ever be written there. Clusters
- * begin at any sector in this version, so it is sectors that count.
+ * Where the metadata of an image are: no guest's byte may ever be written there. Clusters begin at any
+ * sector in some of these formats, so it is sectors that count.
  *
  * @module
  */
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { damaged, hex } from "../../qcow/errors.ts";
-import type { L1Table } from "../../qcow/l1.ts";
-import { ClusterSet } from "../../qcow/write/cluster_set.ts";
-import type { Header } from "../header.ts";
-import { HEADER, SECTOR_BYTES, TABLE_ENTRY_BYTES } from "../layout.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { ImageFormatError } from "../../image/errors.ts";
+import { hex } from "../qcow/errors.ts";
+import type { L1Table } from "../qcow/l1.ts";
+import { ClusterSet } from "../qcow/write/cluster_set.ts";
+import { ENTRY_BYTES } from "./entry_format.ts";
+
+const SECTOR_BYTES = 512;
 
 /** What all tables may amount to: those of a disk of 512 GiB, with clusters as qemu makes them. */
 const MAX_SECTORS = 2 * 1024 * 1024;
+
+/** A part of the file. */
+export interface FileArea {
+  readonly hostOffset: number;
+  readonly lengthBytes: number;
+}
+
+/** What there is besides L2 tables. */
+export interface MetadataParts {
+  /** Name of the driver, for errors. */
+  readonly format: string;
+  /** The header, and what belongs to it. */
+  readonly head: readonly FileArea[];
+  readonly l1: FileArea;
+  readonly tableBytes: number;
+}
 
 /** Sectors that hold metadata, to be kept up to date. */
 export class MetadataMap {
   readonly #sectors = new ClusterSet();
   readonly #file: ImageFile;
+  readonly #format: string;
   #count = 0;
 
   /**
    * @throws {ImageFormatError} if metadata overlap, are not in the file, or lie so that writing an entry
    *   could tear another one
    */
-  constructor(file: ImageFile, header: Header, l1: L1Table) {
+  constructor(file: ImageFile, parts: MetadataParts, l1: L1Table) {
     this.#file = file;
-    this.#addHead(header);
+    this.#format = parts.format;
+    this.#addHead(parts);
     for (let index = 0; index < l1.entries; index++) {
       const hostOffset = l1.tableOffset(index);
-      if (hostOffset !== 0) this.addTable(hostOffset, header.tableBytes);
+      if (hostOffset !== 0) this.addTable(hostOffset, parts.tableBytes);
     }
   }
 
-  /** Header, name of the backing file, and L1 table lie close together: they may share sectors. */
-  #addHead({ backingPlace, l1Offset, l1Entries }: Header): void {
-    const l1Bytes = l1Entries * TABLE_ENTRY_BYTES;
-    if (l1Offset % TABLE_ENTRY_BYTES !== 0) {
+  /** The header and the L1 table may lie close together: they may share sectors. */
+  #addHead({ head, l1 }: MetadataParts): void {
+    const { hostOffset: l1Offset, lengthBytes: l1Bytes } = l1;
+    if (l1Offset % ENTRY_BYTES !== 0) {
       throw this.#fault(`the L1 table at ${hex(l1Offset)} is not aligned`, l1Offset);
     }
-    const areas = [{ hostOffset: 0, lengthBytes: HEADER.sizeBytes }];
-    if (backingPlace !== undefined) areas.push(backingPlace);
-    for (const { hostOffset, lengthBytes } of areas) {
+    for (const { hostOffset, lengthBytes } of head) {
       if (l1Offset < hostOffset + lengthBytes && hostOffset < l1Offset + l1Bytes) {
         throw this.#fault(`the L1 table at ${hex(l1Offset)} overlaps other metadata`, l1Offset);
       }
     }
-    for (
-      const { hostOffset, lengthBytes } of [...areas, {
-        hostOffset: l1Offset,
-        lengthBytes: l1Bytes,
-      }]
-    ) {
-      this.#add(hostOffset, lengthBytes);
-    }
+    for (const { hostOffset, lengthBytes } of [...head, l1]) this.#add(hostOffset, lengthBytes);
   }
 
   /** @throws {ImageFormatError} if an L2 table of `lengthBytes` cannot be at `hostOffset` */
@@ -91,6 +102,6 @@ export class MetadataMap {
   }
 
   #fault(message: string, hostOffset: number): Error {
-    return damaged(this.#file.path, message, hostOffset);
+    return new ImageFormatError(this.#format, this.#file.path, message, hostOffset);
   }
 }

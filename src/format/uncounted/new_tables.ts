@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { Level, type Updates } from "../../../image/updates.ts";
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { SystemError } from "../../../sys/errno.ts";
-import { IoBuffer } from "../../../sys/memory.ts";
-import type { L1Table } from "../../qcow/l1.ts";
-import type { Header } from "../header.ts";
-import { TABLE_ENTRY_BYTES } from "../layout.ts";
+import { Level, type Updates } from "../../image/updates.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { SystemError } from "../../sys/errno.ts";
+import { IoBuffer } from "../../sys/memory.ts";
+import type { L1Table } from "../qcow/l1.ts";
+import { ENTRY_BYTES, type EntryFormat, type UncountedLayout } from "./entry_format.ts";
 import type { FileEnd } from "./file_end.ts";
 import type { MetadataMap } from "./metadata_map.ts";
 
 /** What tables are a part of. */
 export interface NewTablesParts {
   readonly file: ImageFile;
-  readonly header: Header;
+  readonly layout: UncountedLayout;
+  readonly format: EntryFormat;
   readonly l1: L1Table;
   readonly end: FileEnd;
   readonly metadata: MetadataMap;
@@ -30,7 +30,7 @@ export class NewTables {
   readonly #unwritten = new Set<number>();
   /** Those whose L1 entries have been taken to be written. */
   #taken: number[] = [];
-  readonly #entry = new IoBuffer(TABLE_ENTRY_BYTES);
+  readonly #entry = new IoBuffer(ENTRY_BYTES);
 
   constructor(parts: NewTablesParts) {
     this.#parts = parts;
@@ -47,11 +47,11 @@ export class NewTables {
    * @throws {SystemError} if there is no room
    */
   provide(table: number): void {
-    const { l1, header, metadata } = this.#parts;
+    const { l1, layout, metadata } = this.#parts;
     if (l1.tableOffset(table) !== 0) return;
     const { first, isCounted } = this.#allocateZeroed();
-    const hostOffset = first * header.clusterBytes;
-    metadata.addTable(hostOffset, header.tableBytes);
+    const hostOffset = first * layout.clusterBytes;
+    metadata.addTable(hostOffset, layout.tableBytes);
     this.#setEntry(table, hostOffset);
     if (isCounted && this.#writeEntry(table)) return;
     if (!isCounted) this.#new.add(table);
@@ -60,7 +60,7 @@ export class NewTables {
 
   /** Tables may be larger than clusters. */
   #allocateZeroed(): { readonly first: number; readonly isCounted: boolean } {
-    const { end, header: { tableBytes, clusterBytes } } = this.#parts;
+    const { end, layout: { tableBytes, clusterBytes } } = this.#parts;
     const wanted = Math.ceil(tableBytes / clusterBytes);
     const { first, isBlank, isCounted } = wanted === 1
       ? end.allocate(1)
@@ -76,23 +76,22 @@ export class NewTables {
   }
 
   #setEntry(table: number, hostOffset: number): void {
-    const { view } = this.#parts.l1;
-    view.setUint32(table * TABLE_ENTRY_BYTES, Math.floor(hostOffset / 2 ** 32));
-    view.setUint32(table * TABLE_ENTRY_BYTES + 4, hostOffset >>> 0);
+    const { l1, format } = this.#parts;
+    format.setPlace(l1.view, table * ENTRY_BYTES, hostOffset);
   }
 
   #entryOf(table: number): Uint8Array {
     const { buffer, byteOffset } = this.#parts.l1.view;
-    return new Uint8Array(buffer, byteOffset + table * TABLE_ENTRY_BYTES, TABLE_ENTRY_BYTES);
+    return new Uint8Array(buffer, byteOffset + table * ENTRY_BYTES, ENTRY_BYTES);
   }
 
   /** The table is there, durably, and says nothing yet: it may be referred to at once. False if that fails. */
   #writeEntry(table: number): boolean {
-    const { file, header } = this.#parts;
+    const { file, layout } = this.#parts;
     this.#entry.bytes.set(this.#entryOf(table));
     try {
-      const at = header.l1Offset + table * TABLE_ENTRY_BYTES;
-      file.write(this.#entry, 0, at, TABLE_ENTRY_BYTES);
+      const at = layout.l1Offset + table * ENTRY_BYTES;
+      file.write(this.#entry, 0, at, ENTRY_BYTES);
       return true;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
@@ -110,11 +109,11 @@ export class NewTables {
   }
 
   takeUpdates(updates: Updates): void {
-    const { file, header } = this.#parts;
+    const { file, layout } = this.#parts;
     this.#taken = [...this.#unwritten];
     this.#unwritten.clear();
     for (const table of this.#taken) {
-      const at = header.l1Offset + table * TABLE_ENTRY_BYTES;
+      const at = layout.l1Offset + table * ENTRY_BYTES;
       updates.add(Level.Tables, file, at, this.#entryOf(table));
     }
   }
