@@ -34,7 +34,7 @@ export const QCOW1: Format = {
 export const QED: Format = {
   name: "QED",
   aliases: [],
-  writable: false,
+  writable: true,
   summary: "QEMU enhanced disk image",
 };
 

@@ -6,6 +6,7 @@
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { QED } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { checkQed } from "./check/check.ts";
 import { describeQed } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 import { openQed } from "./open.ts";
@@ -16,4 +17,5 @@ export const qed: FormatDriver = {
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
   open: (file: ImageFile, options: OpenOptions): Image => openQed(file, options),
   info: describeQed,
+  check: checkQed,
 };

@@ -15,10 +15,12 @@ import { QcowImage } from "../qcow/image.ts";
 import { L1Table } from "../qcow/l1.ts";
 import { L2Slices } from "../qcow/l2.ts";
 import { Places } from "../qcow/places.ts";
+import { readyForWriting } from "./check/check.ts";
 import { QedClusters } from "./clusters.ts";
 import { coveredBytes, type Header, readHeader } from "./header.ts";
 import { TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
 import { entryAt } from "./table_entries.ts";
+import { refuseLargeClusters, writingOf } from "./writing.ts";
 
 /**
  * @throws {ImageFormatError} if the header is damaged
@@ -26,6 +28,7 @@ import { entryAt } from "./table_entries.ts";
  * @throws as {@link RelatedFiles}
  */
 export function openQed(file: ImageFile, options: OpenOptions): Image {
+  const warnings = options.readOnly ? [] : readied(file);
   const header = readHeader(file);
   const { clusterBytes } = header;
   options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);
@@ -43,18 +46,28 @@ export function openQed(file: ImageFile, options: OpenOptions): Image {
     compression: CompressionMethod.Deflate,
     encryption: undefined,
   });
+  const l1 = new L1Table(file, header, entryAt);
+  const hasBacking = backing !== undefined;
   return new QcowImage({
     size: new DiskSize(header.sizeBytes),
     clusterBytes,
     tableCoversBytes: coveredBytes(header),
-    warnings: [],
-    l1: new L1Table(file, header, entryAt),
+    warnings,
+    l1,
+    writing: options.readOnly ? undefined : writingOf({ file, header, l1, slices, hasBacking }),
     slices,
     places,
     clusters: new QedClusters({ file, header, slices, places }),
     encryption: undefined,
     isPreallocated: () => false,
   });
+}
+
+/** Has an image be fit to be written to; returns what there is to be said of that. */
+function readied(file: ImageFile): string[] {
+  const header = readHeader(file);
+  refuseLargeClusters(file, header);
+  return readyForWriting(file, header);
 }
 
 function openBacking(

@@ -67,11 +67,29 @@ export class FileEnd {
       return allocation;
     }
     if (this.#reserve.take(most, allocation)) return allocation;
-    return this.allocateAtEnd(most);
+    return this.#allocateAtEnd(most);
   }
 
-  /** As {@link FileEnd.allocate}, but all of them, one behind the other, behind all others. */
-  allocateAtEnd(count: number): Allocation {
+  /** As {@link FileEnd.allocate}, but all of them; in between, none is left that nobody uses, if possible. */
+  allocateWhole(count: number): Allocation {
+    const allocation = this.allocate(count);
+    let { first, count: got, isBlank, isCounted } = allocation;
+    while (got < count) {
+      const next = this.allocate(count - got);
+      if (next.first !== first + got) {
+        this.giveBack(first, got);
+        this.giveBack(next.first, next.count);
+        return this.#allocateAtEnd(count);
+      }
+      got += next.count;
+      isBlank &&= next.isBlank;
+      isCounted &&= next.isCounted;
+    }
+    return Object.assign(allocation, { first, count, isBlank, isCounted });
+  }
+
+  /** All of them, one behind the other, behind all others. */
+  #allocateAtEnd(count: number): Allocation {
     const allocation = this.#allocation;
     allocation.first = this.#cursor;
     allocation.count = count;
@@ -101,7 +119,7 @@ export class FileEnd {
     const missing = this.#reserve.takeMissing();
     if (missing <= 0) return;
     try {
-      const { first, count } = this.allocateAtEnd(missing);
+      const { first, count } = this.#allocateAtEnd(missing);
       this.#reserve.add(first, count);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;

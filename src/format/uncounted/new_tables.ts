@@ -62,9 +62,7 @@ export class NewTables {
   #allocateZeroed(): { readonly first: number; readonly isCounted: boolean } {
     const { end, layout: { tableBytes, clusterBytes } } = this.#parts;
     const wanted = Math.ceil(tableBytes / clusterBytes);
-    const { first, isBlank, isCounted } = wanted === 1
-      ? end.allocate(1)
-      : end.allocateAtEnd(wanted);
+    const { first, isBlank, isCounted } = end.allocateWhole(wanted);
     if (isBlank) return { first, isCounted };
     try {
       for (let n = 0; n < wanted; n++) end.writeZeros(first + n);

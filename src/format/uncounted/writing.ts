@@ -202,8 +202,8 @@ export class UncountedWriting implements TableWriting, Tables {
     const { file } = this.#parts;
     if (this.#isClosed) throw new SystemError("write", EIO, file.path);
     if (this.#isOpened) return;
-    this.#isOpened = true;
     this.#parts.mark?.set();
+    this.#isOpened = true;
     // Before the first change, so that nothing is lost of that, either.
     this.#end.fillReserve();
     if (file.takeUnsynced()) file.sync();

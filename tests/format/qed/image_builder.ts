@@ -30,10 +30,11 @@ export function place(n: number): bigint {
   return BigInt(DATA + n * CLUSTER);
 }
 
-/** An image of sixteen clusters. */
+/** An image of sixteen clusters; without an L2 table, it ends behind the L1 table. */
 export function buildQed(parts: QedParts = {}): Uint8Array<ArrayBuffer> {
   const { header = {}, l1 = [BigInt(L2)], l2 = [], stored = 4, backing } = parts;
-  const bytes = new Uint8Array(DATA + stored * CLUSTER);
+  const hasTable = stored > 0 || l1.some((entry) => entry !== 0n);
+  const bytes = new Uint8Array(hasTable ? DATA + stored * CLUSTER : L2);
   const view = new DataView(bytes.buffer);
   const name = new TextEncoder().encode(backing ?? "");
   bytes.set(name, HEADER.sizeBytes);

@@ -1,0 +1,146 @@
+/**
+ * Crashes at every point of random changes of an image: it stays valid, what a flush has made durable is
+ * there, and no sector ever has what another one had.
+ *
+ * @module
+ */
+// @ts-types="../support/std_assert.d.ts"
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { memoryFolder, TempDirectory } from "../support/tools.ts";
+import { AllowedContents } from "./qcow/write/allowed_contents.ts";
+import { CrashRun, type Sabotage } from "./qcow/write/crash_run.ts";
+import { crashStates } from "./qcow/write/crash_states.ts";
+import { FileContent } from "./qcow/write/file_content.ts";
+import { Random, stampedBytes } from "./qcow/write/random_ops.ts";
+import { WritableDisk } from "./qcow/write/writable_disk.ts";
+
+const OPS = 50;
+const RUNS = Number(Deno.env.get("TSLOSETUP_CRASH_RUNS") ?? 3);
+/** Where everything is memory. */
+const FOLDER = memoryFolder();
+
+/** An image of one format that crashes come over. */
+export interface CrashedImage {
+  readonly name: string;
+  readonly format: string;
+  /** Makes it, and what it needs, in `folder`, and answers where. */
+  make(folder: TempDirectory): string;
+  readonly sizeBytes: number;
+  /** One line for each fault that could lose data; the whole file is given. */
+  faultsOf(bytes: Uint8Array<ArrayBuffer>): string[];
+  /** What is used in vain, and is not after the image was closed in order. */
+  leaksOf(bytes: Uint8Array<ArrayBuffer>): number;
+  readonly metadataCacheBytes?: number;
+}
+
+/** Registers tests of images of one format, and of whether they would find out what goes wrong. */
+export function testCrashes(
+  images: readonly CrashedImage[],
+  { sabotages, sabotaged }: {
+    readonly sabotages: readonly Sabotage[];
+    /** What must not go unnoticed with. */
+    readonly sabotaged: CrashedImage;
+  },
+): void {
+  for (const image of images) {
+    Deno.test(`${image.format} survives crashes: ${image.name}`, () => {
+      const { faults, states } = crash(image, RUNS);
+      assertEquals(faults.slice(0, 5), []);
+      assertGreater(states, 100);
+    });
+  }
+  for (const sabotage of sabotages) {
+    Deno.test(`the test for crashes of ${sabotaged.format} finds out if ${sabotage}`, () => {
+      assertGreater(crash(sabotaged, 20, sabotage).faults.length, 0);
+    });
+  }
+}
+
+/** Makes runs and judges what crashes leave of each; one line for each fault. */
+function crash(
+  image: CrashedImage,
+  runs: number,
+  sabotage?: Sabotage,
+): { faults: string[]; states: number } {
+  using folder = new TempDirectory(FOLDER);
+  const { name, format, sizeBytes, metadataCacheBytes } = image;
+  const path = image.make(folder);
+  const recipe = { name, version: 1, sizeBytes, options: [] } as const;
+  const before = Deno.readFileSync(path);
+  const disk = readWhole(path, format);
+  const request = { format, ...(metadataCacheBytes === undefined ? {} : { metadataCacheBytes }) };
+  const faults: string[] = [];
+  let states = 0;
+  for (let seed = 1; seed <= runs; seed++) {
+    Deno.writeFileSync(path, before);
+    const special = sabotage === undefined ? {} : { sabotage };
+    const options = { seed, ops: OPS, keys: undefined, request, ...special };
+    const run = new CrashRun({ path, recipe }, options);
+    run.run(OPS, seed % 2 === 0 ? "closed" : "killed");
+    if (seed % 2 === 0 && sabotage === undefined) checkClosed(path, image);
+    const contents = new AllowedContents(disk, run.done);
+    const file = new FileContent(before);
+    const random = new Random(seed);
+    for (const state of crashStates(run.recording, [file], { random, share: 0.2 })) {
+      const isReopened = states++ % 25 === 0;
+      Deno.writeFileSync(path, file.bytes.slice());
+      const fault = faultOf(path, image, { contents, at: state.at, isReopened });
+      if (fault !== undefined) faults.push(`seed ${seed}, ${state.what} at ${state.at}: ${fault}`);
+      if (sabotage !== undefined && faults.length > 0) return { faults, states };
+    }
+  }
+  return { faults, states };
+}
+
+function readWhole(path: string, format: string): Uint8Array {
+  using disk = new WritableDisk(path, { request: { format, readOnly: true } });
+  return disk.read(0, disk.sizeBytes).slice();
+}
+
+function checkClosed(path: string, { faultsOf, leaksOf }: CrashedImage): void {
+  const bytes = Deno.readFileSync(path);
+  assertEquals([faultsOf(bytes), leaksOf(bytes)], [[], 0]);
+}
+
+interface Judged {
+  readonly contents: AllowedContents;
+  readonly at: number;
+  readonly isReopened: boolean;
+}
+
+function faultOf(
+  path: string,
+  image: CrashedImage,
+  { contents, at, isReopened }: Judged,
+): string | undefined {
+  const faults = image.faultsOf(Deno.readFileSync(path));
+  if (faults.length > 0) return faults.slice(0, 3).join("; ");
+  try {
+    const wrong = contents.wrongSectors(readWhole(path, image.format), at);
+    if (wrong.length > 0) return `sectors have what they cannot have: ${wrong.slice(0, 5)}`;
+    return isReopened ? faultLater(path, image, at) : undefined;
+  } catch (error) {
+    return `unreadable: ${error}`;
+  }
+}
+
+/** What a crash has left is written to once more, and closed. */
+function faultLater(
+  path: string,
+  { format, faultsOf }: CrashedImage,
+  seed: number,
+): string | undefined {
+  const random = new Random(seed);
+  const disk = new WritableDisk(path, { request: { format } });
+  const model = disk.read(0, disk.sizeBytes).slice();
+  for (let id = 1000; id < 1010; id++) {
+    const offset = random.below(disk.sizeBytes / 512) * 512;
+    const length = Math.min(disk.sizeBytes - offset, 512 * (1 + random.below(40)));
+    const bytes = stampedBytes(offset, length, id);
+    disk.write(offset, bytes);
+    model.set(bytes, offset);
+  }
+  assert(disk.close());
+  assertEquals(readWhole(path, format), model);
+  return faultsOf(Deno.readFileSync(path))[0];
+}
