@@ -115,12 +115,13 @@ const IMAGE_MEMBERS: Readonly<Record<keyof Image, true>> = {
   refreshSize: true,
   dropCaches: true,
   packing: true,
+  arriving: true,
   writing: true,
   [Symbol.dispose]: true,
 };
 
-Deno.test("Image has nine members", () => {
-  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 9);
+Deno.test("Image has ten members", () => {
+  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 10);
 });
 
 /** Records that go along with a call, and say what is asked for or what has come of it. */

@@ -9,7 +9,7 @@ import { absolutePath } from "../device/device_names.ts";
 import { complain, print } from "../sys/console.ts";
 import { checkJson, checkText } from "./check_texts.ts";
 import { lookInto } from "./info.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { ProgressLine } from "../device/progress_line.ts";
 import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 
 /** Exit codes, which are those of `qemu-img check`; whatever keeps it from checking is a 1. */

@@ -13,7 +13,7 @@ import { folderOf } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { makeNoCoreDump } from "../sys/secret.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
-import { ProgressLine } from "./progress_line.ts";
+import { ProgressLine } from "../device/progress_line.ts";
 import { withRealPaths } from "./real_paths.ts";
 import { type ImageCommand, imageRequest } from "./words/image_command.ts";
 

@@ -32,7 +32,7 @@ function imageFields({ path, info, allocatedBytes }: InspectedImage): Record<str
   return {
     "filename": path,
     "format": info.format,
-    "virtual-size": info.sizeBytes,
+    ...(info.sizeBytes === undefined ? {} : { "virtual-size": info.sizeBytes }),
     "actual-size": allocatedBytes,
     ...(info.clusterBytes === undefined ? {} : { "cluster-size": info.clusterBytes }),
     "dirty-flag": info.dirty ?? false,

@@ -22,7 +22,7 @@ function imageText({ path, info, allocatedBytes }: InspectedImage): string {
   const lines = [
     line("image", path),
     line("file format", info.format),
-    line("virtual size", `${humanSize(sizeBytes)} (${sizeBytes} bytes)`),
+    line("virtual size", sizeText(sizeBytes)),
     line("disk size", humanSize(allocatedBytes)),
     clusterBytes === undefined ? "" : line("cluster size", String(clusterBytes)),
     dirty ? line("dirty", "yes: its reference counts may be wrong") : "",
@@ -32,6 +32,11 @@ function imageText({ path, info, allocatedBytes }: InspectedImage): string {
     specificLines(info),
   ];
   return lines.join("");
+}
+
+function sizeText(sizeBytes: ImageInfo["sizeBytes"]): string {
+  if (sizeBytes === undefined) return "not known before it is decompressed";
+  return `${humanSize(sizeBytes)} (${sizeBytes} bytes)`;
 }
 
 /** `label: value`, where the value comes from the image and may be anything. */

@@ -19,6 +19,7 @@ import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
 import { type Answer, COMMAND_LINE_ROOM_BYTES, encodeJob, GO, type Job } from "./job.ts";
 import type { UnfinishedFile } from "./state_file.ts";
 import { lastWords } from "./last_words.ts";
+import { readBehindProgress } from "./progress.ts";
 import { ownExecutable, spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 
@@ -95,10 +96,17 @@ export interface Launching {
   /**
    * Waits for what it says.
    *
-   * @param onSlow called once if that takes some seconds
    * @throws {Error} if it ends without an answer
    */
-  answer(onSlow?: () => void): Launched;
+  answer(patience?: Patience): Launched;
+}
+
+/** Who is told while a daemon lets others wait. */
+export interface Patience {
+  /** Called once if nothing is heard of it for some seconds. */
+  readonly onSlow?: () => void;
+  /** Called now and then with how far it is, from 0 to 1. */
+  readonly onProgress?: (part: number) => void;
 }
 
 /** A daemon that waits for its job. */
@@ -140,10 +148,10 @@ class WaitingDaemon implements Launching, Disposable {
     this.#errors = errors;
   }
 
-  answer(onSlow: () => void = () => {}): Launched {
+  answer({ onSlow = () => {}, onProgress = () => {} }: Patience = {}): Launched {
     const { pid } = this.#process;
     if (!isReadable(this.#ready.number, SLOW_MS)) onSlow();
-    const text = readText(this.#ready.number);
+    const text = readBehindProgress(this.#ready.number, onProgress);
     this.#ready.close();
     trace("daemon", () => `pid ${pid} answers ${text || "nothing"}`);
     if (text === "") throw new Error(`the daemon did not start: ${this.#lastWords()}`);

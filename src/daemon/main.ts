@@ -13,6 +13,7 @@ import { forgetKeys } from "../image/key_ring.ts";
 import { isPassphraseMissing } from "../image/errors.ts";
 import { widenForReplies } from "../nbd/nbd_channel.ts";
 import { Server } from "../serve/server.ts";
+import { startThread } from "../serve/start_thread.ts";
 import { Fd, readBytes, readText, writeText } from "../sys/files.ts";
 import { receiveDescriptors } from "../sys/descriptor_passing.ts";
 import { SystemError } from "../sys/errno.ts";
@@ -25,6 +26,7 @@ import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
 import { wantedBytes } from "../disk/new_size.ts";
 import { ControlServer } from "./control/control_server.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
+import { progressLine } from "./progress.ts";
 import { Guard } from "./guard.ts";
 import { Log } from "../sys/log.ts";
 import { LazyDetach } from "./lazy_detach.ts";
@@ -61,6 +63,10 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   if (job.transport === "nbd") served.forEach(widenForReplies);
   const nothing = openNull();
   withdraw(job, surroundings);
+  if (!tryToBringContent(opened, nothing)) {
+    removeTraces(job, means);
+    return 1;
+  }
   const server = createServer(job, opened, served);
   watchLifeline(server, surroundings);
   if (commands !== undefined) takeCommands(new Fd(commands), server, own);
@@ -101,6 +107,20 @@ function tryToOpen(job: Job, means: Means): Opened | undefined {
     const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };
     tryToAnswer({ ok: false, message, ...needsPassphrase }, openNull());
     return undefined;
+  }
+}
+
+/** What is decompressed as a whole comes from now on: what does that has no rights any more. */
+function tryToBringContent({ access }: Opened, errors: Fd): boolean {
+  try {
+    access.beginArrival({
+      fillInThread: (task) => startThread("serve/spool_worker").postMessage(task),
+      progress: (part) => writeText(DaemonFd.Ready, progressLine(part)),
+    });
+    return true;
+  } catch (error) {
+    tryToAnswer({ ok: false, message: reasonOf(error) }, errors);
+    return false;
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Job, Ready } from "../daemon/job.ts";
-import type { Daemons, Launched } from "../daemon/launch.ts";
+import type { Daemons, Launched, Launching } from "../daemon/launch.ts";
 import { ownSurroundings } from "../daemon/processes.ts";
 import type { AttachedFile, AttachState, StateStore } from "../daemon/state.ts";
 import type { ImageView } from "../disk/request.ts";
@@ -20,6 +20,8 @@ import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
 import { DEFAULT_WRITE_POLICY } from "../loop/write_policy.ts";
 import { absolutePath } from "./device_names.ts";
+import { ProgressLine } from "./progress_line.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 export const DEFAULT_SECTOR_BYTES = 512;
 /** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
@@ -97,6 +99,7 @@ export function imageRequest(command: AttachCommand): ImageRequest {
     noBacking,
     allowBacking: command.allowBacking.map(realPath),
     force,
+    temporaryFolder: temporaryFolder(),
     ...(backingFormat === undefined ? {} : { backingFormat }),
     ...(snapshot === undefined ? {} : { snapshot }),
     ...(parents.length === 0 ? {} : { parents: parents.map(realPath) }),
@@ -105,8 +108,21 @@ export function imageRequest(command: AttachCommand): ImageRequest {
   };
 }
 
+/**
+ * What the daemon answers, however long that takes: on a terminal, the user sees how far it is.
+ *
+ * @throws {Error} if it ends without an answer
+ */
+export function patientAnswer(launching: Launching, request: AttachRequest): Launched {
+  using progress = new ProgressLine();
+  return launching.answer({
+    onSlow: slowNotice(request),
+    onProgress: (part) => progress.show(part),
+  });
+}
+
 /** What to do when opening the image takes some seconds: deriving a key is meant to take long. */
-export function slowNotice({ command, passphrase, isRepeated }: AttachRequest): () => void {
+function slowNotice({ command, passphrase, isRepeated }: AttachRequest): () => void {
   if (isRepeated) return () => {};
   const why = passphrase === undefined ? "opening the image" : "trying the passphrase";
   return () => complain(`${command.file}: ${why} takes its time ...`);

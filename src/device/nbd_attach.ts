@@ -25,10 +25,10 @@ import {
   type AttachRequest,
   DEFAULT_SECTOR_BYTES,
   jobFor,
+  patientAnswer,
   QUEUE,
   readyAnswer,
   reclaimWarnings,
-  slowNotice,
   stateFor,
   threadCount,
   wholeSectors,
@@ -76,11 +76,12 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const threads = threadCount(request.command);
   const job = jobFor(request, { transport: "nbd", sockets: count, threads });
   using stateFile = request.states.begin();
-  const launched = request.daemons.launch(job, {
+  const launching = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),
     stateFile,
     control: duplicate(means.control.fd),
-  }).answer(slowNotice(request));
+  });
+  const launched = patientAnswer(launching, request);
   let attached: Attached | undefined;
   try {
     const ready = readyAnswer(launched, request);

@@ -4,13 +4,11 @@
  * @module
  */
 import type { LastingOverlay, TemporaryOverlay } from "../disk/request.ts";
-import { environment } from "../sys/environment.ts";
 import { readTextFile } from "../sys/files.ts";
 import type { WantedOverlay } from "./attach_command.ts";
 import { absolutePath } from "./device_names.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
-/** Where large files are whose programs do without them after a reboot: on a disk, other than /tmp. */
-const TEMPORARY_FOLDER = "/var/tmp";
 /** Of the whole memory, as of a tmpfs. */
 const MEMORY_SHARE = 1 / 2;
 
@@ -25,8 +23,7 @@ export function overlayRequest(wanted: WantedOverlay): TemporaryOverlay | Lastin
   if (kept === "in memory") {
     return { limitBytes: limitBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE) };
   }
-  const folder = absolutePath(environment("TMPDIR") || TEMPORARY_FOLDER);
-  return { folder, ...(limitBytes === undefined ? {} : { limitBytes }) };
+  return { folder: temporaryFolder(), ...(limitBytes === undefined ? {} : { limitBytes }) };
 }
 
 /** proc_meminfo(5) */

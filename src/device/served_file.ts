@@ -26,9 +26,9 @@ import {
   ABANDON_MS,
   type AttachRequest,
   jobFor,
+  patientAnswer,
   readyAnswer,
   reclaimWarnings,
-  slowNotice,
   stateFor,
   threadCount,
 } from "./attach_common.ts";
@@ -73,7 +73,7 @@ export class ServedFile implements Disposable {
     // Without the file system the daemon has nothing to serve.
     held.defer(() => this.#endUnlessConfirmed());
     held.use(root);
-    this.#launched = launching.answer(slowNotice(request));
+    this.#launched = patientAnswer(launching, request);
     this.ready = readyAnswer(this.#launched, request);
     const path = diskPath(request.imagePath).slice(1);
     this.file = held.use(openInMount(root, path, this.ready));

@@ -19,8 +19,8 @@ import {
   type Attached,
   type AttachRequest,
   jobFor,
+  patientAnswer,
   readyAnswer,
-  slowNotice,
   stateFor,
   threadCount,
 } from "./attach_common.ts";
@@ -34,7 +34,7 @@ export function attachSocket(request: AttachRequest): Attached {
   // The daemon removes the socket if this command ends early, but not before it knows of it.
   const { socket, launching } = uninterrupted(() => listen(request, path, stateFile));
   try {
-    const launched = launching.answer(slowNotice(request));
+    const launched = patientAnswer(launching, request);
     return serve(request, { socket, launched, stateFile });
   } catch (error) {
     removeSocket(socket);

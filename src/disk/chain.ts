@@ -4,15 +4,17 @@
  * @module
  */
 import { cachesAtDepth } from "../image/cache_sizes.ts";
-import type { FormatDriver, Image, OpenOptions, RelatedFiles } from "../image/driver.ts";
+import type { FormatDriver, Image, OpenOptions, RelatedFiles, Spool } from "../image/driver.ts";
 import { refuseHugeFile } from "../image/exact.ts";
 import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 import type { Parent, RecordedPath } from "../image/identity.ts";
 import type { BackingInfo, ImageInfo } from "../image/info.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import { SpoolFile } from "../storage/spool_file.ts";
 import type { KeyRing } from "../image/key_ring.ts";
 import { lookWith } from "./format_hints.ts";
 import { lockImage, WITHOUT_LOCKS } from "./lock.ts";
+import { openSpoolFile } from "./open_spool.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
 import { findParent, type FoundParent } from "./parent_search.ts";
@@ -23,6 +25,7 @@ import { explained } from "./related_error.ts";
 import { findDriver, findRecordedDriver } from "./registry.ts";
 import { MAX_CHAIN_IMAGES } from "./runs.ts";
 import { parseRelatedName, type RelatedName } from "./related_name.ts";
+import { windowEnd } from "./window.ts";
 
 /** Metadata that all images of a chain may keep in memory: the table of one can have 32 MiB. */
 const MAX_METADATA_BYTES = 128 * 1024 * 1024;
@@ -226,6 +229,15 @@ export class Chain implements RelatedFiles, Disposable {
       placesOfPiece(names, this.#folderOf(by)),
       ({ path, folder }) => openNamedFile(path, { by, folder, allowed, isWritten }),
     );
+  }
+
+  openSpool(by: ImageFile): Spool {
+    const { request } = this.#options;
+    const again = this.#replay?.shift();
+    const file = again instanceof SpoolFile ? again : openSpoolFile(by, request);
+    this.files.push(file);
+    const isTop = by === this.files[0];
+    return { file, limitBytes: isTop ? windowEnd(request) : undefined };
   }
 
   reserveMemory(lengthBytes: number): void {

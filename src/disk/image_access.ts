@@ -7,12 +7,14 @@
  * @module
  */
 import { cachesAtDepth, type CacheSizes } from "../image/cache_sizes.ts";
+import type { ArrivalMeans, Arriving } from "../image/arriving.ts";
 import type { DecodeLane } from "../image/decoding.ts";
 import type { Image } from "../image/driver.ts";
 import type { SnapshotChange } from "../image/snapshot_change.ts";
 import type { Writers } from "../image/writing.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import type { ImageFile, SharedFile } from "../storage/image_file.ts";
+import { type SharedSpool, SpoolFile } from "../storage/spool_file.ts";
 import { EIO, SystemError } from "../sys/errno.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Change } from "./change.ts";
@@ -65,6 +67,7 @@ export class ImageAccess implements Disposable {
   readonly #reader: Reader;
   readonly #writer: Writer | undefined;
   readonly #round: UpdateRound | undefined;
+  readonly #arriving: readonly Arriving[];
 
   /**
    * @param files every file the image reads from, its own first, then those of its backing images
@@ -77,6 +80,7 @@ export class ImageAccess implements Disposable {
     this.#window = windowOf(image.sizeBytes, parts);
     this.#files = files;
     this.cannotTellCached = files.some((file) => file.cacheKnowledge === "unknown");
+    this.#arriving = this.#images.flatMap(({ arriving }) => arriving ?? []);
     this.#reader = new Reader(image, (depth) => this.#unpackingAt(depth));
     const { writing } = image;
     if (writing === undefined) return;
@@ -181,8 +185,35 @@ export class ImageAccess implements Disposable {
   }
 
   /** The open files, for another thread to open the image once more. */
-  get sharedFiles(): SharedFile[] {
-    return this.#files.map(({ fd, path, sizeBytes }) => ({ fd, path, sizeBytes }));
+  get sharedFiles(): (SharedFile & Partial<SharedSpool>)[] {
+    return this.#files.map((file) => {
+      const { fd, path, sizeBytes } = file;
+      const spool = file instanceof SpoolFile && { progress: file.progress };
+      return { fd, path, sizeBytes, ...spool };
+    });
+  }
+
+  /**
+   * Has the content of its images come that is not there: see {@link Arriving.begin}, which also says what it
+   * throws.
+   *
+   * @throws {RangeError} likewise if the window would lie past the end of the disk
+   */
+  beginArrival(means: ArrivalMeans): void {
+    for (const { arriving } of this.#images) arriving?.begin(means);
+    this.#window = windowOf(this.image.sizeBytes, this.#parts);
+  }
+
+  /** Whether some request waits for content that is to come. */
+  get isContentAwaited(): boolean {
+    return this.#arriving.length > 0 && this.#arriving.some(({ isAwaited }) => isAwaited);
+  }
+
+  /** Tells the requests for which it has come. */
+  reapArrived(): void {
+    for (const arriving of this.#arriving) {
+      if (arriving.isAwaited) arriving.reap();
+    }
   }
 
   /** What other threads share decompressed pieces by, for each image of the chain. */

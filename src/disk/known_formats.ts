@@ -31,8 +31,6 @@ export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
 /** What image files are often packed with. A disk could begin so as well: worth a hint, no more. */
 export const COMPRESSED_FILES: readonly KnownFormat[] = [
   { name: "xz", magics: [magic(0, "\xfd7zXZ\0")] },
-  { name: "gzip", magics: [magic(0, "\x1f\x8b\x08")] },
-  { name: "zstd", magics: [magic(0, "\x28\xb5\x2f\xfd")] },
   { name: "bzip2", magics: [magic(0, "BZh91AY&SY")] },
 ];
 

@@ -19,6 +19,7 @@ import type { KeyRing } from "../image/key_ring.ts";
 import { driverFor } from "./probe.ts";
 import type { ImageRequest } from "./request.ts";
 import type { SharedFile } from "../storage/image_file.ts";
+import { type SharedSpool, SpoolFile } from "../storage/spool_file.ts";
 
 /**
  * Opens the image in `file`, which from then on belongs to the result, and all that it names.
@@ -111,7 +112,7 @@ function refuseMissingLibraries({ image, images, formats, files }: Stack): void 
 export interface SharedImage {
   readonly image: ImageRequest;
   /** {@link ImageAccess.sharedFiles} of the thread that opened it. */
-  readonly files: readonly SharedFile[];
+  readonly files: readonly (SharedFile & Partial<SharedSpool>)[];
   /** {@link ImageAccess.sharedPieces} of that thread. */
   readonly pieces: readonly SharedArrayBuffer[];
   /** What has unlocked it. */
@@ -124,9 +125,15 @@ export interface SharedImage {
  * @throws as {@link openImage}; {@link Error} if the images name other files than before
  */
 export function openSharedImage({ image, files, pieces, keys }: SharedImage): ImageAccess {
-  const [file, ...replay] = files.map(({ fd, path, sizeBytes }) =>
-    new ImageFile(new LentFd(fd), path, { sizeBytes })
-  );
+  const [file, ...replay] = files.map(openShared);
   if (file === undefined) throw new Error("an image without a file");
   return openImage(file, image, { replay, pieces, ...(keys === undefined ? {} : { keys }) });
+}
+
+function openShared(
+  { fd, path, sizeBytes, progress }: SharedFile & Partial<SharedSpool>,
+): ImageFile {
+  return progress === undefined
+    ? new ImageFile(new LentFd(fd), path, { sizeBytes })
+    : new SpoolFile(new LentFd(fd), path, progress);
 }

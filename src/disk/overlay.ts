@@ -51,13 +51,16 @@ export function stackOf(image: Image, { images, files, warnings, layers }: Chain
 /**
  * Puts a layer over a stack.
  *
- * @throws {RangeError} if there are too many images already
+ * @throws {RangeError} if there are too many images already, or it is not known how large the disk is
  * @throws {RelatedFileError} if the layer cannot be written, or opened
  */
 export function coveredBy(overlay: Overlay, stack: Stack, means: Means): Stack {
   const { image, images, files, formats, warnings } = stack;
   if (formats.length >= MAX_CHAIN_IMAGES) {
     throw new RangeError(`more than ${MAX_CHAIN_IMAGES} images below each other`);
+  }
+  if (image.arriving?.isSizeKnown === false) {
+    throw new RangeError("an overlay has to know the size of the disk before it is decompressed");
   }
   const { file } = overlay;
   return {
@@ -89,6 +92,7 @@ function openOver(image: Image, { file, cover, advice = "" }: Overlay, means: Me
         openParent: () => image,
         openPiece: (...asked) => chain.openPiece(...asked),
         openDataFile: (...asked) => chain.openDataFile(...asked),
+        openSpool: (by) => chain.openSpool(by),
         reserveMemory: (lengthBytes) => chain.reserveMemory(lengthBytes),
       },
     });

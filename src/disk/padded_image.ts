@@ -4,6 +4,7 @@
  * @module
  */
 import type { Packing } from "../image/decoding.ts";
+import type { Arriving } from "../image/arriving.ts";
 import type { Image } from "../image/driver.ts";
 import type { MappedDisk, Mapping } from "../image/mapping.ts";
 
@@ -31,6 +32,10 @@ export class PaddedImage implements Image {
 
   get packing(): Packing | undefined {
     return this.#image.packing;
+  }
+
+  get arriving(): Arriving | undefined {
+    return this.#image.arriving;
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

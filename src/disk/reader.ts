@@ -92,7 +92,7 @@ export class Reader implements Disposable {
       if (!this.#readExtent(frame, depth)) {
         ready = false;
         // While another thread decodes this, the rest need not wait.
-        if (attempt.awaited === undefined) break;
+        if (attempt.awaited === undefined || runBytes === 0) break;
       }
       frame.advance(runBytes);
     }

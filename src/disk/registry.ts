@@ -4,6 +4,7 @@
  * @module
  */
 import { bochs } from "../format/bochs/mod.ts";
+import { gzip } from "../format/gzip/mod.ts";
 import { luks } from "../format/luks/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
 import { qcow1 } from "../format/qcow1/mod.ts";
@@ -12,6 +13,7 @@ import { raw } from "../format/raw/mod.ts";
 import { vdi } from "../format/vdi/mod.ts";
 import { vhd } from "../format/vhd/mod.ts";
 import { vmdk } from "../format/vmdk/mod.ts";
+import { zstd } from "../format/zstd/mod.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { formatNamed, RAW } from "../image/formats.ts";
 
@@ -25,6 +27,8 @@ export const DRIVERS: readonly FormatDriver[] = [
   vmdk,
   bochs,
   luks,
+  gzip,
+  zstd,
   raw,
 ];
 

@@ -36,6 +36,8 @@ export interface ImageRequest extends WindowLimits {
   readonly metadataCacheBytes?: number;
   /** As {@link OpenOptions.dataCacheBytes}. */
   readonly dataCacheBytes?: number;
+  /** Folder in whose file system is kept what is decompressed as a whole. */
+  readonly temporaryFolder?: string;
   /** Where writes go to instead of the image, which is opened for reading only. */
   readonly overlay?: TemporaryOverlay | LastingOverlay;
 }

@@ -33,3 +33,8 @@ export function windowOf(diskBytes: number, limits: WindowLimits): Window {
   const sizeBytes = sizeLimitBytes > 0 ? Math.min(rest, sizeLimitBytes) : rest;
   return { startBytes: offsetBytes, sizeBytes };
 }
+
+/** Where the window ends whatever the disk has, in bytes; undefined if it ends with the disk. */
+export function windowEnd({ offsetBytes, sizeLimitBytes }: WindowLimits): number | undefined {
+  return sizeLimitBytes > 0 ? offsetBytes + sizeLimitBytes : undefined;
+}

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Arriving } from "./arriving.ts";
 import type { CheckOptions, CheckResult } from "./checking.ts";
 import type { Packing } from "./decoding.ts";
 import type { Format } from "./formats.ts";
@@ -15,6 +16,7 @@ import type { ImageFile } from "../storage/image_file.ts";
 import type { Parent, RecordedPath } from "./identity.ts";
 import type { ImageInfo } from "./info.ts";
 import type { KeyRing } from "./key_ring.ts";
+import type { SpoolFile } from "../storage/spool_file.ts";
 import type { MappedDisk } from "./mapping.ts";
 import type { SnapshotChange } from "./snapshot_change.ts";
 import type { Writing } from "./writing.ts";
@@ -136,6 +138,15 @@ export interface RelatedFiles extends MemoryLimit {
   ): ImageFile;
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
   openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
+  /** Makes a file for what is decompressed of `by`; throws as {@link RelatedFiles.openBacking}. */
+  openSpool(by: ImageFile): Spool;
+}
+
+/** Where the content of a compressed file goes to. */
+export interface Spool {
+  readonly file: SpoolFile;
+  /** What is wanted of it, in bytes from its start on, if not all. */
+  readonly limitBytes: number | undefined;
 }
 
 /** An open image: its metadata and the cache of it. */
@@ -154,6 +165,8 @@ export interface Image extends MappedDisk, Disposable {
   dropCaches?(): void;
   /** Of an image whose pieces are not all of one size, or need more than deflate or zstd. */
   readonly packing?: Packing | undefined;
+  /** Its content, where that is not there from the start. */
+  readonly arriving?: Arriving | undefined;
   /** What changes it; undefined if it was opened read-only, or its driver only reads. */
   readonly writing?: Writing | undefined;
 }

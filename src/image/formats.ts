@@ -73,6 +73,20 @@ export const LUKS: Format = {
   summary: "encrypted volume, version 1 (AES)",
 };
 
+export const GZIP: Format = {
+  name: "GZIP",
+  aliases: ["GZ"],
+  writable: false,
+  summary: "plain disk image compressed with gzip",
+};
+
+export const ZSTD: Format = {
+  name: "ZSTD",
+  aliases: ["ZST"],
+  writable: false,
+  summary: "plain disk image compressed with zstd",
+};
+
 /** What stands for "whatever the file looks like". */
 export const AUTO_FORMAT = "auto";
 /** What help texts say of that. */
@@ -87,7 +101,19 @@ export const RAW: Format = {
 };
 
 /** All formats, in the order of their drivers in the registry. */
-export const FORMATS: readonly Format[] = [QCOW, QCOW1, QED, VDI, VHD, VMDK, BOCHS, LUKS, RAW];
+export const FORMATS: readonly Format[] = [
+  QCOW,
+  QCOW1,
+  QED,
+  VDI,
+  VHD,
+  VMDK,
+  BOCHS,
+  LUKS,
+  GZIP,
+  ZSTD,
+  RAW,
+];
 
 /** What the command line has to know of formats. */
 export interface FormatNames {

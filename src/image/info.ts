@@ -19,8 +19,11 @@ export type InfoValue =
 export interface ImageInfo {
   /** The format as qemu names it: `qcow2`, `raw`. */
   readonly format: string;
-  /** Size of the virtual disk in bytes; exact, so a bigint where no number is. */
-  readonly sizeBytes: number | bigint;
+  /**
+   * Size of the virtual disk in bytes; exact, so a bigint where no number is. Undefined where it is known
+   * only once all is decompressed.
+   */
+  readonly sizeBytes: number | bigint | undefined;
   /** Unit of allocation; absent for formats without one. */
   readonly clusterBytes?: number;
   /** Whether the image was not closed properly, so that its reference counts may be wrong. */

@@ -159,9 +159,15 @@ export class Executor {
     return this.#lane.busy || this.waits.busy || this.#flushes.busy;
   }
 
+  /** Whether some request waits for content that another thread brings, which tells nobody of it. */
+  get isContentAwaited(): boolean {
+    return this.access.isContentAwaited;
+  }
+
   /** Finds out whose wait is over: they become ready to be resumed. */
   reap(): void {
     if (this.#lane.busy) this.#lane.reap();
+    if (this.isContentAwaited) this.access.reapArrived();
     if (this.#flushes.busy) this.#flushes.reap();
     this.waits.reap();
   }

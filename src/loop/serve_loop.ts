@@ -26,6 +26,8 @@ const TURNS_BETWEEN_POLLS = 32;
 const FINISH_MS = 3000;
 /** While slow work is under way, it is looked after so often: signals can get lost (RLIMIT_SIGPENDING). */
 const MAX_SLOW_SLEEP_MS = 100;
+/** While content is awaited that another thread brings, it is looked for so often. */
+const CONTENT_SLEEP_MS = 2;
 /** Turns without input after which a channel is only looked at when poll() names it. */
 const IDLE_TURNS = 2000;
 
@@ -209,6 +211,7 @@ export class ServeLoop implements Disposable {
   #patienceMs(): number {
     let untilMs = this.#finishBy;
     for (const { deadlineMs } of this.#channels) untilMs = Math.min(untilMs, deadlineMs);
+    if (this.executor.isContentAwaited) return CONTENT_SLEEP_MS;
     const slowMs = this.executor.busy ? MAX_SLOW_SLEEP_MS : Infinity;
     if (untilMs === Infinity && slowMs === Infinity) return -1;
     return Math.max(0, Math.ceil(Math.min(slowMs, untilMs - performance.now())));

@@ -9,6 +9,7 @@ import { requireThreadRoom } from "../sys/thread_room.ts";
 export type ThreadModule =
   | "serve/worker"
   | "serve/decode_worker"
+  | "serve/spool_worker"
   | "daemon/guard_thread"
   | "device/lazy_detach_thread";
 

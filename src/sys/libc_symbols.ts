@@ -229,6 +229,7 @@ export const SYMBOLS = {
   munmap: { parameters: ["usize", /* void *addr */ "usize" /* size_t length */], result: "i32" },
   malloc_trim: { parameters: ["usize" /* size_t pad */], result: "i32" },
   mallopt: { parameters: ["i32", /* int param */ "i32" /* int value */], result: "i32" },
+  memcmp: { parameters: ["usize", /* s1 */ "usize", /* s2 */ "u32" /* n */], result: "i32" },
   memcpy: { parameters: ["usize", /* dest */ "usize", /* src */ "u32" /* n */], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

@@ -12,7 +12,7 @@ import { type ExtentQuestions, planExtents } from "./extent_plan.ts";
 import type { Forming, ViewForm } from "./form.ts";
 import { MAX_CHUNKS, MAX_VIEW_BYTES } from "./plan.ts";
 import { listRuns } from "./run_list.ts";
-import { MAX_FRAME_HEADER_BYTES } from "./zstd_frame.ts";
+import { MAX_FRAME_HEADER_BYTES } from "../codec/zstd_frame.ts";
 
 /**
  * Of a large disk, so many answers are looked at, some milliseconds' worth: whether it is all but empty,

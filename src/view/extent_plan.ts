@@ -23,7 +23,7 @@ import {
 import { ChunkSource } from "./chunk_walker.ts";
 import { MAX_COPIED_BYTES, MAX_METADATA_BYTES } from "./plan.ts";
 import { RunKind, type RunList } from "./run_list.ts";
-import { parseFrameHeader } from "./zstd_frame.ts";
+import { parseFrameHeader } from "../codec/zstd_frame.ts";
 
 /** Blocks, and pages: extents begin at such offsets of the disk. */
 export const EXTENT_BLOCK_BITS = 12;

@@ -35,6 +35,8 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "VMDK",
     "BOCHS",
     "LUKS",
+    "GZIP",
+    "ZSTD",
     "RAW",
   ]);
   assertEquals(FORMAT_NAMES.canonical("qcow2"), "QCOW");

@@ -97,7 +97,10 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
     "Where a user other than root keeps what tslosetup has to know of attached images. Without " +
     "it, that is a folder in /tmp.",
   ],
-  ["`TMPDIR`", "The folder for overlays, instead of /var/tmp."],
+  [
+    "`TMPDIR`",
+    "The folder for overlays, and for what is decompressed as a whole, instead of /var/tmp.",
+  ],
   [
     "`TSLOSETUP_DEBUG`",
     "Traces to standard error: `cli` what is decided, `kernel` what the kernel is asked for, " +

@@ -1,27 +1,28 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { constants, zstdCompressSync } from "node:zlib";
-import { parseFrameHeader } from "../../src/view/zstd_frame.ts";
+import { parseFrameHeader } from "../../src/codec/zstd_frame.ts";
 
 const MIB = 1024 * 1024;
 
 Deno.test("parseFrameHeader() tells the window and the size of what is stored", () => {
   const frame = (descriptor: number, ...bytes: number[]): Uint8Array =>
     Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, descriptor, ...bytes);
-  const header = (windowBytes: number, contentBytes?: number, needsDictionary = false) => ({
-    windowBytes,
-    contentBytes,
-    needsDictionary,
-  });
-  assertEquals(parseFrameHeader(frame(0x20, 200)), header(200, 200));
-  assertEquals(parseFrameHeader(frame(0x60, 0x00, 0xff)), header(65536, 65536));
-  assertEquals(parseFrameHeader(frame(0xa0, 0, 0, 1, 0)), header(65536, 65536));
-  assertEquals(parseFrameHeader(frame(0xe0, 0, 0, 0x10, 0, 0, 0, 0, 0)), header(MIB, MIB));
+  const header = (bytes: Uint8Array): readonly unknown[] => {
+    const { windowBytes, contentBytes, needsDictionary, headerBytes } = parseFrameHeader(bytes) ??
+      {};
+    assertEquals(headerBytes, bytes.length);
+    return [windowBytes, contentBytes, needsDictionary];
+  };
+  assertEquals(header(frame(0x20, 200)), [200, 200, false]);
+  assertEquals(header(frame(0x60, 0x00, 0xff)), [65536, 65536, false]);
+  assertEquals(header(frame(0xa0, 0, 0, 1, 0)), [65536, 65536, false]);
+  assertEquals(header(frame(0xe0, 0, 0, 0x10, 0, 0, 0, 0, 0)), [MIB, MIB, false]);
   // A window of 2^(10+n), and eighths of it; nothing, or something, about the size.
-  assertEquals(parseFrameHeader(frame(0x00, 0x58)), header(2 * MIB));
-  assertEquals(parseFrameHeader(frame(0x00, 0x54)), header(1.5 * MIB));
-  assertEquals(parseFrameHeader(frame(0x40, 0x50, 0x00, 0xff)), header(MIB, 65536));
-  assertEquals(parseFrameHeader(frame(0x22, 1, 2, 200)), header(200, 200, true));
+  assertEquals(header(frame(0x00, 0x58)), [2 * MIB, undefined, false]);
+  assertEquals(header(frame(0x00, 0x54)), [1.5 * MIB, undefined, false]);
+  assertEquals(header(frame(0x40, 0x50, 0x00, 0xff)), [MIB, 65536, false]);
+  assertEquals(header(frame(0x22, 1, 2, 200)), [200, 200, true]);
 });
 
 Deno.test("parseFrameHeader() knows what is no frame", () => {

@@ -1,5 +1,5 @@
 /**
- * How a zstd frame begins (RFC 8878, 3.1.1.1).
+ * How a zstd frame begins (RFC 8878, 3.1.1.1), and where it ends.
  *
  * @module
  */
@@ -12,6 +12,8 @@ const DICTIONARY_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const SINGLE_SEGMENT = 0x20;
 const RESERVED = 0x08;
+const CHECKSUM = 0x04;
+const CHECKSUM_BYTES = 4;
 
 export interface FrameHeader {
   /** How much of what was decompressed has to be kept. */
@@ -19,6 +21,9 @@ export interface FrameHeader {
   /** How much it decompresses to; undefined if it does not say. */
   readonly contentBytes: number | undefined;
   readonly needsDictionary: boolean;
+  /** Bytes in front of the first block, and behind the last one. */
+  readonly headerBytes: number;
+  readonly tailBytes: number;
 }
 
 /** @returns undefined if `bytes` do not begin with a frame */
@@ -33,7 +38,14 @@ export function parseFrameHeader(bytes: Uint8Array): FrameHeader | undefined {
   const sizeAt = 5 + (isSingle ? 0 : 1) + dictionaryBytes;
   const contentBytes = contentSize(view, sizeAt, descriptor >>> 6, isSingle);
   const windowBytes = isSingle ? contentBytes ?? 0 : windowSize(view.getUint8(5));
-  return { windowBytes, contentBytes, needsDictionary: dictionaryBytes > 0 };
+  const flagBytes = CONTENT_SIZE_BYTES[descriptor >>> 6] ?? 0;
+  return {
+    windowBytes,
+    contentBytes,
+    needsDictionary: dictionaryBytes > 0,
+    headerBytes: sizeAt + (isSingle ? Math.max(1, flagBytes) : flagBytes),
+    tailBytes: (descriptor & CHECKSUM) === 0 ? 0 : CHECKSUM_BYTES,
+  };
 }
 
 function windowSize(descriptor: number): number {
@@ -57,4 +69,38 @@ function contentSize(
     default:
       return isSingle ? view.getUint8(at) : undefined;
   }
+}
+
+/** Sixteen marks of frames that hold nothing for the decoder (3.1.2), and their length behind them. */
+const SKIPPABLE_MAGIC = 0x184d2a50;
+const SKIPPABLE_MASK = 0xfffffff0;
+const SKIPPABLE_HEADER_BYTES = 8;
+
+/** Bytes of the frame that `view` begins with, if it has nothing for the decoder; else 0. */
+export function skippableBytes(view: DataView): number {
+  if ((view.getUint32(0, true) & SKIPPABLE_MASK) !== SKIPPABLE_MAGIC) return 0;
+  return SKIPPABLE_HEADER_BYTES + view.getUint32(4, true);
+}
+
+const BLOCK_HEADER_BYTES = 3;
+const LAST_BLOCK = 0x1;
+const BLOCK_TYPE_SHIFT = 1;
+const BLOCK_SIZE_SHIFT = 3;
+/** Of block types: one byte that is repeated, and one that means nothing yet. */
+const RUN_BLOCK = 1;
+const RESERVED_BLOCK = 3;
+
+/** A block, header included (3.1.1.2). */
+export interface Block {
+  readonly totalBytes: number;
+  readonly isLast: boolean;
+}
+
+/** The block that `view` begins with; undefined if that is none. */
+export function parseBlockHeader(view: DataView): Block | undefined {
+  const header = view.getUint16(0, true) | view.getUint8(2) << 16;
+  const type = header >>> BLOCK_TYPE_SHIFT & 3;
+  if (type === RESERVED_BLOCK) return undefined;
+  const storedBytes = type === RUN_BLOCK ? 1 : header >>> BLOCK_SIZE_SHIFT;
+  return { totalBytes: BLOCK_HEADER_BYTES + storedBytes, isLast: (header & LAST_BLOCK) !== 0 };
 }
