@@ -112,6 +112,7 @@ const IMAGE_MEMBERS: Readonly<Record<keyof Image, true>> = {
   fileHoles: true,
   map: true,
   warnings: true,
+  sectorBytes: true,
   refreshSize: true,
   dropCaches: true,
   packing: true,
@@ -120,8 +121,8 @@ const IMAGE_MEMBERS: Readonly<Record<keyof Image, true>> = {
   [Symbol.dispose]: true,
 };
 
-Deno.test("Image has ten members", () => {
-  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 10);
+Deno.test("Image has eleven members", () => {
+  assertEquals(Reflect.ownKeys(IMAGE_MEMBERS).length, 11);
 });
 
 /** Records that go along with a call, and say what is asked for or what has come of it. */

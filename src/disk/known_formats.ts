@@ -18,7 +18,6 @@ export interface KnownFormat {
  * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
-  { name: "VHDX", magics: [magic(0, "vhdxfile")] },
   { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
   { name: "CLOOP", magics: [magic(0, "#!/bin/sh\n#V2.0 Format\n")] },
   // the trailer's version and size belong to its mark

@@ -55,6 +55,7 @@ export interface FoundParent {
 export function findParent(search: ParentSearch): FoundParent {
   if (search.named !== undefined) return namedParent(search.named, search);
   const refusals = new Set<string>();
+  const named = placesOfNames(search.parent.names, search.folder).map(({ path }) => path);
   let second: FoundParent | undefined;
   for (const place of placesToTry(search)) {
     const file = openIfAny(place, search, refusals);
@@ -64,6 +65,9 @@ export function findParent(search: ParentSearch): FoundParent {
       second?.file[Symbol.dispose]();
       return { file, fault };
     }
+    // What has its name is mentioned: it may be it, written to since.
+    const isNamed = fault.differs === "identity" && named.includes(place.path);
+    if (isNamed) refusals.add(`${place.path}: ${fault.text}`);
     if (second === undefined && fault.differs === "state") second = { file, fault: fault.text };
     else file[Symbol.dispose]();
   }
@@ -122,8 +126,8 @@ function faultOf(file: ImageFile, { parent, driver }: ParentSearch): Fault | und
     return { text: `it is no ${driver.name} image`, differs: "format" };
   }
   const found = identityIn(file, driver);
-  const { id } = parent.identity;
-  if (id !== undefined && found?.id !== id) {
+  const { identity: { id }, otherIds = [] } = parent;
+  if (id !== undefined && ![id, ...otherIds].includes(found?.id ?? "")) {
     return { text: `its UUID is ${found?.id ?? "missing"}, not ${id}`, differs: "identity" };
   }
   for (const [key, name] of STATES) {

@@ -12,6 +12,7 @@ import { qed } from "../format/qed/mod.ts";
 import { raw } from "../format/raw/mod.ts";
 import { vdi } from "../format/vdi/mod.ts";
 import { vhd } from "../format/vhd/mod.ts";
+import { vhdx } from "../format/vhdx/mod.ts";
 import { vmdk } from "../format/vmdk/mod.ts";
 import { zstd } from "../format/zstd/mod.ts";
 import type { FormatDriver } from "../image/driver.ts";
@@ -24,6 +25,7 @@ export const DRIVERS: readonly FormatDriver[] = [
   qed,
   vdi,
   vhd,
+  vhdx,
   vmdk,
   bochs,
   luks,

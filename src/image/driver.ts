@@ -153,6 +153,8 @@ export interface Spool {
 export interface Image extends MappedDisk, Disposable {
   /** What the user ought to know of an image that could be opened all the same. */
   readonly warnings?: readonly string[];
+  /** Logical block size in bytes that the format prescribes for its disk; undefined if it does not. */
+  readonly sectorBytes?: number | undefined;
   /**
    * Takes notice of a size that another program has given the disk, where the image has to be asked for
    * that; of one that is written to here, nobody else does.

@@ -66,6 +66,13 @@ export const VMDK: Format = {
   summary: "VMware disk image: monolithic, split, flat, delta",
 };
 
+export const VHDX: Format = {
+  name: "VHDX",
+  aliases: [],
+  writable: false,
+  summary: "Hyper-V disk image: fixed, dynamic, differencing",
+};
+
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
@@ -107,6 +114,7 @@ export const FORMATS: readonly Format[] = [
   QED,
   VDI,
   VHD,
+  VHDX,
   VMDK,
   BOCHS,
   LUKS,

@@ -26,6 +26,8 @@ export interface Parent {
   /** Canonical name of its format. */
   readonly format: string;
   readonly identity: Identity;
+  /** Other identifiers that it may have instead. */
+  readonly otherIds?: readonly string[];
   /** What it was called, the likeliest first. */
   readonly names: readonly RecordedPath[];
 }

@@ -135,7 +135,7 @@ export class RunList {
 
   #kindOf({ isZero, isCompressed, file, mapping }: Run, start: number): RunKind {
     if (isZero) return RunKind.Zero;
-    if (file !== undefined) return RunKind.Plain;
+    if (file !== undefined) return this.files.includes(file) ? RunKind.Plain : RunKind.Special;
     const isPacked = this.#hostBytes !== undefined && isCompressed &&
       mapping.pieceStart === start && mapping.leastBytes === mapping.pieceBytes;
     return isPacked ? RunKind.Packed : RunKind.Special;

@@ -32,6 +32,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "QED",
     "VDI",
     "VHD",
+    "VHDX",
     "VMDK",
     "BOCHS",
     "LUKS",

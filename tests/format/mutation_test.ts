@@ -6,6 +6,7 @@ import { qcow1 } from "../../src/format/qcow1/mod.ts";
 import { qed } from "../../src/format/qed/mod.ts";
 import { vdi } from "../../src/format/vdi/mod.ts";
 import { vhd } from "../../src/format/vhd/mod.ts";
+import { vhdx } from "../../src/format/vhdx/mod.ts";
 import { vmdk } from "../../src/format/vmdk/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
@@ -31,6 +32,7 @@ import {
 import { qedOriginal } from "./qed/original.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
+import { vhdxOriginals } from "./vhdx/original.ts";
 import { vmdkOriginal } from "./vmdk/original.ts";
 
 /** For each feature; `deno task test:mutations` asks for more. */
@@ -78,6 +80,7 @@ const FEATURES: readonly Feature[] = [
   { name: "BOCHS", originals: [bochsOriginal()], driver: bochs },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
+  { name: "VHDX", originals: vhdxOriginals(), driver: vhdx },
   { name: "VMDK", originals: [vmdkOriginal()], driver: vmdk },
 ];
 

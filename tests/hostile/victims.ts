@@ -21,7 +21,7 @@ const BELOW = "below-the-image-with-quite-a-long-name-of-its-own";
 /** One feature, and how its image is made. */
 interface Victim {
   /** Format by qemu's name, and ours. */
-  readonly format: "qcow2" | "qcow" | "vdi" | "vpc" | "luks" | "raw";
+  readonly format: "qcow2" | "qcow" | "vdi" | "vpc" | "vhdx" | "luks" | "raw";
   readonly driver: string;
   readonly create?: string;
   /** Format of the image below, if it has a name. */
@@ -38,6 +38,7 @@ interface Victim {
 const QCOW = { format: "qcow2", driver: "QCOW" } as const;
 const VDI = { format: "vdi", driver: "VDI", headerBytes: 512, littleEndian: true } as const;
 const VHD = { format: "vpc", driver: "VHD", headerBytes: 2048 } as const;
+const VHDX = { format: "vhdx", driver: "VHDX", headerBytes: 4096, littleEndian: true } as const;
 const V3 = "compat=1.1,cluster_size=4096";
 
 export const VICTIMS: Readonly<Record<string, Victim>> = {
@@ -67,6 +68,7 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "VHD": VHD,
   "VHD fixed": { ...VHD, create: "subformat=fixed" },
   "VHD child": { ...VHD, adopt: adoptVhd },
+  "VHDX": VHDX,
   "RAW": { format: "raw", driver: "RAW" },
 };
 

@@ -16,6 +16,8 @@ interface Variant {
   readonly driver: string;
   readonly name: string;
   readonly options: string;
+  /** Whether qemu takes all of the disk for stored. */
+  readonly hasNoMap?: boolean;
 }
 
 const VARIANTS: readonly Variant[] = [
@@ -31,6 +33,17 @@ const VARIANTS: readonly Variant[] = [
       options: `subformat=${subformat},force_size=${forced}`,
     }))
   ),
+  ...[
+    "subformat=dynamic",
+    "subformat=dynamic,block_size=1M,block_state_zero=off",
+    "subformat=fixed",
+  ].map((options) => ({
+    format: "VHDX",
+    driver: "vhdx",
+    name: options,
+    options,
+    hasNoMap: true,
+  })),
   ...["monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"].map((
     subformat,
   ) => ({ format: "VMDK", driver: "vmdk", name: subformat, options: `subformat=${subformat}` })),

@@ -5,6 +5,7 @@
  */
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Blockable } from "./flat_table.ts";
+import { bitRun, isBitSet } from "./sector_bits.ts";
 import { TableCache } from "./table_cache.ts";
 
 const BITS = 8;
@@ -58,23 +59,13 @@ export class SectorBitmaps {
 
   /** Whether the bit of a sector is set. */
   isSet(position: number, sector: number): boolean {
-    const byte = this.#cache.buffer.bytes[position + Math.floor(sector / BITS)] ?? 0;
-    return (byte >> (sector % BITS ^ this.#flip) & 1) === 1;
+    return isBitSet(this.#cache.buffer.bytes, position, sector ^ this.#flip);
   }
 
   /** How many of `count` sectors from `sector` on have the same bit as that one. */
   runLength(position: number, sector: number, count: number): number {
-    const isSet = this.isSet(position, sector);
-    const whole = isSet ? 0xff : 0;
-    const { bytes } = this.#cache.buffer;
-    let run = 1;
-    while (run < count) {
-      const at = sector + run;
-      if (at % BITS === 0 && bytes[position + at / BITS] === whole) run += BITS;
-      else if (this.isSet(position, at) === isSet) run++;
-      else break;
-    }
-    return Math.min(run, count);
+    const run = { sector, count, flip: this.#flip };
+    return bitRun(this.#cache.buffer.bytes, position, run);
   }
 
   /** Forgets all of them, and gives their memory back. */

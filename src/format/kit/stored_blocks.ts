@@ -11,11 +11,16 @@ import type { ImageFile } from "../../storage/image_file.ts";
 export class StoredBlocks {
   readonly #file: ImageFile;
   readonly #format: string;
+  readonly #leastBytes: number;
 
-  /** @param format name of the driver, for errors */
-  constructor(file: ImageFile, format: string) {
+  /**
+   * @param format name of the driver, for errors
+   * @param leastBytes so long the file is to be: what it has not of that reads as zeros
+   */
+  constructor(file: ImageFile, format: string, leastBytes = 0) {
     this.#file = file;
     this.#format = format;
+    this.#leastBytes = leastBytes;
   }
 
   /**
@@ -25,10 +30,16 @@ export class StoredBlocks {
    * @throws {ImageFormatError} if the block is not in the file
    */
   setStored(blockOffset: number, hostOffset: number, lengthBytes: number, mapping: Mapping): void {
-    if (blockOffset >= this.#file.sizeBytes) this.#refuseMissing(blockOffset);
+    this.requireInFile(blockOffset);
     const inFile = this.#file.sizeBytes - hostOffset;
     if (inFile <= 0) return mapping.setZero(lengthBytes);
     mapping.setData(this.#file, hostOffset, Math.min(lengthBytes, inFile));
+  }
+
+  /** @throws {ImageFormatError} if nothing at `blockOffset` is in the file */
+  requireInFile(blockOffset: number): void {
+    const isInFile = blockOffset < this.#file.sizeBytes || blockOffset < this.#leastBytes;
+    if (!isInFile) this.#refuseMissing(blockOffset);
   }
 
   /** Asked anew: others may have made the file longer. */
