@@ -6,6 +6,7 @@
 import { CompressionMethod } from "../image/decoding.ts";
 import { openOptional } from "../sys/optional_library.ts";
 import { AdcDecoder } from "./adc.ts";
+import { Filler } from "./fill.ts";
 import { Libbz2, LIBBZ2_NAMES } from "./libbz2.ts";
 import { Libdeflate } from "./libdeflate.ts";
 import { Liblzma, LIBLZMA_NAMES } from "./liblzma.ts";
@@ -34,6 +35,8 @@ export function createDecompressor(method: CompressionMethod): Decompressor {
       return present(Liblzma.open());
     case CompressionMethod.Adc:
       return new AdcDecoder();
+    case CompressionMethod.Fill:
+      return new Filler();
   }
 }
 

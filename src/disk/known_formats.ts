@@ -19,12 +19,10 @@ export interface KnownFormat {
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
   { name: "PARALLELS", magics: [magic(0, "WithoutFreeSpace"), magic(0, "WithouFreSpacExt")] },
-  { name: "CLOOP", magics: [magic(0, "#!/bin/sh\n#V2.0 Format\n")] },
   // the trailer's version and size belong to its mark
   { name: "DMG", magics: [magic(-512, "koly\0\0\0\x04\0\0\x02\0")] },
   { name: "SPARSEIMAGE", magics: [magic(0, "sprs\0\0\0\x03")] },
   { name: "EWF", magics: [magic(0, "EVF\t\r\n\xff\0"), magic(0, "EVF2\r\n\x81\0")] },
-  { name: "ANDROID-SPARSE", magics: [magic(0, "\x3a\xff\x26\xed\x01\0")] },
 ];
 
 /** What image files are often packed with. A disk could begin so as well: worth a hint, no more. */

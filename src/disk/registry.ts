@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { androidSparse } from "../format/android_sparse/mod.ts";
 import { bochs } from "../format/bochs/mod.ts";
 import { gzip } from "../format/gzip/mod.ts";
+import { cloop } from "../format/cloop/mod.ts";
 import { luks } from "../format/luks/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
 import { qcow1 } from "../format/qcow1/mod.ts";
@@ -28,6 +30,8 @@ export const DRIVERS: readonly FormatDriver[] = [
   vhdx,
   vmdk,
   bochs,
+  cloop,
+  androidSparse,
   luks,
   gzip,
   zstd,

@@ -20,6 +20,8 @@ export const CompressionMethod = {
   Xz: 4,
   /** Apple Data Compression. */
   Adc: 5,
+  /** A pattern, to be repeated. */
+  Fill: 6,
 } as const;
 export type CompressionMethod = typeof CompressionMethod[keyof typeof CompressionMethod];
 

@@ -38,6 +38,20 @@ export const QED: Format = {
   summary: "QEMU enhanced disk image",
 };
 
+export const ANDROID_SPARSE: Format = {
+  name: "ANDROID-SPARSE",
+  aliases: ["SIMG"],
+  writable: false,
+  summary: "sparse image of Android's fastboot",
+};
+
+export const CLOOP: Format = {
+  name: "CLOOP",
+  aliases: [],
+  writable: false,
+  summary: "compressed loop image, version 2 (zlib)",
+};
+
 export const BOCHS: Format = {
   name: "BOCHS",
   aliases: [],
@@ -117,6 +131,8 @@ export const FORMATS: readonly Format[] = [
   VHDX,
   VMDK,
   BOCHS,
+  CLOOP,
+  ANDROID_SPARSE,
   LUKS,
   GZIP,
   ZSTD,

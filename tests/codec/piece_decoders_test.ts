@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { AdcDecoder } from "../../src/codec/adc.ts";
 import type { Decompressor } from "../../src/codec/decompressor.ts";
+import { Filler } from "../../src/codec/fill.ts";
 import { Inflater } from "../../src/codec/inflate.ts";
 import { Libbz2 } from "../../src/codec/libbz2.ts";
 import { Libdeflate } from "../../src/codec/libdeflate.ts";
@@ -155,4 +156,15 @@ Deno.test("Inflater and ZstdDecoder take pieces that are short only where they m
     assertEquals(piece.slice(0, 5000), some.slice());
     assert(piece.subarray(5000).every((byte) => byte === 0));
   }
+});
+
+Deno.test("Filler repeats a pattern to the end of a piece, wherever that is", () => {
+  using filler = new Filler();
+  const pattern = Uint8Array.of(1, 2, 3, 4);
+  for (const length of [1, 4, 5, 4096, 5002]) {
+    const piece = new Uint8Array(length);
+    assert(filler.decompress(pattern, piece));
+    assert(piece.every((byte, index) => byte === 1 + index % 4));
+  }
+  assertFalse(filler.decompress(new Uint8Array(), new Uint8Array(1)));
 });

@@ -35,6 +35,8 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "VHDX",
     "VMDK",
     "BOCHS",
+    "CLOOP",
+    "ANDROID-SPARSE",
     "LUKS",
     "GZIP",
     "ZSTD",

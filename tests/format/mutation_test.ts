@@ -1,6 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert } from "@std/assert";
+import { androidSparse } from "../../src/format/android_sparse/mod.ts";
 import { bochs } from "../../src/format/bochs/mod.ts";
+import { cloop } from "../../src/format/cloop/mod.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { qcow1 } from "../../src/format/qcow1/mod.ts";
 import { qed } from "../../src/format/qed/mod.ts";
@@ -15,7 +17,9 @@ import { SystemError } from "../../src/sys/errno.ts";
 import { randomNumbers } from "../support/images.ts";
 import { processorMs } from "../support/patience.ts";
 import { TempDirectory } from "../support/tools.ts";
+import { androidSparseOriginal } from "./android_sparse/original.ts";
 import { bochsOriginal } from "./bochs/original.ts";
+import { cloopOriginal } from "./cloop/original.ts";
 import { type Bytes, mutated, type Original, pick, type Random } from "./mutations.ts";
 import { BUILT_PASSPHRASE } from "./luks/volume_builder.ts";
 import { OpenedImage } from "./opened_image.ts";
@@ -77,6 +81,8 @@ const FEATURES: readonly Feature[] = [
   },
   { name: "version 1", originals: [version1Original()], driver: qcow1 },
   { name: "QED", originals: [qedOriginal()], driver: qed },
+  { name: "ANDROID-SPARSE", originals: [androidSparseOriginal()], driver: androidSparse },
+  { name: "CLOOP", originals: [cloopOriginal()], driver: cloop },
   { name: "BOCHS", originals: [bochsOriginal()], driver: bochs },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },

@@ -22,6 +22,8 @@ interface Variant {
   readonly words: (rawPath: string, path: string) => readonly string[];
   /** Disks are rounded up to so many bytes. */
   readonly unitBytes?: number;
+  /** Smaller ones it does not take. */
+  readonly leastBytes?: number;
 }
 
 const VARIANTS: readonly Variant[] = [
@@ -31,6 +33,22 @@ const VARIANTS: readonly Variant[] = [
     qemu: "bochs",
     tool: "bximage",
     words: (rawPath, path) => ["-q", "-func=convert", "-imgmode=growing", rawPath, path],
+  },
+  ...[4096, 65536].map((blockBytes) => ({
+    format: "ANDROID-SPARSE",
+    name: `blocks of ${blockBytes} bytes`,
+    tool: "img2simg" as const,
+    words: (rawPath: string, path: string) => [rawPath, path, `${blockBytes}`],
+    unitBytes: blockBytes,
+  })),
+  {
+    format: "CLOOP",
+    name: "blocks of 64 KiB",
+    qemu: "cloop",
+    tool: "create_compressed_fs",
+    words: (rawPath, path) => ["-q", "-B", "65536", rawPath, path],
+    unitBytes: 65536,
+    leastBytes: 65536,
   },
 ];
 
@@ -43,7 +61,7 @@ export interface ToolRecipe extends Variant, RawDisk {}
 
 /** All of them. */
 export const TOOL_RECIPES: readonly ToolRecipe[] = VARIANTS.flatMap((variant, kind) =>
-  SIZES.flatMap((sizeBytes, size) =>
+  SIZES.filter((sizeBytes) => sizeBytes >= (variant.leastBytes ?? 0)).flatMap((sizeBytes, size) =>
     FILLINGS.map((filling, index) => ({
       ...variant,
       name: `${variant.format}, ${variant.name}, ${sizeBytes} bytes, ${filling}`,

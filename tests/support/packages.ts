@@ -58,7 +58,9 @@ export const PACKAGES = {
     ],
   },
   "oracles and competitors": {
+    "android-sdk-libsparse-utils": ["img2simg", "simg2img"],
     bximage: ["bximage"],
+    "cloop-utils": ["create_compressed_fs"],
     fio: ["fio"],
     "libnbd-bin": ["nbdcopy", "nbdfuse", "nbdinfo"],
     nbdkit: ["nbdkit"],
