@@ -8,6 +8,7 @@ import { bochs } from "../format/bochs/mod.ts";
 import { gzip } from "../format/gzip/mod.ts";
 import { cloop } from "../format/cloop/mod.ts";
 import { luks } from "../format/luks/mod.ts";
+import { parallels } from "../format/parallels/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
 import { qcow1 } from "../format/qcow1/mod.ts";
 import { qed } from "../format/qed/mod.ts";
@@ -29,6 +30,7 @@ export const DRIVERS: readonly FormatDriver[] = [
   vhd,
   vhdx,
   vmdk,
+  parallels,
   bochs,
   cloop,
   androidSparse,

@@ -31,6 +31,13 @@ export const QCOW1: Format = {
   summary: "QEMU copy-on-write image, version 1",
 };
 
+export const PARALLELS: Format = {
+  name: "PARALLELS",
+  aliases: ["HDD"],
+  writable: false,
+  summary: "Parallels Desktop disk image: expanding",
+};
+
 export const QED: Format = {
   name: "QED",
   aliases: [],
@@ -130,6 +137,7 @@ export const FORMATS: readonly Format[] = [
   VHD,
   VHDX,
   VMDK,
+  PARALLELS,
   BOCHS,
   CLOOP,
   ANDROID_SPARSE,

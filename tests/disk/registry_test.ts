@@ -34,6 +34,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "VHD",
     "VHDX",
     "VMDK",
+    "PARALLELS",
     "BOCHS",
     "CLOOP",
     "ANDROID-SPARSE",

@@ -3,6 +3,7 @@ import { assert } from "@std/assert";
 import { androidSparse } from "../../src/format/android_sparse/mod.ts";
 import { bochs } from "../../src/format/bochs/mod.ts";
 import { cloop } from "../../src/format/cloop/mod.ts";
+import { parallels } from "../../src/format/parallels/mod.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { qcow1 } from "../../src/format/qcow1/mod.ts";
 import { qed } from "../../src/format/qed/mod.ts";
@@ -23,6 +24,7 @@ import { cloopOriginal } from "./cloop/original.ts";
 import { type Bytes, mutated, type Original, pick, type Random } from "./mutations.ts";
 import { BUILT_PASSPHRASE } from "./luks/volume_builder.ts";
 import { OpenedImage } from "./opened_image.ts";
+import { parallelsOriginal } from "./parallels/original.ts";
 import { buildImage } from "./qcow/image_builder.ts";
 import {
   aesOriginal,
@@ -80,6 +82,7 @@ const FEATURES: readonly Feature[] = [
     options: { keys: KEYS },
   },
   { name: "version 1", originals: [version1Original()], driver: qcow1 },
+  { name: "Parallels", originals: parallelsOriginal(), driver: parallels },
   { name: "QED", originals: [qedOriginal()], driver: qed },
   { name: "ANDROID-SPARSE", originals: [androidSparseOriginal()], driver: androidSparse },
   { name: "CLOOP", originals: [cloopOriginal()], driver: cloop },

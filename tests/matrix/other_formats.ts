@@ -23,6 +23,8 @@ interface Variant {
 const VARIANTS: readonly Variant[] = [
   { format: "QED", driver: "qed", name: "usual clusters", options: "cluster_size=64k" },
   { format: "QED", driver: "qed", name: "small tables", options: "cluster_size=4k,table_size=2" },
+  { format: "PARALLELS", driver: "parallels", name: "usual clusters", options: "cluster_size=1M" },
+  { format: "PARALLELS", driver: "parallels", name: "small clusters", options: "cluster_size=4k" },
   { format: "VDI", driver: "vdi", name: "dynamic", options: "static=off" },
   { format: "VDI", driver: "vdi", name: "fixed", options: "static=on" },
   ...["dynamic", "fixed"].flatMap((subformat) =>

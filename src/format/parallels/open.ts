@@ -1,0 +1,24 @@
+/**
+ * Opening an image.
+ *
+ * @module
+ */
+import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
+import type { Image, OpenOptions } from "../../image/driver.ts";
+import type { MappedDisk } from "../../image/mapping.ts";
+import type { ImageFile } from "../../storage/image_file.ts";
+import { refuseUnknownFeatures } from "./extension.ts";
+import { readHeader } from "./header.ts";
+import { ParallelsImage } from "./image.ts";
+
+/**
+ * @param backing what shows where nothing is stored: zeros if there is nothing
+ * @throws {ImageFormatError} if the header is damaged
+ * @throws {UnsupportedFeatureError} if it needs what is not supported
+ */
+export function openParallels(file: ImageFile, options: OpenOptions, backing?: MappedDisk): Image {
+  const header = readHeader(file);
+  refuseUnknownFeatures(file, header);
+  const { metadataCacheBytes: cacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
+  return new ParallelsImage({ file, header, backing, cacheBytes, warnings: [] });
+}
