@@ -18,8 +18,6 @@ export interface KnownFormat {
  * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
-  // the trailer's version and size belong to its mark
-  { name: "DMG", magics: [magic(-512, "koly\0\0\0\x04\0\0\x02\0")] },
   { name: "SPARSEIMAGE", magics: [magic(0, "sprs\0\0\0\x03")] },
   { name: "EWF", magics: [magic(0, "EVF\t\r\n\xff\0"), magic(0, "EVF2\r\n\x81\0")] },
 ];

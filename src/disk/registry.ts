@@ -7,6 +7,7 @@ import { androidSparse } from "../format/android_sparse/mod.ts";
 import { bochs } from "../format/bochs/mod.ts";
 import { gzip } from "../format/gzip/mod.ts";
 import { cloop } from "../format/cloop/mod.ts";
+import { dmg } from "../format/dmg/mod.ts";
 import { luks } from "../format/luks/mod.ts";
 import { parallels } from "../format/parallels/mod.ts";
 import { qcow } from "../format/qcow/mod.ts";
@@ -34,6 +35,7 @@ export const DRIVERS: readonly FormatDriver[] = [
   bochs,
   cloop,
   androidSparse,
+  dmg,
   luks,
   gzip,
   zstd,

@@ -94,6 +94,13 @@ export const VHDX: Format = {
   summary: "Hyper-V disk image: fixed, dynamic, differencing",
 };
 
+export const DMG: Format = {
+  name: "DMG",
+  aliases: ["UDIF"],
+  writable: false,
+  summary: "Apple disk image: zlib, bzip2, xz, ADC",
+};
+
 export const LUKS: Format = {
   name: "LUKS",
   aliases: ["LUKS1"],
@@ -141,6 +148,7 @@ export const FORMATS: readonly Format[] = [
   BOCHS,
   CLOOP,
   ANDROID_SPARSE,
+  DMG,
   LUKS,
   GZIP,
   ZSTD,

@@ -52,7 +52,7 @@ const HINTS: readonly [hint: string | undefined, head: string, tail: string][] =
     "",
   ],
   ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", "", "conectix"],
-  ["it ends like a DMG image, which is not supported, and is attached as RAW", "", KOLY],
+  ["it ends like a DMG image but is attached as RAW (see --file-fmt-type)", "", KOLY],
   ["it is compressed with xz and attached as it is", "\xfd7zXZ\0", ""],
   [undefined, "\xeb\x63\x90", "\x55\xaa"],
   [undefined, "LUKS\xba\xbe", ""],

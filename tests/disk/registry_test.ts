@@ -38,6 +38,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "BOCHS",
     "CLOOP",
     "ANDROID-SPARSE",
+    "DMG",
     "LUKS",
     "GZIP",
     "ZSTD",

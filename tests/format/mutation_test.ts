@@ -4,6 +4,7 @@ import { androidSparse } from "../../src/format/android_sparse/mod.ts";
 import { bochs } from "../../src/format/bochs/mod.ts";
 import { cloop } from "../../src/format/cloop/mod.ts";
 import { parallels } from "../../src/format/parallels/mod.ts";
+import { dmg } from "../../src/format/dmg/mod.ts";
 import { qcow } from "../../src/format/qcow/mod.ts";
 import { qcow1 } from "../../src/format/qcow1/mod.ts";
 import { qed } from "../../src/format/qed/mod.ts";
@@ -23,6 +24,7 @@ import { bochsOriginal } from "./bochs/original.ts";
 import { cloopOriginal } from "./cloop/original.ts";
 import { type Bytes, mutated, type Original, pick, type Random } from "./mutations.ts";
 import { BUILT_PASSPHRASE } from "./luks/volume_builder.ts";
+import { dmgOriginals } from "./dmg/original.ts";
 import { OpenedImage } from "./opened_image.ts";
 import { parallelsOriginal } from "./parallels/original.ts";
 import { buildImage } from "./qcow/image_builder.ts";
@@ -88,6 +90,7 @@ const FEATURES: readonly Feature[] = [
   { name: "CLOOP", originals: [cloopOriginal()], driver: cloop },
   { name: "BOCHS", originals: [bochsOriginal()], driver: bochs },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
+  { name: "DMG", originals: dmgOriginals(), driver: dmg },
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
   { name: "VHDX", originals: vhdxOriginals(), driver: vhdx },
   { name: "VMDK", originals: [vmdkOriginal()], driver: vmdk },

@@ -64,6 +64,7 @@ export const PACKAGES = {
     fio: ["fio"],
     "libnbd-bin": ["nbdcopy", "nbdfuse", "nbdinfo"],
     nbdkit: ["nbdkit"],
+    "p7zip-full": ["7z"],
     "qemu-utils": ["qemu-img", "qemu-io", "qemu-nbd"],
   },
   "file systems to put into images": {

@@ -1,0 +1,60 @@
+// @ts-types="../../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { dmg } from "../../../src/format/dmg/mod.ts";
+import { randomNumbers } from "../../support/images.ts";
+import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
+import { OpenedImage, readRange, sameBytes } from "../opened_image.ts";
+import { dmgOf, type Packer } from "./image_builder.ts";
+
+const PACKERS: readonly (readonly Packer[])[] = [
+  ["raw"],
+  ["zlib"],
+  ["zlib", "raw"],
+  ["adc", "zlib"],
+  ["bzip2", "raw", "zlib"],
+  ["xz", "adc"],
+];
+/** In sectors: of the disk, and of its chunks at most. */
+const SHAPES = [[1, 1], [2047, 512], [4099, 2048], [900, 7]] as const;
+
+/** A disk of zeros, text and noise. */
+function diskOf(sectors: number, seed: number): Uint8Array {
+  const random = randomNumbers(seed);
+  const disk = new Uint8Array(sectors * 512);
+  for (let at = 0; at < disk.length;) {
+    const end = Math.min(disk.length, at + Math.ceil(random() ** 3 * 200_000));
+    const kind = Math.floor(random() * 3);
+    for (; at < end; at++) {
+      disk[at] = kind === 0 ? 0 : kind === 1 ? 97 + random() * 3 : random() * 256;
+    }
+  }
+  return disk;
+}
+
+for (const packers of PACKERS) {
+  const isQemus = packers.every((packer) => packer === "zlib" || packer === "raw");
+  const oracle = isQemus ? "qemu and 7-Zip" : "7-Zip";
+  oracleTest(
+    `dmg and ${oracle} agree on chunks of ${packers.join(", ")}`,
+    ["7z", "bzip2", "qemu-img", "xz"],
+    async () => {
+      for (const [seed, [sectors, chunkSectors]] of SHAPES.entries()) {
+        using folder = new TempDirectory();
+        const path = folder.file("disk.dmg");
+        const disk = diskOf(sectors, seed + 1);
+        Deno.writeFileSync(path, await dmgOf(disk, packers, chunkSectors));
+        using image = new OpenedImage(path, dmg);
+        assertEquals(image.image.sizeBytes, disk.length);
+        assert(sameBytes(image.read(0, disk.length), disk));
+        const theirs = folder.file("theirs");
+        await must("7z", "x", "-tDmg", "-bd", `-o${theirs}`, path);
+        const [file = ""] = [...Deno.readDirSync(theirs)].map(({ name }) => `${theirs}/${name}`);
+        assert(sameBytes(readRange(file, 0, disk.length), disk), `7-Zip: ${sectors}`);
+        if (!isQemus) continue;
+        const raw = folder.file("disk.raw");
+        await must("qemu-img", "convert", "-f", "dmg", "-O", "raw", path, raw);
+        assert(sameBytes(readRange(raw, 0, disk.length), disk), `qemu: ${sectors}`);
+      }
+    },
+  );
+}
