@@ -70,15 +70,13 @@ async function reused(
   return (await import("../device/overlap.ts")).reusableDevice(command, choice, states);
 }
 
-async function warn(
-  { device, warnings }: Attached,
-  { file, partScan }: AttachCommand,
-): Promise<void> {
-  const missing = partScan
-    ? (await import("../device/partition_warning.ts")).partitionWarning(device)
+async function warn({ device, warnings }: Attached, command: AttachCommand): Promise<void> {
+  const { partitionWarning } = await import("../device/partition_warning.ts");
+  const ofPartitions = command.socketPath === undefined
+    ? partitionWarning(device, command)
     : undefined;
-  for (const warning of [...warnings, missing]) {
-    if (warning !== undefined) complain(`${file}: ${warning}`);
+  for (const warning of [...warnings, ofPartitions]) {
+    if (warning !== undefined) complain(`${command.file}: ${warning}`);
   }
 }
 
@@ -136,8 +134,8 @@ async function attachOurs(
  *
  * @throws {UsageError} if not
  */
-function checkServedSectors({ sectorSizeBytes }: AttachCommand): void {
-  if (sectorSizeBytes !== undefined) checkSectorSize(sectorSizeBytes);
+function checkServedSectors({ sectorBytes }: AttachCommand): void {
+  if (typeof sectorBytes === "number") checkSectorSize(sectorBytes);
 }
 
 /** @throws {CommandError} if device and image are plainly swapped */

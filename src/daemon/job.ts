@@ -11,6 +11,7 @@
  * @module
  */
 import type { ImageRequest } from "../disk/request.ts";
+import type { WantedSectors } from "../disk/sector_size.ts";
 import { KERNEL_LOG_FD } from "../sys/kernel_log.ts";
 import { RUN_FOLDER_FD } from "../sys/run_folder.ts";
 import { keepSecret } from "../sys/secret.ts";
@@ -60,8 +61,11 @@ export interface Job {
   /** As {@link LoopContext.cleanIntervalMs}, in seconds. */
   readonly cleanIntervalSeconds: number;
   readonly writePolicy: WritePolicy;
-  /** Logical block size of the device: what of the disk does not fill one is not shown. */
-  readonly sectorBytes: number;
+  /**
+   * Logical block size of the device, as far as it was asked for: what of the disk does not fill one is
+   * not shown.
+   */
+  readonly sectorBytes?: WantedSectors | undefined;
   /** What else is served besides the disk; transport view only. */
   readonly servedLayout?: ServedLayout;
   /** The listening socket, to be removed at the end; transport socket only. */
@@ -113,6 +117,8 @@ export interface Ready {
   readonly format: string;
   readonly sizeBytes: number;
   readonly readOnly: boolean;
+  /** Logical block size of the device: as asked for, or found. */
+  readonly sectorBytes: number;
   /** Transmission flags for the kernel. */
   readonly flags: number;
   /** How many connections are of use at most: one where only one thread may change the image. */

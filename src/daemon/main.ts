@@ -89,12 +89,23 @@ function withdraw(job: Job, surroundings: Surroundings): void {
   disarm(needed);
 }
 
-function readyFor(server: Server, { access, request, warnings }: Opened): Answer {
+function readyFor(server: Server, opened: Opened): Answer {
+  const { access, request, sectorBytes, warnings } = opened;
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = request;
   const connections = server.usefulConnections;
   const files = access.files.map(({ identity }) => identity);
-  return { ok: true, format, sizeBytes, readOnly, flags, connections, warnings, files };
+  return {
+    ok: true,
+    format,
+    sizeBytes,
+    readOnly,
+    sectorBytes,
+    flags,
+    connections,
+    warnings,
+    files,
+  };
 }
 
 /** Opens the image, or says why not. */
@@ -132,7 +143,7 @@ function createServer(job: Job, opened: Opened, served: readonly number[]): Serv
     keys: opened.keys,
     imagePath: job.imagePath,
     log: new Log(job.imagePath),
-    sectorBytes: job.sectorBytes,
+    sectorBytes: opened.sectorBytes,
     ...(job.servedLayout === undefined ? {} : { servedLayout: job.servedLayout }),
     threads: job.threads,
     startAll: job.startAllThreads,

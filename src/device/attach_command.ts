@@ -4,6 +4,7 @@
  * @module
  */
 import type { CacheSizes } from "../image/cache_sizes.ts";
+import type { WantedSectors } from "../disk/sector_size.ts";
 import type { WritePolicy } from "../loop/write_policy.ts";
 import type { Transport } from "./transports.ts";
 
@@ -33,7 +34,7 @@ export interface AttachCommand {
   /** 0 is no limit. */
   readonly sizeLimitBytes: number;
   /** Whatever was given, for what is possible depends on the transport; undefined is the default. */
-  readonly sectorSizeBytes: number | undefined;
+  readonly sectorBytes: WantedSectors | undefined;
   /** Whether a loop device is to go around the page cache of its file. */
   readonly directIo: "on" | "off" | undefined;
   /** What the kernel shall keep as the device's name for its file; undefined is the file's path. */

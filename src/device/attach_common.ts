@@ -23,7 +23,6 @@ import { absolutePath } from "./device_names.ts";
 import { ProgressLine } from "./progress_line.ts";
 import { temporaryFolder } from "./temporary_folder.ts";
 
-export const DEFAULT_SECTOR_BYTES = 512;
 /** How the block layer is to treat a device: it is memory and sockets, not a disk with a head. */
 export const QUEUE = { scheduler: "none", readAheadKb: 1024 } as const;
 /** How long an abandoned daemon may take to end; it has nothing to write back. */
@@ -60,11 +59,6 @@ export class PassphraseNeededError extends CommandError {
   readonly needsPassphrase = true;
 }
 
-/** Logical block size of the device. */
-export function sectorBytes({ sectorSizeBytes }: AttachCommand): number {
-  return sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
-}
-
 /** The daemon's part of a request. */
 export function jobFor(
   { command, imagePath, passphrase }: AttachRequest,
@@ -75,7 +69,7 @@ export function jobFor(
     image: imageRequest(command),
     cleanIntervalSeconds: command.cleanIntervalSeconds ?? DEFAULT_CLEAN_INTERVAL_SECONDS,
     writePolicy: { ...DEFAULT_WRITE_POLICY, ...command.writePolicy },
-    sectorBytes: transport.transport === "socket" ? 1 : sectorBytes(command),
+    sectorBytes: transport.transport === "socket" ? 1 : command.sectorBytes,
     startAllThreads: command.threads !== undefined,
     ...(passphrase === undefined ? {} : { passphrase }),
     ...transport,

@@ -14,13 +14,7 @@ import { requireLoop } from "../kernel/modules.ts";
 import { tuneQueue } from "../kernel/nbd_devices.ts";
 import { showPartitions } from "../kernel/partitions.ts";
 import { baseName } from "../sys/paths.ts";
-import {
-  type Attached,
-  type AttachRequest,
-  QUEUE,
-  sectorBytes,
-  wholeSectors,
-} from "./attach_common.ts";
+import { type Attached, type AttachRequest, QUEUE, wholeSectors } from "./attach_common.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { freeDeviceNamed } from "./device_names.ts";
 import { ServedFile } from "./served_file.ts";
@@ -36,7 +30,8 @@ export function attachFuse(request: AttachRequest): Attached {
   }
   requireLoop();
   using served = new ServedFile(request, { transport: "fuse" });
-  wholeSectors(request, served.ready, sectorBytes(command));
+  const { sectorBytes } = served.ready;
+  wholeSectors(request, served.ready, sectorBytes);
   // Detached by the kernel if this process ends before all is done, in whatever way.
   using loop = new ProvisionalLoop({
     ...(device === undefined ? {} : { device: device.path }),
@@ -44,7 +39,7 @@ export function attachFuse(request: AttachRequest): Attached {
     readOnly: served.ready.readOnly,
     directIo: "preferred",
     partScan: command.partScan,
-    sectorSizeBytes: sectorBytes(command),
+    sectorSizeBytes: sectorBytes,
     label: command.loopReference ?? imagePath,
   });
   const { path } = loop;

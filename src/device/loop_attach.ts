@@ -33,6 +33,7 @@ import { reasonOf } from "../sys/reason.ts";
 import type { Attached } from "./attach_common.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { CommandError } from "../sys/command_error.ts";
+import { sectorsOfFile } from "./device_table.ts";
 import { deviceNode } from "./device_names.ts";
 import { tellLostNode } from "./lost_node.ts";
 
@@ -56,7 +57,7 @@ export function attachPlainLoop(command: AttachCommand, states: StateStore): Att
       readOnly: backing.readOnly,
       directIo,
       partScan: command.partScan,
-      sectorSizeBytes: command.sectorSizeBytes ?? 0,
+      sectorSizeBytes: sectorsOfFile(backing.fd.number, command) ?? 0,
       offsetBytes: command.offsetBytes,
       sizeLimitBytes: command.sizeLimitBytes,
       label: command.loopReference ?? imagePath,

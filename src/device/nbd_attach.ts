@@ -23,7 +23,6 @@ import {
   ABANDON_MS,
   type Attached,
   type AttachRequest,
-  DEFAULT_SECTOR_BYTES,
   jobFor,
   patientAnswer,
   QUEUE,
@@ -108,7 +107,7 @@ interface Setup extends Means {
 /** @returns undefined as {@link attachOver} does */
 function configure(setup: Setup): Attached | undefined {
   const { request, launched, ready, control, device, kernelEnds } = setup;
-  const sectorBytes = request.command.sectorSizeBytes ?? DEFAULT_SECTOR_BYTES;
+  const { sectorBytes } = ready;
   const sizeBytes = wholeSectors(request, ready, sectorBytes);
   const backend = backendOf(ready.format, request.imagePath);
   // Who gave up here would leave a device behind that is connected to nobody.

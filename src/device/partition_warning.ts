@@ -1,54 +1,43 @@
 /**
- * Why a device that was to show its partitions shows none, although there is a partition table.
+ * What there is to be said of a partition table on a device: why no partitions come of it, although they
+ * were to be shown, or that it was made for sectors of another size.
  *
  * @module
  */
-import {
-  blockDeviceName,
-  diskAttribute,
-  diskSizeBytes,
-  partitionsOf,
-} from "../kernel/block_devices.ts";
-import { openNode } from "../kernel/device_nodes.ts";
-import { findPartitionTable, type PartitionTable } from "../kernel/partition_tables.ts";
-import { ifPossible } from "../sys/errno.ts";
-import { O_RDONLY } from "../sys/files.ts";
-import { libc } from "../sys/libc.ts";
-import { IoBuffer } from "../sys/memory.ts";
+import { blockDeviceName, partitionsOf } from "../kernel/block_devices.ts";
+import type { AttachCommand } from "./attach_command.ts";
+import { type DeviceTable, deviceTable } from "./device_table.ts";
 
-/** A line about partitions that are missing, undefined if none are, or if that cannot be told. */
-export function partitionWarning(device: string): string | undefined {
+/** A line about the partition table of a device that has been set up, undefined if there is none to say. */
+export function partitionWarning(
+  device: string,
+  { partScan, sectorBytes }: Pick<AttachCommand, "partScan" | "sectorBytes">,
+): string | undefined {
+  if (partScan) return missingPartitions(device);
+  const found = sectorBytes === undefined ? deviceTable(device) : undefined;
+  return found && wrongSectors(found);
+}
+
+function missingPartitions(device: string): string | undefined {
   const disk = blockDeviceName(device);
   if (disk === undefined || partitionsOf(disk).length > 0) return undefined;
-  const sectorBytes = Number(diskAttribute(disk, "queue/logical_block_size"));
-  if (!(sectorBytes > 0)) return undefined;
-  const table = ifPossible(() => {
-    using fd = openNode(device, O_RDONLY);
-    const read = (offset: number, lengthBytes: number): Uint8Array =>
-      readAt(fd.number, { offset, lengthBytes });
-    return findPartitionTable({ sizeBytes: diskSizeBytes(disk), sectorBytes, read });
-  });
-  return table && explain(table, { device, sectorBytes });
-}
-
-/** What can be read there: nothing if that fails. */
-function readAt(
-  fd: number,
-  { offset, lengthBytes }: { readonly offset: number; readonly lengthBytes: number },
-): Uint8Array {
-  const buffer = new IoBuffer(lengthBytes);
-  const count = libc().pread(fd, buffer.address, lengthBytes, offset);
-  return buffer.bytes.subarray(0, Math.max(count, 0));
-}
-
-function explain(
-  { kind, sectorBytes }: PartitionTable,
-  device: { readonly device: string; readonly sectorBytes: number },
-): string {
-  if (sectorBytes !== device.sectorBytes) {
-    return `warning: no partitions: the partition table (${kind}) is made for sectors of ` +
-      `${sectorBytes} bytes, not ${device.sectorBytes}; -b ${sectorBytes} shows them`;
+  const found = deviceTable(device);
+  if (found === undefined) return undefined;
+  const { table } = found;
+  if (table.sectorBytes !== found.sectorBytes) {
+    return `warning: no partitions: ${mismatch(found)}; -b ${table.sectorBytes} shows them`;
   }
-  return `warning: no partitions: the kernel makes nothing of the partition table (${kind}), whose ` +
-    `kind it may not know; partx -a ${device.device} adds them`;
+  return `warning: no partitions: the kernel makes nothing of the partition table (${table.kind}), ` +
+    `whose kind it may not know; partx -a ${device} adds them`;
+}
+
+function wrongSectors(found: DeviceTable): string | undefined {
+  const { table, sectorBytes } = found;
+  if (table.sectorBytes === sectorBytes) return undefined;
+  return `warning: ${mismatch(found)} (-b ${table.sectorBytes}, or -b auto)`;
+}
+
+function mismatch({ table, sectorBytes }: DeviceTable): string {
+  return `the partition table (${table.kind}) is made for sectors of ${table.sectorBytes} bytes, ` +
+    `not ${sectorBytes}`;
 }

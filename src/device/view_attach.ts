@@ -36,14 +36,7 @@ import { type Fd, LentFd } from "../sys/files.ts";
 import { baseName } from "../sys/paths.ts";
 import { ignoreInterruptions } from "../sys/signals.ts";
 import type { ServedLayout } from "../view/served_layout.ts";
-import {
-  type Attached,
-  type AttachRequest,
-  QUEUE,
-  sectorBytes,
-  warn,
-  wholeSectors,
-} from "./attach_common.ts";
+import { type Attached, type AttachRequest, QUEUE, warn, wholeSectors } from "./attach_common.ts";
 import { freeDeviceNamed } from "./device_names.ts";
 import { NoViewError } from "./no_view_error.ts";
 import { ServedFile } from "./served_file.ts";
@@ -114,9 +107,8 @@ function refuseOtherDisks({ files, formats }: ImageAccess): void {
   }
 }
 
-function checkSize({ sizeBytes }: ImageAccess, request: AttachRequest): void {
-  const { command } = request;
-  wholeSectors(request, windowOf(sizeBytes, command), sectorBytes(command));
+function checkSize({ access, sectorBytes }: ViewImage, request: AttachRequest): void {
+  wholeSectors(request, windowOf(access.sizeBytes, request.command), sectorBytes);
 }
 
 /** @throws {NoViewError} if the kernel has not taken it, so that wrong bytes would be read */
@@ -172,7 +164,7 @@ function finish(request: AttachRequest, view: Finish): Attached {
     readOnly: true,
     directIo: needsDirectIo || command.directIo === "on" ? "preferred" : "no",
     partScan: command.partScan,
-    sectorSizeBytes: sectorBytes(command),
+    sectorSizeBytes: image.sectorBytes,
     offsetBytes: command.offsetBytes,
     sizeLimitBytes,
     label: command.loopReference ?? imagePath,
@@ -181,7 +173,7 @@ function finish(request: AttachRequest, view: Finish): Attached {
   if (needsDirectIo) requireDirectIo(path);
   tuneQueue(baseName(path), QUEUE);
   if (command.partScan) showPartitions(path);
-  checkSize(access, request);
+  checkSize(image, request);
   if (served === undefined) tellWarnings(access, request);
   if (served === undefined) states.forgetKilled(path);
   else served.confirm(path);

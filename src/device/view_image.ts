@@ -8,6 +8,7 @@ import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile } from "../disk/open_file.ts";
+import { sectorBytesOf } from "../disk/sector_size.ts";
 import { windowOf } from "../disk/window.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { RAW } from "../image/formats.ts";
@@ -17,7 +18,7 @@ import type { FormedMetadata, ViewForm } from "../view/form.ts";
 import { encodeHead } from "../view/demand_layout.ts";
 import type { ServedLayout } from "../view/served_layout.ts";
 import { SERVED_LEAD_BYTES } from "../view/served_windows.ts";
-import { type AttachRequest, imageRequest, sectorBytes, viewOf } from "./attach_common.ts";
+import { type AttachRequest, imageRequest, viewOf } from "./attach_common.ts";
 import { NoViewError } from "./no_view_error.ts";
 import { deviceBytes } from "./view_devices.ts";
 
@@ -25,6 +26,8 @@ import { deviceBytes } from "./view_devices.ts";
 export class ViewImage implements Disposable {
   readonly access: ImageAccess;
   readonly form: ViewForm;
+  /** Logical block size of the device. */
+  readonly sectorBytes: number;
   readonly #request: AttachRequest;
 
   /** @throws {Error} if the image cannot be opened, or no view made of it */
@@ -33,6 +36,7 @@ export class ViewImage implements Disposable {
     this.access = open(request);
     try {
       this.form = formOf(this.access, request);
+      this.sectorBytes = sectorsOf(this, request);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -50,7 +54,7 @@ export class ViewImage implements Disposable {
   get sizeLimitBytes(): number {
     const { command } = this.#request;
     const { sizeBytes } = windowOf(this.access.sizeBytes, command);
-    const rest = sizeBytes % sectorBytes(command);
+    const rest = sizeBytes % this.sectorBytes;
     return rest === 0 ? command.sizeLimitBytes : sizeBytes - rest;
   }
 
@@ -100,6 +104,22 @@ function open({ command, imagePath }: AttachRequest): ImageAccess {
     file[Symbol.dispose]();
     throw error;
   }
+}
+
+/**
+ * Only what is stored as it is can be read here: what is compressed or encrypted is a daemon's to look into.
+ *
+ * @throws {NoViewError} if it might have to
+ */
+function sectorsOf(
+  { access, form }: Pick<ViewImage, "access" | "form">,
+  request: AttachRequest,
+): number {
+  const { command } = request;
+  if (command.sectorBytes === "auto" && (form.needsServer || form.isDecoding)) {
+    throw new NoViewError("the partition table may be compressed or encrypted; -b <num> would do");
+  }
+  return sectorBytesOf(access, command.sectorBytes, windowOf(access.sizeBytes, command));
 }
 
 /** @throws {NoViewError} if the kernel cannot read any of the disk by itself */

@@ -123,6 +123,11 @@ export class ImageAccess implements Disposable {
     return this.#parts.clusterBytes?.() ?? Infinity;
   }
 
+  /** As {@link Image.sectorBytes}, of the topmost of its images that says so. */
+  get prescribedSectorBytes(): number | undefined {
+    return this.#images.find(({ sectorBytes }) => sectorBytes !== undefined)?.sectorBytes;
+  }
+
   get readOnly(): boolean {
     return this.#writer === undefined;
   }

@@ -26,6 +26,10 @@ export class PaddedImage implements Image {
     return this.#image.warnings ?? [];
   }
 
+  get sectorBytes(): number | undefined {
+    return this.#image.sectorBytes;
+  }
+
   get fileHoles(): MappedDisk["fileHoles"] {
     return this.#image.fileHoles;
   }

@@ -40,6 +40,21 @@ const GPT_TYPE_BYTES = 16;
 /** No table needs more; a damaged one could ask for anything. */
 const MAX_ENTRIES_BYTES = 64 * 1024;
 
+/** What is often found in partitions, at a fixed place from their start. */
+const PARTITION_MARKS = [
+  /** FAT, NTFS, exFAT, and the table in an extended partition */
+  { at: 510, text: "\x55\xaa" },
+  /** ext2 to ext4 */
+  { at: 1080, text: "\x53\xef" },
+  { at: 0, text: "XFSB" },
+  { at: 0, text: "LUKS" },
+  /** A physical volume of LVM */
+  { at: 512, text: "LABELONE" },
+  { at: 4086, text: "SWAPSPACE2" },
+  /** Btrfs */
+  { at: 65600, text: "_BHRfS_M" },
+] as const;
+
 /** Reads a part of a disk; short at its end. */
 export type ReadDisk = (offset: number, lengthBytes: number) => Uint8Array;
 
@@ -94,14 +109,29 @@ function mbrEntries(sector: Uint8Array): MbrEntry[] {
   })).filter(({ type, length }) => type !== 0 && length !== 0);
 }
 
-/** An MBR does not say it; where no partition begins on the disk, another size is meant. */
+/**
+ * An MBR does not say it. Where no partition begins on the disk, another size is meant; and so it is where
+ * only with that a partition begins with something known.
+ */
 function mbrSectorBytes(entries: readonly MbrEntry[], disk: Disk): number {
   const begins = ({ start }: MbrEntry, bytes: number): boolean => start * bytes < disk.sizeBytes;
   const fits = ({ start, length }: MbrEntry, bytes: number): boolean =>
     (start + length) * bytes <= disk.sizeBytes;
-  if (entries.some((entry) => begins(entry, disk.sectorBytes))) return disk.sectorBytes;
-  const fitting = SECTOR_SIZES.find((bytes) => entries.every((entry) => fits(entry, bytes)));
-  return fitting ?? disk.sectorBytes;
+  const shows = (bytes: number): boolean =>
+    entries.some(({ start }) => beginsPartition(disk.read, start * bytes));
+  const fitting = SECTOR_SIZES.filter((bytes) => entries.every((entry) => fits(entry, bytes)));
+  if (!entries.some((entry) => begins(entry, disk.sectorBytes))) {
+    return fitting.find(shows) ?? fitting[0] ?? disk.sectorBytes;
+  }
+  if (fitting.length < 2 || shows(disk.sectorBytes)) return disk.sectorBytes;
+  return fitting.find(shows) ?? disk.sectorBytes;
+}
+
+/** Whether something is there that partitions begin with. */
+function beginsPartition(read: ReadDisk, offset: number): boolean {
+  return PARTITION_MARKS.some(({ at, text }) =>
+    String.fromCharCode(...read(offset + at, text.length)) === text
+  );
 }
 
 function hasGptPartitions(read: ReadDisk, sectorBytes: number): boolean {

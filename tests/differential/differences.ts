@@ -4,7 +4,9 @@
  * Not in the table, for it would detach devices of others: `-D` with operands, which losetup overlooks,
  * is refused, because whoever types `losetup -D /dev/loop3` does not mean all devices. Nor what needs a
  * second program (tests/device/loop): beside a program that counts on nobody writing an image, by qemu's
- * locks, it is attached with `-r` only, and what is attached is locked for such programs; and `-P` warns where a partition table is there and no partitions come of it.
+ * locks, it is attached with `-r` only, and what is attached is locked for such programs; `-P` warns where
+ * a partition table is there and no partitions come of it, and where neither it nor `-b` is given, a
+ * warning tells of a table that is made for sectors of another size than 512 bytes.
  *
  * @module
  */

@@ -37,6 +37,12 @@ export const COLUMN_WORDS: readonly Word[] = LIST_COLUMNS.map(({ heading, help }
   help,
 }));
 
+/** What `-b` takes of every kernel. */
+const SECTOR_SIZES: readonly Word[] = [
+  { word: "auto", help: "as the partition table has it" },
+  ...["512", "1024", "2048", "4096"].map(plainWord),
+];
+
 /** Those that name a snapshot that there is. */
 const SNAPSHOT_OPTIONS: readonly string[] = ["snapshot", "snapshot-apply", "snapshot-delete"];
 
@@ -54,6 +60,7 @@ const BY_LABEL: Readonly<Record<string, Argument>> = {
 /** What to offer as the argument of `option`; a list of words its label has, else what it stands for. */
 export function argumentOf({ label, long }: OptionRow): Argument {
   if (long[0] === "transport") return { kind: "words", words: TRANSPORTS.map(plainWord) };
+  if (long[0] === "sector-size") return { kind: "words", words: SECTOR_SIZES };
   // Besides a word, which nobody needs help with.
   if (long[0] === "overlay") return { kind: "file" };
   if (SNAPSHOT_OPTIONS.includes(long[0] ?? "")) return { kind: "snapshot" };

@@ -77,7 +77,10 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "sizelimit": ["Show at most <num> bytes of the virtual disk; 0 is no limit."],
   "sector-size": [
     "Logical sector size of the device: 512, 1024, 2048 or 4096 bytes, for RAW images whatever the " +
-    "kernel takes. With the name of a loop device and no file, its sector size is changed.",
+    "kernel takes. With `auto` it is what the partition table in the disk is made for (GPT, or MBR), " +
+    "where there is one. Without this option it is what the image prescribes, else 512 bytes; where a " +
+    "partition table is made for another size, a warning says so. " +
+    "With the name of a loop device and no file, its sector size is changed.",
   ],
   "partscan": [
     "Have the kernel look for partitions; when the command returns, their devices are there. A " +

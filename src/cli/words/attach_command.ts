@@ -38,7 +38,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     partScan: seen.has("partscan"),
     offsetBytes: settings.offsetBytes,
     sizeLimitBytes: settings.sizeLimitBytes,
-    sectorSizeBytes: settings.sectorSizeBytes === 0 ? undefined : settings.sectorSizeBytes,
+    sectorBytes: settings.sectorBytes === 0 ? undefined : settings.sectorBytes,
     directIo: settings.openDirect ? "on" : settings.directIo,
     loopReference: settings.loopReference,
     noOverlap: seen.has("nooverlap"),

@@ -13,6 +13,7 @@ import { type ImageCommand, imageCommand, wantedImageCommand } from "./image_com
 import { isBareListing, type ListCommand, listCommand, wantsTable } from "./list_command.ts";
 import type { AttachCommand } from "../../device/attach_command.ts";
 import type { DetachOptions } from "../../device/detach_options.ts";
+import type { WantedSectors } from "../../disk/sector_size.ts";
 import { chooseColumns } from "../listing/column_list.ts";
 import type { OptionName } from "./option_table.ts";
 import { type SnapshotCommand, snapshotCommand } from "./snapshot_command.ts";
@@ -57,7 +58,7 @@ export interface DetachCommand extends DetachOptions {
 /** Changes a device that is set up. */
 export type AdjustCommand =
   | { readonly kind: "directIo"; readonly device: string; readonly wanted: "on" | "off" }
-  | { readonly kind: "sectorSize"; readonly device: string; readonly sizeBytes: number };
+  | { readonly kind: "sectorSize"; readonly device: string; readonly wanted: WantedSectors };
 
 /**
  * Understands the arguments behind the program's name. `-f` takes no argument, as in losetup, but in
@@ -110,9 +111,9 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
 function deviceCommand(settings: Settings, operands: readonly string[]): Command {
   const [device, file] = oneOrMore(operands);
   if (file !== undefined) return attachCommand(settings, { device, file });
-  const { seen, directIo, sectorSizeBytes } = settings;
+  const { seen, directIo, sectorBytes } = settings;
   if (directIo !== undefined) return { kind: "directIo", device, wanted: directIo };
-  if (seen.has("sector-size")) return { kind: "sectorSize", device, sizeBytes: sectorSizeBytes };
+  if (seen.has("sector-size")) return { kind: "sectorSize", device, wanted: sectorBytes };
   return wantsTable(settings) ? listCommand(settings, device) : { kind: "status", device };
 }
 

@@ -10,6 +10,7 @@ import type { Transport } from "../../device/transports.ts";
 import { checkExclusive } from "./exclusive.ts";
 import { getopt, missingArgument, type OperandToken, type OptionToken } from "./getopt.ts";
 import type { NewSize } from "../../disk/new_size.ts";
+import type { WantedSectors } from "../../disk/sector_size.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
 import type { Repair } from "../../image/checking.ts";
 import type { SnapshotChange } from "../../image/snapshot_change.ts";
@@ -27,6 +28,7 @@ import { UsageError } from "./usage_error.ts";
 import {
   type FormatNames,
   parseFormat,
+  parseSectorSize,
   parseSwitch,
   parseThreads,
   parseTransport,
@@ -45,7 +47,7 @@ export interface Settings {
   /** 0, which is no limit, unless given. */
   readonly sizeLimitBytes: number;
   /** 0, which is the default, unless given; any other number is not checked yet. */
-  readonly sectorSizeBytes: number;
+  readonly sectorBytes: WantedSectors;
   /** What the last `--direct-io` said: what counts for a device that is set up. */
   readonly directIo: "on" | "off" | undefined;
   /** Whether one of them said `on`: what counts for setting up, where losetup takes nothing back. */
@@ -126,7 +128,7 @@ function emptyDraft(): Draft {
     wordsAfterFind: new Set(),
     offsetBytes: 0,
     sizeLimitBytes: 0,
-    sectorSizeBytes: 0,
+    sectorBytes: 0,
     directIo: undefined,
     openDirect: false,
     loopReference: undefined,
@@ -205,7 +207,7 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       draft.sizeLimitBytes = parseSizeBytes(value, "failed to parse size");
       break;
     case "sector-size":
-      draft.sectorSizeBytes = parseSizeBytes(value, "failed to parse logical block size");
+      draft.sectorBytes = parseSectorSize(value);
       break;
     case "loop-ref":
       draft.loopReference = value;

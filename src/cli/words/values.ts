@@ -5,9 +5,11 @@
  */
 import type { Repair } from "../../image/checking.ts";
 import type { FormatNames } from "../../image/formats.ts";
+import type { WantedSectors } from "../../disk/sector_size.ts";
 import { type Transport, TRANSPORTS } from "../../device/transports.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
 import { MAX_THREADS } from "../../loop/threads.ts";
+import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
 
 export type { FormatNames } from "../../image/formats.ts";
@@ -76,6 +78,15 @@ export function parseThreads(text: string): number {
   const threads = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (threads >= 1 && threads <= MAX_THREADS) return threads;
   throw new UsageError(`invalid number of threads: '${text}'; possible: 1 to ${MAX_THREADS}`);
+}
+
+/**
+ * The argument of `--sector-size`: any number, or `auto`.
+ *
+ * @throws {UsageError} as {@link parseSizeBytes}
+ */
+export function parseSectorSize(text: string): WantedSectors {
+  return text === "auto" ? text : parseSizeBytes(text, "failed to parse logical block size");
 }
 
 /** @throws {UsageError} if no device of ours can have sectors of `sizeBytes` */

@@ -36,7 +36,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     partScan: false,
     offsetBytes: 0,
     sizeLimitBytes: 0,
-    sectorSizeBytes: undefined,
+    sectorBytes: undefined,
     directIo: undefined,
     loopReference: undefined,
     noOverlap: false,
@@ -71,7 +71,7 @@ Deno.test("attachCommand() takes every setting", () => {
     partScan: true,
     offsetBytes: 1024,
     sizeLimitBytes: 1024 ** 2,
-    sectorSizeBytes: 4096,
+    sectorBytes: 4096,
     directIo: "on",
     loopReference: "x",
     noOverlap: true,
@@ -185,8 +185,9 @@ Deno.test("attachCommand() takes sizes of caches, and how soon they are emptied"
 });
 
 Deno.test("attachCommand() takes -b 0 for the default, and any other size as it is", () => {
-  assertEquals(attach("-f img -b 0").sectorSizeBytes, undefined);
-  assertEquals(attach("-f img -b 8K").sectorSizeBytes, 8192);
+  assertEquals(attach("-f img -b 0").sectorBytes, undefined);
+  assertEquals(attach("-f img -b auto").sectorBytes, "auto");
+  assertEquals(attach("-f img -b 8K").sectorBytes, 8192);
 });
 
 Deno.test("attachCommand() takes --direct-io=off only where no other is on, as losetup", () => {

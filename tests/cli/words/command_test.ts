@@ -196,8 +196,9 @@ Deno.test("parseCommand() changes a device that is set up", () => {
     device,
     wanted: "off",
   });
-  assertEquals(parse(`${device} -b 4K`), { kind: "sectorSize", device, sizeBytes: 4096 });
-  assertEquals(parse(`${device} -b 0 -l`), { kind: "sectorSize", device, sizeBytes: 0 });
+  assertEquals(parse(`${device} -b 4K`), { kind: "sectorSize", device, wanted: 4096 });
+  assertEquals(parse(`${device} -b auto`), { kind: "sectorSize", device, wanted: "auto" });
+  assertEquals(parse(`${device} -b 0 -l`), { kind: "sectorSize", device, wanted: 0 });
   assertEquals(fault("--direct-io -l"), SETUP_ONLY);
   assertEquals(fault(`--direct-io -r ${device}`), SETUP_ONLY);
   assertEquals(parse("--direct-io=off -l"), parse("-l"));

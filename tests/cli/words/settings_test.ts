@@ -16,7 +16,7 @@ function fault(...args: string[]): string {
 
 Deno.test("readSettings() reads every value", () => {
   const settings = read(..."-o1K --sizelimit 2K -b 4096 -t qcow2 --transport nbd".split(" "));
-  assertEquals([settings.offsetBytes, settings.sizeLimitBytes, settings.sectorSizeBytes], [
+  assertEquals([settings.offsetBytes, settings.sizeLimitBytes, settings.sectorBytes], [
     1024,
     2048,
     4096,

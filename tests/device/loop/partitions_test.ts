@@ -1,5 +1,5 @@
 /**
- * What -P says where no partitions come of it.
+ * What -P says where no partitions come of it, and the sector size that a partition table is made for.
  *
  * @module
  */
@@ -99,10 +99,83 @@ deviceTest("-P says nothing of disks without partitions", TOOLS, async () => {
   assertEquals((await shown(empty)).stderr, "");
 });
 
-deviceTest("without -P nothing is said of a partition table", TOOLS, async () => {
+deviceTest("without -P or -b, a table for sectors of another size gets a hint", TOOLS, async () => {
   using folder = new LoopFolder();
   const image = await partitioned(folder, "gpt", 4096);
-  const { code, stdout, stderr } = await asRoot().run("-f", "--show", image);
-  assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /^\/dev\/loop\d+\n$/);
+  const hint =
+    `tslosetup: ${image}: warning: the partition table (GPT) is made for sectors of 4096 ` +
+    "bytes, not 512 (-b 4096, or -b auto)\n";
+  for (const options of [[], FUSE]) {
+    assertEquals(await sectorsOf(image, ...options), { sectorBytes: 512, stderr: hint });
+    assertEquals(await sectorsOf(image, ...options, "-b", "512"), { sectorBytes: 512, stderr: "" });
+  }
+  const usual = await partitioned(folder, "dos", 512);
+  assertEquals(await sectorsOf(usual), { sectorBytes: 512, stderr: "" });
 });
+
+deviceTest(
+  "-b auto takes the size of sectors from the partition table in the disk",
+  [...TOOLS, "qemu-img"],
+  async (t) => {
+    using folder = new LoopFolder();
+    const plain = await partitioned(folder, "gpt", 4096);
+    const image = folder.file("disk.qcow2");
+    await must("qemu-img", "convert", "-f", "raw", "-O", "qcow2", plain, image);
+    const packed = folder.file("packed.qcow2");
+    await must("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", plain, packed);
+    const ways: readonly string[][] = [
+      [plain],
+      [...FUSE, plain],
+      ["-t", "QCOW", ...FUSE, image],
+      ["-t", "QCOW", "-r", image],
+      ["-t", "QCOW", "--transport", "view", "-r", image],
+      ["-t", "QCOW", "-r", packed],
+    ];
+    for (const way of ways) {
+      await t.step(way.join(" "), async () => {
+        assertEquals(await sectorsOf(...way, "-b", "auto"), { sectorBytes: 4096, stderr: "" });
+      });
+    }
+    await t.step("of what the device shows", async () => {
+      const moved = ["-o", `${MIB}`, "-b", "auto", plain];
+      assertEquals(await sectorsOf(...moved), { sectorBytes: 512, stderr: "" });
+    });
+    await t.step("a device that is set up", async () => {
+      const device = (await asRoot().must("-f", "--show", "-b", "512", plain)).trim();
+      try {
+        await asRoot().must("-b", "auto", device);
+        assertEquals(sectorBytesOf(device), 4096);
+      } finally {
+        await asRoot().must("-d", device);
+      }
+    });
+    await t.step("without a table, it is the default", async () => {
+      const empty = folder.sparse("empty", MIB);
+      assertEquals(await sectorsOf("-b", "auto", empty), { sectorBytes: 512, stderr: "" });
+      assertEquals(await sectorsOf("-b", "auto", ...FUSE, empty), { sectorBytes: 512, stderr: "" });
+    });
+  },
+);
+
+interface Sectors {
+  readonly sectorBytes: number;
+  readonly stderr: string;
+}
+
+/** Attaches with these words; what the device's sectors are, and what was said. */
+async function sectorsOf(...words: string[]): Promise<Sectors> {
+  const { code, stdout, stderr } = await asRoot().run("-f", "--show", ...words);
+  assertEquals(code, 0, stderr);
+  assertMatch(stdout, /^\/dev\/loop\d+\n$/);
+  const device = stdout.trim();
+  try {
+    return { sectorBytes: sectorBytesOf(device), stderr };
+  } finally {
+    await asRoot().must("-d", device);
+  }
+}
+
+function sectorBytesOf(device: string): number {
+  const name = device.slice("/dev/".length);
+  return Number(Deno.readTextFileSync(`/sys/block/${name}/queue/logical_block_size`));
+}

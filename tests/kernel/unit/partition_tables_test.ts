@@ -96,6 +96,24 @@ Deno.test("findPartitionTable() finds an MBR, and takes another sector size wher
   assertEquals(found(withMbr(beyond)), { kind: "MBR", sectorBytes: 512 });
 });
 
+Deno.test("findPartitionTable() takes another size for an MBR where only that leads to a file system", () => {
+  const entries = [{ type: LINUX, start: 64, length: 128 }, {
+    type: LINUX,
+    start: 256,
+    length: 512,
+  }];
+  const ext = (sectorBytes: number, disk = withMbr(entries)): Uint8Array<ArrayBuffer> => {
+    disk.set([0x53, 0xef], 256 * sectorBytes + 1080);
+    return disk;
+  };
+  assertEquals(found(ext(4096)), { kind: "MBR", sectorBytes: 4096 });
+  assertEquals(found(ext(2048), 4096), { kind: "MBR", sectorBytes: 2048 });
+  assertEquals(found(ext(512, ext(4096))), { kind: "MBR", sectorBytes: 512 });
+  assertEquals(found(ext(512, ext(4096)), 4096), { kind: "MBR", sectorBytes: 4096 });
+  const full = [{ type: LINUX, start: 64, length: SIZE / 512 - 64 }];
+  assertEquals(found(ext(4096, withMbr(full))), { kind: "MBR", sectorBytes: 512 });
+});
+
 Deno.test("findPartitionTable() finds no MBR without partitions, nor where a file system begins", () => {
   assertEquals(found(withMbr([])), undefined);
   assertEquals(found(withMbr([{ type: LINUX, start: 1, length: 0 }])), undefined);

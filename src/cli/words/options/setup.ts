@@ -25,7 +25,7 @@ export const SETUP_OPTIONS = [
     short: "b",
     argument: "required",
     label: " <num>",
-    help: "set the logical sector size to <num>",
+    help: "set the logical sector size to <num>, or auto",
     onlyNamed: true,
   },
   {
