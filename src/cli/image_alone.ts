@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { isSupported, likeness } from "../disk/format_hints.ts";
+import { isSupported, lookOf } from "../disk/format_hints.ts";
 import { NoDeviceError } from "../device/device_names.ts";
 import { openImageFile } from "../disk/open_file.ts";
-import { recognise, type Recognised } from "../disk/probe.ts";
+import { recognise } from "../disk/probe.ts";
 import { CommandError } from "../sys/command_error.ts";
 
 /** What a shell takes as one word as it stands. */
@@ -21,21 +21,20 @@ export function hinting(error: unknown, name: string): unknown {
 }
 
 function hint(name: string): string {
-  const found = recognisedAt(name);
-  if (found === undefined) return "";
-  if (!isSupported(found)) return `; it ${likeness(found)}, which is not supported`;
-  return `; to attach the image: tslosetup -r --find --show -t ${found.name} ${shellWord(name)}`;
-}
-
-/** Undefined also for what cannot be read, or is no file. */
-function recognisedAt(path: string): Recognised | undefined {
   try {
-    using file = openImageFile(path, { readOnly: true }).file;
-    return recognise(file);
+    using file = openImageFile(name, { readOnly: true }).file;
+    const found = recognise(file);
+    if (found === undefined || !isSupported(found)) return prefixed(lookOf(file));
+    return `; to attach the image: tslosetup -r --find --show -t ${found.name} ${shellWord(name)}`;
   } catch (error) {
-    if (error instanceof Error) return undefined;
+    // What cannot be read, or is no file, is no image.
+    if (error instanceof Error) return "";
     throw error;
   }
+}
+
+function prefixed(look: string | undefined): string {
+  return look === undefined ? "" : `; it ${look}`;
 }
 
 function shellWord(name: string): string {

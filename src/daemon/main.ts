@@ -23,6 +23,7 @@ import { makeNoCoreDump } from "../sys/secret.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
+import { sectorBytesOf } from "../disk/sector_size.ts";
 import { wantedBytes } from "../disk/new_size.ts";
 import { ControlServer } from "./control/control_server.ts";
 import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
@@ -67,12 +68,14 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     removeTraces(job, means);
     return 1;
   }
-  const server = createServer(job, opened, served);
+  // What the disk begins with may have to be decompressed.
+  const sectorBytes = sectorBytesOf(opened.access, job.sectorBytes);
+  const server = createServer(job, { ...opened, sectorBytes }, served);
   watchLifeline(server, surroundings);
   if (commands !== undefined) takeCommands(new Fd(commands), server, own);
   const controlFd = descriptors[job.sockets + 1];
   watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, { own, controlFd }) });
-  if (tryToAnswer(readyFor(server, opened), nothing)) {
+  if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }), nothing)) {
     keepBuffersApart();
     server.run();
   }
@@ -89,7 +92,12 @@ function withdraw(job: Job, surroundings: Surroundings): void {
   disarm(needed);
 }
 
-function readyFor(server: Server, opened: Opened): Answer {
+/** An open image, and the sectors of its device. */
+interface Sectored extends Opened {
+  readonly sectorBytes: number;
+}
+
+function readyFor(server: Server, opened: Sectored): Answer {
   const { access, request, sectorBytes, warnings } = opened;
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = request;
@@ -135,7 +143,7 @@ function tryToBringContent({ access }: Opened, errors: Fd): boolean {
   }
 }
 
-function createServer(job: Job, opened: Opened, served: readonly number[]): Server {
+function createServer(job: Job, opened: Sectored, served: readonly number[]): Server {
   const server = new Server({
     access: opened.access,
     decoding: opened.decoding,

@@ -13,7 +13,6 @@ import type { Overlay } from "../disk/overlay.ts";
 import { temporaryOverlay } from "../disk/temporary_overlay.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
-import { sectorBytesOf } from "../disk/sector_size.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { RAW } from "../image/formats.ts";
 import { forgetPassphrase, type KeyRing, keyRing, UNUSED_PASSPHRASE } from "../image/key_ring.ts";
@@ -32,8 +31,6 @@ export interface Opened {
   /** What was asked for, with the format found out and the access that was possible. */
   readonly request: ImageRequest;
   readonly warnings: readonly string[];
-  /** Logical block size of the device. */
-  readonly sectorBytes: number;
 }
 
 /**
@@ -79,9 +76,8 @@ export function openJob(job: Job): Opened {
   forgetPassphrase(keys);
   warnings.push(...access.warnings);
   if (overlay !== undefined && access.isEncrypted && isStored(asked)) warnings.push(PLAIN);
-  const sectorBytes = sectorBytesOf(access, job.sectorBytes);
   overlay?.publish?.();
-  return { access, keys, decoding, request, warnings, sectorBytes };
+  return { access, keys, decoding, request, warnings };
 }
 
 /** What is to be written to instead of the image, if that shall stay as it is. */

@@ -7,9 +7,13 @@ import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { SystemError } from "../sys/errno.ts";
+import { archiveIn } from "./archives.ts";
 import { COMPRESSED_FILES, ENCRYPTED_VOLUME } from "./known_formats.ts";
-import { isMarkedAs, recognise, type Recognised } from "./probe.ts";
+import { findMark, type Recognised } from "./marks.ts";
+import { isMarkedAs, recognise } from "./probe.ts";
 import { findDriver } from "./registry.ts";
+
+const NOT_SUPPORTED = ", which is not supported";
 
 /** What is done with a file. */
 type Use = "attached" | "made larger";
@@ -22,8 +26,8 @@ export function rawHint(file: ImageFile, use: Use = "attached"): string | undefi
   try {
     const found = recognise(file);
     if (found !== undefined) return imageHint(found, use);
-    const packed = recognise(file, COMPRESSED_FILES);
-    return packed && `it is compressed with ${packed.name} and ${use} as it is`;
+    const packing = packingOf(file);
+    return packing && `it ${packing} and ${use} as it is`;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
     throw error;
@@ -32,11 +36,9 @@ export function rawHint(file: ImageFile, use: Use = "attached"): string | undefi
 
 /** What else there is to be said of a file that is described as RAW, undefined if nothing is. */
 export function contentHint(file: ImageFile): string | undefined {
-  const found = recognise(file, [...COMPRESSED_FILES, ENCRYPTED_VOLUME]);
-  if (found === undefined) return undefined;
-  return found.name === ENCRYPTED_VOLUME.name
-    ? "it begins like an encrypted volume (see -t LUKS)"
-    : `it is compressed with ${found.name}, and described as it is`;
+  if (isVolume(file)) return "it begins like an encrypted volume (see -t LUKS)";
+  const packing = packingOf(file);
+  return packing && `it ${packing}, and described as it is`;
 }
 
 /**
@@ -44,12 +46,18 @@ export function contentHint(file: ImageFile): string | undefined {
  * tells; undefined if it does not.
  */
 export function doubtAbout(file: ImageFile): string | undefined {
-  const found = recognise(file, [...COMPRESSED_FILES, ENCRYPTED_VOLUME]);
-  if (found === undefined) return undefined;
-  const look = found.name === ENCRYPTED_VOLUME.name
-    ? "begins like an encrypted volume"
-    : `is compressed with ${found.name}`;
-  return `it ${look}: -t RAW takes it as it is`;
+  const look = isVolume(file) ? "begins like an encrypted volume" : packingOf(file);
+  return look && `it ${look}: -t RAW takes it as it is`;
+}
+
+function isVolume(file: ImageFile): boolean {
+  return isMarkedAs(ENCRYPTED_VOLUME, file);
+}
+
+/** What an image in it would be packed with, to go behind "it"; undefined if it does not look so. */
+function packingOf(file: ImageFile): string | undefined {
+  const compressed = findMark(file, COMPRESSED_FILES);
+  return archiveIn(file) ?? (compressed && `is compressed with ${compressed.name}`);
 }
 
 /** A file, and the driver for what it is taken for. */
@@ -70,18 +78,23 @@ export function lookWith<T>({ driver, file }: TakenFor, look: () => T): T {
   } catch (error) {
     const isRefused = error instanceof ImageFormatError || error instanceof UnsupportedFeatureError;
     if (!isRefused || isMarkedAs(driver, file)) throw error;
-    const found = recognise(file);
-    if (found === undefined) throw error;
-    const advice = isSupported(found) ? " (see --file-fmt-type)" : ", which is not supported";
-    const message = `${error.message}: it ${likeness(found)}${advice}`;
-    throw new ImageFormatError(driver.name, file.path, message);
+    const look = lookOf(file);
+    if (look === undefined) throw error;
+    throw new ImageFormatError(driver.name, file.path, `${error.message}: it ${look}`);
   }
+}
+
+/** What a file looks like, to go behind "it"; undefined if it looks like nothing in particular. */
+export function lookOf(file: ImageFile): string | undefined {
+  const found = recognise(file);
+  if (found === undefined) return packingOf(file);
+  return likeness(found) + (isSupported(found) ? " (see --file-fmt-type)" : NOT_SUPPORTED);
 }
 
 function imageHint(found: Recognised, use: Use): string {
   return isSupported(found)
     ? `it ${likeness(found)} but is ${use} as RAW (see --file-fmt-type)`
-    : `it ${likeness(found)}, which is not supported, and is ${use} as RAW`;
+    : `it ${likeness(found)}${NOT_SUPPORTED}, and is ${use} as RAW`;
 }
 
 /** `begins like a QCOW image`. */

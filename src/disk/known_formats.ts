@@ -34,7 +34,7 @@ export const ENCRYPTED_VOLUME: KnownFormat = {
   magics: [magic(0, "LUKS\xba\xbe")],
 };
 
-/** One character of `text` is one byte. */
-function magic(offset: number, text: string): Magic {
+/** A mark: one character of `text` is one byte. */
+export function magic(offset: number, text: string): Magic {
   return { offset, bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)) };
 }

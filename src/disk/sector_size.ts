@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { ImageFormatError } from "../image/errors.ts";
 import { type Disk, findPartitionTable } from "../kernel/partition_tables.ts";
+import { SystemError } from "../sys/errno.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import type { ImageAccess } from "./image_access.ts";
 import { ReadRequest } from "./reader.ts";
@@ -12,14 +14,15 @@ import type { Window } from "./window.ts";
 /** Of a device whose image does not say. */
 export const DEFAULT_SECTOR_BYTES = 512;
 
+const NOTHING = new Uint8Array(0);
+
 /** A number of bytes, or `auto`: what the partition table was made for. */
 export type WantedSectors = number | "auto";
 
 /**
  * The block size in bytes for what `window` shows of a disk: what was asked for, or what the partition
  * table there was made for, else what the image prescribes, else {@link DEFAULT_SECTOR_BYTES}.
- *
- * @throws {ImageFormatError | SystemError} if a table is to be looked for where nothing can be read
+ * What cannot be read has no table.
  */
 export function sectorBytesOf(
   access: ImageAccess,
@@ -40,9 +43,15 @@ function diskIn(
   const request = new ReadRequest();
   const read = (offset: number, lengthBytes: number): Uint8Array => {
     const countBytes = Math.max(0, Math.min(lengthBytes, sizeBytes - offset));
+    if (countBytes === 0) return NOTHING;
     const buffer = new IoBuffer(countBytes);
-    if (countBytes > 0) access.read(request.ask(startBytes + offset, countBytes).into(buffer, 0));
-    return buffer.bytes;
+    try {
+      access.read(request.ask(startBytes + offset, countBytes).into(buffer, 0));
+      return buffer.bytes;
+    } catch (error) {
+      if (error instanceof ImageFormatError || error instanceof SystemError) return NOTHING;
+      throw error;
+    }
   };
   return { sizeBytes, sectorBytes, read };
 }

@@ -4,6 +4,8 @@ import { ImageFile } from "../../src/storage/image_file.ts";
 import { ImageFormatError } from "../../src/image/errors.ts";
 import { inspect } from "../../src/disk/inspect.ts";
 import { openImage } from "../../src/disk/open.ts";
+import { DRIVERS } from "../../src/disk/registry.ts";
+import { raw } from "../../src/format/raw/mod.ts";
 import { rawHint } from "../../src/disk/format_hints.ts";
 import { O_RDONLY, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
@@ -42,6 +44,8 @@ function bytesOf(text: string): Uint8Array {
 const VDI = `${"\0".repeat(64)}\x7f\x10\xda\xbe`;
 const KOLY = "koly\0\0\0\x04\0\0\x02\0";
 
+const TAR = `${"\0".repeat(257)}ustar\x0000`;
+
 const HINTS: readonly [hint: string | undefined, head: string, tail: string][] = [
   ["it begins like a QCOW image but is attached as RAW (see --file-fmt-type)", "QFI\xfb", ""],
   ["it begins like a VDI image but is attached as RAW (see --file-fmt-type)", VDI, ""],
@@ -54,6 +58,8 @@ const HINTS: readonly [hint: string | undefined, head: string, tail: string][] =
   ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", "", "conectix"],
   ["it ends like a DMG image but is attached as RAW (see --file-fmt-type)", "", KOLY],
   ["it is compressed with xz and attached as it is", "\xfd7zXZ\0", ""],
+  ["it is a ZIP archive (unzip takes the image out of it) and attached as it is", "PK\x03\x04", ""],
+  ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", TAR, "conectix"],
   [undefined, "\xeb\x63\x90", "\x55\xaa"],
   [undefined, "LUKS\xba\xbe", ""],
 ];
@@ -76,6 +82,8 @@ const WRONG: readonly [message: string, format: string, head: string, tail: stri
     "",
   ],
   ["this is no QCOW image: it begins like a VMDK image", "QCOW1", "KDMV", ""],
+  ["this is no QCOW image: it is compressed with xz", "QCOW", "\xfd7zXZ\0", ""],
+  ["this is no QCOW image: it is a tar archive (tar -xf takes", "QCOW", TAR, ""],
 ];
 
 for (const [message, format, head, tail] of WRONG) {
@@ -83,6 +91,21 @@ for (const [message, format, head, tail] of WRONG) {
     using marked = new Marked({ head, tail });
     using file = marked.open();
     const request = { ...REQUEST, format };
+    assertThrows(() => openImage(file, request), ImageFormatError, message);
+    const options = { request, ignoreLocks: false };
+    assertThrows(() => inspect(marked.path, options), ImageFormatError, message);
+  });
+}
+
+for (const { name } of DRIVERS.filter((driver) => driver !== raw)) {
+  Deno.test(`openImage() says what a file is that is taken for ${name}`, () => {
+    const [head, like] = name === "VDI"
+      ? ["QFI\xfb\0\0\0\x03", "a QCOW image"]
+      : [VDI, "a VDI image"];
+    using marked = new Marked({ head });
+    using file = marked.open();
+    const request = { ...REQUEST, format: name };
+    const message = `: it begins like ${like} (see --file-fmt-type)`;
     assertThrows(() => openImage(file, request), ImageFormatError, message);
     const options = { request, ignoreLocks: false };
     assertThrows(() => inspect(marked.path, options), ImageFormatError, message);

@@ -38,6 +38,7 @@ export const PACKAGES = {
     diffutils: ["cmp"],
     dpkg: ["dpkg-query"],
     findutils: ["find"],
+    tar: ["tar"],
   },
   "devices, partitions, namespaces": {
     fdisk: ["sfdisk"],
