@@ -14,7 +14,7 @@ import { type GuestReport, type Kernel, runGuest, stepsOf } from "./uml.ts";
 /** Which parts share a guest: guests run two at a time, and should take about as long. */
 const GUESTS: readonly (readonly string[])[] = [
   ["reading", "writing", "refused", "view"],
-  ["killed", "cycles", "container"],
+  ["killed", "cycles", "container", "sectors"],
   ["receivers", "lazy", "detaching", "partitions", "listing", "fuse"],
   ["switch_root"],
   ["overlays"],
