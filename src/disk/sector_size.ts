@@ -41,17 +41,37 @@ function diskIn(
   sectorBytes: number,
 ): Disk {
   const request = new ReadRequest();
+  const patience = new Patience();
   const read = (offset: number, lengthBytes: number): Uint8Array => {
     const countBytes = Math.max(0, Math.min(lengthBytes, sizeBytes - offset));
     if (countBytes === 0) return NOTHING;
     const buffer = new IoBuffer(countBytes);
+    request.ask(startBytes + offset, countBytes).into(buffer, 0);
     try {
-      access.read(request.ask(startBytes + offset, countBytes).into(buffer, 0));
-      return buffer.bytes;
+      return patience.until(() => access.read(request)) ? buffer.bytes : NOTHING;
     } catch (error) {
       if (error instanceof ImageFormatError || error instanceof SystemError) return NOTHING;
       throw error;
     }
   };
   return { sizeBytes, sectorBytes, read };
+}
+
+/** Where the content of a disk is still to come, its start comes soon; all that lies far behind does not. */
+const PAUSE_MS = 20;
+const MOST_PAUSES = 100;
+
+/** Waits for something, but not for too long altogether. */
+class Patience {
+  readonly #never = new Int32Array(new SharedArrayBuffer(4));
+  #pauses = 0;
+
+  /** @returns false if it has not come */
+  until(isThere: () => boolean): boolean {
+    while (!isThere()) {
+      if (this.#pauses++ >= MOST_PAUSES) return false;
+      Atomics.wait(this.#never, 0, 0, PAUSE_MS);
+    }
+    return true;
+  }
 }
