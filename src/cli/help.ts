@@ -6,12 +6,11 @@
  */
 import { LIST_COLUMNS } from "./listing/columns.ts";
 import { type OptionRow, OPTIONS } from "./words/option_table.ts";
-import { AUTO_FORMAT, AUTO_SUMMARY } from "../image/formats.ts";
+import { AUTO_FORMAT } from "../image/formats.ts";
 
 /** What the help says of a file format; a format driver is one. */
 export interface FormatSummary {
   readonly name: string;
-  readonly aliases: readonly string[];
   readonly writable: boolean;
 }
 
@@ -35,9 +34,8 @@ export function helpText(formats: readonly FormatSummary[]): string {
   const readOnly = formatNames(formats, { writable: false });
   const paragraphs = [
     listed("Also: ", rows.filter(isInList).map(shortest)),
-    listed("File formats: ", formatNames(formats, { writable: true })),
+    listed("File formats: ", [AUTO_FORMAT, ...formatNames(formats, { writable: true })]),
     ...(readOnly.length > 0 ? [listed("  read-only: ", readOnly)] : []),
-    `  ${AUTO_FORMAT}: ${AUTO_SUMMARY}\n`,
     listed("Columns: ", LIST_COLUMNS.map(({ heading }) => heading)),
   ];
   return [
@@ -71,12 +69,13 @@ function shortest({ short, long: [name] }: OptionRow): string {
   return short === "" ? `--${name}` : `-${short} --${name}`;
 }
 
+/** For aliases there is no room. */
 function formatNames(
   formats: readonly FormatSummary[],
   wanted: { readonly writable: boolean },
 ): string[] {
   return formats.filter(({ writable }) => writable === wanted.writable)
-    .flatMap(({ name, aliases }) => [name, ...aliases]);
+    .map(({ name }) => name);
 }
 
 /** Words behind a label, in lines that fit the screen; all but the first are indented. */
