@@ -34,7 +34,7 @@ export const QCOW1: Format = {
 export const PARALLELS: Format = {
   name: "PARALLELS",
   aliases: ["HDD"],
-  writable: false,
+  writable: true,
   summary: "Parallels Desktop disk image: expanding",
 };
 

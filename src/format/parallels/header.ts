@@ -66,8 +66,9 @@ export function diskSize(fields: Fields): bigint {
     BigInt(SECTOR_BYTES);
 }
 
-export function isInUse({ inuse }: Pick<Fields, "inuse">): boolean {
-  return inuse === IN_USE;
+/** Whether somebody has it open for writing, or did not close it in order. */
+export function isInUse({ inUse }: Pick<Header, "inUse">): boolean {
+  return inUse === IN_USE;
 }
 
 function hasMagic({ magic }: Fields, wanted: Uint8Array): boolean {

@@ -7,12 +7,14 @@ import type { Image } from "../../image/driver.ts";
 import { ImageFormatError } from "../../image/errors.ts";
 import { PARALLELS } from "../../image/formats.ts";
 import type { MappedDisk, Mapping } from "../../image/mapping.ts";
+import type { Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { FlatTable } from "../kit/flat_table.ts";
 import { StoredBlocks } from "../kit/stored_blocks.ts";
 import { Entries } from "./entries.ts";
 import type { Header } from "./header.ts";
 import { ENTRY_BYTES, ENTRY_FREE, HEADER } from "./layout.ts";
+import { ParallelsWriting } from "./write/writing.ts";
 
 /** What an image consists of. */
 export interface ImageParts {
@@ -21,12 +23,14 @@ export interface ImageParts {
   /** What shows where nothing is stored. */
   readonly backing: MappedDisk | undefined;
   readonly cacheBytes: number;
+  readonly readOnly: boolean;
   readonly warnings: readonly string[];
 }
 
 export class ParallelsImage implements Image {
   readonly sizeBytes: number;
   readonly warnings: readonly string[];
+  readonly writing: Writing | undefined;
   readonly #file: ImageFile;
   readonly #header: Header;
   readonly #backing: MappedDisk | undefined;
@@ -36,7 +40,8 @@ export class ParallelsImage implements Image {
   /** What lies behind it, the BAT does not describe. */
   readonly #describedBytes: number;
 
-  constructor({ file, header, backing, cacheBytes, warnings }: ImageParts) {
+  /** @throws as {@link ParallelsWriting} */
+  constructor({ file, header, backing, cacheBytes, readOnly, warnings }: ImageParts) {
     this.sizeBytes = header.sizeBytes;
     this.warnings = warnings;
     this.#file = file;
@@ -48,9 +53,14 @@ export class ParallelsImage implements Image {
       entries: header.entries,
       entryBytes: ENTRY_BYTES,
     };
-    this.#table = new FlatTable(file, shape, cacheBytes);
-    this.#entries = new Entries(header, this.#table);
+    const table = new FlatTable(file, shape, cacheBytes);
+    const entries = new Entries(header, table);
+    this.#table = table;
+    this.#entries = entries;
     this.#stored = new StoredBlocks(file, PARALLELS.name);
+    if (readOnly) return;
+    const hasBacking = backing !== undefined;
+    this.writing = new ParallelsWriting({ file, header, table, entries, hasBacking });
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

@@ -16,6 +16,6 @@ export function describeParallels(file: ImageFile): ImageInfo {
     format: "parallels",
     sizeBytes: exact(diskSize(fields)),
     clusterBytes: fields.tracks * SECTOR_BYTES,
-    dirty: isInUse(fields),
+    dirty: isInUse({ inUse: fields.inuse }),
   };
 }
