@@ -18,7 +18,6 @@ export interface KnownFormat {
  * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
-  { name: "SPARSEIMAGE", magics: [magic(0, "sprs\0\0\0\x03")] },
   { name: "EWF", magics: [magic(0, "EVF\t\r\n\xff\0"), magic(0, "EVF2\r\n\x81\0")] },
 ];
 

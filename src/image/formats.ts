@@ -66,6 +66,13 @@ export const BOCHS: Format = {
   summary: "redolog of the emulator Bochs: growing",
 };
 
+export const SPARSEIMAGE: Format = {
+  name: "SPARSEIMAGE",
+  aliases: [],
+  writable: false,
+  summary: "sparse disk image of macOS",
+};
+
 export const VDI: Format = {
   name: "VDI",
   aliases: [],
@@ -149,6 +156,7 @@ export const FORMATS: readonly Format[] = [
   CLOOP,
   ANDROID_SPARSE,
   DMG,
+  SPARSEIMAGE,
   LUKS,
   GZIP,
   ZSTD,

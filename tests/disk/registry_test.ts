@@ -39,6 +39,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "CLOOP",
     "ANDROID-SPARSE",
     "DMG",
+    "SPARSEIMAGE",
     "LUKS",
     "GZIP",
     "ZSTD",

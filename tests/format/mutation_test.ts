@@ -12,6 +12,7 @@ import { vdi } from "../../src/format/vdi/mod.ts";
 import { vhd } from "../../src/format/vhd/mod.ts";
 import { vhdx } from "../../src/format/vhdx/mod.ts";
 import { vmdk } from "../../src/format/vmdk/mod.ts";
+import { sparseimage } from "../../src/format/sparseimage/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
 import { keyRing } from "../../src/image/key_ring.ts";
@@ -38,6 +39,7 @@ import {
   zstdOriginal,
 } from "./qcow/originals.ts";
 import { qedOriginal } from "./qed/original.ts";
+import { sparseimageOriginal } from "./sparseimage/original.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
 import { vhdxOriginals } from "./vhdx/original.ts";
@@ -91,6 +93,7 @@ const FEATURES: readonly Feature[] = [
   { name: "BOCHS", originals: [bochsOriginal()], driver: bochs },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
   { name: "DMG", originals: dmgOriginals(), driver: dmg },
+  { name: "SPARSEIMAGE", originals: [sparseimageOriginal()], driver: sparseimage },
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
   { name: "VHDX", originals: vhdxOriginals(), driver: vhdx },
   { name: "VMDK", originals: [vmdkOriginal()], driver: vmdk },
