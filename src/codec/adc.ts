@@ -8,6 +8,7 @@
  * @module
  */
 import { conclude, type Decompressor } from "./decompressor.ts";
+import { copyMatch } from "./match.ts";
 
 const LITERAL_FLAG = 0x80;
 const LITERAL_MASK = 0x7f;
@@ -47,10 +48,7 @@ function expand(from: Uint8Array, to: Uint8Array): number {
     if (high === undefined || low === undefined) return -1;
     const distance = (high << 8 | low) + 1;
     if (distance > filled || filled + count > to.length) return -1;
-    // byte by byte: what is copied may be what has just been
-    for (const end = filled + count; filled < end; filled++) {
-      to[filled] = to[filled - distance] ?? 0;
-    }
+    filled = copyMatch(to, filled, distance, count);
   }
   return filled;
 }

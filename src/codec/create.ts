@@ -12,6 +12,7 @@ import { Libdeflate } from "./libdeflate.ts";
 import { Liblzma, LIBLZMA_NAMES } from "./liblzma.ts";
 import { Libzstd } from "./libzstd.ts";
 import { Inflater } from "./inflate.ts";
+import { LzfseDecoder } from "./lzfse.ts";
 import type { Decompressor } from "./decompressor.ts";
 import { ZlibDecoder } from "./zlib.ts";
 import { ZstdDecoder } from "./zstd.ts";
@@ -35,6 +36,8 @@ export function createDecompressor(method: CompressionMethod): Decompressor {
       return present(Liblzma.open());
     case CompressionMethod.Adc:
       return new AdcDecoder();
+    case CompressionMethod.Lzfse:
+      return new LzfseDecoder();
     case CompressionMethod.Fill:
       return new Filler();
   }

@@ -20,6 +20,8 @@ export const CompressionMethod = {
   Xz: 4,
   /** Apple Data Compression. */
   Adc: 5,
+  /** Apple's LZFSE, LZVN among it. */
+  Lzfse: 6,
   /** A pattern, to be repeated. */
   Fill: 6,
 } as const;

@@ -105,7 +105,7 @@ export const DMG: Format = {
   name: "DMG",
   aliases: ["UDIF"],
   writable: false,
-  summary: "Apple disk image: zlib, bzip2, xz, ADC",
+  summary: "Apple disk image: zlib, bzip2, LZFSE, xz, ADC",
 };
 
 export const LUKS: Format = {

@@ -1,7 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { dmgOf, type Packer } from "../format/dmg/image_builder.ts";
+import { dmgOf, type Packer, SAMPLE_BYTES } from "../format/dmg/image_builder.ts";
 import { randomNumbers } from "../support/images.ts";
+import { sampleContent } from "../support/lzfse_samples.ts";
 import { asRoot, ExportedImage } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 import { checkAll } from "./lanes.ts";
@@ -22,10 +23,14 @@ const PACKERS: readonly (readonly Packer[])[] = [
   ["adc", "raw"],
   ["bzip2"],
   ["xz"],
+  ["lzfse", "zlib"],
   ["xz", "zlib", "bzip2", "adc", "raw"],
 ];
 /** In bytes: less than a chunk, an odd number of sectors, many chunks; of them, in sectors. */
-const SHAPES = [[512, 512], [3 * MIB + 512, 512], [7 * MIB, 2048]] as const;
+const SHAPES = [[512, 512], [3 * MIB + 512, 512], [7 * MIB, 2048], [
+  200 * 512,
+  SAMPLE_BYTES / 512,
+]] as const;
 
 const RECIPES: readonly DmgRecipe[] = PACKERS.flatMap((packers) =>
   SHAPES.map(([sizeBytes, chunkSectors]) => ({
@@ -39,8 +44,10 @@ const RECIPES: readonly DmgRecipe[] = PACKERS.flatMap((packers) =>
 /** Runs of zeros, of one byte, and of noise. */
 function diskOf({ sizeBytes }: DmgRecipe): Uint8Array {
   const random = randomNumbers(sizeBytes);
-  const disk = new Uint8Array(sizeBytes).fill(0x55, 0, 512);
-  for (let at = 512; at < sizeBytes;) {
+  const disk = new Uint8Array(sizeBytes);
+  const head = sampleContent(SAMPLE_BYTES).subarray(0, sizeBytes);
+  disk.set(head);
+  for (let at = head.length; at < sizeBytes;) {
     const end = Math.min(sizeBytes, at + 512 * Math.ceil(random() ** 3 * 3000));
     const byte = Math.floor(random() * 255);
     if (random() < 0.2) { for (; at < end; at++) disk[at] = random() * 256; }

@@ -98,6 +98,7 @@ export const METHODS: ReadonlyMap<number, CompressionMethod> = new Map([
   [0x80000004, CompressionMethod.Adc],
   [0x80000005, CompressionMethod.Zlib],
   [0x80000006, CompressionMethod.Bzip2],
+  [0x80000007, CompressionMethod.Lzfse],
   [0x80000008, CompressionMethod.Xz],
 ]);
 
@@ -106,6 +107,7 @@ export const METHOD_NAMES: ReadonlyMap<CompressionMethod, string> = new Map([
   [CompressionMethod.Adc, "adc"],
   [CompressionMethod.Zlib, "zlib"],
   [CompressionMethod.Bzip2, "bzip2"],
+  [CompressionMethod.Lzfse, "lzfse"],
   [CompressionMethod.Xz, "xz"],
 ]);
 

@@ -2,9 +2,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { dmg } from "../../../src/format/dmg/mod.ts";
 import { randomNumbers } from "../../support/images.ts";
+import { sampleContent } from "../../support/lzfse_samples.ts";
 import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
 import { OpenedImage, readRange, sameBytes } from "../opened_image.ts";
-import { dmgOf, type Packer } from "./image_builder.ts";
+import { dmgOf, type Packer, SAMPLE_BYTES } from "./image_builder.ts";
 
 const PACKERS: readonly (readonly Packer[])[] = [
   ["raw"],
@@ -13,15 +14,20 @@ const PACKERS: readonly (readonly Packer[])[] = [
   ["adc", "zlib"],
   ["bzip2", "raw", "zlib"],
   ["xz", "adc"],
+  ["lzfse"],
 ];
+/** Whole samples, and others. */
+const SAMPLE_SECTORS = SAMPLE_BYTES / 512;
 /** In sectors: of the disk, and of its chunks at most. */
-const SHAPES = [[1, 1], [2047, 512], [4099, 2048], [900, 7]] as const;
+const SHAPES = [[1, 1], [2047, 512], [4099, 2048], [900, 7], [200, SAMPLE_SECTORS]] as const;
 
-/** A disk of zeros, text and noise. */
+/** A disk of zeros, text and noise, which begins with what there is a sample of. */
 function diskOf(sectors: number, seed: number): Uint8Array {
   const random = randomNumbers(seed);
   const disk = new Uint8Array(sectors * 512);
-  for (let at = 0; at < disk.length;) {
+  const head = sampleContent(SAMPLE_BYTES).subarray(0, disk.length);
+  disk.set(head);
+  for (let at = head.length; at < disk.length;) {
     const end = Math.min(disk.length, at + Math.ceil(random() ** 3 * 200_000));
     const kind = Math.floor(random() * 3);
     for (; at < end; at++) {

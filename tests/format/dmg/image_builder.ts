@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { ChunkType, ENTRY, TABLE, TABLE_MAGIC, TRAILER } from "../../../src/format/dmg/layout.ts";
 import { TRAILER_MAGIC } from "../../../src/format/dmg/layout.ts";
+import { lzfseSample, sampleContent } from "../../support/lzfse_samples.ts";
 import { adcOf, packedBy } from "../../support/packers.ts";
 
 export const SECTOR = 512;
+/** Of the chunk that there is a sample of, compressed with LZFSE. */
+export const SAMPLE_BYTES = 12_288;
 
 /** Types of compressed chunks. */
 export const Compressed = {
@@ -191,8 +195,30 @@ async function packed(packer: Packer, bytes: Uint8Array): Promise<Uint8Array> {
     case "xz":
       return await packedBy(packer, bytes);
     case "lzfse":
-      throw new Error("nothing here packs that");
+      return lzfseOf(bytes);
   }
+}
+
+/**
+ * The chunk that there is a sample of is compressed; others are a block of LZVN, of nothing but literals.
+ * (7-Zip does not read blocks of bytes as they are, not even those of Apple's encoder.)
+ */
+function lzfseOf(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === SAMPLE_BYTES && Buffer.compare(bytes, sampleContent(SAMPLE_BYTES)) === 0) {
+    return lzfseSample(SAMPLE_BYTES);
+  }
+  const codes: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += 256) {
+    const some = bytes.subarray(at, at + 256);
+    codes.push(Uint8Array.of(0xe0, some.length - 16), some);
+  }
+  const block = concatenated([...codes, Uint8Array.of(6, 0, 0, 0, 0, 0, 0, 0)]);
+  const header = new Uint8Array(12);
+  const view = new DataView(header.buffer);
+  header.set(new TextEncoder().encode("bvxn"));
+  view.setUint32(4, bytes.length, true);
+  view.setUint32(8, block.length, true);
+  return concatenated([header, block, new TextEncoder().encode("bvx$")]);
 }
 
 /** An image of a disk, in chunks of up to `chunkSectors`, all zeros left out. */

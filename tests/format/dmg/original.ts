@@ -7,6 +7,7 @@ import { deflateSync } from "node:zlib";
 import { ChunkType, ENTRY, TABLE, TRAILER } from "../../../src/format/dmg/layout.ts";
 import type { Original, Structure } from "../mutations.ts";
 import { buildDmg, Compressed, type DmgParts, SECTOR } from "./image_builder.ts";
+import { lzfseSample } from "../../support/lzfse_samples.ts";
 import { adcOf } from "../../support/packers.ts";
 
 /** Images of two tables, in a property list, or as resources, where entries can be changed one by one. */
@@ -26,7 +27,8 @@ function originalOf(place: "plist" | "resources"): Original {
           entries: [
             { type: Compressed.zlib, sector: 0, sectors: 8, stored: deflateSync(chunk(1)) },
             { type: Compressed.adc, sector: 8, sectors: 8, stored: adcOf(chunk(2)) },
-            { type: ChunkType.zero, sector: 16, sectors: 8 },
+            { type: Compressed.lzfse, sector: 16, sectors: 2, stored: lzfseSample(1024) },
+            { type: ChunkType.zero, sector: 18, sectors: 6 },
           ],
         },
         {
