@@ -35,7 +35,7 @@ export const PARALLELS: Format = {
   name: "PARALLELS",
   aliases: ["HDD"],
   writable: true,
-  summary: "Parallels Desktop disk image: expanding",
+  summary: "Parallels disk image: expanding, or a folder with snapshots",
 };
 
 export const QED: Format = {

@@ -1,5 +1,5 @@
 /**
- * What an image says of itself.
+ * What an expanding image says of itself.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { diskSize, isInUse, readFields } from "./header.ts";
 import { SECTOR_BYTES } from "./layout.ts";
 
 /** @throws as {@link readFields} */
-export function describeParallels(file: ImageFile): ImageInfo {
+export function describeExpanding(file: ImageFile): ImageInfo {
   const fields = readFields(file);
   return {
     format: "parallels",

@@ -1,30 +1,33 @@
 /**
- * Opening an image.
+ * Opening an image, or a disk that is a folder with several.
  *
  * @module
  */
-import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
-import type { MappedDisk } from "../../image/mapping.ts";
+import type { ImageInfo } from "../../image/info.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { refuseUnknownFeatures } from "./extension.ts";
-import { isInUse, readHeader } from "./header.ts";
-import { ParallelsImage } from "./image.ts";
-import { ENTRY_BYTES } from "./layout.ts";
+import { IoBuffer } from "../../sys/memory.ts";
+import { isDescriptor } from "./bundle/descriptor.ts";
+import { describeBundle } from "./bundle/info.ts";
+import { openBundle } from "./bundle/open.ts";
+import { describeExpanding } from "./info.ts";
+import { openExpanding } from "./open_expanding.ts";
 
-const IN_USE = "the image was not closed in order, or another program has it open";
+/** A descriptor is told by so much of it. */
+const HEAD_BYTES = 2048;
 
-/**
- * @param backing what shows where nothing is stored: zeros if there is nothing
- * @throws {ImageFormatError} if the header is damaged
- * @throws {UnsupportedFeatureError} if it needs what is not supported
- */
-export function openParallels(file: ImageFile, options: OpenOptions, backing?: MappedDisk): Image {
-  const header = readHeader(file);
-  refuseUnknownFeatures(file, header);
-  const { metadataCacheBytes: cacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
-  const { readOnly, related } = options;
-  if (!readOnly) related?.reserveMemory(header.entries * ENTRY_BYTES);
-  const warnings = !readOnly && isInUse(header) ? [IN_USE] : [];
-  return new ParallelsImage({ file, header, backing, cacheBytes, readOnly, warnings });
+/** @throws as {@link openExpanding} and {@link openBundle} */
+export function openParallels(file: ImageFile, options: OpenOptions): Image {
+  return isBundle(file) ? openBundle(file, options) : openExpanding(file, options);
+}
+
+/** @throws as {@link describeExpanding} and {@link describeBundle} */
+export function describeParallels(file: ImageFile): ImageInfo {
+  return isBundle(file) ? describeBundle(file) : describeExpanding(file);
+}
+
+function isBundle(file: ImageFile): boolean {
+  const head = new IoBuffer(Math.min(HEAD_BYTES, file.sizeBytes));
+  file.read(head, 0, 0, head.size);
+  return isDescriptor(head.bytes);
 }
