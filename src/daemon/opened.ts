@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { rawHint } from "../disk/format_hints.ts";
+import { lookWith, rawHint } from "../disk/format_hints.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
 import { lockImage, WITHOUT_LOCKS } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
@@ -16,6 +16,7 @@ import type { ImageRequest } from "../disk/request.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { RAW } from "../image/formats.ts";
 import { forgetPassphrase, type KeyRing, keyRing, UNUSED_PASSPHRASE } from "../image/key_ring.ts";
+import type { ImageFile } from "../storage/image_file.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import type { Job } from "./job.ts";
 
@@ -45,8 +46,8 @@ export function openJob(job: Job): Opened {
   const driver = driverFor(asked.format, first.file);
   const warnings: string[] = [];
   let { file, readOnly } = first;
-  const obstacle = obstacleToWriting(driver, asked);
-  if (!readOnly && obstacle !== undefined) {
+  const obstacle = readOnly ? undefined : obstacleToWriting(driver, asked, file);
+  if (obstacle !== undefined) {
     // Reopened, so that nothing in this process could write to it.
     file = reopenReadOnly(file);
     readOnly = true;
@@ -91,13 +92,17 @@ function isStored({ overlay = {} }: ImageRequest): boolean {
   return "path" in overlay || overlay.folder !== undefined;
 }
 
-/** Why an image can only be read, if so, though nothing is known of it but what was asked for. */
+/** Why an image can only be read, if so. */
 function obstacleToWriting(
-  { name, writable }: FormatDriver,
+  driver: FormatDriver,
   { snapshot, noBacking, force }: ImageRequest,
+  file: ImageFile,
 ): string | undefined {
+  const { name, writable } = driver;
   if (!writable) return `the ${name} driver only reads`;
   if (snapshot !== undefined) return "a snapshot does not change";
   if (noBacking) return "a disk is not written to without its backing file";
-  return force && name !== RAW.name ? "what is damaged is not written to" : undefined;
+  if (force && name !== RAW.name) return "what is damaged is not written to";
+  const obstacle = lookWith({ driver, file }, () => driver.obstacleToWriting?.(file));
+  return obstacle && `${obstacle} are not written to`;
 }

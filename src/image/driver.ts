@@ -49,6 +49,12 @@ export interface FormatDriver extends Format {
    */
   open(file: ImageFile, options: OpenOptions): Image;
   /**
+   * What of the image cannot be written to, so that it is only read; undefined if nothing is known of that.
+   *
+   * @throws as {@link FormatDriver.open}
+   */
+  obstacleToWriting?(file: ImageFile): string | undefined;
+  /**
    * What the metadata say of the image: needs no key, opens no other file, and takes images that are
    * marked as corrupt. Without it, only format and size are known.
    *

@@ -90,7 +90,7 @@ export const VHD: Format = {
 export const VMDK: Format = {
   name: "VMDK",
   aliases: [],
-  writable: false,
+  writable: true,
   summary: "VMware disk image: monolithic, split, flat, delta",
 };
 

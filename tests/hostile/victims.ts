@@ -21,11 +21,11 @@ const BELOW = "below-the-image-with-quite-a-long-name-of-its-own";
 /** One feature, and how its image is made. */
 interface Victim {
   /** Format by qemu's name, and ours. */
-  readonly format: "qcow2" | "qcow" | "vdi" | "vpc" | "vhdx" | "luks" | "raw";
+  readonly format: "qcow2" | "qcow" | "vdi" | "vpc" | "vhdx" | "luks" | "vmdk" | "raw";
   readonly driver: string;
   readonly create?: string;
   /** Format of the image below, if it has a name. */
-  readonly below?: "raw" | "qcow2";
+  readonly below?: "raw" | "qcow2" | "vmdk";
   /** Makes it lie on an image of its own format, which it knows by its identity. */
   readonly adopt?: (child: string, parent: string) => void;
   /** How long its header is, if that is longer than those of QCOW, and in which order it has its bytes. */
@@ -39,6 +39,7 @@ const QCOW = { format: "qcow2", driver: "QCOW" } as const;
 const VDI = { format: "vdi", driver: "VDI", headerBytes: 512, littleEndian: true } as const;
 const VHD = { format: "vpc", driver: "VHD", headerBytes: 2048 } as const;
 const VHDX = { format: "vhdx", driver: "VHDX", headerBytes: 4096, littleEndian: true } as const;
+const VMDK = { format: "vmdk", driver: "VMDK", headerBytes: 2048, littleEndian: true } as const;
 const V3 = "compat=1.1,cluster_size=4096";
 
 export const VICTIMS: Readonly<Record<string, Victim>> = {
@@ -69,6 +70,8 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "VHD fixed": { ...VHD, create: "subformat=fixed" },
   "VHD child": { ...VHD, adopt: adoptVhd },
   "VHDX": VHDX,
+  "VMDK split": { ...VMDK, create: "subformat=twoGbMaxExtentSparse" },
+  "VMDK below": { ...VMDK, below: "vmdk" },
   "RAW": { format: "raw", driver: "RAW" },
 };
 

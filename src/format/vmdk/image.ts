@@ -5,23 +5,30 @@
  */
 import type { Image } from "../../image/driver.ts";
 import type { MappedDisk, Mapping } from "../../image/mapping.ts";
+import type { Writing } from "../../image/writing.ts";
 import { Parts } from "../kit/parts.ts";
 import type { SparseExtent } from "./extents/kind.ts";
+
+/** What an image consists of. */
+export interface ImageParts {
+  readonly parts: readonly MappedDisk[];
+  /** Those of them that have tables. */
+  readonly extents: readonly SparseExtent[];
+  readonly writing: Writing | undefined;
+}
 
 export class VmdkImage implements Image {
   readonly sizeBytes: number;
   readonly fileHoles: MappedDisk["fileHoles"];
+  readonly writing: Writing | undefined;
   readonly #disk: MappedDisk;
   readonly #extents: readonly SparseExtent[];
 
-  /**
-   * @param parts of the disk
-   * @param extents those of them that have tables
-   */
-  constructor(parts: readonly MappedDisk[], extents: readonly SparseExtent[]) {
+  constructor({ parts, extents, writing }: ImageParts) {
     const [only, ...more] = parts;
     this.#disk = only !== undefined && more.length === 0 ? only : new Parts(parts);
     this.#extents = extents;
+    this.writing = writing;
     this.sizeBytes = this.#disk.sizeBytes;
     this.fileHoles = this.#disk.fileHoles;
   }

@@ -61,6 +61,8 @@ export const HOSTED_HEADER = new RecordLayout({
 }, { sizeBytes: SECTOR_BYTES, endian: "little" });
 
 export const MAX_VERSION = 3;
+/** Uncompressed, with a file beside it that says what has changed. */
+export const TRACKED_VERSION = 3;
 /** Bits of `flags`. */
 export const HostedFlag = {
   newlines: 1,
@@ -77,6 +79,8 @@ export const DIRECTORY_IN_FOOTER = 0xffff_ffff_ffff_ffffn;
 export const MIN_GRAIN_SECTORS = 8n;
 /** As in qemu. */
 export const MAX_GRAIN_SECTORS = 0x20_0000n;
+/** 16 MiB: of a larger one, the rest takes too much memory where only a part of it is written. */
+export const MAX_WRITTEN_GRAIN_SECTORS = 0x8000n;
 export const MAX_TABLE_ENTRIES = 512;
 /** 32 Mi, as in qemu. */
 export const MAX_DIRECTORY_ENTRIES = 0x200_0000;

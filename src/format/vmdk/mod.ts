@@ -10,6 +10,8 @@ import { isDescriptor } from "./descriptor/mark.ts";
 import { describeVmdk } from "./info.ts";
 import { COWD_MARK, DESCRIPTOR_MARK, HOSTED_MARK, SESPARSE_MARK } from "./layout.ts";
 import { openVmdk } from "./open.ts";
+import { readSource } from "./source.ts";
+import { obstacleIn } from "./write/obstacle.ts";
 
 /** The VMDK driver. */
 export const vmdk: FormatDriver = {
@@ -19,5 +21,6 @@ export const vmdk: FormatDriver = {
   isTextOf: isDescriptor,
   extensions: ["vmdk"],
   open: (file: ImageFile, options: OpenOptions): Image => openVmdk(file, options),
+  obstacleToWriting: (file) => obstacleIn(readSource(file, { force: true })),
   info: describeVmdk,
 };

@@ -5,8 +5,10 @@
  */
 import type { RecordedPath } from "../../image/identity.ts";
 import type { MappedDisk } from "../../image/mapping.ts";
+import type { Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { FilePart, ZeroPart } from "../kit/parts.ts";
+import { PlainWriting } from "../kit/plain_writing.ts";
 import type { ExtentLine } from "./descriptor/extent_line.ts";
 import { damaged, unsupported } from "./errors.ts";
 import type { ExtentOptions, SparseExtent } from "./extents/kind.ts";
@@ -18,13 +20,12 @@ const SPARSE_TYPES = ["SPARSE", "VMFSSPARSE", "SESPARSE"];
 
 /** A part of the disk. */
 export interface Piece {
-  readonly line: ExtentLine;
   /** What it says where bytes are; it counts from its own start on. */
   readonly disk: MappedDisk;
-  /** Its file; undefined where there is none. */
-  readonly file: ImageFile | undefined;
   /** Itself, if it has tables. */
   readonly sparse: SparseExtent | undefined;
+  /** What changes it; undefined if the image is only read. */
+  readonly writing: Writing | undefined;
 }
 
 /** What is known of all pieces. */
@@ -57,7 +58,7 @@ export class PieceOpener {
     const { access, type, sizeBytes } = line;
     if (access === "NOACCESS") throw this.#unsupported("extents without access (NOACCESS)");
     if (type === "ZERO") {
-      return { line, disk: new ZeroPart(sizeBytes), file: undefined, sparse: undefined };
+      return { disk: new ZeroPart(sizeBytes), sparse: undefined, writing: undefined };
     }
     if (FLAT_TYPES.includes(type)) return this.#openFlat(line);
     if (SPARSE_TYPES.includes(type)) return this.#openSparse(line, start);
@@ -73,7 +74,10 @@ export class PieceOpener {
         `the extent lacks the last ${missing} of its ${sizeBytes} bytes (--force shows zeros there)`;
       throw damaged(file.path, `${file.path}: ${message}`);
     }
-    return { line, disk: new FilePart(file, hostOffset, sizeBytes), file, sparse: undefined };
+    const { readOnly, begin } = this.#options;
+    const disk = new FilePart(file, hostOffset, sizeBytes);
+    const writing = readOnly ? undefined : new PlainWriting(file, hostOffset, begin);
+    return { disk, sparse: undefined, writing };
   }
 
   #openSparse(line: ExtentLine, start: number): Piece {
@@ -81,7 +85,9 @@ export class PieceOpener {
     const kind = kindOf(headOf(file), file.path);
     if (kind === undefined) throw damaged(file.path, `${file.path}: this is no sparse extent`);
     const disk = kind.open(file, { ...this.#options, start });
-    if (disk.sizeBytes === line.sizeBytes) return { line, disk, file, sparse: disk };
+    if (disk.sizeBytes === line.sizeBytes) {
+      return { disk, sparse: disk, writing: disk.writing };
+    }
     const message = `the extent has ${disk.sizeBytes} bytes, its descriptor says ${line.sizeBytes}`;
     throw damaged(file.path, `${file.path}: ${message}`);
   }

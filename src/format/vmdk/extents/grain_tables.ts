@@ -1,16 +1,14 @@
 /**
- * The tables of an extent that say where its grains are: a directory, which is in memory, of tables that are
- * read when they are needed.
+ * The tables of an extent that say where its grains are, read when they are needed.
  *
  * @module
  */
-import type { MemoryLimit } from "../../../image/driver.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { IoBuffer } from "../../../sys/memory.ts";
 import type { Blockable } from "../../kit/flat_table.ts";
 import { TableCache } from "../../kit/table_cache.ts";
 import { damaged } from "../errors.ts";
-import { ENTRY_BYTES, MAX_TABLE_ENTRIES, SECTOR_BYTES } from "../layout.ts";
+import { ENTRY_BYTES, MAX_TABLE_ENTRIES } from "../layout.ts";
+import type { Directory } from "./directory.ts";
 
 /** Memory of a table, however many entries it has. */
 const SLOT_BYTES: number = MAX_TABLE_ENTRIES * ENTRY_BYTES;
@@ -19,51 +17,26 @@ const SLOT_BYTES: number = MAX_TABLE_ENTRIES * ENTRY_BYTES;
 export const NO_TABLE = -1;
 export const BLOCKED = -2;
 
-/** Where a directory is, and what it has. */
-export interface DirectoryShape {
-  readonly hostOffset: number;
-  readonly entries: number;
-  /** Of each table. */
-  readonly tableEntries: number;
-}
-
 export class GrainTables {
-  /** All tables that are in memory. */
+  /** All tables that are in memory, each from its start on. */
   readonly view: DataView;
   readonly cache: TableCache;
   readonly #file: ImageFile;
-  readonly #directory: IoBuffer;
+  readonly #directory: Directory;
   readonly #tableBytes: number;
+  #isFull = false;
 
-  /**
-   * Reads the directory.
-   *
-   * @param cacheBytes upper bound of the memory for tables, though there is always one
-   * @throws {RangeError} if the directory takes too much memory
-   * @throws {SystemError} if it cannot be read
-   */
+  /** @param limits of the memory for tables, though there is always one; entries of each table */
   constructor(
     file: ImageFile,
-    { hostOffset, entries, tableEntries }: DirectoryShape,
-    { cacheBytes, memory }: { readonly cacheBytes: number; readonly memory?: MemoryLimit },
+    directory: Directory,
+    { cacheBytes, tableEntries }: { readonly cacheBytes: number; readonly tableEntries: number },
   ) {
-    memory?.reserveMemory(entries * ENTRY_BYTES);
     this.#file = file;
-    this.#directory = new IoBuffer(entries * ENTRY_BYTES);
-    file.read(this.#directory, 0, hostOffset, this.#directory.size);
+    this.#directory = directory;
     this.#tableBytes = tableEntries * ENTRY_BYTES;
-    this.cache = new TableCache(SLOT_BYTES, { cacheBytes, keys: entries });
+    this.cache = new TableCache(SLOT_BYTES, { cacheBytes, keys: directory.count });
     this.view = this.cache.buffer.view;
-  }
-
-  /** How many tables there can be. */
-  get count(): number {
-    return this.#directory.size / ENTRY_BYTES;
-  }
-
-  /** Where table number `index` begins in the file; 0 if there is none. */
-  hostOffset(index: number): number {
-    return this.#directory.view.getUint32(index * ENTRY_BYTES, true) * SECTOR_BYTES;
   }
 
   /**
@@ -76,7 +49,7 @@ export class GrainTables {
   find(index: number, request: Blockable): number {
     const known = this.cache.find(index);
     if (known >= 0) return known;
-    const hostOffset = this.hostOffset(index);
+    const hostOffset = this.#directory.hostOffset(index);
     if (hostOffset === 0) return NO_TABLE;
     if (hostOffset + this.#tableBytes > this.#file.sizeBytes) this.#refuseMissing(hostOffset);
     const position = this.cache.take(index);
@@ -97,9 +70,20 @@ export class GrainTables {
 
   /** Nothing can be read before what has been changed is written. */
   #blockedByChanges(request: Blockable): number {
+    this.#isFull = true;
     request.attempt.wantsFlush = true;
     request.setBlocked();
     return BLOCKED;
+  }
+
+  /** Whether there was no room for a table since {@link GrainTables.makeRoom}. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Says that what has been changed is about to be written. */
+  makeRoom(): void {
+    this.#isFull = false;
   }
 
   /** Forgets all tables but those that have to be written, and gives their memory back. */

@@ -12,6 +12,8 @@ import { StoredBlocks } from "../../kit/stored_blocks.ts";
 import { startsWith } from "../../kit/starts_with.ts";
 import { unsupported } from "../errors.ts";
 import { ENTRY_NONE, HOSTED_MARK } from "../layout.ts";
+import { HostedWriting } from "../write/hosted_writing.ts";
+import { Directory } from "./directory.ts";
 import { GrainEntries } from "./grain_entries.ts";
 import { GrainTables, NO_TABLE } from "./grain_tables.ts";
 import { type HostedHeader, readHostedHeader } from "./hosted_header.ts";
@@ -40,19 +42,26 @@ class HostedExtent implements SparseExtent {
   /** What one table is about. */
   readonly #tableSpan: number;
 
+  /** @throws as {@link Directory} and {@link HostedWriting} */
   constructor(file: ImageFile, header: HostedHeader, options: ExtentOptions) {
-    const { start, backing, cacheBytes, related } = options;
-    const { directoryOffset: hostOffset, directoryEntries: entries, tableEntries } = header;
+    const { start, backing, cacheBytes, related: memory, begin } = options;
+    const { directoryOffset, redundantOffset, directoryEntries: entries, tableEntries } = header;
     this.sizeBytes = header.sizeBytes;
     this.#header = header;
     this.#start = start;
     this.#backing = backing;
-    const memory = related === undefined ? {} : { memory: related };
-    const limits = { cacheBytes, ...memory };
-    this.#tables = new GrainTables(file, { hostOffset, entries, tableEntries }, limits);
+    const directory = new Directory(file, { hostOffset: directoryOffset, entries }, memory);
+    const tables = new GrainTables(file, directory, { cacheBytes, tableEntries });
+    this.#tables = tables;
     this.#entries = new GrainEntries(this.#tables.view, header);
     this.#stored = new StoredBlocks(file, VMDK.name);
     this.#tableSpan = tableEntries * header.grainBytes;
+    if (options.readOnly) return;
+    const copies = redundantOffset === undefined
+      ? undefined
+      : new Directory(file, { hostOffset: redundantOffset, entries }, memory);
+    const parts = { file, header, directory, tables, copies };
+    this.writing = new HostedWriting(parts, { hasBacking: backing !== undefined, memory, begin });
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

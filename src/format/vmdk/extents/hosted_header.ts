@@ -19,15 +19,16 @@ import {
   MAX_GRAIN_SECTORS,
   MAX_TABLE_ENTRIES,
   MAX_VERSION,
+  MAX_WRITTEN_GRAIN_SECTORS,
   MIN_GRAIN_SECTORS,
   NEWLINES,
   SECTOR_BYTES,
+  TRACKED_VERSION,
 } from "../layout.ts";
 import type { ExtentHeader, FileRange } from "./kind.ts";
 
 /** What the driver needs of a valid header. */
 export interface HostedHeader extends ExtentHeader {
-  readonly version: number;
   /** Entries of each grain table. */
   readonly tableEntries: number;
   readonly directoryEntries: number;
@@ -51,7 +52,7 @@ type Fields = ReturnType<typeof HOSTED_HEADER.read>;
  */
 export function readHostedHeader(file: ImageFile): HostedHeader {
   const fields = readFields(file);
-  const { capacity, grain_size, table_entries, version, flags, unclean } = fields;
+  const { capacity, grain_size, table_entries, flags, unclean } = fields;
   const bytes = BigInt(SECTOR_BYTES);
   const perTable = grain_size * BigInt(table_entries);
   const entries = Number((capacity + perTable - 1n) / perTable);
@@ -59,7 +60,6 @@ export function readHostedHeader(file: ImageFile): HostedHeader {
     throw damaged(file.path, "the directory is too large", HOSTED_HEADER.offsets.capacity);
   }
   return {
-    version,
     sizeBytes: servedSize(capacity * bytes, VMDK.name, file.path),
     grainBytes: Number(grain_size * bytes),
     tableEntries: table_entries,
@@ -70,7 +70,16 @@ export function readHostedHeader(file: ImageFile): HostedHeader {
     descriptor: descriptorRange(fields, file),
     isUnclean: unclean !== 0,
     isCompressed: (flags & HostedFlag.compressed) !== 0,
+    obstacle: obstacleOf(fields),
   };
+}
+
+/** An uncompressed extent of version 3 has a file beside it that says what has changed. */
+function obstacleOf({ flags, version, grain_size }: Fields): string | undefined {
+  if ((flags & HostedFlag.compressed) !== 0) return "compressed grains";
+  if (version === TRACKED_VERSION) return "extents of version 3";
+  if (grain_size <= MAX_WRITTEN_GRAIN_SECTORS) return undefined;
+  return `grains of ${grain_size} sectors`;
 }
 
 /** The header's fields, each of which is checked by itself; throws as {@link readHostedHeader}. */

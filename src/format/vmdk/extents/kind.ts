@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Image, OpenOptions } from "../../../image/driver.ts";
+import type { Image, OpenOptions, RelatedFiles } from "../../../image/driver.ts";
 import type { MappedDisk } from "../../../image/mapping.ts";
 import type { Writing } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
@@ -25,16 +25,19 @@ export interface ExtentHeader {
   readonly isUnclean: boolean;
   /** Whether grains are stored compressed. */
   readonly isCompressed: boolean;
+  /** What of it cannot be written to, in plural; undefined if it can be. */
+  readonly obstacle: string | undefined;
 }
 
 /** How an extent is to be opened. */
-export interface ExtentOptions extends Pick<OpenOptions, "related" | "readOnly"> {
+export interface ExtentOptions extends Pick<OpenOptions, "readOnly"> {
+  readonly related: RelatedFiles | undefined;
   /** Where in the disk it begins, in bytes. */
   readonly start: number;
   /** The image below, which counts from the start of the disk. */
   readonly backing: Image | undefined;
-  /** Whether the image has one that the user wants to do without. */
-  readonly hasBacking: boolean;
+  /** Is told before each change of the extent, if it is not opened for reading only. */
+  readonly begin: () => void;
   readonly cacheBytes: number;
 }
 
