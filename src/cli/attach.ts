@@ -31,6 +31,7 @@ import { idleOptions } from "../device/idle_options.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
 import { resolveDevice } from "../device/device_names.ts";
+import { withFileOfFolder } from "./image_folders.ts";
 import { checkSectorSize } from "./words/values.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
@@ -40,10 +41,11 @@ import { askForPassphrase, readKeyFile } from "./passphrase.ts";
  * @throws {CommandError} if that fails; nothing is left behind then
  */
 export async function attach(
-  command: AttachCommand,
+  asked: AttachCommand,
   runtimeDirectory: string | undefined,
   daemons: Daemons,
 ): Promise<number> {
+  const command = withFileOfFolder(asked);
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const choice = await chooseTransport(command);
   const { transport, otherwise } = choice;

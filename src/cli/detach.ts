@@ -9,6 +9,7 @@ import type { DetachOptions } from "../device/detach_options.ts";
 import { resolveDevice, shownName, stateOn } from "../device/device_names.ts";
 import { tellLostNode } from "../device/lost_node.ts";
 import { clearRemains } from "../device/tidy.ts";
+import { imageFileAt } from "../disk/image_folder.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop } from "../kernel/loop.ts";
 import { isBelowView } from "../kernel/view_labels.ts";
@@ -33,7 +34,8 @@ export async function detachAsked(
 }
 
 /** An image stands for the devices that show it; a name that stands for none is an error later. */
-async function devicesMeant(name: string, states: StateStore): Promise<string[]> {
+async function devicesMeant(asked: string, states: StateStore): Promise<string[]> {
+  const name = imageFileAt(asked);
   const kind = resolveDevice(name).kind === "other" ? fileStatusIfAny(name)?.kind : undefined;
   if (kind !== "file" && kind !== "block") return [name];
   const { allDevices } = await import("./listing/devices.ts");

@@ -4,6 +4,7 @@
  * @module
  */
 import { isSupported, lookOf } from "../disk/format_hints.ts";
+import { imageFileAt } from "../disk/image_folder.ts";
 import { NoDeviceError } from "../device/device_names.ts";
 import { openImageFile } from "../disk/open_file.ts";
 import { recognise } from "../disk/probe.ts";
@@ -22,7 +23,7 @@ export function hinting(error: unknown, name: string): unknown {
 
 function hint(name: string): string {
   try {
-    using file = openImageFile(name, { readOnly: true }).file;
+    using file = openImageFile(imageFileAt(name), { readOnly: true }).file;
     const found = recognise(file);
     if (found === undefined || !isSupported(found)) return prefixed(lookOf(file));
     return `; to attach the image: tslosetup -r --find --show -t ${found.name} ${shellWord(name)}`;

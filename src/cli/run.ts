@@ -5,7 +5,7 @@
  */
 import { FORMAT_NAMES, FORMATS } from "../image/formats.ts";
 import { reasonOf } from "../sys/reason.ts";
-import { type Command, parseCommand } from "./words/command.ts";
+import { type Command, type ImageCommand, parseCommand } from "./words/command.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print, printError } from "../sys/console.ts";
 import { helpText, versionText } from "./help.ts";
@@ -37,6 +37,11 @@ async function explained(error: unknown): Promise<string> {
   const { SystemError } = await import("../sys/errno.ts");
   const path = error instanceof SystemError ? error.path : undefined;
   return path === undefined ? reasonOf(error) : `${path}: ${reasonOf(error)}`;
+}
+
+/** A folder that is an image stands for the file in it that says so. */
+async function ofFolder(command: ImageCommand): Promise<ImageCommand> {
+  return (await import("./image_folders.ts")).withFileOfFolder(command);
 }
 
 /** Actions are loaded when they are needed: what prints a text shall not open the C library. */
@@ -72,13 +77,13 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "list":
       return (await import("./list.ts")).list(command, runtimeDirectory);
     case "info":
-      return (await import("./info.ts")).info(command);
+      return (await import("./info.ts")).info(await ofFolder(command));
     case "map":
-      return (await import("./map.ts")).map(command);
+      return (await import("./map.ts")).map(await ofFolder(command));
     case "check":
-      return (await import("./check.ts")).check(command);
+      return (await import("./check.ts")).check(await ofFolder(command));
     case "commit":
-      return (await import("./commit.ts")).commit(command);
+      return (await import("./commit.ts")).commit(await ofFolder(command));
     case "status":
       return (await import("./list.ts")).status(command.device, runtimeDirectory);
     case "find":

@@ -28,7 +28,7 @@ export const SYNOPSIS: readonly string[] = [
 export const DESCRIPTION: readonly string[] = [
   "tslosetup makes block devices of disk images, lists them and takes them down again. It is used " +
   "like `losetup`(8), all of whose options it has, and also takes images that are not raw: their " +
-  "virtual disk appears on the device. The image may be a regular file or a block device.",
+  "virtual disk appears on the device. The image may be a regular file or a block device, or a folder that one disk is made of.",
   "Raw images are handed to the kernel's loop driver, and so are, with `-r`, other images that the " +
   "kernel can read by itself. Any other image is served by a process of its own, which the command " +
   "leaves behind and which ends when the device is detached, by `tslosetup -d` or, for loop devices, " +

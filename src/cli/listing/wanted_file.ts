@@ -3,13 +3,15 @@
  *
  * @module
  */
+import { imageFileAt } from "../../disk/image_folder.ts";
 import { SystemError } from "../../sys/errno.ts";
 import { fileStatusIfAny } from "../../sys/files.ts";
 import { realPath } from "../../sys/paths.ts";
 import type { WantedFile } from "./device.ts";
 
-/** What is known of a file, which need not exist, for telling whose devices are its. */
-export function wantedFile(path: string): WantedFile {
+/** What is known of a file, or of a folder that is an image, which need not exist, for telling whose devices are its. */
+export function wantedFile(asked: string): WantedFile {
+  const path = imageFileAt(asked);
   return { status: fileStatusIfAny(path), names: [path, canonical(path)] };
 }
 

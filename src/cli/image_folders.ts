@@ -1,0 +1,31 @@
+/**
+ * Folders that are images, where a command line names one.
+ *
+ * @module
+ */
+import { imageOfFolder } from "../disk/image_folder.ts";
+import { RAW } from "../image/formats.ts";
+import { CommandError } from "../sys/command_error.ts";
+
+/** A command that is about an image. */
+interface WithImage {
+  readonly kind: string;
+  readonly file: string;
+  /** Canonical name, or `auto`; undefined is RAW. */
+  readonly format: string | undefined;
+}
+
+/**
+ * The command with the file that stands for a folder in place of it.
+ *
+ * @throws {CommandError} if the folder shall be attached as RAW, which it cannot be
+ */
+export function withFileOfFolder<C extends WithImage>(command: C): C {
+  const { kind, file, format = RAW.name } = command;
+  const image = imageOfFolder(file);
+  if (image === undefined) return command;
+  if (format !== RAW.name) return { ...command, file: image.path };
+  const look = `it is a ${image.format} image (see --file-fmt-type)`;
+  const what = kind === "attach" ? "set up loop device" : "read image";
+  throw new CommandError(`${file}: failed to ${what}: Is a directory: ${look}`);
+}

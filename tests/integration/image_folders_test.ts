@@ -1,0 +1,94 @@
+/**
+ * Folders that are images.
+ *
+ * @module
+ */
+// @ts-types="../support/std_assert.d.ts"
+import { assertEquals, assertMatch } from "@std/assert";
+import { buildDescriptor, DESCRIPTOR } from "../format/parallels/bundle/bundle_builder.ts";
+import { IMAGE_TOOLS } from "../support/images.ts";
+import { asRoot, ExportedImage } from "../support/program.ts";
+import { must, oracleTest, TempDirectory } from "../support/tools.ts";
+
+const MIB = 1024 * 1024;
+const SIZE = 8 * MIB;
+
+/** A disk in a folder, with one snapshot; answers where. */
+async function makeDisk(folder: TempDirectory): Promise<string> {
+  const path = folder.file("disk.hdd");
+  Deno.mkdirSync(path);
+  for (const name of ["base.hds", "top.hds"]) {
+    await must("qemu-img", "create", "-q", "-f", "parallels", `${path}/${name}`, `${SIZE}`);
+  }
+  await must("qemu-io", "-f", "parallels", "-c", "write -P 1 0 4M", `${path}/base.hds`);
+  await must("qemu-io", "-f", "parallels", "-c", "write -P 2 1M 1M", `${path}/top.hds`);
+  const images = [[1, "Compressed", "top.hds"], [2, "Compressed", "base.hds"]] as const;
+  const storages = [{ sectors: SIZE / 512, images }];
+  Deno.writeTextFileSync(`${path}/${DESCRIPTOR}`, buildDescriptor({ storages, chain: [1, 2] }));
+  return path;
+}
+
+async function check(uri: string, ...words: string[]): Promise<void> {
+  const access = words.every((word) => word.startsWith("read")) ? ["-r"] : [];
+  const out = await must(
+    "qemu-io",
+    ...access,
+    "-f",
+    "raw",
+    ...words.flatMap((word) => ["-c", word]),
+    uri,
+  );
+  assertEquals(out.includes("failed"), false, out);
+}
+
+oracleTest(
+  "a folder that is an image is attached, listed and detached by its name",
+  IMAGE_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const image = await makeDisk(folder);
+    const program = asRoot();
+    for (const [n, words] of [["-r", "-t", "auto"], ["-t", "PARALLELS"]].entries()) {
+      const attach = { folder, image, options: words, name: `socket${n}` };
+      await using exported = await ExportedImage.attach(attach);
+      assertEquals(exported.attached.stderr, "");
+      await check(
+        exported.uri,
+        "read -P 1 0 1M",
+        "read -P 2 1M 1M",
+        "read -P 1 2M 2M",
+        "read -P 0 4M 4M",
+      );
+      if (n > 0) await check(exported.uri, "write -P 3 3M 2k", "write -z 0 512k");
+      const listed = await program.must("-n", "-O", "NAME,BACK-FILE", "-j", image);
+      assertEquals(listed.trim().split(/\s+/), [exported.socket, `${image}/${DESCRIPTOR}`]);
+      await program.must("-d", image);
+      await exported.ended();
+    }
+    for (const name of ["base.hds", "top.hds"]) {
+      await must("qemu-img", "check", "-q", "-f", "parallels", `${image}/${name}`);
+    }
+    const runs: { start: number; depth: number }[] = JSON.parse(
+      await program.must("--map", "--json", image),
+    );
+    assertEquals(runs.find(({ start }) => start === 3 * MIB)?.depth, 0);
+    const info = JSON.parse(await program.must("--info", "--json", `${image}/`));
+    assertEquals([info.format, info["virtual-size"]], ["parallels", SIZE]);
+  },
+);
+
+oracleTest("of a folder that is an image, errors say what it is", IMAGE_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const image = await makeDisk(folder);
+  const program = asRoot();
+  const isOne = /Is a directory: it is a PARALLELS image \(see --file-fmt-type\)\n$/;
+  for (const words of [["-f", image], ["--socket", folder.file("s"), image]]) {
+    const { code, stderr } = await program.run(...words);
+    assertEquals(code, 1);
+    assertMatch(stderr, isOne);
+  }
+  assertMatch((await program.run("--info", "-t", "RAW", image)).stderr, isOne);
+  assertMatch((await program.run(image)).stderr, /--show -t PARALLELS .*disk\.hdd/);
+  Deno.removeSync(`${image}/${DESCRIPTOR}`);
+  assertMatch((await program.run("-f", "auto", image)).stderr, /Is a directory\n$/);
+});
