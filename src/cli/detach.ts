@@ -9,7 +9,6 @@ import type { DetachOptions } from "../device/detach_options.ts";
 import { resolveDevice, shownName, stateOn } from "../device/device_names.ts";
 import { tellLostNode } from "../device/lost_node.ts";
 import { clearRemains } from "../device/tidy.ts";
-import { imageFileAt } from "../disk/image_folder.ts";
 import { diskNames, nodePath } from "../kernel/block_devices.ts";
 import { detachLoop } from "../kernel/loop.ts";
 import { isBelowView } from "../kernel/view_labels.ts";
@@ -35,7 +34,7 @@ export async function detachAsked(
 
 /** An image stands for the devices that show it; a name that stands for none is an error later. */
 async function devicesMeant(asked: string, states: StateStore): Promise<string[]> {
-  const name = imageFileAt(asked);
+  const name = await imageMeant(asked);
   const kind = resolveDevice(name).kind === "other" ? fileStatusIfAny(name)?.kind : undefined;
   if (kind !== "file" && kind !== "block") return [name];
   const { allDevices } = await import("./listing/devices.ts");
@@ -43,6 +42,12 @@ async function devicesMeant(asked: string, states: StateStore): Promise<string[]
   const wanted = wantedFile(name);
   const devices = allDevices(states.all()).filter((device) => device.isOf(wanted));
   return devices.length === 0 ? [name] : devices.map(({ path }) => path);
+}
+
+/** A folder can be an image. */
+async function imageMeant(name: string): Promise<string> {
+  if (fileStatusIfAny(name)?.kind !== "directory") return name;
+  return (await import("../disk/image_folder.ts")).imageFileAt(name);
 }
 
 /** Detaches each of `devices`; goes on after failures. */
