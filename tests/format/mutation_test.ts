@@ -43,7 +43,7 @@ import { sparseimageOriginal } from "./sparseimage/original.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
 import { vhdxOriginals } from "./vhdx/original.ts";
-import { vmdkOriginal } from "./vmdk/original.ts";
+import { cowdOriginal, seSparseOriginal, streamOriginals, vmdkOriginal } from "./vmdk/original.ts";
 
 /** For each feature; `deno task test:mutations` asks for more. */
 const MUTATIONS = Number(Deno.env.get("TSLOSETUP_MUTATIONS") ?? 2500);
@@ -97,6 +97,13 @@ const FEATURES: readonly Feature[] = [
   { name: "VHD", originals: [vhdOriginal()], driver: vhd, options: { force: true } },
   { name: "VHDX", originals: vhdxOriginals(), driver: vhdx },
   { name: "VMDK", originals: [vmdkOriginal()], driver: vmdk },
+  { name: "VMDK streams", originals: streamOriginals(), driver: vmdk },
+  {
+    name: "VMDK extents of ESX",
+    originals: [cowdOriginal(), seSparseOriginal()],
+    driver: vmdk,
+    options: { force: true },
+  },
 ];
 
 for (const [index, { name, originals, driver = qcow, options = {} }] of FEATURES.entries()) {

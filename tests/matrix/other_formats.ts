@@ -46,9 +46,18 @@ const VARIANTS: readonly Variant[] = [
     options,
     hasNoMap: true,
   })),
-  ...["monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"].map((
-    subformat,
-  ) => ({ format: "VMDK", driver: "vmdk", name: subformat, options: `subformat=${subformat}` })),
+  ...[
+    "monolithicSparse",
+    "monolithicFlat",
+    "twoGbMaxExtentSparse",
+    "twoGbMaxExtentFlat",
+    "streamOptimized",
+  ].map((subformat) => ({
+    format: "VMDK",
+    driver: "vmdk",
+    name: subformat,
+    options: `subformat=${subformat}`,
+  })),
 ];
 
 /** Sizes in bytes: less than a block, whole blocks, an odd number of sectors, many blocks. */

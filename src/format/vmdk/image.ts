@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Packing } from "../../image/decoding.ts";
 import type { Image } from "../../image/driver.ts";
 import type { MappedDisk, Mapping } from "../../image/mapping.ts";
 import type { Writing } from "../../image/writing.ts";
@@ -20,6 +21,7 @@ export interface ImageParts {
 export class VmdkImage implements Image {
   readonly sizeBytes: number;
   readonly fileHoles: MappedDisk["fileHoles"];
+  readonly packing: Packing | undefined;
   readonly writing: Writing | undefined;
   readonly #disk: MappedDisk;
   readonly #extents: readonly SparseExtent[];
@@ -29,6 +31,7 @@ export class VmdkImage implements Image {
     this.#disk = only !== undefined && more.length === 0 ? only : new Parts(parts);
     this.#extents = extents;
     this.writing = writing;
+    this.packing = packingOf(extents);
     this.sizeBytes = this.#disk.sizeBytes;
     this.fileHoles = this.#disk.fileHoles;
   }
@@ -42,4 +45,14 @@ export class VmdkImage implements Image {
   }
 
   [Symbol.dispose](): void {}
+}
+
+/** What is known of all compressed grains; undefined if there are none. */
+function packingOf(extents: readonly SparseExtent[]): Packing | undefined {
+  const all = extents.flatMap(({ packing }) => packing ?? []);
+  if (all.length === 0) return undefined;
+  return {
+    maxPieceBytes: Math.max(...all.map(({ maxPieceBytes }) => maxPieceBytes)),
+    methods: [...new Set(all.flatMap(({ methods }) => methods))],
+  };
 }

@@ -73,8 +73,32 @@ export const HostedFlag = {
 } as const;
 /** What a transfer as text would have changed. */
 export const NEWLINES: Uint8Array = Uint8Array.of(0x0a, 0x20, 0x0d, 0x0a);
+/** `compression`, of grains whose flag says that they are. */
+export const COMPRESSION_DEFLATE = 1;
 /** `directory` of a stream: the footer says where it is. */
 export const DIRECTORY_IN_FOOTER = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * In front of each grain of a stream, and of what else is in it:
+ *
+ *     +--------+--------+-------+--------+--- ... ---+-- ... --+--------+--------+----------------+
+ *     | header | marker | grain | marker | directory | marker  | footer | marker | end of stream: |
+ *     |        | lba    |       | type 2 |           | type 3  |        |        | type 0         |
+ *     +--------+--------+-------+--------+--- ... ---+-- ... --+--------+--------+----------------+
+ *
+ * A grain's bytes, `size` of them, follow that field at once; of the others, `value` sectors follow the
+ * marker's own.
+ */
+export const MARKER = new RecordLayout({
+  value: "u64",
+  size: "u32",
+  type: "u32",
+}, { sizeBytes: 16, endian: "little" });
+/** Where the bytes of a grain begin, from its marker on. */
+export const GRAIN_MARKER_BYTES = 12;
+export const MarkerType = { endOfStream: 0, table: 1, directory: 2, footer: 3 } as const;
+/** What is larger is not decompressed. */
+export const MAX_PACKED_GRAIN_BYTES: number = 64 * 1024 * 1024;
 
 export const MIN_GRAIN_SECTORS = 8n;
 /** As in qemu. */
@@ -90,3 +114,25 @@ export const ENTRY_BYTES = 4;
 export const ENTRY_NONE = 0;
 /** Entry, if the flag says so: the grain reads as zeros, whatever lies below. */
 export const ENTRY_ZERO = 1;
+
+/** The header of sparse extents on VMFS, as far as anything is known of it. */
+export const COWD_HEADER = new RecordLayout({
+  magic: "bytes4",
+  version: "u32",
+  flags: "u32",
+  capacity: "u32",
+  grain_size: "u32",
+  directory: "u32",
+  directory_entries: "u32",
+  next_free: "u32",
+  parent: "bytes1024",
+  parent_generation: "u32",
+  generation: "u32",
+  name: "bytes60",
+  description: "bytes512",
+  saved_generation: "u32",
+  reserved: "u64",
+  unclean: "u32",
+}, { sizeBytes: 1652, endian: "little" });
+export const COWD_VERSION = 1;
+export const COWD_TABLE_ENTRIES = 4096;

@@ -82,7 +82,7 @@ export class PieceOpener {
 
   #openSparse(line: ExtentLine, start: number): Piece {
     const file = this.#fileOf(line);
-    const kind = kindOf(headOf(file), file.path);
+    const kind = kindOf(headOf(file));
     if (kind === undefined) throw damaged(file.path, `${file.path}: this is no sparse extent`);
     const disk = kind.open(file, { ...this.#options, start });
     if (disk.sizeBytes === line.sizeBytes) {

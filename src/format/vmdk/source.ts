@@ -31,7 +31,7 @@ export interface OwnExtent {
  *
  * @param force whether an extent without one is taken as a disk of its own
  * @throws {ImageFormatError} if there is none, or it is damaged
- * @throws {UnsupportedFeatureError} if the file is an extent of an unknown kind
+ * @throws {UnsupportedFeatureError} if the file is an extent that needs what is not supported
  * @throws {SystemError} if the file cannot be read
  */
 export function readSource(file: ImageFile, { force }: { readonly force: boolean }): Source {
@@ -40,7 +40,7 @@ export function readSource(file: ImageFile, { force }: { readonly force: boolean
     const lengthBytes = Math.min(file.sizeBytes, MAX_DESCRIPTOR_BYTES);
     return { ...descriptorAt(file, { hostOffset: 0, lengthBytes }), own: undefined };
   }
-  const kind = kindOf(head, file.path);
+  const kind = kindOf(head);
   const hint = pieceHint(file.path);
   if (kind === undefined) throw damaged(file.path, `this is no VMDK image${hint}`);
   const header = kind.header(file);

@@ -10,8 +10,8 @@ import { damaged } from "../errors.ts";
 import { ENTRY_BYTES, MAX_TABLE_ENTRIES } from "../layout.ts";
 import type { Directory } from "./directory.ts";
 
-/** Memory of a table, however many entries it has. */
-const SLOT_BYTES: number = MAX_TABLE_ENTRIES * ENTRY_BYTES;
+/** Least memory of a table, however few entries it has. */
+const LEAST_SLOT_BYTES: number = MAX_TABLE_ENTRIES * ENTRY_BYTES;
 
 /** What {@link GrainTables.find} answers besides positions. */
 export const NO_TABLE = -1;
@@ -35,7 +35,8 @@ export class GrainTables {
     this.#file = file;
     this.#directory = directory;
     this.#tableBytes = tableEntries * ENTRY_BYTES;
-    this.cache = new TableCache(SLOT_BYTES, { cacheBytes, keys: directory.count });
+    const slotBytes = Math.max(LEAST_SLOT_BYTES, this.#tableBytes);
+    this.cache = new TableCache(slotBytes, { cacheBytes, keys: directory.count });
     this.view = this.cache.buffer.view;
   }
 

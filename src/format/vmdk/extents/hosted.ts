@@ -1,8 +1,10 @@
 /**
- * Hosted sparse extents: those of VMware's desktop programs, of VirtualBox and of qemu.
+ * Hosted sparse extents: those of VMware's desktop programs, of VirtualBox and of qemu; streams, too, whose
+ * grains are compressed.
  *
  * @module
  */
+import type { Packing } from "../../../image/decoding.ts";
 import type { Image } from "../../../image/driver.ts";
 import { VMDK } from "../../../image/formats.ts";
 import type { Mapping } from "../../../image/mapping.ts";
@@ -10,7 +12,6 @@ import type { Writing } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { StoredBlocks } from "../../kit/stored_blocks.ts";
 import { startsWith } from "../../kit/starts_with.ts";
-import { unsupported } from "../errors.ts";
 import { ENTRY_NONE, HOSTED_MARK } from "../layout.ts";
 import { HostedWriting } from "../write/hosted_writing.ts";
 import { Directory } from "./directory.ts";
@@ -18,20 +19,20 @@ import { GrainEntries } from "./grain_entries.ts";
 import { GrainTables, NO_TABLE } from "./grain_tables.ts";
 import { type HostedHeader, readHostedHeader } from "./hosted_header.ts";
 import type { ExtentKind, ExtentOptions, SparseExtent } from "./kind.ts";
+import { PackedGrains } from "./packed_grains.ts";
 
 /** Hosted sparse extents. */
 export const hosted: ExtentKind = {
   isMarked: (head) => startsWith(head, HOSTED_MARK),
   header: readHostedHeader,
   open: (file, options) => {
-    const header = readHostedHeader(file);
-    if (header.isCompressed) throw unsupported(file.path, "compressed grains");
-    return new HostedExtent(file, header, options);
+    return new HostedExtent(file, readHostedHeader(file), options);
   },
 };
 
-class HostedExtent implements SparseExtent {
+export class HostedExtent implements SparseExtent {
   readonly sizeBytes: number;
+  readonly packing: Packing | undefined;
   readonly writing: Writing | undefined;
   readonly #header: HostedHeader;
   readonly #start: number;
@@ -39,6 +40,7 @@ class HostedExtent implements SparseExtent {
   readonly #tables: GrainTables;
   readonly #entries: GrainEntries;
   readonly #stored: StoredBlocks;
+  readonly #packed: PackedGrains | undefined;
   /** What one table is about. */
   readonly #tableSpan: number;
 
@@ -55,6 +57,8 @@ class HostedExtent implements SparseExtent {
     this.#tables = tables;
     this.#entries = new GrainEntries(this.#tables.view, header);
     this.#stored = new StoredBlocks(file, VMDK.name);
+    this.#packed = header.isCompressed ? new PackedGrains(file, header) : undefined;
+    this.packing = this.#packed?.packing;
     this.#tableSpan = tableEntries * header.grainBytes;
     if (options.readOnly) return;
     const copies = redundantOffset === undefined
@@ -78,6 +82,9 @@ class HostedExtent implements SparseExtent {
     if (entry === ENTRY_NONE) return this.#setBelow(guestOffset, runBytes, mapping);
     if (this.#entries.isZero(entry)) return mapping.setZero(runBytes);
     const grainOffset = this.#entries.hostOffset(entry);
+    if (this.#packed !== undefined) {
+      return this.#packed.setPacked(grainOffset, guestOffset, most, mapping);
+    }
     const inGrain = guestOffset % grainBytes;
     this.#stored.setStored(grainOffset, grainOffset + inGrain, runBytes, mapping);
   }
@@ -88,5 +95,6 @@ class HostedExtent implements SparseExtent {
 
   dropCaches(): void {
     this.#tables.clear();
+    this.#packed?.clear();
   }
 }

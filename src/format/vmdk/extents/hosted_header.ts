@@ -10,6 +10,8 @@ import { IoBuffer } from "../../../sys/memory.ts";
 import { startsWith } from "../../kit/starts_with.ts";
 import { damaged, unsupported } from "../errors.ts";
 import {
+  COMPRESSION_DEFLATE,
+  DIRECTORY_IN_FOOTER,
   ENTRY_BYTES,
   HOSTED_HEADER,
   HOSTED_MARK,
@@ -26,6 +28,7 @@ import {
   TRACKED_VERSION,
 } from "../layout.ts";
 import type { ExtentHeader, FileRange } from "./kind.ts";
+import { footerOf } from "./stream_footer.ts";
 
 /** What the driver needs of a valid header. */
 export interface HostedHeader extends ExtentHeader {
@@ -51,7 +54,7 @@ type Fields = ReturnType<typeof HOSTED_HEADER.read>;
  * @throws {SystemError} if the file cannot be read
  */
 export function readHostedHeader(file: ImageFile): HostedHeader {
-  const fields = readFields(file);
+  const fields = readWholeFields(file);
   const { capacity, grain_size, table_entries, flags, unclean } = fields;
   const bytes = BigInt(SECTOR_BYTES);
   const perTable = grain_size * BigInt(table_entries);
@@ -82,13 +85,30 @@ function obstacleOf({ flags, version, grain_size }: Fields): string | undefined 
   return `grains of ${grain_size} sectors`;
 }
 
-/** The header's fields, each of which is checked by itself; throws as {@link readHostedHeader}. */
-function readFields(file: ImageFile): Fields {
+/**
+ * The header's fields, or those of the footer that takes its place: the header of a stream was written when
+ * not all of it was known.
+ */
+function readWholeFields(file: ImageFile): Fields {
   if (file.sizeBytes < HOSTED_HEADER.sizeBytes) {
     throw damaged(file.path, "the file is too short for a header");
   }
+  const fields = readFields(file, 0);
+  const { flags, compression, directory } = fields;
+  if ((flags & HostedFlag.compressed) === 0) return fields;
+  if ((flags & HostedFlag.markers) === 0) {
+    throw unsupported(file.path, "compressed grains without markers");
+  }
+  if (compression !== COMPRESSION_DEFLATE) {
+    throw unsupported(file.path, `the compression method ${compression}`);
+  }
+  return directory === DIRECTORY_IN_FOOTER ? readFields(file, footerOf(file)) : fields;
+}
+
+/** The fields, each of which is checked by itself; throws as {@link readHostedHeader}. */
+function readFields(file: ImageFile, hostOffset: number): Fields {
   const head = new IoBuffer(HOSTED_HEADER.sizeBytes);
-  file.read(head, 0, 0, head.size);
+  file.read(head, 0, hostOffset, head.size);
   const fields = HOSTED_HEADER.read(head.view, 0);
   if (!startsWith(fields.magic, HOSTED_MARK)) throw damaged(file.path, "this is no VMDK extent");
   const { version, flags, newlines } = fields;
@@ -113,15 +133,11 @@ function checkGrains({ grain_size: sectors, table_entries }: Fields, path: strin
   }
 }
 
-/** The directory of a compressed extent may be elsewhere: nothing is known of it here. */
 function directories(
   { flags, directory, redundant_directory }: Fields,
   entries: number,
   file: ImageFile,
 ): Pick<HostedHeader, "directoryOffset" | "redundantOffset"> {
-  if ((flags & HostedFlag.compressed) !== 0) {
-    return { directoryOffset: 0, redundantOffset: undefined };
-  }
   const place = (sector: bigint, field: "directory" | "redundant_directory"): number => {
     const end = sector * BigInt(SECTOR_BYTES) + BigInt(entries * ENTRY_BYTES);
     if (sector > 0n && end <= BigInt(file.sizeBytes)) return Number(sector) * SECTOR_BYTES;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Packing } from "../../../image/decoding.ts";
 import type { Image, OpenOptions, RelatedFiles } from "../../../image/driver.ts";
 import type { MappedDisk } from "../../../image/mapping.ts";
 import type { Writing } from "../../../image/writing.ts";
@@ -43,6 +44,8 @@ export interface ExtentOptions extends Pick<OpenOptions, "readOnly"> {
 
 /** An open extent; it counts from its own start on. */
 export interface SparseExtent extends MappedDisk {
+  /** Of an extent whose grains are compressed. */
+  readonly packing: Packing | undefined;
   dropCaches(): void;
   /** What changes it; undefined if it is opened for reading only. */
   readonly writing: Writing | undefined;

@@ -5,19 +5,13 @@
  */
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
-import { startsWith } from "../../kit/starts_with.ts";
-import { COWD_MARK, DESCRIPTOR_HEAD_BYTES, SESPARSE_MARK } from "../layout.ts";
-import { unsupported } from "../errors.ts";
+import { DESCRIPTOR_HEAD_BYTES } from "../layout.ts";
+import { seSparse } from "../sesparse/extent.ts";
+import { cowd } from "./cowd.ts";
 import { hosted } from "./hosted.ts";
 import type { ExtentKind } from "./kind.ts";
 
-const KINDS: readonly ExtentKind[] = [hosted];
-
-/** Kinds that are only known by their marks. */
-const UNSUPPORTED: readonly (readonly [feature: string, mark: Uint8Array])[] = [
-  ["extents of the kind COWD", COWD_MARK],
-  ["extents of the kind SESPARSE", SESPARSE_MARK],
-];
+const KINDS: readonly ExtentKind[] = [hosted, cowd, seSparse];
 
 /** The first bytes of a file, or all of it. */
 export function headOf(file: ImageFile): Uint8Array {
@@ -26,15 +20,7 @@ export function headOf(file: ImageFile): Uint8Array {
   return buffer.bytes;
 }
 
-/**
- * The kind of a file that begins with `head`; undefined if it is none.
- *
- * @throws {UnsupportedFeatureError} if it is one that is only known by its mark
- */
-export function kindOf(head: Uint8Array, path: string): ExtentKind | undefined {
-  const found = KINDS.find((kind) => kind.isMarked(head));
-  if (found !== undefined) return found;
-  const known = UNSUPPORTED.find(([, mark]) => startsWith(head, mark));
-  if (known !== undefined) throw unsupported(path, known[0]);
-  return undefined;
+/** The kind of a file that begins with `head`; undefined if it is none. */
+export function kindOf(head: Uint8Array): ExtentKind | undefined {
+  return KINDS.find((kind) => kind.isMarked(head));
 }
