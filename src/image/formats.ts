@@ -83,7 +83,7 @@ export const VDI: Format = {
 export const VHD: Format = {
   name: "VHD",
   aliases: ["VPC"],
-  writable: false,
+  writable: true,
   summary: "Virtual PC and Hyper-V disk image: fixed, dynamic, differencing",
 };
 

@@ -11,7 +11,7 @@ import { AllowedContents } from "./qcow/write/allowed_contents.ts";
 import { CrashRun, type Sabotage } from "./qcow/write/crash_run.ts";
 import { crashStates } from "./qcow/write/crash_states.ts";
 import { FileContent } from "./qcow/write/file_content.ts";
-import { Random, stampedBytes } from "./qcow/write/random_ops.ts";
+import { type OpLimits, Random, stampedBytes } from "./qcow/write/random_ops.ts";
 import { WritableDisk } from "./qcow/write/writable_disk.ts";
 
 const OPS = 50;
@@ -31,6 +31,12 @@ export interface CrashedImage {
   /** What is used in vain, and is not after the image was closed in order. */
   leaksOf(bytes: Uint8Array<ArrayBuffer>): number;
   readonly metadataCacheBytes?: number;
+  /** Of the changes that are made. */
+  readonly limits?: Partial<OpLimits>;
+  /** What other programs read of the disk, where that could be something else. */
+  readByOthers?(bytes: Uint8Array<ArrayBuffer>, disk: Uint8Array): Uint8Array;
+  /** Whether nothing that was answered is lost if the daemon alone is killed. */
+  readonly outlivesKills?: boolean;
 }
 
 /** Registers tests of images of one format, and of whether they would find out what goes wrong. */
@@ -63,7 +69,7 @@ function crash(
   sabotage?: Sabotage,
 ): { faults: string[]; states: number } {
   using folder = new TempDirectory(FOLDER);
-  const { name, format, sizeBytes, metadataCacheBytes } = image;
+  const { name, format, sizeBytes, metadataCacheBytes, limits = {} } = image;
   const path = image.make(folder);
   const recipe = { name, version: 1, sizeBytes, options: [] } as const;
   const before = Deno.readFileSync(path);
@@ -74,7 +80,7 @@ function crash(
   for (let seed = 1; seed <= runs; seed++) {
     Deno.writeFileSync(path, before);
     const special = sabotage === undefined ? {} : { sabotage };
-    const options = { seed, ops: OPS, keys: undefined, request, ...special };
+    const options = { seed, ops: OPS, keys: undefined, request, limits, ...special };
     const run = new CrashRun({ path, recipe }, options);
     run.run(OPS, seed % 2 === 0 ? "closed" : "killed");
     if (seed % 2 === 0 && sabotage === undefined) checkClosed(path, image);
@@ -84,7 +90,8 @@ function crash(
     for (const state of crashStates(run.recording, [file], { random, share: 0.2 })) {
       const isReopened = states++ % 25 === 0;
       Deno.writeFileSync(path, file.bytes.slice());
-      const fault = faultOf(path, image, { contents, at: state.at, isReopened });
+      const isKilled = state.what === "killed";
+      const fault = faultOf(path, image, { contents, at: state.at, isReopened, isKilled });
       if (fault !== undefined) faults.push(`seed ${seed}, ${state.what} at ${state.at}: ${fault}`);
       if (sabotage !== undefined && faults.length > 0) return { faults, states };
     }
@@ -106,18 +113,25 @@ interface Judged {
   readonly contents: AllowedContents;
   readonly at: number;
   readonly isReopened: boolean;
+  readonly isKilled: boolean;
 }
 
 function faultOf(
   path: string,
   image: CrashedImage,
-  { contents, at, isReopened }: Judged,
+  { contents, at, isReopened, isKilled }: Judged,
 ): string | undefined {
-  const faults = image.faultsOf(Deno.readFileSync(path));
+  const bytes = Deno.readFileSync(path);
+  const faults = image.faultsOf(bytes);
   if (faults.length > 0) return faults.slice(0, 3).join("; ");
   try {
-    const wrong = contents.wrongSectors(readWhole(path, image.format), at);
-    if (wrong.length > 0) return `sectors have what they cannot have: ${wrong.slice(0, 5)}`;
+    const disk = readWhole(path, image.format);
+    for (const read of new Set([disk, image.readByOthers?.(bytes, disk) ?? disk])) {
+      const wrong = contents.wrongSectors(read, at);
+      if (wrong.length > 0) return `sectors have what they cannot have: ${wrong.slice(0, 5)}`;
+      const hasLost = isKilled && image.outlivesKills && contents.hasLost(read, at);
+      if (hasLost) return "what was answered is lost";
+    }
     return isReopened ? faultLater(path, image, at) : undefined;
   } catch (error) {
     return `unreadable: ${error}`;

@@ -1,51 +1,11 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { adoptVdi } from "../format/vdi/image_builder.ts";
-import { IMAGE_TOOLS, randomNumbers } from "../support/images.ts";
+import { IMAGE_TOOLS } from "../support/images.ts";
 import { asRoot, ExportedImage } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
 
 const MIB = 1024 * 1024;
-const SIZE = 16 * MIB;
-
-/** Writes, zeros and discards for qemu-io. */
-function commands(seed: number): string[] {
-  const random = randomNumbers(seed);
-  return Array.from({ length: 30 }, () => {
-    const start = 512 * Math.floor(random() * SIZE / 512);
-    const length = Math.min(512 * (1 + Math.floor(random() ** 2 * 4000)), SIZE - start);
-    const kind = random() < 0.7 ? `write -P ${1 + Math.floor(random() * 255)}` : "write -z";
-    return `${kind} ${start} ${length}`;
-  }).flatMap((line) => ["-c", line]);
-}
-
-for (const option of ["static=off", "static=on"]) {
-  oracleTest(
-    `a VDI image is written to as its twin is by qemu: ${option}`,
-    IMAGE_TOOLS,
-    async () => {
-      using folder = new TempDirectory();
-      const path = folder.file("disk.vdi");
-      const twin = folder.file("twin.vdi");
-      await must("qemu-img", "create", "-q", "-f", "vdi", "-o", option, path, `${SIZE}`);
-      await must("cp", path, twin);
-      for (const seed of [1, 2]) {
-        await using exported = await ExportedImage.attach({
-          folder,
-          image: path,
-          options: ["-t", "VDI"],
-        });
-        assertEquals(exported.attached.stderr, "");
-        await must("qemu-io", "-f", "raw", ...commands(seed), exported.uri);
-        await must("qemu-io", "-t", "unsafe", "-f", "vdi", ...commands(seed), twin);
-        await exported.detach();
-        assertEquals(exported.isGone, true);
-        await must("qemu-img", "check", "-q", "-f", "vdi", path);
-        await must("qemu-img", "compare", "-f", "vdi", "-F", "vdi", path, twin);
-      }
-    },
-  );
-}
 
 oracleTest("a child is written to, and its parent only on purpose", IMAGE_TOOLS, async () => {
   using folder = new TempDirectory();

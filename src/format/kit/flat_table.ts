@@ -12,6 +12,7 @@
 import type { Mapping } from "../../image/mapping.ts";
 import { Level, type Updates } from "../../image/updates.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { SystemError } from "../../sys/errno.ts";
 import { SECTOR_BYTES, SectorMarks } from "./sector_marks.ts";
 import { TableCache } from "./table_cache.ts";
 
@@ -103,6 +104,27 @@ export class FlatTable {
   /** Says that the entry at `position` of {@link FlatTable.view} has been changed, and has to be written. */
   markDirty(position: number): void {
     this.#marks.mark(position);
+  }
+
+  /**
+   * Writes the entry at `position` of {@link FlatTable.view} now, but for its being durable.
+   *
+   * @returns false if it has to be marked: it is in a sector that is on its way to the disk as it was
+   *   before, or cannot be written
+   */
+  writeThrough(position: number): boolean {
+    if (this.#marks.isTaken(position)) return false;
+    const inSlice = position % SLICE_BYTES;
+    const slice = this.#cache.keyAt(position - inSlice) * SLICE_BYTES;
+    const { hostOffset, entryBytes } = this.#shape;
+    try {
+      const at = hostOffset + slice + inSlice;
+      this.#file.write(this.#cache.buffer, position, at, entryBytes);
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError) return false;
+      throw error;
+    }
   }
 
   /** Whether nothing has to be written any more of `count` entries from number `index` on. */

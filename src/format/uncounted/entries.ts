@@ -6,8 +6,8 @@
  */
 import { Cleared, ClearOutcome, type Placement } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { zeroRange } from "../../storage/zero_range.ts";
 import { ImageFormatError } from "../../image/errors.ts";
+import { clearRange } from "../kit/clear_range.ts";
 import { hex } from "../qcow/errors.ts";
 import type { L2Slices } from "../qcow/l2.ts";
 import { ENTRY_BYTES, type EntryFormat, EntryKind } from "./entry_format.ts";
@@ -180,7 +180,7 @@ export class Entries {
     const hostOffset = this.#hostOffsetAt(slice + index * ENTRY_BYTES);
     const runBytes = Math.min(count * this.#clusterBytes, lengthBytes);
     const range = { hostOffset, lengthBytes: count * this.#clusterBytes };
-    return this.#clearRange(range, to) ? runBytes : ClearOutcome.Unable;
+    return clearRange(this.#parts.file, to, range) ? runBytes : ClearOutcome.Unable;
   }
 
   /** Has clusters that are not allocated be zeros, whatever lies below. */
@@ -195,11 +195,5 @@ export class Entries {
       slices.markDirty(at);
     }
     return lengthBytes;
-  }
-
-  #clearRange(range: Parameters<typeof zeroRange>[2], to: Cleared): boolean {
-    const { file } = this.#parts;
-    if (to !== Cleared.KeptZeros && zeroRange(file, "freed", range)) return true;
-    return to === Cleared.Discarded || zeroRange(file, "kept", range);
   }
 }

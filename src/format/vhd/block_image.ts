@@ -6,13 +6,17 @@
 import type { Image } from "../../image/driver.ts";
 import { VHD } from "../../image/formats.ts";
 import type { Mapping } from "../../image/mapping.ts";
+import type { Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { FlatTable } from "../kit/flat_table.ts";
-import { SectorBitmaps } from "../kit/sector_bitmaps.ts";
 import { StoredBlocks } from "../kit/stored_blocks.ts";
+import { AllocationTable } from "./allocation_table.ts";
+import { Bitmaps } from "./bitmaps.ts";
+import type { Footer } from "./footer.ts";
 import type { BlockHeader } from "./header.ts";
-import { ENTRY_BYTES, ENTRY_NONE, SECTOR_BYTES } from "./layout.ts";
+import { ENTRY_NONE, SECTOR_BYTES } from "./layout.ts";
+import { BlockWriting } from "./write/block_writing.ts";
 
+const COPY_USED = "the footer at its end is missing or damaged: its copy at the start was used";
 /** Of the memory for metadata, one half is the table's, the other one the bitmaps'. */
 const SHARES = 2;
 
@@ -21,85 +25,77 @@ export interface ImageParts {
   readonly file: ImageFile;
   readonly sizeBytes: number;
   readonly header: BlockHeader;
-  readonly warnings: readonly string[];
+  readonly footer: Footer;
   /** The image below. */
   readonly backing: Image | undefined;
   readonly cacheBytes: number;
+  readonly readOnly: boolean;
 }
 
 export class BlockVhd implements Image {
   readonly sizeBytes: number;
   readonly warnings: readonly string[];
+  readonly writing: Writing | undefined;
   readonly #header: BlockHeader;
   readonly #backing: Image | undefined;
-  readonly #table: FlatTable;
-  readonly #bitmaps: SectorBitmaps;
+  readonly #table: AllocationTable;
+  readonly #bitmaps: Bitmaps;
   readonly #stored: StoredBlocks;
 
-  constructor({ file, sizeBytes, header, warnings, backing, cacheBytes }: ImageParts) {
+  /** @throws as {@link BlockWriting}, if it is not read-only */
+  constructor(parts: ImageParts) {
+    const { file, sizeBytes, header, backing, cacheBytes } = parts;
     this.sizeBytes = sizeBytes;
-    this.warnings = warnings;
+    this.warnings = parts.footer.isCopy ? [COPY_USED] : [];
     this.#header = header;
     this.#backing = backing;
-    const { tableOffset: hostOffset, entries, bitmapBytes } = header;
     const share = cacheBytes / SHARES;
-    this.#table = new FlatTable(file, { hostOffset, entries, entryBytes: ENTRY_BYTES }, share);
-    const bitmaps = { bitmapBytes, bitmaps: entries, firstBit: "highest" } as const;
-    this.#bitmaps = new SectorBitmaps(file, bitmaps, share);
+    this.#table = new AllocationTable(file, header, share);
+    this.#bitmaps = new Bitmaps(file, header, share);
     this.#stored = new StoredBlocks(file, VHD.name);
+    if (parts.readOnly) return;
+    const [table, bitmaps, hasBacking] = [this.#table, this.#bitmaps, backing !== undefined];
+    this.writing = new BlockWriting({ ...parts, table, bitmaps, hasBacking });
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
-    const { blockBytes } = this.#header;
-    const block = Math.floor(guestOffset / blockBytes);
-    const position = this.#table.find(block, mapping);
+    const position = this.#table.find(guestOffset, mapping);
     if (position < 0) return;
-    const inBlock = guestOffset % blockBytes;
-    const entry = this.#table.view.getUint32(position);
+    const entry = this.#table.at(position);
     if (entry === ENTRY_NONE) {
-      const wanted = Math.ceil((inBlock + lengthBytes) / blockBytes);
-      const count = this.#countMissing(position, Math.min(wanted, this.#table.inSlice(block)));
-      const runBytes = Math.min(count * blockBytes - inBlock, lengthBytes);
+      const runBytes = this.#table.missingBytes(position, guestOffset, lengthBytes);
       return mapping.setBacking(this.#backing, guestOffset, runBytes);
     }
-    const runBytes = Math.min(lengthBytes, blockBytes - inBlock);
-    const blockOffset = entry * SECTOR_BYTES;
-    if (this.#header.isDifferencing) {
-      return this.#mapSectors({ block, blockOffset }, guestOffset, runBytes, mapping);
-    }
-    const hostOffset = blockOffset + this.#header.bitmapBytes + inBlock;
-    this.#stored.setStored(blockOffset, hostOffset, runBytes, mapping);
-  }
-
-  /** How many blocks from the entry at `position` on are not stored. */
-  #countMissing(position: number, blocks: number): number {
-    const { view } = this.#table;
-    let count = 1;
-    while (count < blocks && view.getUint32(position + count * ENTRY_BYTES) === ENTRY_NONE) count++;
-    return count;
+    const { blockBytes, isDifferencing } = this.#header;
+    const runBytes = Math.min(lengthBytes, blockBytes - guestOffset % blockBytes);
+    if (isDifferencing) return this.#mapSectors(entry, guestOffset, runBytes, mapping);
+    const hostOffset = this.#table.dataOffset(entry, guestOffset);
+    this.#stored.setStored(entry * SECTOR_BYTES, hostOffset, runBytes, mapping);
   }
 
   /** Sectors of one block, as far as they all are in this image, or in the one below. */
-  #mapSectors(
-    { block, blockOffset }: { readonly block: number; readonly blockOffset: number },
-    guestOffset: number,
-    lengthBytes: number,
-    mapping: Mapping,
-  ): void {
-    const { blockBytes, bitmapBytes } = this.#header;
+  #mapSectors(entry: number, guestOffset: number, lengthBytes: number, mapping: Mapping): void {
+    const blockOffset = entry * SECTOR_BYTES;
     // Of a block that is not in the file, nothing is known, not even whose it is.
     this.#stored.setStored(blockOffset, blockOffset, lengthBytes, mapping);
-    const position = this.#bitmaps.find(block, blockOffset, mapping);
+    const { pieceBytes } = this.#header;
+    const piece = Math.floor(guestOffset / pieceBytes);
+    const position = this.#bitmaps.find(
+      piece,
+      this.#table.bitsOffset(entry, guestOffset),
+      mapping,
+    );
     if (position < 0) return;
-    const inBlock = guestOffset % blockBytes;
-    const first = Math.floor(inBlock / SECTOR_BYTES);
-    const count = Math.ceil((inBlock + lengthBytes) / SECTOR_BYTES) - first;
-    const run = this.#bitmaps.runLength(position, first, count);
-    const runBytes = Math.min((first + run) * SECTOR_BYTES - inBlock, lengthBytes);
+    const inPiece = guestOffset - piece * pieceBytes;
+    const first = Math.floor(inPiece / SECTOR_BYTES);
+    const end = Math.ceil(Math.min(inPiece + lengthBytes, pieceBytes) / SECTOR_BYTES);
+    const run = this.#bitmaps.runLength(position, first, end - first);
+    const runBytes = Math.min((first + run) * SECTOR_BYTES - inPiece, lengthBytes);
     if (!this.#bitmaps.isSet(position, first)) {
       return mapping.setBacking(this.#backing, guestOffset, runBytes);
     }
-    this.#stored.setStored(blockOffset, blockOffset + bitmapBytes + inBlock, runBytes, mapping);
+    const hostOffset = this.#table.dataOffset(entry, guestOffset);
+    this.#stored.setStored(blockOffset, hostOffset, runBytes, mapping);
   }
 
   dropCaches(): void {

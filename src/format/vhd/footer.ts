@@ -25,6 +25,10 @@ export type FooterFields = ReturnType<typeof FOOTER.read>;
 /** A footer, and what is to be thought of it. */
 export interface Footer {
   readonly fields: FooterFields;
+  /** All of it, as it is on the disk. */
+  readonly bytes: Uint8Array;
+  /** Whether its copy at the start is there, and the same. */
+  readonly hasCopy: boolean;
   /** Whether the one at the end is missing or damaged, so that its copy had to do. */
   readonly isCopy: boolean;
   /** Whether its checksum is wrong. */
@@ -57,20 +61,23 @@ export function readFooter(file: ImageFile, { force }: Strictness): Footer {
   const best = found.find((footer) => footer?.isDamaged === false) ??
     (force ? found.find((footer) => footer !== undefined) : undefined);
   if (best !== undefined) {
-    return { ...best, isCopy: best !== own, fields: checked(best.fields, file) };
+    const hasCopy = copy !== undefined && startsWith(copy.bytes, best.bytes);
+    return { ...best, hasCopy, isCopy: best !== own, fields: checked(best.fields, file) };
   }
   if (own === undefined && copy === undefined) throw damaged(file.path, "this is no VHD image");
   throw damaged(file.path, `the checksum of the footer is wrong${FORCE_HINT}`, atEnd);
 }
 
+type FoundFooter = Pick<Footer, "fields" | "isDamaged" | "bytes">;
+
 /** Undefined where there is none. */
-function footerAt(file: ImageFile, hostOffset: number): Omit<Footer, "isCopy"> | undefined {
+function footerAt(file: ImageFile, hostOffset: number): FoundFooter | undefined {
   const buffer = new IoBuffer(FOOTER_BYTES);
   file.read(buffer, 0, hostOffset, FOOTER_BYTES);
   const fields = FOOTER.read(buffer.view, 0);
   if (!startsWith(fields.cookie, COOKIE)) return undefined;
   const isDamaged = fields.checksum !== checksum(buffer.bytes, FOOTER.offsets.checksum);
-  return { fields, isDamaged };
+  return { fields, isDamaged, bytes: buffer.bytes };
 }
 
 /** One's complement of the sum of all bytes but those of the sum itself, which lies at `position`. */

@@ -18,6 +18,7 @@ import {
   type Strictness,
 } from "./footer.ts";
 import {
+  BITMAP_SECTOR_BITS,
   DiskType,
   DYNAMIC_COOKIE,
   DYNAMIC_HEADER,
@@ -44,6 +45,8 @@ export interface BlockHeader {
   readonly blockBytes: number;
   /** Of the bitmap in front of each block. */
   readonly bitmapBytes: number;
+  /** Bytes of the disk that one sector of a bitmap is about, or a block, where that is less. */
+  readonly pieceBytes: number;
   readonly tableOffset: number;
   readonly entries: number;
   readonly isDifferencing: boolean;
@@ -90,6 +93,7 @@ function readBlockHeader(
     fields,
     blockBytes,
     bitmapBytes: wholeSectors(blockBytes / SECTOR_BYTES / 8),
+    pieceBytes: Math.min(blockBytes, BITMAP_SECTOR_BITS * SECTOR_BYTES),
     tableOffset: Number(table_offset),
     entries,
     isDifferencing: type === DiskType.differencing,

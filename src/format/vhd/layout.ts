@@ -86,6 +86,8 @@ export const CREATORS_BY_GEOMETRY: readonly string[] = ["vpc ", "qemu"];
 export const MAX_GEOMETRY = { cylinders: 65535, heads: 16, sectors: 255 } as const;
 
 export const SECTOR_BYTES = 512;
+/** Sectors of the disk that one sector of a bitmap is about. */
+export const BITMAP_SECTOR_BITS: number = 8 * SECTOR_BYTES;
 export const MIN_BLOCK_BYTES = 4096;
 export const MAX_BLOCK_BYTES: number = 256 * 1024 * 1024;
 export const ENTRY_BYTES = 4;

@@ -12,8 +12,7 @@ import { BlockVhd } from "./block_image.ts";
 import { FixedVhd } from "./fixed_image.ts";
 import { type BlockHeader, readHeader } from "./header.ts";
 import { parentOf } from "./parent.ts";
-
-const COPY_USED = "the footer at its end is missing or damaged: its copy at the start was used";
+import { writingMemory } from "./write/block_writing.ts";
 
 /**
  * @throws {ImageFormatError} if the metadata are damaged
@@ -23,11 +22,12 @@ const COPY_USED = "the footer at its end is missing or damaged: its copy at the 
 export function openVhd(file: ImageFile, options: OpenOptions): Image {
   const { force = false } = options;
   const { footer, sizeBytes, blocks: header } = readHeader(file, { force });
-  if (header === undefined) return new FixedVhd(file, sizeBytes);
+  const { readOnly, related } = options;
+  if (header === undefined) return new FixedVhd(file, { sizeBytes, readOnly });
   const backing = openParent(file, header, options);
   const { metadataCacheBytes: cacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
-  const warnings = footer.isCopy ? [COPY_USED] : [];
-  return new BlockVhd({ file, sizeBytes, header, warnings, backing, cacheBytes });
+  if (!readOnly) related?.reserveMemory(writingMemory(header));
+  return new BlockVhd({ file, sizeBytes, header, footer, backing, cacheBytes, readOnly });
 }
 
 function openParent(

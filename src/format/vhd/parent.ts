@@ -37,31 +37,44 @@ const NAMES: readonly (readonly [code: string, read: (bytes: Uint8Array) => Reco
   ["MacX", (bytes) => ({ kind: "plain", path: pathOfUrl(textOf(bytes)) })],
 ];
 
-function locatorNames(file: ImageFile, { locators }: DynamicFields): RecordedPath[] {
+function locatorNames(file: ImageFile, fields: DynamicFields): RecordedPath[] {
+  const all = locatorsOf(file, fields);
+  return NAMES.flatMap(([code, read]) =>
+    all.filter((locator) => String.fromCharCode(...locator.code) === code)
+      .map((locator) => read(contentOf(file, locator)))
+  );
+}
+
+/** Where in the file names of the parent are. */
+export function locatorAreas(
+  file: ImageFile,
+  fields: DynamicFields,
+): { readonly start: number; readonly end: number }[] {
+  return locatorsOf(file, fields).map(({ offset, length }) => ({
+    start: Number(offset),
+    end: Number(offset) + length,
+  }));
+}
+
+type Locator = ReturnType<typeof LOCATOR.read>;
+
+/** Those that lie in the file: they are only hints. */
+function locatorsOf(file: ImageFile, { locators }: DynamicFields): Locator[] {
   const view = new DataView(locators.buffer, locators.byteOffset, locators.length);
   const count = locators.length / LOCATOR.sizeBytes;
   const all = Array.from(
     { length: count },
     (_, index) => LOCATOR.read(view, index * LOCATOR.sizeBytes),
   );
-  return NAMES.flatMap(([code, read]) =>
-    all.filter((locator) => String.fromCharCode(...locator.code) === code)
-      .flatMap((locator) => contentOf(file, locator))
-      .map(read)
+  return all.filter(({ offset, length }) =>
+    length > 0 && length <= MAX_LOCATOR_BYTES && offset + BigInt(length) <= BigInt(file.sizeBytes)
   );
 }
 
-/** None where a locator does not lie in the file: it is only a hint. */
-function contentOf(
-  file: ImageFile,
-  { offset, length }: Pick<ReturnType<typeof LOCATOR.read>, "offset" | "length">,
-): Uint8Array[] {
-  const isSound = length > 0 && length <= MAX_LOCATOR_BYTES &&
-    offset + BigInt(length) <= BigInt(file.sizeBytes);
-  if (!isSound) return [];
+function contentOf(file: ImageFile, { offset, length }: Locator): Uint8Array {
   const buffer = new IoBuffer(length);
   file.read(buffer, 0, Number(offset), length);
-  return [buffer.bytes];
+  return buffer.bytes;
 }
 
 function windowsPath(path: string): RecordedPath {

@@ -1,5 +1,5 @@
 /**
- * File systems made and filled on devices of encrypted and old images: qemu finds in the file what was
+ * File systems made and filled on devices of encrypted images, and of other formats than QCOW: qemu finds in the file what was
  * written to the device.
  *
  * @module
@@ -27,6 +27,9 @@ interface WrittenKind {
   readonly format: string;
   /** What encrypts it, if anything does, and as qemu names it. */
   readonly encrypted?: { readonly format: EncryptedFormat; readonly options: readonly string[] };
+  /** What is not encrypted, as qemu makes it. */
+  readonly driver?: string;
+  readonly options?: readonly string[];
 }
 
 const KINDS: readonly WrittenKind[] = [
@@ -40,12 +43,15 @@ const KINDS: readonly WrittenKind[] = [
     format: "LUKS",
     encrypted: { format: "luks", options: ["key-secret=s", "iter-time=10"] },
   },
-  { name: "QCOW1", format: "QCOW1" },
+  { name: "QCOW1", format: "QCOW1", driver: "qcow" },
+  { name: "VDI", format: "VDI", driver: "vdi" },
+  { name: "VHD", format: "VHD", driver: "vpc", options: ["-o", "force_size=on"] },
 ];
 
-async function make(path: string, { encrypted }: WrittenKind): Promise<string[]> {
+async function make(path: string, kind: WrittenKind): Promise<string[]> {
+  const { encrypted, driver = "", options = [] } = kind;
   if (encrypted === undefined) {
-    await must("qemu-img", "create", "-q", "-f", "qcow", path, `${SIZE}`);
+    await must("qemu-img", "create", "-q", "-f", driver, ...options, path, `${SIZE}`);
     return [];
   }
   await createEncrypted(path, SIZE, encrypted);
@@ -54,9 +60,10 @@ async function make(path: string, { encrypted }: WrittenKind): Promise<string[]>
 }
 
 /** What qemu finds in the image, as a raw file. */
-async function asRaw(path: string, { encrypted }: WrittenKind, raw: string): Promise<void> {
+async function asRaw(path: string, kind: WrittenKind, raw: string): Promise<void> {
+  const { encrypted, driver = "" } = kind;
   if (encrypted !== undefined) return await decryptByQemu(path, encrypted.format, raw);
-  await must("qemu-img", "convert", "-f", "qcow", "-O", "raw", path, raw);
+  await must("qemu-img", "convert", "-f", driver, "-O", "raw", path, raw);
 }
 
 for (const kind of KINDS) {
@@ -87,6 +94,7 @@ for (const kind of KINDS) {
         const name = ["--image-opts", imageOptions(image, "qcow2")];
         await must("qemu-img", "check", ...SECRET_OBJECT, ...name);
       }
+      if (kind.driver === "vdi") await must("qemu-img", "check", "-q", "-f", "vdi", image);
       const raw = folder.file("raw");
       await asRaw(image, kind, raw);
       await must("e2fsck", "-f", "-n", raw);

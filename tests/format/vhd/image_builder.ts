@@ -74,15 +74,16 @@ function footerValues(type: number, sizeBytes: number): Parameters<typeof FOOTER
   };
 }
 
-/** An image of eight blocks. */
+/** An image of eight blocks, or as many as its map has, but no more than fit in front of a locator's name. */
 export function buildVhd(
   { footer = {}, copy = footer, header = {}, map = [], bits = [], stored = 4, locator }: VhdParts =
     {},
 ): Bytes {
+  const blocks = Math.max(8, map.length);
   const end = BLOCKS + stored * STRIDE;
   const bytes = new Uint8Array(end + FOOTER_BYTES);
   const view = new DataView(bytes.buffer);
-  const values = footerValues(DiskType.dynamic, 8 * BLOCK);
+  const values = footerValues(DiskType.dynamic, blocks * BLOCK);
   put(bytes, 0, FOOTER, { ...values, ...copy });
   put(bytes, end, FOOTER, { ...values, ...footer });
   put(bytes, HEADER, DYNAMIC_HEADER, {
@@ -90,12 +91,12 @@ export function buildVhd(
     data_offset: 2n ** 64n - 1n,
     table_offset: BigInt(TABLE),
     version: 0x10000,
-    max_table_entries: 8,
+    max_table_entries: blocks,
     block_size: BLOCK,
     ...(locator === undefined ? {} : { locators: locators(bytes, ...locator) }),
     ...header,
   });
-  for (let block = 0; block < 8; block++) {
+  for (let block = 0; block < blocks; block++) {
     const n = map[block];
     view.setUint32(TABLE + 4 * block, n === undefined ? ENTRY_NONE : (BLOCKS + n * STRIDE) / 512);
   }

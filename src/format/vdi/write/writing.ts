@@ -18,8 +18,8 @@ import {
   type Writing,
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { zeroRange } from "../../../storage/zero_range.ts";
 import { EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import { clearRange } from "../../kit/clear_range.ts";
 import type { FlatTable } from "../../kit/flat_table.ts";
 import { Entries } from "../entries.ts";
 import type { Header } from "../header.ts";
@@ -173,10 +173,8 @@ export class VdiWriting implements Writing, Tables {
     const { blockBytes } = this.#header;
     const wholeBytes = Math.ceil(runBytes / blockBytes) * blockBytes;
     const lengthBytes = Math.min(wholeBytes, this.#file.sizeBytes - hostOffset);
-    const range = { hostOffset, lengthBytes };
-    if (to !== Cleared.KeptZeros && zeroRange(this.#file, "freed", range)) return runBytes;
-    if (to === Cleared.Discarded || zeroRange(this.#file, "kept", range)) return runBytes;
-    return ClearOutcome.Unable;
+    const isCleared = clearRange(this.#file, to, { hostOffset, lengthBytes });
+    return isCleared ? runBytes : ClearOutcome.Unable;
   }
 
   /** @throws {SystemError} if something was lost, or the image cannot be changed */

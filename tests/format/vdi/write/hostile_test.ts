@@ -4,27 +4,11 @@
  *
  * @module
  */
-// @ts-types="../../../support/std_assert.d.ts"
-import { assertEquals, assertGreater } from "@std/assert";
 import { HEADER } from "../../../../src/format/vdi/layout.ts";
-import {
-  ImageFormatError,
-  RelatedFileError,
-  UnsupportedFeatureError,
-} from "../../../../src/image/errors.ts";
-import { SystemError } from "../../../../src/sys/errno.ts";
-import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
-import { type Bytes, mutated } from "../../mutations.ts";
-import { Random, randomOp } from "../../qcow/write/random_ops.ts";
-import { Recording, type Step } from "../../qcow/write/recording.ts";
-import { WritableDisk } from "../../qcow/write/writable_disk.ts";
+import { testHostileWrites } from "../../hostile_writes.ts";
+import type { Bytes } from "../../mutations.ts";
+import type { Step } from "../../qcow/write/recording.ts";
 import { vdiOriginal } from "../original.ts";
-
-const IMAGES = Number(Deno.env.get("TSLOSETUP_MUTATIONS") ?? 3000);
-const OPS = 12;
-/** What is larger would only take long to write. */
-const MOST_BYTES = 64 * 1024;
-const FOLDER = memoryFolder();
 
 /** Whether a step changes what an image of such a header may have changed. */
 function isAllowed(step: Step, before: Bytes): boolean {
@@ -40,42 +24,4 @@ function isAllowed(step: Step, before: Bytes): boolean {
         isIn(HEADER.offsets.uuid_modified, 16));
 }
 
-function isExpected(error: unknown): boolean {
-  return error instanceof ImageFormatError || error instanceof UnsupportedFeatureError ||
-    error instanceof RelatedFileError || error instanceof SystemError;
-}
-
-Deno.test("vdi writes nowhere else to hostile images", () => {
-  using folder = new TempDirectory(FOLDER);
-  const path = folder.file("hostile.vdi");
-  const original = vdiOriginal();
-  const random = new Random(11);
-  const chance = (): number => random.below(2 ** 32) / 2 ** 32;
-  let written = 0;
-  for (let n = 0; n < IMAGES; n++) {
-    const bytes = mutated(original, chance);
-    Deno.writeFileSync(path, bytes);
-    const recording = new Recording();
-    const file = recording.open(path);
-    try {
-      using disk = new WritableDisk(path, { file, request: { format: "VDI" } });
-      const sizeBytes = Math.min(disk.sizeBytes, 2 ** 40);
-      const limits = { sizeBytes, mostBytes: MOST_BYTES, unitBytes: 4096 };
-      for (let id = 1; id <= OPS; id++) {
-        try {
-          disk.apply(randomOp(random, limits, id));
-        } catch (error) {
-          if (!isExpected(error)) throw error;
-        }
-      }
-      disk.flush();
-    } catch (error) {
-      if (!isExpected(error)) throw new Error(`image ${n}`, { cause: error });
-      file[Symbol.dispose]();
-    }
-    const wrong = recording.steps.filter((step) => !isAllowed(step, bytes));
-    assertEquals(wrong.length, 0, `image ${n}`);
-    if (recording.steps.length > 0) written++;
-  }
-  assertGreater(written, IMAGES / 20);
-});
+testHostileWrites({ format: "VDI", original: vdiOriginal(), isAllowed });
