@@ -15,6 +15,8 @@
 const WANTED = "/resource-fork/blkx//Data";
 /** Lists have five levels. */
 const MAX_DEPTH = 32;
+/** Lists of a disk with a hundred partitions have some thousands. */
+const MAX_TAGS = 500_000;
 
 /** An element that has begun, and where it is in the list. */
 interface Level {
@@ -25,8 +27,25 @@ interface Level {
   key: string;
 }
 
-/** A tag, or what looks like one; comments and the like may have others in them. */
-const TAG = /<(?:!--[^]*?--|\?[^]*?\?|![^>]*|(\/?)([A-Za-z][\w.-]*)[^<>]*?(\/?))>/g;
+/** Longest tag: elements of such lists have no attributes but for a version. */
+const MAX_TAG_CHARACTERS = 256;
+const TAG = /^(\/?)([A-Za-z][\w.-]*)\s*(?:\s[^]*?)?(\/?)$/;
+
+/** What is no element: how it begins, and how it ends. */
+const OTHERS: readonly (readonly [start: string, end: string])[] = [
+  ["<!--", "-->"],
+  ["<?", "?>"],
+  ["<!", ">"],
+];
+
+/** One tag. */
+interface Tag {
+  readonly name: string;
+  readonly kind: "start" | "end" | "empty";
+  /** Where it is in the text. */
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * The contents of the data that tables are in.
@@ -36,22 +55,47 @@ const TAG = /<(?:!--[^]*?--|\?[^]*?\?|![^>]*|(\/?)([A-Za-z][\w.-]*)[^<>]*?(\/?))
 export function* tablesIn(text: string): Generator<Uint8Array<ArrayBuffer>> {
   const levels: Level[] = [];
   let textStart = 0;
-  for (const { 0: tag, 1: slash, 2: name, 3: isEmpty, index } of text.matchAll(TAG)) {
-    if (name === undefined) continue;
-    if (slash === "") {
-      if (isEmpty !== "") continue;
+  for (const { name, kind, from, to } of tagsOf(text)) {
+    if (kind === "empty") continue;
+    if (kind === "start") {
       if (levels.length === MAX_DEPTH) throw new RangeError("its elements are nested too deeply");
       levels.push(levelIn(levels.at(-1), name));
-      textStart = index + tag.length;
+      textStart = to;
       continue;
     }
     const level = levels.pop();
-    if (level?.name !== name) throw new RangeError(`</${name.slice(0, 20)}> ends nothing`);
+    if (level?.name !== name) throw new RangeError(`</${name}> ends nothing`);
     const above = levels.at(-1);
-    if (name === "key" && above !== undefined) above.key = text.slice(textStart, index);
-    if (name === "data" && level.path === WANTED) yield decoded(text.slice(textStart, index));
+    if (name === "key" && above !== undefined) above.key = keyOf(text, textStart, from);
+    if (name === "data" && level.path === WANTED) yield decoded(text.slice(textStart, from));
   }
-  if (levels.length > 0) throw new RangeError(`<${levels.at(-1)?.name.slice(0, 20)}> has no end`);
+  if (levels.length > 0) throw new RangeError(`<${levels.at(-1)?.name}> has no end`);
+}
+
+/** Every character is looked at once: lists can be long, and made by anybody. */
+function* tagsOf(text: string): Generator<Tag> {
+  let to = 0;
+  let count = 0;
+  for (let from = text.indexOf("<"); from >= 0; from = text.indexOf("<", to)) {
+    if (++count > MAX_TAGS) throw new RangeError("it has too many elements");
+    const other = OTHERS.find(([start]) => text.startsWith(start, from));
+    const [start, end] = other ?? ["<", ">"];
+    const last = text.indexOf(end, from + start.length);
+    if (last < 0) throw new RangeError("a tag in it has no end");
+    to = last + end.length;
+    if (other === undefined) yield { ...tagOf(text.slice(from + 1, last)), from, to };
+  }
+}
+
+function tagOf(text: string): Pick<Tag, "name" | "kind"> {
+  const [, slash, name, isEmpty] = text.length > MAX_TAG_CHARACTERS ? [] : TAG.exec(text) ?? [];
+  if (name === undefined) throw new RangeError("a tag in it is none");
+  return { name, kind: slash !== "" ? "end" : isEmpty !== "" ? "empty" : "start" };
+}
+
+/** Keys that are longer than any are not those that are looked for. */
+function keyOf(text: string, start: number, end: number): string {
+  return text.slice(start, Math.min(end, start + MAX_TAG_CHARACTERS));
 }
 
 function levelIn(above: Level | undefined, name: string): Level {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
+import { openImage } from "../../../src/disk/open.ts";
 import { probeFormat } from "../../../src/disk/probe.ts";
 import { ChunkType } from "../../../src/format/dmg/layout.ts";
 import { dmg } from "../../../src/format/dmg/mod.ts";
@@ -158,6 +159,10 @@ const DAMAGED: readonly Refused[] = [
   ["<dict> has no end", { edit: (text) => text.replace(/<\/dict>\s*<\/plist>\s*$/, "") }],
   ["not in base64", { edit: (text) => text.replace("<data>", "<data>?") }],
   ["nested too deeply", { edit: (text) => text.replace("<array>", "<array>".repeat(40)) }],
+  ["a tag in it has no end", { edit: () => "<!--".repeat(2_000_000) }],
+  ["a tag in it has no end", { edit: () => `<${"a".repeat(2_000_000)}` }],
+  ["a tag in it is none", { edit: () => `<a${" ".repeat(2_000_000)}>` }],
+  ["it has too many elements", { edit: () => "<a/>".repeat(500_001) }],
   ["a table in it is none", { edit: (text) => text.replace(/bWlz/g, "AAAA") }],
   ["the property list is damaged", { edit: (text) => text.replace(/(<data>\s*)[^<]*/, "$1bWlz") }],
   ["too short for", { edit: (text) => text.replace(/(<data>)([^<]{420})[^<]*/, "$1$2") }],
@@ -212,4 +217,38 @@ Deno.test("dmg tells of a chunk that is damaged, and reads the others", () => {
   });
   assertThrows(() => image.read(0, SECTOR), ImageFormatError, "cannot be decompressed");
   assert(image.read(2 * SECTOR, SECTOR).every((byte) => byte === 5));
+});
+
+/** Runs `body` where libraries of a certain name are not installed. */
+function without(library: string, body: () => void): void {
+  const { dlopen } = Deno;
+  Deno.dlopen = (name, symbols) => {
+    if (`${name}`.startsWith(library)) throw new Error("not installed");
+    return dlopen(name, symbols);
+  };
+  try {
+    body();
+  } finally {
+    Deno.dlopen = dlopen;
+  }
+}
+
+Deno.test("dmg images are refused where a library is missing, but described and listed", () => {
+  using folder = new TempDirectory();
+  const path = folder.file("disk.dmg");
+  const request = { format: "DMG", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
+  for (
+    const [type, library] of [[Compressed.xz, "liblzma.so.5"], [
+      Compressed.bzip2,
+      "libbz2.so.1.0",
+    ]] as const
+  ) {
+    Deno.writeFileSync(path, buildDmg({ tables: TABLES, sectors: 8, ...one({ type }) }));
+    without(library.slice(0, -2), () => {
+      const wanted = `data that ${library} decompresses, which is not installed, are not supported`;
+      assertThrows(() => openImage(openImageFile(path), request), UnsupportedFeatureError, wanted);
+      using access = openImage(openImageFile(path), request, { mapOnly: true });
+      assertEquals(access.sizeBytes, 8 * SECTOR);
+    });
+  }
 });
