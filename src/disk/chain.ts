@@ -18,8 +18,9 @@ import { openSpoolFile } from "./open_spool.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
 import { findParent, type FoundParent } from "./parent_search.ts";
-import { openFirst, placesOfPiece } from "./parent_places.ts";
+import { type NamedPlace, openFirst, placesOfPiece } from "./parent_places.ts";
 import { openNamedFile } from "./permission.ts";
+import { pathIn, piecesIn, takePiecesIn } from "./piece_folder.ts";
 import { driverFor, versionOf } from "./probe.ts";
 import { explained } from "./related_error.ts";
 import { findDriver, findRecordedDriver } from "./registry.ts";
@@ -69,6 +70,8 @@ export class Chain implements RelatedFiles, Disposable {
   readonly images: Image[] = [];
   /** What the user had better know of the images below the top one. */
   readonly warnings: string[] = [];
+  /** Of all of them. */
+  readonly #identities: Set<string>;
   #metadataBytes = 0;
   readonly #options: ChainOptions;
   readonly #replay: ImageFile[] | undefined;
@@ -78,6 +81,7 @@ export class Chain implements RelatedFiles, Disposable {
   /** @param top stays the caller's */
   constructor(top: Layer, options: ChainOptions) {
     this.files = [top.file];
+    this.#identities = new Set([top.file.identity]);
     this.layers = [top];
     this.#options = options;
     this.#replay = options.replay?.slice();
@@ -231,6 +235,29 @@ export class Chain implements RelatedFiles, Disposable {
     );
   }
 
+  openPiecesIn(
+    by: ImageFile,
+    folder: string,
+    isPiece: (name: string) => boolean,
+  ): readonly ImageFile[] {
+    const path = pathIn(this.#folderOf(by), folder);
+    return explained({ shown: path, role: "pieces", by }, () => {
+      const files = this.#replay === undefined
+        ? piecesIn(path, isPiece, (place) => this.#openPlace(place, by))
+        : takePiecesIn(path, this.#replay, isPiece);
+      using rest = new DisposableStack();
+      for (const file of files) rest.use(file);
+      for (const file of files) this.#keep(file, "read");
+      rest.move();
+      return files;
+    });
+  }
+
+  #openPlace({ path, folder }: NamedPlace, by: ImageFile): ImageFile {
+    const { allowBacking: allowed = [] } = this.#options.request;
+    return openNamedFile(path, { by, folder, allowed });
+  }
+
   openSpool(by: ImageFile): Spool {
     const { request } = this.#options;
     const again = this.#replay?.shift();
@@ -272,8 +299,11 @@ export class Chain implements RelatedFiles, Disposable {
   }
 
   /** A file that turns up twice is a loop: no image can have any use for that. */
-  #refuseLoop(file: ImageFile): void {
-    if (!this.files.some((other) => other.isSameAs(file))) return;
+  #refuseLoop({ identity }: ImageFile): void {
+    if (!this.#identities.has(identity)) {
+      this.#identities.add(identity);
+      return;
+    }
     throw new RangeError("the chain of images is a loop");
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { PARALLELS } from "../image/formats.ts";
+import { PARALLELS, SPARSEBUNDLE } from "../image/formats.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
 
 /** The file that stands for a folder. */
@@ -13,17 +13,22 @@ export interface FolderImage {
   readonly format: string;
 }
 
-/** What is in folders of each format that have one. */
-const DESCRIPTIONS = [{ name: "DiskDescriptor.xml", format: PARALLELS.name }] as const;
+/** What is in folders of each format that have one: the file that counts, and what else there has to be. */
+const DESCRIPTIONS = [
+  { name: "DiskDescriptor.xml", format: PARALLELS.name, beside: [] },
+  // Other bundles of macOS have a file of that name as well.
+  { name: "Info.plist", format: SPARSEBUNDLE.name, beside: ["bands"] },
+] as const;
 
 /** The image that the folder at `path` is; undefined if it is none, or no folder. */
 export function imageOfFolder(path: string): FolderImage | undefined {
   if (fileStatusIfAny(path)?.kind !== "directory") return undefined;
-  for (const { name, format } of DESCRIPTIONS) {
-    const inside = `${path}${path.endsWith("/") ? "" : "/"}${name}`;
-    if (fileStatusIfAny(inside)?.kind === "file") return { path: inside, format };
-  }
-  return undefined;
+  const inside = (name: string): string => `${path}${path.endsWith("/") ? "" : "/"}${name}`;
+  const found = DESCRIPTIONS.find(({ name, beside }) =>
+    fileStatusIfAny(inside(name))?.kind === "file" &&
+    beside.every((other) => fileStatusIfAny(inside(other)) !== undefined)
+  );
+  return found && { path: inside(found.name), format: found.format };
 }
 
 /** What stands for the image at `path`, be that a folder or not. */

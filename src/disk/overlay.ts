@@ -91,6 +91,7 @@ function openOver(image: Image, { file, cover, advice = "" }: Overlay, means: Me
         openBacking: () => image,
         openParent: () => image,
         openPiece: (...asked) => chain.openPiece(...asked),
+        openPiecesIn: (...asked) => chain.openPiecesIn(...asked),
         openDataFile: (...asked) => chain.openDataFile(...asked),
         openSpool: (by) => chain.openSpool(by),
         reserveMemory: (lengthBytes) => chain.reserveMemory(lengthBytes),

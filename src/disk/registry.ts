@@ -14,6 +14,7 @@ import { qcow } from "../format/qcow/mod.ts";
 import { qcow1 } from "../format/qcow1/mod.ts";
 import { qed } from "../format/qed/mod.ts";
 import { raw } from "../format/raw/mod.ts";
+import { sparsebundle } from "../format/sparsebundle/mod.ts";
 import { sparseimage } from "../format/sparseimage/mod.ts";
 import { vdi } from "../format/vdi/mod.ts";
 import { vhd } from "../format/vhd/mod.ts";
@@ -38,6 +39,7 @@ export const DRIVERS: readonly FormatDriver[] = [
   androidSparse,
   dmg,
   sparseimage,
+  sparsebundle,
   luks,
   gzip,
   zstd,

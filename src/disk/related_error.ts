@@ -10,7 +10,7 @@ import { reasonOf } from "../sys/reason.ts";
 /** What an error is about. */
 interface Named {
   readonly shown: string;
-  readonly role: "backing file" | "data file" | "parent" | "piece";
+  readonly role: "backing file" | "data file" | "parent" | "piece" | "pieces";
   readonly by: ImageFile;
 }
 

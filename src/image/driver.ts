@@ -142,6 +142,19 @@ export interface RelatedFiles extends MemoryLimit {
     names: readonly RecordedPath[],
     wanted: { readonly readOnly: boolean },
   ): ImageFile;
+  /**
+   * Opens, for reading, the files of a folder that the disk of `by` consists of, in the order of their
+   * names. What is empty is left out.
+   *
+   * @param folder its name, beside `by`; empty for the one that `by` itself is in
+   * @param isPiece tells by the name of a file whether it is one
+   * @throws as {@link RelatedFiles.openBacking}; if there are more than can be open at once
+   */
+  openPiecesIn(
+    by: ImageFile,
+    folder: string,
+    isPiece: (name: string) => boolean,
+  ): readonly ImageFile[];
   /** Opens the external data file of `by`; throws as {@link RelatedFiles.openBacking}. */
   openDataFile(by: ImageFile, name: string, wanted: { readonly readOnly: boolean }): ImageFile;
   /** Makes a file for what is decompressed of `by`; throws as {@link RelatedFiles.openBacking}. */

@@ -73,6 +73,13 @@ export const SPARSEIMAGE: Format = {
   summary: "sparse disk image of macOS",
 };
 
+export const SPARSEBUNDLE: Format = {
+  name: "SPARSEBUNDLE",
+  aliases: [],
+  writable: false,
+  summary: "sparse bundle of macOS: a folder with the disk in bands",
+};
+
 export const VDI: Format = {
   name: "VDI",
   aliases: [],
@@ -157,6 +164,7 @@ export const FORMATS: readonly Format[] = [
   ANDROID_SPARSE,
   DMG,
   SPARSEIMAGE,
+  SPARSEBUNDLE,
   LUKS,
   GZIP,
   ZSTD,

@@ -6,10 +6,11 @@ import { raw } from "../../src/format/raw/mod.ts";
 import { FORMAT_NAMES, FORMATS } from "../../src/image/formats.ts";
 import { DRIVERS, findDriver } from "../../src/disk/registry.ts";
 
-Deno.test("DRIVERS ends with RAW, which like LUKS has no magic, so that it is never guessed", () => {
+Deno.test("DRIVERS ends with RAW, which like LUKS has no mark, so that it is never guessed", () => {
   assertStrictEquals(DRIVERS.at(-1), raw);
   for (const driver of DRIVERS) {
-    assertEquals(driver.magics.length === 0, driver === raw || driver === luks, driver.name);
+    const isGuessed = driver.magics.length > 0 || driver.isTextOf !== undefined;
+    assertEquals(isGuessed, driver !== raw && driver !== luks, driver.name);
   }
 });
 
@@ -40,6 +41,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "ANDROID-SPARSE",
     "DMG",
     "SPARSEIMAGE",
+    "SPARSEBUNDLE",
     "LUKS",
     "GZIP",
     "ZSTD",

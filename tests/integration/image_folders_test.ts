@@ -6,6 +6,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
 import { buildDescriptor, DESCRIPTOR } from "../format/parallels/bundle/bundle_builder.ts";
+import { buildBundle } from "../format/sparsebundle/bundle_builder.ts";
 import { IMAGE_TOOLS } from "../support/images.ts";
 import { asRoot, ExportedImage } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
@@ -76,6 +77,32 @@ oracleTest(
     assertEquals([info.format, info["virtual-size"]], ["parallels", SIZE]);
   },
 );
+
+oracleTest("a sparse bundle is one, too; other bundles are not", IMAGE_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const program = asRoot();
+  const image = folder.file("disk.sparsebundle");
+  const list = buildBundle(image, { bands: { "0": { fill: 1 }, "1f": { fill: 2 } } });
+  const attach = { folder, image, options: ["-r", "-t", "auto"] };
+  await using exported = await ExportedImage.attach(attach);
+  assertEquals(exported.attached.stderr, "");
+  await check(
+    exported.uri,
+    "read -P 1 0 4k",
+    "read -P 0 4k 120k",
+    "read -P 2 124k 4k",
+  );
+  const listed = await program.must("-n", "-O", "NAME,FILE-FORMAT,BACK-FILE", "-j", image);
+  assertEquals(listed.trim().split(/\s+/), [exported.socket, "SPARSEBUNDLE", list]);
+  const info = JSON.parse(await program.must("--info", "--json", image));
+  assertEquals([info.format, info["virtual-size"]], ["sparsebundle", 100 * 4096 - 512]);
+  await program.must("-d", image);
+  await exported.ended();
+  Deno.removeSync(`${image}/bands`, { recursive: true });
+  const { code, stderr } = await program.run("--info", image);
+  assertEquals(code, 1);
+  assertMatch(stderr, /Is a directory\n$/);
+});
 
 oracleTest("of a folder that is an image, errors say what it is", IMAGE_TOOLS, async () => {
   using folder = new TempDirectory();
