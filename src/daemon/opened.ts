@@ -5,6 +5,7 @@
  */
 import { lookWith, rawHint } from "../disk/format_hints.ts";
 import type { ImageAccess } from "../disk/image_access.ts";
+import { partHint } from "../disk/image_folder.ts";
 import { lockImage, WITHOUT_LOCKS } from "../disk/lock.ts";
 import { openImage } from "../disk/open.ts";
 import { openImageFile, reopenReadOnly } from "../disk/open_file.ts";
@@ -58,6 +59,8 @@ export function openJob(job: Job): Opened {
   if (!lockImage(file, readOnly ? "read" : "write")) warnings.push(WITHOUT_LOCKS);
   const hint = driver.name === RAW.name ? rawHint(file) : undefined;
   if (hint !== undefined) warnings.push(hint);
+  const part = partHint(job.imagePath, driver.name);
+  if (part !== undefined) warnings.push(part);
   const request = {
     ...asked,
     format: driver.name,

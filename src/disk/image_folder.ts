@@ -5,6 +5,7 @@
  */
 import { PARALLELS, SPARSEBUNDLE } from "../image/formats.ts";
 import { fileStatusIfAny } from "../sys/files.ts";
+import { baseName, folderOf } from "../sys/paths.ts";
 
 /** The file that stands for a folder. */
 export interface FolderImage {
@@ -29,6 +30,17 @@ export function imageOfFolder(path: string): FolderImage | undefined {
     beside.every((other) => fileStatusIfAny(inside(other)) !== undefined)
   );
   return found && { path: inside(found.name), format: found.format };
+}
+
+/**
+ * What is to be said of a file of a format that is attached alone, though it lies in such a folder; undefined if
+ * nothing is.
+ */
+export function partHint(path: string, format: string): string | undefined {
+  const folder = folderOf(path);
+  const image = imageOfFolder(folder);
+  if (image?.format !== format || baseName(path) === baseName(image.path)) return undefined;
+  return `it is only a part of ${folder}, which has what its snapshots have`;
 }
 
 /** What stands for the image at `path`, be that a folder or not. */

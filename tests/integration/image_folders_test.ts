@@ -119,3 +119,38 @@ oracleTest("of a folder that is an image, errors say what it is", IMAGE_TOOLS, a
   Deno.removeSync(`${image}/${DESCRIPTOR}`);
   assertMatch((await program.run("-f", "auto", image)).stderr, /Is a directory\n$/);
 });
+
+oracleTest("of a part of a folder that is an image, a warning says so", IMAGE_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const image = await makeDisk(folder);
+  const attach = { folder, image: `${image}/top.hds`, options: ["-r", "-t", "auto"] };
+  await using exported = await ExportedImage.attach(attach);
+  assertMatch(exported.attached.stderr, /it is only a part of .*disk\.hdd, which has/);
+  await check(exported.uri, "read -P 0 0 1M");
+  await exported.detach();
+});
+
+oracleTest(
+  "a folder that is an image of several parts is attached read-only",
+  IMAGE_TOOLS,
+  async () => {
+    using folder = new TempDirectory();
+    const image = await makeDisk(folder);
+    const storages = ["top.hds", "base.hds"].map((file) => ({
+      sectors: SIZE / 512,
+      images: [[1, "Compressed", file] as const],
+    }));
+    Deno.writeTextFileSync(`${image}/${DESCRIPTOR}`, buildDescriptor({ storages }));
+    await using exported = await ExportedImage.attach({
+      folder,
+      image,
+      options: ["-t", "PARALLELS"],
+    });
+    assertMatch(
+      exported.attached.stderr,
+      /several parts are not written to: the device is read-only/,
+    );
+    await check(exported.uri, "read -P 2 1M 1M", "read -P 1 8M 4M");
+    await exported.detach();
+  },
+);

@@ -9,7 +9,7 @@ import { PARALLELS } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { isDescriptor } from "./bundle/descriptor.ts";
 import { MAGICS } from "./layout.ts";
-import { describeParallels, openParallels } from "./open.ts";
+import { describeParallels, obstacleIn, openParallels } from "./open.ts";
 
 /** The PARALLELS driver. */
 export const parallels: FormatDriver = {
@@ -18,5 +18,6 @@ export const parallels: FormatDriver = {
   isTextOf: isDescriptor,
   extensions: ["hds", "hdd"],
   open: (file: ImageFile, options: OpenOptions): Image => openParallels(file, options),
+  obstacleToWriting: obstacleIn,
   info: describeParallels,
 };

@@ -7,11 +7,13 @@ import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
-import { isDescriptor } from "./bundle/descriptor.ts";
+import { isDescriptor, readDescriptor } from "./bundle/descriptor.ts";
 import { describeBundle } from "./bundle/info.ts";
 import { openBundle } from "./bundle/open.ts";
 import { describeExpanding } from "./info.ts";
 import { openExpanding } from "./open_expanding.ts";
+import { readHeader } from "./header.ts";
+import { obstacleInBundle, obstacleInHeader } from "./write/obstacle.ts";
 
 /** A descriptor is told by so much of it. */
 const HEAD_BYTES = 2048;
@@ -24,6 +26,13 @@ export function openParallels(file: ImageFile, options: OpenOptions): Image {
 /** @throws as {@link describeExpanding} and {@link describeBundle} */
 export function describeParallels(file: ImageFile): ImageInfo {
   return isBundle(file) ? describeBundle(file) : describeExpanding(file);
+}
+
+/** @throws as {@link describeParallels} */
+export function obstacleIn(file: ImageFile): string | undefined {
+  return isBundle(file)
+    ? obstacleInBundle(readDescriptor(file))
+    : obstacleInHeader(readHeader(file));
 }
 
 function isBundle(file: ImageFile): boolean {

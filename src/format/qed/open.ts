@@ -20,7 +20,7 @@ import { QedClusters } from "./clusters.ts";
 import { coveredBytes, type Header, readHeader } from "./header.ts";
 import { TABLE_ENTRY_BITS, TABLE_ENTRY_BYTES } from "./layout.ts";
 import { entryAt } from "./table_entries.ts";
-import { refuseLargeClusters, writingOf } from "./writing.ts";
+import { obstacleIn, writingOf } from "./writing.ts";
 
 /**
  * @throws {ImageFormatError} if the header is damaged
@@ -66,7 +66,11 @@ export function openQed(file: ImageFile, options: OpenOptions): Image {
 /** Has an image be fit to be written to; returns what there is to be said of that. */
 function readied(file: ImageFile): string[] {
   const header = readHeader(file);
-  refuseLargeClusters(file, header);
+  const obstacle = obstacleIn(header);
+  if (obstacle !== undefined) {
+    const feature = `${obstacle}, when they are written to,`;
+    throw new UnsupportedFeatureError(QED.name, file.path, feature);
+  }
   return readyForWriting(file, header);
 }
 

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { UnsupportedFeatureError } from "../../image/errors.ts";
 import { QED } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { L1Table } from "../qcow/l1.ts";
@@ -51,11 +50,9 @@ export function writingOf(parts: WritingParts): UncountedWriting {
   });
 }
 
-/** @throws {UnsupportedFeatureError} if its clusters are too large */
-export function refuseLargeClusters({ path }: ImageFile, { clusterBytes }: Header): void {
-  if (clusterBytes <= MAX_WRITTEN_CLUSTER_BYTES) return;
-  const feature = `clusters of ${clusterBytes} bytes, when they are written to,`;
-  throw new UnsupportedFeatureError(QED.name, path, feature);
+/** What of an image cannot be written to; undefined if all can. */
+export function obstacleIn({ clusterBytes }: Header): string | undefined {
+  return clusterBytes > MAX_WRITTEN_CLUSTER_BYTES ? `clusters of ${clusterBytes} bytes` : undefined;
 }
 
 function entryFormat(clusterBytes: number): EntryFormat {

@@ -12,6 +12,7 @@ import type { MappedDisk } from "../../../image/mapping.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { FilePart } from "../../kit/parts.ts";
 import { openExpanding } from "../open_expanding.ts";
+import { obstacleInBundle } from "../write/obstacle.ts";
 import { BundleImage } from "./image.ts";
 import { readDescriptor, type Storage, type StorageImage } from "./descriptor.ts";
 
@@ -28,7 +29,8 @@ export function openBundle(file: ImageFile, options: OpenOptions): Image {
     throw new UnsupportedFeatureError(PARALLELS.name, file.path, feature);
   };
   if (related === undefined) return refuse("a descriptor");
-  if (!readOnly && storages.length > 1) refuse("several parts, when they are written to,");
+  const obstacle = readOnly ? undefined : obstacleInBundle(descriptor);
+  if (obstacle !== undefined) refuse(`${obstacle}, when they are written to,`);
   const count = storages.reduce((sum, { images }) => sum + images.length, 0);
   const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
   const opener = new StorageOpener(file, {
@@ -38,14 +40,11 @@ export function openBundle(file: ImageFile, options: OpenOptions): Image {
   });
   const parts = storages.map((storage) => opener.open(storage));
   const [first] = parts;
-  const top = first?.top;
-  const writing = parts.length === 1 ? top?.writing : undefined;
-  if (!readOnly && writing === undefined) refuse("a plain file, when it is written to,");
   return new BundleImage({
     parts: parts.map(({ disk }) => disk),
     images: parts.flatMap(({ images }) => images),
     sectorBytes,
-    writing,
+    writing: first?.top?.writing,
   });
 }
 

@@ -24,9 +24,8 @@ import type { Header } from "../header.ts";
 import { ENTRY_BYTES, ENTRY_FREE } from "../layout.ts";
 import { ClusterSpace } from "./cluster_space.ts";
 import { HeaderFields } from "./header_fields.ts";
+import { obstacleInHeader } from "./obstacle.ts";
 
-/** Of a larger cluster, the rest takes too much memory where only a part of it is written. */
-const MAX_WRITTEN_CLUSTER_BYTES = 16 * 1024 * 1024;
 const MAX_ENTRY = 0xffff_ffff;
 
 /** What an image consists of that is to be changed. */
@@ -225,19 +224,11 @@ export class ParallelsWriting implements Writing, Tables {
   }
 }
 
-/** @throws {UnsupportedFeatureError} if its clusters are too large, or there is what would be wrong then */
+/** @throws {UnsupportedFeatureError} if it is only read */
 function refuseUnwritable({ path }: ImageFile, header: Header): void {
-  const { clusterBytes, extensionOffset, entries, sizeBytes } = header;
-  const refuse = (feature: string): never => {
-    throw new UnsupportedFeatureError(
-      PARALLELS.name,
-      path,
-      `${feature}, when they are written to,`,
-    );
-  };
-  if (clusterBytes > MAX_WRITTEN_CLUSTER_BYTES) refuse(`clusters of ${clusterBytes} bytes`);
-  if (extensionOffset !== 0n) refuse("an extension");
-  if (entries * clusterBytes < sizeBytes) refuse("a BAT that is too short for the disk");
+  const obstacle = obstacleInHeader(header);
+  if (obstacle === undefined) return;
+  throw new UnsupportedFeatureError(PARALLELS.name, path, `${obstacle}, when they are written to,`);
 }
 
 function spaceOf(file: ImageFile, header: Header): ClusterSpace {

@@ -182,7 +182,7 @@ const UNSUPPORTED: readonly [message: string, parts: BundleParts, readOnly?: fal
   ["padding", { storages: ONE, parameters: { Padding: "1" } }],
   ["encryption", { storages: ONE, parameters: { Encryption: "<Engine>{1}</Engine>" } }],
   ["several parts", { storages: [ONE[0], ONE[0]] }, false],
-  ["a plain file", { storages: [{ sectors: SECTORS, images: [[1, "Plain", "b.raw"]] }] }, false],
+  ["plain files", { storages: [{ sectors: SECTORS, images: [[1, "Plain", "b.raw"]] }] }, false],
 ];
 
 for (const [message, parts, readOnly = true] of UNSUPPORTED) {

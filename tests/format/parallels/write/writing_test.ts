@@ -180,8 +180,8 @@ for (const [message, parts] of DAMAGED) {
 
 const UNWRITABLE: readonly [message: string, parts: ParallelsParts][] = [
   ["clusters of 33554432 bytes", { header: { tracks: 65536 } }],
-  ["a BAT that is too short", { header: { nb_sectors: 1000n } }],
-  ["an extension", { features: [{ magic: FEATURE_DIRTY_BITMAP, flags: 0n, data_size: 0 }] }],
+  ["disks longer than the BAT", { header: { nb_sectors: 1000n } }],
+  ["extensions", { features: [{ magic: FEATURE_DIRTY_BITMAP, flags: 0n, data_size: 0 }] }],
 ];
 
 for (const [message, parts] of UNWRITABLE) {
