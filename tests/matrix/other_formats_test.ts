@@ -1,6 +1,9 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
+import { DRIVERS } from "../../src/disk/registry.ts";
+import { formatNamed } from "../../src/image/formats.ts";
 import { Device, deviceTest } from "../device/fuse/device.ts";
+import { stampedBytes } from "../format/qcow/write/random_ops.ts";
 import { IMAGE_TOOLS } from "../support/images.ts";
 import { asRoot } from "../support/program.ts";
 import { must, oracleTest, TempDirectory } from "../support/tools.ts";
@@ -44,6 +47,38 @@ deviceTest(
     }
   },
 );
+
+const WRITABLE = FORMATS.filter((name) => formatNamed(DRIVERS, name)?.writable);
+
+for (const format of WRITABLE) {
+  deviceTest(
+    `a file system on a ${format} image is whole, and qemu reads it`,
+    [...IMAGE_TOOLS, "mkfs.ext4", "e2fsck", "debugfs", "cmp", "fstrim"],
+    async () => {
+      const recipe = OTHER_RECIPES.find((other) =>
+        other.format === format && other.filling === "empty" && other.sizeBytes > 16 * 1024 * 1024
+      );
+      if (recipe === undefined) throw new Error(`no recipe of ${format}`);
+      using folder = new TempDirectory();
+      const { path } = await makeOtherImage(folder.path, recipe);
+      const file = folder.file("file");
+      Deno.writeFileSync(file, stampedBytes(0, 3_000_001, 1));
+      await using device = await Device.attach(path, "-t", format);
+      await must("mkfs.ext4", "-q", device.path);
+      await device.mount(folder.file("mounted"));
+      await must("cp", file, folder.file("mounted/copy"));
+      await must("fstrim", folder.file("mounted"));
+      await device.unmount(folder.file("mounted"));
+      await device.detach();
+      await device.gone();
+      const raw = folder.file("after.raw");
+      await must("qemu-img", "convert", "-f", recipe.driver, "-O", "raw", path, raw);
+      await must("e2fsck", "-fn", raw);
+      await must("debugfs", "-R", `dump /copy ${folder.file("dumped")}`, raw);
+      await must("cmp", file, folder.file("dumped"));
+    },
+  );
+}
 
 async function checkRecipe(recipe: OtherRecipe): Promise<void> {
   using folder = new TempDirectory();

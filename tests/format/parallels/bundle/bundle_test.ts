@@ -1,11 +1,12 @@
 // @ts-types="../../../support/std_assert.d.ts"
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { parallels } from "../../../../src/format/parallels/mod.ts";
 import {
   ImageFormatError,
   RelatedFileError,
   UnsupportedFeatureError,
 } from "../../../../src/image/errors.ts";
+import { randomNumbers } from "../../../support/images.ts";
 import { TempDirectory } from "../../../support/tools.ts";
 import { openImageFile } from "../../opened_image.ts";
 import { WritableDisk } from "../../qcow/write/writable_disk.ts";
@@ -217,3 +218,41 @@ Deno.test("parallels tells descriptors from other texts", () => {
   assertEquals(isText("<?xml version='1.0'?><plist>"), false);
   assertEquals(isText("text <Parallels_disk_image>"), false);
 });
+
+Deno.test("parallels survives damaged descriptors, and opens nothing elsewhere", () => {
+  using folder = new TempDirectory();
+  const images = [[1, "Compressed", "a.hds"], [2, "Plain", "b.raw"]] as const;
+  const parts = { storages: [{ sectors: SECTORS, images }], chain: [1, 2] };
+  const path = makeBundle(folder, parts, {
+    "a.hds": { bat: [undefined, 0] },
+    "b.raw": new Uint8Array(SECTORS * 512),
+  });
+  const original = Deno.readTextFileSync(path);
+  const random = randomNumbers(41);
+  let opened = 0;
+  for (let n = 0; n < 1000; n++) {
+    Deno.writeTextFileSync(path, damaged(original, random));
+    try {
+      using disk = new WritableDisk(path, READ);
+      disk.read(0, Math.min(disk.sizeBytes, CLUSTER));
+      opened++;
+    } catch (error) {
+      const isExpected = error instanceof ImageFormatError ||
+        error instanceof UnsupportedFeatureError || error instanceof RelatedFileError;
+      if (!isExpected) throw new Error(`mutation ${n}`, { cause: error });
+    }
+  }
+  assertGreater(opened, 100);
+});
+
+/** A text with some bytes of it changed, taken out, or doubled. */
+function damaged(text: string, random: () => number): string {
+  const at = Math.floor(random() * text.length);
+  const length = Math.floor(random() ** 3 * 40);
+  const piece = text.slice(at, at + length);
+  const kind = Math.floor(random() * 4);
+  if (kind === 0) return text.slice(0, at) + text.slice(at + length);
+  if (kind === 1) return text.slice(0, at) + piece + text.slice(at);
+  if (kind === 2) return text.slice(0, at) + "<>/&'\"{}0-"[at % 10] + text.slice(at + 1);
+  return text.slice(0, at) + `${Math.floor(random() * 2 ** 40)}` + text.slice(at + length);
+}
