@@ -56,7 +56,7 @@ function tslosetup(binary: string, name: string): Competitor {
     knowsQcow: true,
     missing: () => isFile(binary) ? undefined : `${binary} is missing: run \`deno task compile\``,
     async start(image, socket): Promise<Server> {
-      const format = image.format === "qcow2" ? "QCOW" : "RAW";
+      const format = image.format === "raw" ? "RAW" : "auto";
       const access = image.overlay ?? (image.isWritten ? undefined : "-r");
       const options = access === undefined ? [] : [access];
       await must(binary, "--socket", socket, "--file-fmt-type", format, ...options, image.path);

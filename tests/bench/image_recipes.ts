@@ -5,7 +5,18 @@
  */
 import { must } from "../support/tools.ts";
 
-export type ImageName = "raw" | "qcow2" | "zlib" | "zstd" | "sparse" | "chain" | WrittenName;
+export type ImageName =
+  | "raw"
+  | "qcow2"
+  | "zlib"
+  | "zstd"
+  | "sparse"
+  | "chain"
+  | OtherName
+  | WrittenName;
+
+/** Images of other formats: uncompressed, and VMware's compressed stream. */
+export type OtherName = "vdi" | "vhd" | "vhdx" | "vmdk" | "vmdk-stream";
 
 /** QCOW2 images to write to: nothing in them, all of a disk, that below them, compressed, in a snapshot. */
 export type WrittenName = "w-empty" | "w-full" | "w-overlay" | "w-zlib" | "w-snapshot";
@@ -13,6 +24,8 @@ export type WrittenName = "w-empty" | "w-full" | "w-overlay" | "w-zlib" | "w-sna
 /** How an image is made from the raw one. */
 export interface Recipe {
   readonly name: ImageName;
+  /** Qemu's name of its format, where that is not qcow2. */
+  readonly format?: string;
   /**
    * @param path the file to make
    * @param source the raw image
@@ -43,6 +56,11 @@ export const RECIPES: readonly Recipe[] = [
     name: "zstd",
     make: (path, { rawPath }) => convert(["-c", "-o", "compression_type=zstd"], rawPath, path),
   },
+  other("vdi", "vdi"),
+  other("vhd", "vpc", "-o", "force_size=on"),
+  other("vhdx", "vhdx"),
+  other("vmdk", "vmdk"),
+  other("vmdk-stream", "vmdk", "-o", "subformat=streamOptimized"),
   { name: "sparse", make: makeSparse, raw: (path) => `${path}.raw` },
   { name: "chain", make: makeChain, below: layers, raw: (path) => `${path}.raw` },
   written(
@@ -55,6 +73,12 @@ export const RECIPES: readonly Recipe[] = [
   written("w-zlib", (path, { rawPath }) => convert(["-c"], rawPath, path)),
   written("w-snapshot", makeSnapshot),
 ];
+
+function other(name: OtherName, format: string, ...how: string[]): Recipe {
+  const make: Recipe["make"] = (path, { rawPath }) =>
+    must("qemu-img", "convert", "-O", format, ...how, rawPath, path);
+  return { name, format, make };
+}
 
 function written(name: WrittenName, make: Recipe["make"], raw?: Recipe["raw"]): Recipe {
   return { name, make, ...(raw === undefined ? {} : { raw }), isWritten: true };

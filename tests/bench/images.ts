@@ -11,7 +11,8 @@ import { writeTree } from "./tree.ts";
 export interface BenchImage {
   readonly name: ImageName;
   readonly path: string;
-  readonly format: "qcow2" | "raw";
+  /** By qemu's name. */
+  readonly format: string;
   readonly rawPath: string;
   readonly sizeBytes: number;
   /** All files that are read when the image is read. */
@@ -60,10 +61,10 @@ async function prepare(recipe: Recipe, path: string, source: Source): Promise<Be
   const rawPath = recipe.raw?.(path) ?? source.rawPath;
   await unlessThere(rawPath, (raw) => must("qemu-img", "convert", "-O", "raw", path, raw));
   const files = [path, ...recipe.below?.(path) ?? []];
-  const { name } = recipe;
+  const { name, format = "qcow2" } = recipe;
   const { sizeBytes } = source;
   const isWritten = recipe.isWritten === true;
-  return { name, path, format: "qcow2", rawPath, sizeBytes, files, isWritten };
+  return { name, path, format, rawPath, sizeBytes, files, isWritten };
 }
 
 /** In a folder that all may write to, somebody else could have put files under our name. */

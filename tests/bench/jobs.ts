@@ -85,11 +85,17 @@ const READ_IMAGES: readonly ImageName[] = ["qcow2", "zlib", "zstd", "sparse", "c
 const TELLING_SHAPES = ["rand-4k-qd1", "rand-4k-qd32", "seq-128k-qd8"];
 const TELLING_IMAGES: readonly ImageName[] = ["qcow2", "zlib"];
 
+/** Other formats by what shows how much a table, or a stream, is worth. */
+const OTHER_IMAGES: readonly ImageName[] = ["vdi", "vhd", "vhdx", "vmdk", "vmdk-stream"];
+const OTHER_SHAPES = ["rand-4k-qd1", "rand-4k-qd32", "seq-128k-qd8", "seq-1m-qd4"];
+
 const TELLING = READ_SHAPES.filter(({ name }) => TELLING_SHAPES.includes(name));
 
 /** Every access pattern, on every image it is meant for. */
 export const JOBS: readonly Job[] = [
-  ...READ_SHAPES.map((shape) => hot(shape, READ_IMAGES)),
+  ...READ_SHAPES.map((shape) =>
+    hot(shape, OTHER_SHAPES.includes(shape.name) ? [...READ_IMAGES, ...OTHER_IMAGES] : READ_IMAGES)
+  ),
   ...TELLING.map((shape) => ({
     ...hot(shape, TELLING_IMAGES),
     name: `${shape.name}-4c`,

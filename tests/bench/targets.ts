@@ -32,6 +32,7 @@ const TARGETS: readonly Target[] = [
   { images: ["qcow2"], jobs: ["seq-1m-qd4"], atLeast: 1.9 },
   { images: ["zlib"], jobs: ["rand-4k-qd32"], atLeast: 1.8 },
   { images: ["zlib"], jobs: ["seq-128k-qd8"], atLeast: 3.0 },
+  { images: ["vmdk-stream"], jobs: ["seq-128k-qd8", "seq-1m-qd4"], atLeast: 2.0 },
   { images: ["raw"], jobs: ["write-rand-4k-qd1"], atLeast: 3.0 },
   { images: ["raw"], jobs: ["write-rand-4k-qd32"], atLeast: 3.3 },
   {
