@@ -104,7 +104,7 @@ export const VMDK: Format = {
 export const VHDX: Format = {
   name: "VHDX",
   aliases: [],
-  writable: false,
+  writable: true,
   summary: "Hyper-V disk image: fixed, dynamic, differencing",
 };
 

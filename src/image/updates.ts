@@ -11,7 +11,7 @@ import { IoBuffer } from "../sys/memory.ts";
 export const Level = {
   /** How often each part of a file is used, and tables that nothing refers to yet. */
   Counts: 0,
-  /** Where the counts are. */
+  /** Where the counts are. Of an image with a log, what is in it of the next level. */
   CountTables: 1,
   /** Where guest bytes are. */
   Tables: 2,

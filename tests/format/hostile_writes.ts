@@ -28,6 +28,8 @@ const FOLDER = memoryFolder();
 export interface HostileImages {
   readonly format: string;
   readonly original: Original;
+  /** How many of the usual number of images there are to be, where each takes long. */
+  readonly share?: number;
   /** Whether a step changes what such an image may have changed. */
   isAllowed(step: Step, before: Bytes): boolean;
 }
@@ -38,14 +40,15 @@ function isExpected(error: unknown): boolean {
 }
 
 /** Registers a test of them. */
-export function testHostileWrites({ format, original, isAllowed }: HostileImages): void {
+export function testHostileWrites({ format, original, share = 1, isAllowed }: HostileImages): void {
   Deno.test(`${format} writes nowhere else to hostile images`, () => {
     using folder = new TempDirectory(FOLDER);
     const path = folder.file("hostile");
     const random = new Random(11);
     const chance = (): number => random.below(2 ** 32) / 2 ** 32;
+    const images = IMAGES * share;
     let written = 0;
-    for (let n = 0; n < IMAGES; n++) {
+    for (let n = 0; n < images; n++) {
       const bytes = mutated(original, chance);
       Deno.writeFileSync(path, bytes);
       const recording = new Recording();
@@ -62,7 +65,7 @@ export function testHostileWrites({ format, original, isAllowed }: HostileImages
       assertEquals(wrong.length, 0, `image ${n}`);
       if (recording.steps.length > 0) written++;
     }
-    assertGreater(written, IMAGES / 20);
+    assertGreater(written, images / 20);
   });
 }
 

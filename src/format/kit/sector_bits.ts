@@ -41,3 +41,17 @@ export function bitRun(
   }
   return Math.min(run, count);
 }
+
+/** Sets the bits of `count` sectors from `sector` on, the lowest bit of a byte first. */
+export function setBits(
+  bytes: Uint8Array,
+  position: number,
+  { sector, count }: Pick<SectorRun, "sector" | "count">,
+): void {
+  for (let at = sector; at < sector + count;) {
+    const byte = position + Math.floor(at / BITS);
+    const isWhole = at % BITS === 0 && at + BITS <= sector + count;
+    bytes[byte] = isWhole ? ALL : (bytes[byte] ?? 0) | 1 << at % BITS;
+    at += isWhole ? BITS : 1;
+  }
+}

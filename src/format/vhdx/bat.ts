@@ -55,6 +55,16 @@ export class Bat {
     return (high * PLACES_IN_WORD + (low >>> PLACE_SHIFT)) * ALIGNMENT;
   }
 
+  /** Has the entry at `position` be another one, which has to be written. */
+  set(position: number, state: number, hostOffset: number): void {
+    const { view } = this.#pages;
+    const place = hostOffset / ALIGNMENT;
+    const low = place % PLACES_IN_WORD * 2 ** PLACE_SHIFT + state;
+    view.setUint32(position, low, true);
+    view.setUint32(position + 4, Math.floor(place / PLACES_IN_WORD), true);
+    this.#pages.markDirty(position);
+  }
+
   /**
    * How many of `lengthBytes` from `guestOffset` on, whose entry is at `position`, are alike: stored behind
    * each other, or all of one kind of what is not stored.

@@ -12,7 +12,7 @@ import type { MetadataPages } from "./metadata_pages.ts";
 import type { Shape } from "./shape.ts";
 
 /** One page has the bits of so many sectors. */
-const SECTORS_IN_PAGE = 8 * PAGE_BYTES;
+export const SECTORS_IN_PAGE: number = 8 * PAGE_BYTES;
 /** There is no block of bits for the chunk: no bit is set. */
 const NO_BITS = -2;
 
@@ -60,7 +60,11 @@ export class ChunkBits {
     if (bat.state(position) !== BITMAP_PRESENT) return NO_BITS;
     const hostOffset = bat.hostOffset(position);
     stored.requireInFile(hostOffset);
-    const inChunk = Math.floor(sector % CHUNK_SECTORS / SECTORS_IN_PAGE) * PAGE_BYTES;
-    return pages.find(hostOffset + inChunk, request);
+    return pages.find(hostOffset + pageInBits(sector), request);
   }
+}
+
+/** Where the page with the bit of a sector of the disk is among the bits of its chunk, in bytes. */
+export function pageInBits(sector: number): number {
+  return Math.floor(sector % CHUNK_SECTORS / SECTORS_IN_PAGE) * PAGE_BYTES;
 }

@@ -6,15 +6,19 @@
 import type { Image } from "../../image/driver.ts";
 import { VHDX } from "../../image/formats.ts";
 import type { Mapping } from "../../image/mapping.ts";
+import type { Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { StoredBlocks } from "../kit/stored_blocks.ts";
 import { Bat } from "./bat.ts";
 import { ChunkBits } from "./chunk_bits.ts";
 import { damaged } from "./errors.ts";
+import type { Header } from "./header.ts";
 import { BlockState } from "./layout.ts";
 import type { Replay } from "./log/replay.ts";
 import { MetadataPages } from "./metadata_pages.ts";
+import type { Regions } from "./regions.ts";
 import { pageCount, type Shape } from "./shape.ts";
+import { VhdxWriting } from "./write/writing.ts";
 
 /** What an image consists of. */
 export interface ImageParts {
@@ -25,6 +29,9 @@ export interface ImageParts {
   readonly replay: Replay | undefined;
   readonly sizeBytes: number;
   readonly shape: Shape;
+  readonly header: Header;
+  readonly regions: Regions;
+  readonly readOnly: boolean;
   readonly isFixed: boolean;
   /** The image below. */
   readonly backing: Image | undefined;
@@ -35,6 +42,7 @@ export class VhdxImage implements Image {
   readonly sizeBytes: number;
   readonly sectorBytes: number;
   readonly fileHoles: "zeros" | undefined;
+  readonly writing: Writing | undefined;
   readonly #path: string;
   readonly #shape: Shape;
   readonly #backing: Image | undefined;
@@ -44,6 +52,7 @@ export class VhdxImage implements Image {
   readonly #bat: Bat;
   readonly #bits: ChunkBits;
 
+  /** @throws as {@link VhdxWriting} */
   constructor(parts: ImageParts) {
     const { file, metadataFile, replay, shape, cacheBytes } = parts;
     this.sizeBytes = parts.sizeBytes;
@@ -58,7 +67,11 @@ export class VhdxImage implements Image {
     const bat = new Bat(pages, shape);
     this.#pages = pages;
     this.#bat = bat;
-    this.#bits = new ChunkBits({ pages, bat, shape, stored: this.#stored });
+    const bits = new ChunkBits({ pages, bat, shape, stored: this.#stored });
+    this.#bits = bits;
+    const { header, regions } = parts;
+    if (parts.readOnly) return;
+    this.writing = new VhdxWriting({ file, header, regions, shape, pages, bat, bits });
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {

@@ -16,6 +16,8 @@ import { type Metadata, readMetadata } from "./metadata.ts";
 import { parentOf } from "./parent.ts";
 import { readRegions, type Regions } from "./regions.ts";
 import { shapeOf } from "./shape.ts";
+import { applyLog } from "./write/apply_log.ts";
+import { usedMapBytes } from "./write/file_space.ts";
 
 /**
  * @throws {ImageFormatError} if the metadata are damaged
@@ -23,7 +25,9 @@ import { shapeOf } from "./shape.ts";
  * @throws as {@link RelatedFiles}
  */
 export function openVhdx(file: ImageFile, options: OpenOptions): Image {
-  const source = sourceOf(file, options.related);
+  const { readOnly, mapOnly = false, related } = options;
+  if (!readOnly && !mapOnly) return imageOf(written(file, related), options);
+  const source = sourceOf(file, related);
   try {
     return imageOf(source, options);
   } catch (error) {
@@ -55,6 +59,14 @@ export function sourceOf(file: ImageFile, memory?: MemoryLimit): Source {
   return { file, header, replay, metadataFile: new ReplayedFile(file, replay) };
 }
 
+/** As {@link sourceOf}, for writing: what the log has is put into its place, in the file. */
+function written(file: ImageFile, memory: MemoryLimit | undefined): Source {
+  const header = readHeader(file);
+  if (header.hasLog) applyLog(file, header, activeEntries(file, header, memory));
+  memory?.reserveMemory(usedMapBytes(file));
+  return { file, header: readHeader(file), replay: undefined, metadataFile: file };
+}
+
 /** What the regions and the metadata in them say; throws as the functions that read them. */
 export function descriptionOf(
   { metadataFile }: Source,
@@ -64,7 +76,7 @@ export function descriptionOf(
 }
 
 function imageOf(source: Source, options: OpenOptions): Image {
-  const { file, metadataFile, replay } = source;
+  const { file, header, metadataFile, replay } = source;
   const { regions, metadata } = descriptionOf(source);
   const shape = shapeOf(metadataFile, regions, metadata);
   const { metadataCacheBytes: cacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
@@ -74,6 +86,9 @@ function imageOf(source: Source, options: OpenOptions): Image {
     replay,
     sizeBytes: metadata.sizeBytes,
     shape,
+    header,
+    regions,
+    readOnly: options.readOnly || options.mapOnly === true,
     isFixed: metadata.isFixed,
     backing: openParent(file, metadata, options),
     cacheBytes,

@@ -6,6 +6,7 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertMatch } from "@std/assert";
 import { deviceTest, FUSE, MIB } from "../fuse/device.ts";
+import { buildVhdx } from "../../format/vhdx/image_builder.ts";
 import { asRoot } from "../../support/program.ts";
 import { must } from "../../support/tools.ts";
 import { LoopFolder } from "./loop_folder.ts";
@@ -112,6 +113,22 @@ deviceTest("without -P or -b, a table for sectors of another size gets a hint", 
   const usual = await partitioned(folder, "dos", 512);
   assertEquals(await sectorsOf(usual), { sectorBytes: 512, stderr: "" });
 });
+
+deviceTest(
+  "a device has the sectors that its image says, unless -b says otherwise",
+  TOOLS,
+  async () => {
+    using folder = new LoopFolder();
+    const image = folder.file("disk.vhdx");
+    Deno.writeFileSync(image, buildVhdx({ sectorBytes: 4096 }));
+    for (const transport of [[], FUSE]) {
+      const words = ["-r", "-t", "VHDX", ...transport, image];
+      assertEquals(await sectorsOf(...words), { sectorBytes: 4096, stderr: "" });
+      assertEquals(await sectorsOf(...words, "-b", "512"), { sectorBytes: 512, stderr: "" });
+      assertEquals(await sectorsOf(...words, "-b", "auto"), { sectorBytes: 4096, stderr: "" });
+    }
+  },
+);
 
 deviceTest(
   "-b auto takes the size of sectors from the partition table in the disk",

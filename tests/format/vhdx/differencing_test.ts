@@ -18,21 +18,11 @@ import {
   putHeader,
   type VhdxParts,
 } from "./image_builder.ts";
+import { chunk, IN_CHUNK } from "./chunk.ts";
 import { batPage, putLog } from "./log_builder.ts";
 
 const FOLDER = memoryFolder();
 const REQUEST = { format: "VHDX", readOnly: true, offsetBytes: 0, sizeLimitBytes: 0 };
-/** A chunk of sectors of 512 bytes has so many blocks. */
-const IN_CHUNK = 4096;
-
-/** Entries of the blocks, and that of the bits of the chunk that they are in. */
-function chunk(blocks: readonly BatEntry[] = [], hasBits = true): BatEntry[] {
-  const all = Array.from({ length: IN_CHUNK + 1 }, (): BatEntry => [0]);
-  all.splice(0, blocks.length, ...blocks);
-  all[IN_CHUNK] = hasBits ? [6, BITS / MIB] : [0];
-  return all;
-}
-
 const LINKS = { parent_linkage: `{${guidOf(2)}}`, relative_path: ".\\base.vhdx" };
 
 /** A parent with the bytes 1 to 4 and zeros, and a child. */

@@ -41,6 +41,14 @@ export const LOG = 3 * MIB;
 export const BITS = 4 * MIB;
 export const BLOCKS = 5 * MIB;
 const ITEMS = 65536;
+/** What says something of the disk, not of the file: a flag that VirtualBox insists on. */
+const ITEM_OF_DISK = 2;
+const OF_DISK: readonly string[] = [
+  Item.diskSize,
+  Item.diskId,
+  Item.logicalSector,
+  Item.physicalSector,
+];
 
 /** A region or a metadata item that no program knows. */
 export interface Extra {
@@ -186,7 +194,7 @@ function putMetadata(
       item_id: guidBytes(id),
       offset,
       length: content.length,
-      flags: isRequired ? ITEM_REQUIRED : 0,
+      flags: (isRequired ? ITEM_REQUIRED : 0) | (OF_DISK.includes(id) ? ITEM_OF_DISK : 0),
     });
     bytes.set(content, METADATA + offset);
     offset += content.length;

@@ -15,7 +15,7 @@ import {
   REGION_TABLE_OFFSETS,
 } from "../../../src/format/vhdx/layout.ts";
 import type { Original, Structure } from "../mutations.ts";
-import { at, BAT, buildVhdx, LOG, METADATA, MIB } from "./image_builder.ts";
+import { at, BAT, BITS, buildVhdx, LOG, METADATA, MIB } from "./image_builder.ts";
 import { batPage, putLog } from "./log_builder.ts";
 
 /** Where items lie: the file parameters, sizes of disk and sectors. */
@@ -32,6 +32,12 @@ export function vhdxOriginals(): Original[] {
   ];
   const plain = buildVhdx({ bat: map, stored: 0 }).slice(0, LOG + MIB);
   return [original(plain), original(putLog(plain.slice(), log))];
+}
+
+/** One that can be written to, of which the file has some of a block. */
+export function writableOriginal(): Original {
+  const bytes = buildVhdx({ bat: [[0], at(-1), [2], [3]], stored: 0 });
+  return original(bytes.slice(0, BITS + 4096));
 }
 
 function original(bytes: Uint8Array<ArrayBuffer>): Original {
