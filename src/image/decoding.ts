@@ -23,7 +23,7 @@ export const CompressionMethod = {
   /** Apple's LZFSE, LZVN among it. */
   Lzfse: 6,
   /** A pattern, to be repeated. */
-  Fill: 6,
+  Fill: 7,
 } as const;
 export type CompressionMethod = typeof CompressionMethod[keyof typeof CompressionMethod];
 

@@ -12,6 +12,7 @@ import { Libdeflate } from "../../src/codec/libdeflate.ts";
 import { Liblzma } from "../../src/codec/liblzma.ts";
 import { ZlibDecoder } from "../../src/codec/zlib.ts";
 import { ZstdDecoder } from "../../src/codec/zstd.ts";
+import { CompressionMethod } from "../../src/image/decoding.ts";
 import { randomNumbers } from "../support/images.ts";
 import { adcOf, packedBy } from "../support/packers.ts";
 import { type ConditionalTest, missingTools, testIfPossible } from "../support/tools.ts";
@@ -167,4 +168,9 @@ Deno.test("Filler repeats a pattern to the end of a piece, wherever that is", ()
     assert(piece.every((byte, index) => byte === 1 + index % 4));
   }
   assertFalse(filler.decompress(new Uint8Array(), new Uint8Array(1)));
+});
+
+Deno.test("methods of compression have numbers of their own, which threads tell each other", () => {
+  const numbers = Object.values(CompressionMethod);
+  assertEquals(new Set(numbers).size, numbers.length);
 });
