@@ -64,3 +64,23 @@ for (const packers of PACKERS) {
     },
   );
 }
+
+const SAMPLE = new URL("../../../testdata/hfsplus_zlib.dmg.zst", import.meta.url).pathname;
+/** Where the sample's partition begins, and its volume header in there. */
+const VOLUME_HEADER = 40 * 512 + 1024;
+
+oracleTest(
+  "dmg and qemu agree on the sample that macOS has made",
+  ["qemu-img", "zstd"],
+  async () => {
+    using folder = new TempDirectory();
+    const path = folder.file("sample.dmg");
+    const raw = folder.file("sample.raw");
+    await must("zstd", "-qd", "-o", path, SAMPLE);
+    await must("qemu-img", "convert", "-f", "dmg", "-O", "raw", path, raw);
+    using image = new OpenedImage(path, dmg);
+    assertEquals(image.image.sizeBytes, 1954304);
+    assert(sameBytes(image.read(0, 1954304), readRange(raw, 0, 1954304)));
+    assertEquals(new TextDecoder().decode(image.read(VOLUME_HEADER, 2)), "H+");
+  },
+);
