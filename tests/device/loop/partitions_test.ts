@@ -144,9 +144,9 @@ deviceTest(
       [plain],
       [...FUSE, plain],
       ["-t", "QCOW", ...FUSE, image],
-      ["-t", "QCOW", "-r", image],
-      ["-t", "QCOW", "--transport", "view", "-r", image],
-      ["-t", "QCOW", "-r", packed],
+      ["-t", "QCOW", image],
+      ["-t", "QCOW", "--transport", "view", image],
+      ["-t", "QCOW", packed],
     ];
     for (const way of ways) {
       await t.step(way.join(" "), async () => {
@@ -179,9 +179,9 @@ interface Sectors {
   readonly stderr: string;
 }
 
-/** Attaches with these words; what the device's sectors are, and what was said. */
+/** Attaches read-only with these words; what the device's sectors are, and what was said. */
 async function sectorsOf(...words: string[]): Promise<Sectors> {
-  const { code, stdout, stderr } = await asRoot().run("-f", "--show", ...words);
+  const { code, stdout, stderr } = await asRoot().run("-r", "-f", "--show", ...words);
   assertEquals(code, 0, stderr);
   assertMatch(stdout, /^\/dev\/loop\d+\n$/);
   const device = stdout.trim();
