@@ -23,6 +23,7 @@ import { makeNoCoreDump } from "../sys/secret.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
+import { compressedContentHint } from "../disk/compressed_content.ts";
 import { sectorBytesOf } from "../disk/sector_size.ts";
 import { wantedBytes } from "../disk/new_size.ts";
 import { ControlServer } from "./control/control_server.ts";
@@ -70,12 +71,13 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   }
   // What the disk begins with may have to be decompressed.
   const sectorBytes = sectorBytesOf(opened.access, job.sectorBytes);
+  const hint = compressedContentHint(opened.access);
   const server = createServer(job, { ...opened, sectorBytes }, served);
   watchLifeline(server, surroundings);
   if (commands !== undefined) takeCommands(new Fd(commands), server, own);
   const controlFd = descriptors[job.sockets + 1];
   watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, { own, controlFd }) });
-  if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }), nothing)) {
+  if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }, hint), nothing)) {
     keepBuffersApart();
     server.run();
   }
@@ -97,8 +99,9 @@ interface Sectored extends Opened {
   readonly sectorBytes: number;
 }
 
-function readyFor(server: Server, opened: Sectored): Answer {
-  const { access, request, sectorBytes, warnings } = opened;
+function readyFor(server: Server, opened: Sectored, hint: string | undefined): Answer {
+  const { access, request, sectorBytes } = opened;
+  const warnings = hint === undefined ? opened.warnings : [...opened.warnings, hint];
   const { sizeBytes, flags } = server.description;
   const { readOnly, format } = request;
   const connections = server.usefulConnections;

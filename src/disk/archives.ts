@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { ImageFile } from "../storage/image_file.ts";
 import { COMPRESSED_FILES, type KnownFormat, magic, UNSUPPORTED_FORMATS } from "./known_formats.ts";
-import { findMark } from "./marks.ts";
+import { findMark, type Marked } from "./marks.ts";
 import { DRIVERS } from "./registry.ts";
 
 interface Archive extends KnownFormat {
@@ -47,7 +46,7 @@ const COMPRESSED_TAR = /\.(tar\.\w+|t[gx]z|tbz2?|tzst)$/i;
  *
  * @throws {SystemError} if the file cannot be read
  */
-export function archiveIn(file: ImageFile): string | undefined {
+export function archiveIn(file: Marked & { readonly path: string }): string | undefined {
   const archive = isCompressedTar(file) ? TAR : plainArchive(file);
   if (archive === undefined) return undefined;
   const { name, unpacker } = archive;
@@ -55,13 +54,13 @@ export function archiveIn(file: ImageFile): string | undefined {
   return `is ${called} (${unpacker} takes the image out of it)`;
 }
 
-function isCompressedTar(file: ImageFile): boolean {
+function isCompressedTar(file: Marked & { readonly path: string }): boolean {
   return COMPRESSED_TAR.test(file.path) &&
     findMark(file, [...COMPRESSED_FILES, ...DRIVERS]) !== undefined;
 }
 
 /** A disk may begin like an archive, in an image that is known by its end. */
-function plainArchive(file: ImageFile): Archive | undefined {
+function plainArchive(file: Marked): Archive | undefined {
   if (findMark(file, [...UNSUPPORTED_FORMATS, ...DRIVERS]) !== undefined) return undefined;
   const found = findMark(file, ARCHIVES);
   return ARCHIVES.find(({ name }) => name === found?.name);

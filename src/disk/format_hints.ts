@@ -7,9 +7,13 @@ import { ImageFormatError, UnsupportedFeatureError } from "../image/errors.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { SystemError } from "../sys/errno.ts";
+import { descriptorPath } from "../format/vmdk/errors.ts";
+import { vmdk } from "../format/vmdk/mod.ts";
+import { fileStatusIfAny } from "../sys/files.ts";
 import { archiveIn } from "./archives.ts";
 import { COMPRESSED_FILES, ENCRYPTED_VOLUME } from "./known_formats.ts";
 import { findMark, type Recognised } from "./marks.ts";
+import { openImageFile } from "./open_file.ts";
 import { isMarkedAs, recognise } from "./probe.ts";
 import { findDriver } from "./registry.ts";
 
@@ -27,11 +31,21 @@ export function rawHint(file: ImageFile, use: Use = "attached"): string | undefi
     const found = recognise(file);
     if (found !== undefined) return imageHint(found, use);
     const packing = packingOf(file);
-    return packing && `it ${packing} and ${use} as it is`;
+    if (packing !== undefined) return `it ${packing} and ${use} as it is`;
+    const descriptor = descriptorOf(file.path);
+    return descriptor && `it looks like a piece of ${descriptor}, and is ${use} as RAW`;
   } catch (error) {
     if (error instanceof SystemError) return undefined;
     throw error;
   }
+}
+
+/** The VMDK image that a flat file is likely to be a piece of, as its name tells; undefined without one. */
+function descriptorOf(path: string): string | undefined {
+  const descriptor = descriptorPath(path);
+  if (descriptor === undefined || fileStatusIfAny(descriptor)?.kind !== "file") return undefined;
+  using file = openImageFile(descriptor, { readOnly: true }).file;
+  return isMarkedAs(vmdk, file) ? descriptor : undefined;
 }
 
 /** What else there is to be said of a file that is described as RAW, undefined if nothing is. */

@@ -4,9 +4,15 @@
  * @module
  */
 import type { Magic } from "../image/driver.ts";
-import type { ImageFile } from "../storage/image_file.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import type { KnownFormat } from "./known_formats.ts";
+
+/** What can have marks: a file, say. */
+export interface Marked {
+  readonly sizeBytes: number;
+  /** @throws {SystemError} if it cannot be read */
+  read(target: IoBuffer, position: number, hostOffset: number, lengthBytes: number): void;
+}
 
 /** A format whose mark was found. */
 export interface Recognised {
@@ -22,7 +28,7 @@ export interface Recognised {
  * @throws {SystemError} if the file cannot be read
  */
 export function findMark(
-  file: ImageFile,
+  file: Marked,
   formats: readonly KnownFormat[],
 ): Recognised | undefined {
   const marks = formats.flatMap(({ name, magics }) => magics.map((magic) => ({ name, ...magic })));
@@ -47,7 +53,7 @@ interface Ends {
   has(mark: Magic): boolean;
 }
 
-function readEnds(file: ImageFile, magics: readonly Magic[]): Ends {
+function readEnds(file: Marked, magics: readonly Magic[]): Ends {
   const headBytes = Math.max(0, ...magics.map(({ offset, bytes }) => offset + bytes.length));
   const tailBytes = Math.max(0, ...magics.map(({ offset }) => -offset));
   const tailOffset = file.sizeBytes - tailBytes;
@@ -59,7 +65,7 @@ function readEnds(file: ImageFile, magics: readonly Magic[]): Ends {
   };
 }
 
-function readRange(file: ImageFile, hostOffset: number, lengthBytes: number): Uint8Array {
+function readRange(file: Marked, hostOffset: number, lengthBytes: number): Uint8Array {
   const buffer = new IoBuffer(Math.min(lengthBytes, file.sizeBytes));
   file.read(buffer, 0, hostOffset, buffer.size);
   return buffer.bytes;

@@ -8,7 +8,7 @@ import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import { archiveIn } from "./archives.ts";
 import { type KnownFormat, UNSUPPORTED_FORMATS } from "./known_formats.ts";
-import { findMark, type Recognised } from "./marks.ts";
+import { findMark, type Marked, type Recognised } from "./marks.ts";
 import { DRIVERS, findDriver } from "./registry.ts";
 
 /**
@@ -19,7 +19,7 @@ import { DRIVERS, findDriver } from "./registry.ts";
  *
  * @throws {SystemError} if the file cannot be read
  */
-export function recognise(file: ImageFile): Recognised | undefined {
+export function recognise(file: Marked): Recognised | undefined {
   return findMark(file, [...UNSUPPORTED_FORMATS, ...DRIVERS]);
 }
 

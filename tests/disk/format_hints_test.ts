@@ -72,6 +72,25 @@ for (const [hint, head, tail] of HINTS) {
   });
 }
 
+Deno.test("rawHint() knows a flat file by its name, if there is an image that it can be a piece of", () => {
+  using folder = new TempDirectory();
+  const hintFor = (name: string): string | undefined => {
+    const path = folder.file(name);
+    Deno.writeFileSync(path, new Uint8Array(4096));
+    using file = new ImageFile(openFile(path, O_RDONLY), path);
+    return rawHint(file);
+  };
+  assertEquals(hintFor("disk-flat.vmdk"), undefined);
+  const descriptor = folder.file("disk.vmdk");
+  Deno.writeTextFileSync(descriptor, "# Disk DescriptorFile\nversion=1\n");
+  for (const name of ["disk-flat.vmdk", "disk-f001.vmdk"]) {
+    assertEquals(hintFor(name), `it looks like a piece of ${descriptor}, and is attached as RAW`);
+  }
+  assertEquals(hintFor("disk-raw.vmdk"), undefined);
+  Deno.writeFileSync(descriptor, new Uint8Array(512));
+  assertEquals(hintFor("disk-flat.vmdk"), undefined);
+});
+
 const WRONG: readonly [message: string, format: string, head: string, tail: string][] = [
   ["this is no QCOW image: it begins like a VDI image (see --file-fmt-type)", "QCOW", VDI, ""],
   ["this is no QCOW image: it ends like a VHD image (see --file", "QCOW", "", "conectix"],

@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { sameBytes } from "../format/opened_image.ts";
 import { seededBytes } from "../nbd/served_image.ts";
 import { IMAGE_TOOLS, type ImageRecipe, makeImage, type TestImage } from "../support/images.ts";
@@ -122,6 +122,35 @@ oracleTest("tslosetup attaches a QCOW file as RAW, and says what it looks like",
     Deno.statSync(image).size,
   );
 });
+
+/** What is compressed, by which words, and what is said of it. */
+const COMPRESSED: readonly [script: string, said: RegExp | undefined][] = [
+  [
+    'qemu-img create -q -f qcow2 "$1" 1M && gzip -c "$1"',
+    /begins like a QCOW image: .* -t QCOW\n$/,
+  ],
+  ['echo text >"$1" && tar -cPf - "$1" | gzip', /it is a tar archive \(tar -xf takes/],
+  ['echo text >"$1" && tar -cPf - "$1" | zstd -q', /it is a tar archive \(tar -xf takes/],
+  ["head -c 1048576 /dev/zero | gzip", undefined],
+];
+
+oracleTest(
+  "tslosetup says what is compressed in a file, if that is no disk",
+  ["qemu-img", "gzip", "tar", "zstd"],
+  async () => {
+    for (const [script, said] of COMPRESSED) {
+      using folder = new TempDirectory();
+      const image = folder.file("disk");
+      const make = `set -e; (${script}) >"$2"`;
+      await must("sh", "-c", make, "sh", folder.file("content"), image);
+      const options = ["-r", "-t", "auto"];
+      await using exported = await ExportedImage.attach({ folder, image, options });
+      const { stderr } = exported.attached;
+      if (said === undefined) assertEquals(stderr, "");
+      else assertMatch(stderr, said);
+    }
+  },
+);
 
 /** Copies of what no longer is in the page cache. */
 async function coldCopy(options: ExportOptions, raw: Uint8Array): Promise<void> {

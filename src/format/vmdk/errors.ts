@@ -19,9 +19,15 @@ export function unsupported(path: string, feature: string): UnsupportedFeatureEr
 /** How VMware, VirtualBox and qemu name the pieces of `disk.vmdk`. */
 const PIECE = /-(?:flat|delta|sesparse|ctk|pt|[sf]\d{3,6})\.vmdk$/i;
 
-/** What to say of a file that has no descriptor: which file is likely to have it, if its name tells. */
+/** Where the descriptor of a piece is likely to be, if the name of that tells; undefined if it does not. */
+export function descriptorPath(path: string): string | undefined {
+  return PIECE.test(path) ? path.replace(PIECE, ".vmdk") : undefined;
+}
+
+/** What to say of a file that has no descriptor: which file is likely to have it. */
 export function pieceHint(path: string): string {
-  const name = baseName(path);
-  const descriptor = name.replace(PIECE, ".vmdk");
-  return descriptor === name ? "" : `; name its descriptor, which may be ${descriptor}`;
+  const descriptor = descriptorPath(path);
+  return descriptor === undefined
+    ? ""
+    : `; name its descriptor, which may be ${baseName(descriptor)}`;
 }

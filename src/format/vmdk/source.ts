@@ -47,7 +47,9 @@ export function readSource(file: ImageFile, { force }: { readonly force: boolean
   const { descriptor: range, sizeBytes } = header;
   if (range !== undefined) {
     const own = sizeBytes === 0 ? undefined : { kind, header };
-    return { ...descriptorAt(file, range), own };
+    const found = descriptorAt(file, range);
+    // Pieces that qemu makes have room for one, with nothing in it.
+    if (own === undefined || found.descriptor.fields.size > 0) return { ...found, own };
   }
   const nothing = { descriptor: { fields: new Map(), extents: [] }, range: NOWHERE };
   if (force) return { ...nothing, own: { kind, header } };

@@ -4,7 +4,7 @@ import { HOSTED_HEADER } from "../../../src/format/vmdk/layout.ts";
 import { vmdk } from "../../../src/format/vmdk/mod.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../../src/image/errors.ts";
 import { Extent } from "../../../src/image/mapping.ts";
-import { TempDirectory } from "../../support/tools.ts";
+import { must, oracleTest, TempDirectory } from "../../support/tools.ts";
 import { OpenedImage, openImageFile } from "../opened_image.ts";
 import {
   buildExtent,
@@ -159,6 +159,27 @@ for (const [message, header = {}] of UNSUPPORTED) {
     assertThrows(() => opened(folder, { map: [0], header }), UnsupportedFeatureError, message);
   });
 }
+
+oracleTest(
+  "vmdk refuses a piece that qemu has made, which has an empty descriptor",
+  ["qemu-img"],
+  async () => {
+    using folder = new TempDirectory();
+    const options = ["-o", "subformat=twoGbMaxExtentSparse"];
+    await must(
+      "qemu-img",
+      "create",
+      "-q",
+      "-f",
+      "vmdk",
+      ...options,
+      folder.file("disk.vmdk"),
+      "1M",
+    );
+    const open = (): unknown => new OpenedImage(folder.file("disk-s001.vmdk"), vmdk);
+    assertThrows(open, ImageFormatError, "which may be disk.vmdk (--force");
+  },
+);
 
 Deno.test("vmdk refuses a piece, and says what its descriptor may be called; or takes it by force", () => {
   using folder = new TempDirectory();
