@@ -1,11 +1,12 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals } from "@std/assert";
-import { deflateRawSync, zstdCompressSync } from "node:zlib";
+import { deflateRawSync, deflateSync, zstdCompressSync } from "node:zlib";
 import { CompressionMethod, type DecodeJob } from "../../src/image/decoding.ts";
 import { ThreadedDecodeLane } from "../../src/serve/decode_lane.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { eventually } from "../support/patience.ts";
 import { randomNumbers } from "../support/images.ts";
+import { adcOf } from "../support/packers.ts";
 
 openLibc();
 
@@ -54,6 +55,7 @@ async function decoded(
   lane: ThreadedDecodeLane,
   stored: Uint8Array,
   method: CompressionMethod,
+  leastBytes = CLUSTER,
 ): Promise<Outcome> {
   const job = await claimed(lane, stored.length);
   job.input.bytes.set(stored);
@@ -67,7 +69,7 @@ async function decoded(
       method,
       storedBytes: stored.length,
       decodedBytes: CLUSTER,
-      leastBytes: CLUSTER,
+      leastBytes,
       onDone,
     }),
   );
@@ -89,6 +91,20 @@ Deno.test("ThreadedDecodeLane decompresses in another thread, and goes on after 
     assertEquals((await decoded(lane, deflated, Zstd)).succeeded, false);
   }
   assert(!lane.busy);
+});
+
+Deno.test("ThreadedDecodeLane fills up what is short where it may be, by any method", async () => {
+  using lane = new ThreadedDecodeLane(1);
+  const bytes = content();
+  const short = bytes.slice(0, 5000);
+  const { Zlib, Adc } = CompressionMethod;
+  for (const [method, pack] of [[Zlib, deflateSync], [Adc, adcOf]] as const) {
+    assertEquals(await decoded(lane, pack(bytes), method), { succeeded: true, bytes });
+    const wanted = Uint8Array.from({ length: CLUSTER }, (_, at) => short[at] ?? 0);
+    const outcome = await decoded(lane, pack(short), method, 5000);
+    assertEquals(outcome, { succeeded: true, bytes: wanted });
+    assertEquals((await decoded(lane, pack(short), method, 5001)).succeeded, false);
+  }
 });
 
 Deno.test("ThreadedDecodeLane takes no more at a time than its threads can begin with", async () => {

@@ -11,12 +11,14 @@ import { runOf, type RunWords, sizeOf } from "./runs.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const { Deflate, Zstd } = CompressionMethod;
+const { Deflate, Zstd, Zlib, Xz } = CompressionMethod;
 
 /** A run that may be packed. */
 interface PackedWords extends RunWords {
   readonly hostBytes?: number;
   readonly pieceBytes?: number;
+  /** All of it by default. */
+  readonly leastBytes?: number;
   readonly method?: CompressionMethod;
   /** How far in its piece it begins. */
   readonly inPiece?: number;
@@ -35,6 +37,7 @@ function packedListOf(runs: readonly PackedWords[]): RunList {
       run.mapping.setPacked(open[words.file ?? 0] ?? openImageFile("/dev/null"), 0, hostBytes);
       run.mapping.method = words.method ?? Deflate;
       run.mapping.setPiece(start - inPiece, pieceBytes, words.lengthBytes);
+      run.mapping.leastBytes = words.leastBytes ?? pieceBytes;
     }
     list.add(run);
     start += words.lengthBytes;
@@ -124,6 +127,9 @@ Deno.test("planExtents() divides plain runs, which are read as a whole", () => {
 for (
   const [what, words, surroundings] of [
     ["that begins with a zero byte", {}, headFor(70_001, 0, 1)],
+    ["with zlib's header and checksum", { method: Zlib }, headFor(70_001, 0x78, 0x9c)],
+    ["that the kernel is never given", { method: Xz }, headFor(70_001, ...FRAME)],
+    ["that may be short", { leastBytes: 512 }, {}],
     ["that is no frame of zstd's", { method: Zstd }, headFor(70_001, ...FRAME.subarray(1))],
     [
       "that needs a window of 2 MiB",
