@@ -23,10 +23,10 @@ const FOLDER = memoryFolder();
 export interface CrashedImage {
   readonly name: string;
   readonly format: string;
-  /** Makes it, and what it needs, in `folder`, and answers where. */
-  make(folder: TempDirectory): string;
+  /** Makes it, and what it needs, in `folder`, and answers where; of one with a piece, where that is, too. */
+  make(folder: TempDirectory): string | readonly [path: string, piece: string];
   readonly sizeBytes: number;
-  /** One line for each fault that could lose data; the whole file is given. */
+  /** One line for each fault that could lose data; the whole file is given, or that of the piece. */
   faultsOf(bytes: Uint8Array<ArrayBuffer>): string[];
   /** What is used in vain, and is not after the image was closed in order. */
   leaksOf(bytes: Uint8Array<ArrayBuffer>): number;
@@ -70,28 +70,31 @@ function crash(
 ): { faults: string[]; states: number } {
   using folder = new TempDirectory(FOLDER);
   const { name, format, sizeBytes, metadataCacheBytes, limits = {} } = image;
-  const path = image.make(folder);
+  const made = image.make(folder);
+  const paths = typeof made === "string" ? [made] as const : made;
+  const [path, piece] = paths;
   const recipe = { name, version: 1, sizeBytes, options: [] } as const;
-  const before = Deno.readFileSync(path);
+  const before = contentsOf(paths);
   const disk = readWhole(path, format);
   const request = { format, ...(metadataCacheBytes === undefined ? {} : { metadataCacheBytes }) };
   const faults: string[] = [];
   let states = 0;
   for (let seed = 1; seed <= runs; seed++) {
-    Deno.writeFileSync(path, before);
+    restore(paths, before);
     const special = sabotage === undefined ? {} : { sabotage };
     const options = { seed, ops: OPS, keys: undefined, request, limits, ...special };
-    const run = new CrashRun({ path, recipe }, options);
+    const dataPath = piece === undefined ? {} : { dataPath: piece };
+    const run = new CrashRun({ path, recipe, ...dataPath }, options);
     run.run(OPS, seed % 2 === 0 ? "closed" : "killed");
-    if (seed % 2 === 0 && sabotage === undefined) checkClosed(path, image);
+    if (seed % 2 === 0 && sabotage === undefined) checkClosed(paths, image);
     const contents = new AllowedContents(disk, run.done);
-    const file = new FileContent(before);
+    const files = before.map((bytes) => new FileContent(bytes));
     const random = new Random(seed);
-    for (const state of crashStates(run.recording, [file], { random, share: 0.2 })) {
+    for (const state of crashStates(run.recording, files, { random, share: 0.2 })) {
       const isReopened = states++ % 25 === 0;
-      Deno.writeFileSync(path, file.bytes.slice());
+      restore(paths, files.map(({ bytes }) => bytes.slice()));
       const isKilled = state.what === "killed";
-      const fault = faultOf(path, image, { contents, at: state.at, isReopened, isKilled });
+      const fault = faultOf(paths, image, { contents, at: state.at, isReopened, isKilled });
       if (fault !== undefined) faults.push(`seed ${seed}, ${state.what} at ${state.at}: ${fault}`);
       if (sabotage !== undefined && faults.length > 0) return { faults, states };
     }
@@ -99,13 +102,26 @@ function crash(
   return { faults, states };
 }
 
+type Contents = readonly Uint8Array<ArrayBuffer>[];
+
+function contentsOf(paths: readonly [string, string?]): Contents {
+  return paths.map((path = "") => Deno.readFileSync(path));
+}
+
+function restore(paths: readonly [string, string?], contents: Contents): void {
+  for (const [n, bytes] of contents.entries()) Deno.writeFileSync(paths[n] ?? "", bytes);
+}
+
 function readWhole(path: string, format: string): Uint8Array {
   using disk = new WritableDisk(path, { request: { format, readOnly: true } });
   return disk.read(0, disk.sizeBytes).slice();
 }
 
-function checkClosed(path: string, { faultsOf, leaksOf }: CrashedImage): void {
-  const bytes = Deno.readFileSync(path);
+function checkClosed(
+  [path, piece = path]: readonly [string, string?],
+  { faultsOf, leaksOf }: CrashedImage,
+): void {
+  const bytes = Deno.readFileSync(piece);
   assertEquals([faultsOf(bytes), leaksOf(bytes)], [[], 0]);
 }
 
@@ -117,11 +133,12 @@ interface Judged {
 }
 
 function faultOf(
-  path: string,
+  paths: readonly [string, string?],
   image: CrashedImage,
   { contents, at, isReopened, isKilled }: Judged,
 ): string | undefined {
-  const bytes = Deno.readFileSync(path);
+  const [path, piece = path] = paths;
+  const bytes = Deno.readFileSync(piece);
   const faults = image.faultsOf(bytes);
   if (faults.length > 0) return faults.slice(0, 3).join("; ");
   try {
@@ -132,7 +149,7 @@ function faultOf(
       const hasLost = isKilled && image.outlivesKills && contents.hasLost(read, at);
       if (hasLost) return "what was answered is lost";
     }
-    return isReopened ? faultLater(path, image, at) : undefined;
+    return isReopened ? faultLater(paths, image, at) : undefined;
   } catch (error) {
     return `unreadable: ${error}`;
   }
@@ -140,7 +157,7 @@ function faultOf(
 
 /** What a crash has left is written to once more, and closed. */
 function faultLater(
-  path: string,
+  [path, piece = path]: readonly [string, string?],
   { format, faultsOf }: CrashedImage,
   seed: number,
 ): string | undefined {
@@ -156,5 +173,5 @@ function faultLater(
   }
   assert(disk.close());
   assertEquals(readWhole(path, format), model);
-  return faultsOf(Deno.readFileSync(path))[0];
+  return faultsOf(Deno.readFileSync(piece))[0];
 }

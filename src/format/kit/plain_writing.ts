@@ -5,7 +5,7 @@
  */
 import { Cleared, ClearOutcome, type Placement, type Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
-import { zeroRange } from "../../storage/zero_range.ts";
+import { clearRange } from "./clear_range.ts";
 
 /** All places are known. */
 export class PlainWriting implements Writing {
@@ -45,8 +45,5 @@ export function clearPlain(
   writing.place(guestOffset, lengthBytes, placement);
   const { file, hostOffset, lengthBytes: count } = placement;
   if (file === undefined) throw new Error("nowhere to clear");
-  const range = { hostOffset, lengthBytes: count };
-  if (to !== Cleared.KeptZeros && zeroRange(file, "freed", range)) return count;
-  if (to === Cleared.Discarded || zeroRange(file, "kept", range)) return count;
-  return ClearOutcome.Unable;
+  return clearRange(file, to, { hostOffset, lengthBytes: count }) ? count : ClearOutcome.Unable;
 }

@@ -1,6 +1,6 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { openImage } from "../../../src/disk/open.ts";
+import { openImage, openSharedImage } from "../../../src/disk/open.ts";
 import type { ImageRequest } from "../../../src/disk/request.ts";
 import { readDisk } from "../../support/disk.ts";
 import { TempDirectory } from "../../support/tools.ts";
@@ -132,4 +132,19 @@ Deno.test("vmdk takes no file for a piece that the image may not name", () => {
   Deno.chmodSync(scene.file("x.vmdk"), 0o666);
   assertThrows(() => scene.sectors(text), Error, "not allowed: others may write to the image");
   assertEquals(scene.sectors(text, { allowBacking: [other.path] }), [5]);
+});
+
+Deno.test("vmdk is opened once more by another thread, with all of its pieces and a parent's", () => {
+  using scene = new Scene();
+  scene.put("base.vmdk", descriptor(['RW 10 FLAT "x-flat.vmdk" 0', 'RW 16 SPARSE "x-s001.vmdk"']));
+  scene.put("c.vmdk", buildExtent({ map: ["none", "zero", 2] }));
+  const fields = { parentCID: "1234abcd", parentFileNameHint: '"/gone/base.vmdk"' };
+  const text = descriptor(['RW 24 SPARSE "/gone/c.vmdk"'], fields);
+  using access = openImage(openImageFile(scene.put("x.vmdk", text)), REQUEST);
+  const { sharedFiles: files, sharedPieces: shared } = access;
+  assertEquals(files.length, 5);
+  using again = openSharedImage({ image: REQUEST, files, pieces: shared });
+  const bytes = readDisk(access, 0, access.sizeBytes);
+  assertEquals([bytes[0], bytes[512 * 7], bytes[512 * 8], bytes[512 * 16]], [0x10, 0x17, 0, 3]);
+  assertEquals(readDisk(again, 0, again.sizeBytes), bytes);
 });

@@ -17,8 +17,8 @@ import {
   type Writing,
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { zeroRange } from "../../../storage/zero_range.ts";
 import { EIO, SystemError } from "../../../sys/errno.ts";
+import { clearRange } from "../../kit/clear_range.ts";
 import { SECTOR_BYTES, SectorMarks } from "../../kit/sector_marks.ts";
 import { unsupported } from "../errors.ts";
 import { GrainEntries } from "../extents/grain_entries.ts";
@@ -179,10 +179,7 @@ export class HostedWriting implements Writing, Tables {
     const hostOffset = this.#entries.hostOffset(entry);
     const wholeBytes = Math.ceil(runBytes / this.unitBytes) * this.unitBytes;
     const lengthBytes = Math.min(wholeBytes, file.sizeBytes - hostOffset);
-    const range = { hostOffset, lengthBytes };
-    if (to !== Cleared.KeptZeros && zeroRange(file, "freed", range)) return runBytes;
-    if (to === Cleared.Discarded || zeroRange(file, "kept", range)) return runBytes;
-    return ClearOutcome.Unable;
+    return clearRange(file, to, { hostOffset, lengthBytes }) ? runBytes : ClearOutcome.Unable;
   }
 
   /** @throws {SystemError} if something was lost, or the extent cannot be changed */

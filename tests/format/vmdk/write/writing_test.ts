@@ -18,9 +18,9 @@ import { IMAGE_TOOLS } from "../../../support/images.ts";
 import { must, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { virtualBoxTest } from "../../../support/virtualbox.ts";
 import { openImageFile, sameBytes } from "../../opened_image.ts";
-import { qemuIo } from "../../qcow/write/originals.ts";
 import { Random, stampedBytes } from "../../qcow/write/random_ops.ts";
 import { openForWriting, WritableDisk } from "../../qcow/write/writable_disk.ts";
+import { writeAtRandom, writeByQemu } from "../../written_in_turn.ts";
 import {
   buildExtent,
   buildVmdk,
@@ -35,31 +35,6 @@ import { faultsOfVmdk, isClosed, leakedGrains } from "./checker.ts";
 
 const MIB = 1024 * 1024;
 const VMDK = { request: { format: "VMDK" } } as const;
-
-function writeAtRandom(disk: WritableDisk, model: Uint8Array, random: Random, count: number): void {
-  for (let id = 1; id <= count; id++) {
-    const offset = random.below(model.length);
-    const length = 1 + random.below(Math.min(model.length - offset, 300_000));
-    if (random.below(5) === 0) {
-      disk.writeZeros(offset, length);
-      model.fill(0, offset, offset + length);
-    } else {
-      const bytes = stampedBytes(offset, length, id);
-      disk.write(offset, bytes);
-      model.set(bytes, offset);
-    }
-  }
-}
-
-async function writeByQemu(path: string, model: Uint8Array, random: Random): Promise<void> {
-  const commands = Array.from({ length: 10 }, (_, n) => {
-    const start = random.below(model.length / 512) * 512;
-    const length = Math.min(512 * (1 + random.below(3000)), model.length - start);
-    model.fill(n + 1, start, start + length);
-    return `write -P ${n + 1} ${start} ${length}`;
-  });
-  await qemuIo(path, "vmdk", commands);
-}
 
 const VARIANTS = [
   "subformat=monolithicSparse",
@@ -83,7 +58,7 @@ for (const option of VARIANTS) {
       assert(sameBytes(disk.read(0, sizeBytes), model), "read back");
       assert(disk.close());
       await must("qemu-img", "check", "-q", "-f", "vmdk", path);
-      await writeByQemu(path, model, random);
+      await writeByQemu(path, "vmdk", model, random);
     }
     const raw = folder.file("raw");
     await must("qemu-img", "convert", "-f", "vmdk", "-O", "raw", path, raw);
