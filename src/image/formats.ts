@@ -98,7 +98,7 @@ export const VMDK: Format = {
   name: "VMDK",
   aliases: [],
   writable: true,
-  summary: "VMware disk image: monolithic, split, flat, delta",
+  summary: "VMware disk image: monolithic, split, flat, stream, delta",
 };
 
 export const VHDX: Format = {
