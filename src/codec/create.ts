@@ -14,6 +14,7 @@ import { Libzstd } from "./libzstd.ts";
 import { Inflater } from "./inflate.ts";
 import { LzfseDecoder } from "./lzfse.ts";
 import type { Decompressor } from "./decompressor.ts";
+import { XzBlockDecoder, XzCheck } from "./xz_block.ts";
 import { ZlibDecoder } from "./zlib.ts";
 import { ZstdDecoder } from "./zstd.ts";
 
@@ -40,6 +41,14 @@ export function createDecompressor(method: CompressionMethod): Decompressor {
       return new LzfseDecoder();
     case CompressionMethod.Fill:
       return new Filler();
+    case CompressionMethod.XzBlock:
+      return present(XzBlockDecoder.open(XzCheck.None));
+    case CompressionMethod.XzBlockCrc32:
+      return present(XzBlockDecoder.open(XzCheck.Crc32));
+    case CompressionMethod.XzBlockCrc64:
+      return present(XzBlockDecoder.open(XzCheck.Crc64));
+    case CompressionMethod.XzBlockSha256:
+      return present(XzBlockDecoder.open(XzCheck.Sha256));
   }
 }
 
@@ -52,6 +61,10 @@ function present(decompressor: Decompressor | undefined): Decompressor {
 const NEEDED: ReadonlyMap<CompressionMethod, readonly string[]> = new Map([
   [CompressionMethod.Bzip2, LIBBZ2_NAMES],
   [CompressionMethod.Xz, LIBLZMA_NAMES],
+  [CompressionMethod.XzBlock, LIBLZMA_NAMES],
+  [CompressionMethod.XzBlockCrc32, LIBLZMA_NAMES],
+  [CompressionMethod.XzBlockCrc64, LIBLZMA_NAMES],
+  [CompressionMethod.XzBlockSha256, LIBLZMA_NAMES],
 ]);
 
 /**

@@ -113,7 +113,7 @@ function imageHint(found: Recognised, use: Use): string {
 
 /** `begins like a QCOW image`. */
 export function likeness({ name, end }: Recognised): string {
-  const article = /^[AEIO]/.test(name) ? "an" : "a";
+  const article = /^[AEIOX]/.test(name) ? "an" : "a";
   return `${end === "start" ? "begins" : "ends"} like ${article} ${name} image`;
 }
 

@@ -23,7 +23,6 @@ export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
 
 /** What image files are often packed with. A disk could begin so as well: worth a hint, no more. */
 export const COMPRESSED_FILES: readonly KnownFormat[] = [
-  { name: "xz", magics: [magic(0, "\xfd7zXZ\0")] },
   { name: "bzip2", magics: [magic(0, "BZh91AY&SY")] },
 ];
 

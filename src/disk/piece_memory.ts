@@ -95,6 +95,11 @@ export class PieceMemory implements Disposable {
     return this.#limits.maxPieceBytes ?? pieceBytes;
   }
 
+  /** How many pieces like one of `pieceBytes` there is room for. */
+  slotsFor(pieceBytes: number): number {
+    return slotsFor(this.slotBytesFor(pieceBytes), this.#limits);
+  }
+
   #fillOrGiveUp(slotBytes: number): void {
     let outcome: number = Phase.None;
     try {

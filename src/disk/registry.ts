@@ -20,6 +20,7 @@ import { vdi } from "../format/vdi/mod.ts";
 import { vhd } from "../format/vhd/mod.ts";
 import { vhdx } from "../format/vhdx/mod.ts";
 import { vmdk } from "../format/vmdk/mod.ts";
+import { xz } from "../format/xz/mod.ts";
 import { zstd } from "../format/zstd/mod.ts";
 import type { FormatDriver } from "../image/driver.ts";
 import { formatNamed, RAW } from "../image/formats.ts";
@@ -42,6 +43,7 @@ export const DRIVERS: readonly FormatDriver[] = [
   sparsebundle,
   luks,
   gzip,
+  xz,
   zstd,
   raw,
 ];

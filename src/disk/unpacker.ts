@@ -15,8 +15,12 @@ import { PieceCache } from "./piece_cache.ts";
 import type { PieceMemory, PieceSlots } from "./piece_memory.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** A cache has to hold so many pieces for other threads to fill it: it might lose them else. */
+/** A cache that holds so many pieces can be filled by other threads freely: it will not lose them soon. */
 const PIECES_TO_DEFER = 32;
+/** One that holds so many can be filled by them with a half of that at a time. */
+const FEWEST_TO_DEFER = 4;
+/** Of few and large pieces, a stream of reads has so many decompressed in advance. */
+const LARGE_AHEAD = 2;
 const NONE = -1;
 
 /** What an unpacker works with. */
@@ -110,9 +114,25 @@ export class Unpacker {
       attempt.awaited = deferred;
       return NONE;
     }
-    const mayDefer = (attempt.mayDefer || goesOn) && this.#canDefer(mapping);
+    const isLarge = this.#areFew(mapping.pieceBytes);
+    const mayDefer = (attempt.mayDefer || goesOn || isLarge) && this.#canDefer(mapping);
     if (mayDefer && this.#defer(mapping)) return NONE;
+    if (isLarge && this.#awaitAny(attempt)) return NONE;
     return this.#loadNow(mapping);
+  }
+
+  /** While a large piece is decompressed here, nobody would be served. */
+  #awaitAny(attempt: Attempt): boolean {
+    const [first] = this.#deferred.values();
+    if (first === undefined || attempt.mayWait) return false;
+    attempt.awaited = first;
+    return true;
+  }
+
+  /** Whether the cache holds only some pieces like one of `pieceBytes`. */
+  #areFew(pieceBytes: number): boolean {
+    const { cacheBytes, memory } = this.#with;
+    return cacheBytes < memory.slotBytesFor(pieceBytes) * PIECES_TO_DEFER;
   }
 
   #loadNow(mapping: Mapping): number {
@@ -137,8 +157,10 @@ export class Unpacker {
   }
 
   #canDefer({ attempt, pieceStart, pieceBytes }: Mapping): boolean {
-    return !attempt.mayWait && pieceStart !== this.#damaged &&
-      this.#with.cacheBytes >= this.#with.memory.slotBytesFor(pieceBytes) * PIECES_TO_DEFER;
+    if (attempt.mayWait || pieceStart === this.#damaged) return false;
+    if (!this.#areFew(pieceBytes)) return true;
+    const slots = this.#with.memory.slotsFor(pieceBytes);
+    return slots >= FEWEST_TO_DEFER && this.#deferred.size < slots / 2;
   }
 
   /** Leaves a piece to another thread; false if none can take it. The attempt says what it waits for. */
@@ -174,25 +196,36 @@ export class Unpacker {
     cache.giveUp();
   }
 
-  /** If a stream of reads has come to a piece, it will want the next one. */
+  /** If a stream of reads has come to a piece, it will want those that follow. */
   #followStream(image: MappedDisk, pieceStart: number, pieceBytes: number): void {
     const isStream = pieceStart === this.#lastEnd;
     this.#lastStart = pieceStart;
     this.#lastEnd = pieceStart + pieceBytes;
-    if (isStream && this.#lastEnd < image.sizeBytes) this.#loadAhead(image, this.#lastEnd);
+    if (!isStream) return;
+    let next = this.#lastEnd;
+    for (let ahead = this.#areFew(pieceBytes) ? LARGE_AHEAD : 1; ahead > 0; ahead--) {
+      if (next < image.sizeBytes) next = this.#loadAhead(image, next);
+    }
   }
 
-  /** Only if nothing has to be read for it but the piece itself, which another thread can take. */
-  #loadAhead(image: MappedDisk, guestOffset: number): void {
+  /**
+   * Only if nothing has to be read for it but the piece itself, which another thread can take.
+   *
+   * @returns where the piece ends; Infinity where there is none
+   */
+  #loadAhead(image: MappedDisk, guestOffset: number): number {
     const mapping = this.#ahead;
     try {
       image.map(guestOffset, 1, mapping);
-      if (mapping.kind !== Extent.Packed || this.#deferred.has(mapping.pieceStart)) return;
-      if (this.#cache?.has(mapping.pieceStart)) return;
-      if (this.#canDefer(mapping)) this.#defer(mapping);
+      if (mapping.kind !== Extent.Packed) return Infinity;
+      const { pieceStart, pieceBytes } = mapping;
+      const isThere = this.#deferred.has(pieceStart) || this.#cache?.has(pieceStart);
+      if (!isThere && this.#canDefer(mapping)) this.#defer(mapping);
+      return pieceStart + pieceBytes;
     } catch (error) {
       const isTold = error instanceof ImageFormatError || error instanceof SystemError;
       if (!isTold) throw error; // those are for whoever reads the piece
+      return Infinity;
     }
   }
 

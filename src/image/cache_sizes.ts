@@ -35,7 +35,7 @@ const FURTHER_METADATA_CACHE_BYTES = 4 * MIB;
 const IMAGES_WITH_PIECES = 2;
 const FEWEST_PIECES = 4;
 /** What those may take together: there are pieces of many megabytes. */
-const MAX_FEWEST_BYTES = 64 * MIB;
+const MAX_FEWEST_BYTES = 128 * MIB;
 /** What the cache of any other image may take in any case. */
 const LEAST_CACHE_BYTES = 256 * 1024;
 

@@ -24,6 +24,11 @@ export const CompressionMethod = {
   Lzfse: 6,
   /** A pattern, to be repeated. */
   Fill: 7,
+  /** A block of a stream of xz(1), by the check that it has. */
+  XzBlock: 8,
+  XzBlockCrc32: 9,
+  XzBlockCrc64: 10,
+  XzBlockSha256: 11,
 } as const;
 export type CompressionMethod = typeof CompressionMethod[keyof typeof CompressionMethod];
 

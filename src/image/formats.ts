@@ -129,6 +129,13 @@ export const GZIP: Format = {
   summary: "plain disk image compressed with gzip",
 };
 
+export const XZ: Format = {
+  name: "XZ",
+  aliases: [],
+  writable: false,
+  summary: "plain disk image compressed with xz",
+};
+
 export const ZSTD: Format = {
   name: "ZSTD",
   aliases: ["ZST"],
@@ -167,6 +174,7 @@ export const FORMATS: readonly Format[] = [
   SPARSEBUNDLE,
   LUKS,
   GZIP,
+  XZ,
   ZSTD,
   RAW,
 ];

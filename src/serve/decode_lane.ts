@@ -20,6 +20,10 @@ import { type DecodeStart, DecodeTable, MAX_DECODE_JOBS } from "./decode_table.t
 /** So many wishes within so short a time are worth one more thread. */
 const WISHES = 64;
 const WISHES_WITHIN_MS = 100;
+/** A piece of so many bytes is worth as many wishes as it has of these. */
+const WISH_BYTES = 128 * 1024;
+/** While pieces of so many bytes are decompressed, the serving thread does not do it as well. */
+const LARGE_PIECE_BYTES = 4 * 1024 * 1024;
 /** More threads than this find nothing to do: the serving thread reads and sends for all of them. */
 export const MAX_DECODE_THREADS = 3;
 /** Threads cost memory; one that has ended leaves some 50 kB behind, so that none should end often. */
@@ -72,10 +76,11 @@ export class ThreadedDecodeLane implements DecodeLane, JobOwner, Disposable {
 
   claim(storedBytes: number, decodedBytes: number): DecodeJob | undefined {
     const { threads } = this.#table;
-    const limit = Math.min(threads * JOBS_PER_THREAD, MAX_DECODE_JOBS);
+    const isLarge = decodedBytes >= LARGE_PIECE_BYTES;
+    const limit = Math.min(threads * (isLarge ? 1 : JOBS_PER_THREAD), MAX_DECODE_JOBS);
     if (this.#underWay >= limit) this.#conclude();
     if (this.#underWay >= limit) {
-      this.#wish();
+      this.#wish(decodedBytes);
       return undefined;
     }
     const job = this.#jobs.find(({ claimed }) => !claimed);
@@ -128,16 +133,23 @@ export class ThreadedDecodeLane implements DecodeLane, JobOwner, Disposable {
   }
 
   /** There would be work for one more thread. */
-  #wish(): void {
-    if (this.#table.threads >= this.#maxThreads) return;
+  #wish(decodedBytes: number): void {
+    const maxThreads = this.#maxThreadsFor(decodedBytes);
+    if (this.#table.threads >= maxThreads) return;
     const nowMs = performance.now();
     if (nowMs - this.#wishingSinceMs > WISHES_WITHIN_MS) {
       this.#wishingSinceMs = nowMs;
       this.#wishes = 0;
     }
-    if (++this.#wishes < WISHES || this.#started > this.#table.arrivals) return;
+    this.#wishes += Math.max(1, decodedBytes / WISH_BYTES);
+    if (this.#wishes < WISHES || this.#started > this.#table.arrivals) return;
     // The one that was on its way may just have come.
-    if (this.#table.threads < this.#maxThreads) this.#tryToStartThread(nowMs);
+    if (this.#table.threads < maxThreads) this.#tryToStartThread(nowMs);
+  }
+
+  #maxThreadsFor(decodedBytes: number): number {
+    const max = this.#maxThreads;
+    return max > 0 && decodedBytes >= LARGE_PIECE_BYTES ? max + 1 : max;
   }
 
   /** Where no thread can be had, the serving one goes on doing it all. */

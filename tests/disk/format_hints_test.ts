@@ -57,7 +57,8 @@ const HINTS: readonly [hint: string | undefined, head: string, tail: string][] =
   ],
   ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", "", "conectix"],
   ["it ends like a DMG image but is attached as RAW (see --file-fmt-type)", "", KOLY],
-  ["it is compressed with xz and attached as it is", "\xfd7zXZ\0", ""],
+  ["it is compressed with bzip2 and attached as it is", "BZh91AY&SY", ""],
+  ["it begins like an XZ image but is attached as RAW (see --file-fmt-type)", "\xfd7zXZ\0", ""],
   ["it is a ZIP archive (unzip takes the image out of it) and attached as it is", "PK\x03\x04", ""],
   ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", TAR, "conectix"],
   [undefined, "\xeb\x63\x90", "\x55\xaa"],
@@ -101,7 +102,7 @@ const WRONG: readonly [message: string, format: string, head: string, tail: stri
     "",
   ],
   ["this is no QCOW image: it begins like a VMDK image", "QCOW1", "KDMV", ""],
-  ["this is no QCOW image: it is compressed with xz", "QCOW", "\xfd7zXZ\0", ""],
+  ["this is no QCOW image: it is compressed with bzip2", "QCOW", "BZh91AY&SY", ""],
   ["this is no QCOW image: it is a tar archive (tar -xf takes", "QCOW", TAR, ""],
 ];
 

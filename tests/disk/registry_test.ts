@@ -44,6 +44,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "SPARSEBUNDLE",
     "LUKS",
     "GZIP",
+    "XZ",
     "ZSTD",
     "RAW",
   ]);

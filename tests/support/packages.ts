@@ -78,8 +78,8 @@ export const PACKAGES = {
   "makers of compressed files and encrypted volumes": {
     bzip2: ["bzip2"],
     "cryptsetup-bin": ["cryptsetup"],
-    "xz-utils": ["xz"],
     gzip: ["gzip"],
+    "xz-utils": ["xz"],
     zstd: ["pzstd", "zstd"],
   },
   "readers of what views are made of": { "erofs-utils": ["dump.erofs", "fsck.erofs"] },

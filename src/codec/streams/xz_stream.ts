@@ -5,6 +5,7 @@
  */
 import { IoBuffer, setUint64, uint64 } from "../../sys/memory.ts";
 import { openOptional } from "../../sys/optional_library.ts";
+import { LIBLZMA_NAMES } from "../liblzma.ts";
 import {
   addressOfSpan,
   refuseStandstill,
@@ -15,7 +16,6 @@ import {
 } from "./stream_decoder.ts";
 
 /** lzma/container.h, lzma/base.h; the interface has been stable since version 5.0. */
-export const LIBLZMA_NAMES: readonly string[] = ["liblzma.so.5"];
 const SYMBOLS = {
   lzma_stream_decoder: {
     parameters: ["usize", /* lzma_stream * */ "u64", /* memlimit */ "u32" /* flags */],

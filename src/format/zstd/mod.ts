@@ -3,29 +3,49 @@
  *
  * @module
  */
-import type { FormatDriver } from "../../image/driver.ts";
+import { CompressionMethod } from "../../image/decoding.ts";
+import type { FormatDriver, Image, MemoryLimit, OpenOptions } from "../../image/driver.ts";
 import { ZSTD } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { openBlocks } from "../kit/open_blocks.ts";
+import { BYTES_OF_BLOCK, PackedBlocks } from "../kit/packed_blocks.ts";
 import { openSpooled } from "../kit/spool/open_spooled.ts";
-import { findFrames } from "./frames.ts";
+import { findFrames, type ZstdFrame } from "./frames.ts";
 import { MAGIC, PZSTD_MAGIC } from "./layout.ts";
+import { readSeekTable } from "./seek_table.ts";
 
 export const zstd: FormatDriver = {
   ...ZSTD,
   magics: [{ offset: 0, bytes: MAGIC }, { offset: 0, bytes: PZSTD_MAGIC }],
-  open: (file, options) => {
-    const sizeBytes = diskSize(file);
-    return openSpooled(file, { kind: "zstd", format: ZSTD.name, sizeBytes }, options);
+  open: openZstd,
+  info: (file, memory) => {
+    const blocks = findBlocks(file, memory);
+    if (blocks === undefined) return { format: "zstd", sizeBytes: undefined };
+    const data = { "frames": blocks.count, "largest-frame": blocks.maxBytes };
+    return { format: "zstd", sizeBytes: blocks.sizeBytes, specific: { type: "zstd", data } };
   },
-  info: (file) => ({ format: "zstd", sizeBytes: diskSize(file) }),
 };
 
-/** What all frames have together; undefined if one of them does not say, or there are too many to ask. */
-function diskSize(file: ImageFile): number | undefined {
-  let sizeBytes = 0;
-  for (const { contentBytes } of findFrames(file) ?? [{ contentBytes: undefined }]) {
-    if (contentBytes === undefined) return undefined;
-    sizeBytes += contentBytes;
+function openZstd(file: ImageFile, options: OpenOptions): Image {
+  const way = { kind: "zstd", format: ZSTD.name } as const;
+  const blocks = findBlocks(file, options.related);
+  return blocks === undefined
+    ? openSpooled(file, { ...way, sizeBytes: undefined }, options)
+    : openBlocks(file, blocks, { ...way, options });
+}
+
+/** All frames that have some of the disk; undefined if one does not say how much, or they are too many. */
+function findBlocks(file: ImageFile, memory: MemoryLimit | undefined): PackedBlocks | undefined {
+  const frames = readSeekTable(file) ?? findFrames(file);
+  if (frames === undefined || frames.some((frame) => !tellsSize(frame))) return undefined;
+  memory?.reserveMemory(frames.length * BYTES_OF_BLOCK);
+  const blocks = new PackedBlocks(frames.length);
+  for (const { hostOffset, hostBytes, contentBytes = 0 } of frames) {
+    blocks.add({ hostOffset, hostBytes, contentBytes, method: CompressionMethod.Zstd });
   }
-  return Number.isSafeInteger(sizeBytes) ? sizeBytes : undefined;
+  return Number.isSafeInteger(blocks.sizeBytes) ? blocks : undefined;
+}
+
+function tellsSize({ contentBytes }: ZstdFrame): boolean {
+  return contentBytes !== undefined;
 }

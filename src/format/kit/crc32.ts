@@ -1,0 +1,22 @@
+/**
+ * CRC-32 as gzip, xz and many others have it (ISO 3309): polynomial 0x04c11db7, bits in reverse order.
+ *
+ * @module
+ */
+
+const POLYNOMIAL = 0xedb88320;
+let table: Uint32Array | undefined;
+
+/** The checksum of `bytes`. */
+export function crc32(bytes: Uint8Array): number {
+  const byBytes = table ??= Uint32Array.from({ length: 256 }, (_, byte) => remainder(byte));
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (byBytes[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+function remainder(byte: number): number {
+  let rest = byte;
+  for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 0 ? rest >>> 1 : rest >>> 1 ^ POLYNOMIAL;
+  return rest >>> 0;
+}
