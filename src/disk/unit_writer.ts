@@ -72,13 +72,10 @@ export class UnitWriter {
   #haveOldBytes(placement: Placement): boolean {
     const { headBytes, lengthBytes, tailBytes, guestOffset, readsAsZeros } = placement;
     if (headBytes === 0 && tailBytes === 0) return true;
-    const buffer = this.#bufferOf(headBytes + lengthBytes + tailBytes);
+    // Whether zeros have to be written will be known once there is a place.
+    if (placement.kind === Place.Fresh && readsAsZeros) return true;
+    this.#bufferOf(headBytes + lengthBytes + tailBytes);
     const tailAt = headBytes + lengthBytes;
-    if (placement.kind === Place.Fresh && readsAsZeros) {
-      buffer.bytes.fill(0, 0, headBytes);
-      buffer.bytes.fill(0, tailAt, tailAt + tailBytes);
-      return true;
-    }
     const start = guestOffset - headBytes;
     // What little lies between them costs less than to read once more.
     const isOneRead = headBytes > 0 && tailBytes > 0 && lengthBytes <= headBytes + tailBytes;
@@ -118,6 +115,10 @@ export class UnitWriter {
     }
     const allBytes = headBytes + lengthBytes + tailBytes;
     const buffer = this.#bufferOf(allBytes);
+    if (placement.kind === Place.Fresh && placement.readsAsZeros) {
+      buffer.bytes.fill(0, 0, headBytes);
+      buffer.bytes.fill(0, headBytes + lengthBytes, allBytes);
+    }
     buffer.bytes.set(source.bytes.subarray(position, position + lengthBytes), headBytes);
     if (cipher !== undefined) {
       const first = placement.firstSector - Math.floor(headBytes / SECTOR_BYTES);

@@ -35,7 +35,7 @@ export interface CrashedImage {
   readonly limits?: Partial<OpLimits>;
   /** What other programs read of the disk, where that could be something else. */
   readByOthers?(bytes: Uint8Array<ArrayBuffer>, disk: Uint8Array): Uint8Array;
-  /** Whether nothing that was answered is lost if the daemon alone is killed. */
+  /** Whether nothing that was answered is lost if the daemon alone is killed; discards may do nothing. */
   readonly outlivesKills?: boolean;
 }
 
@@ -146,7 +146,7 @@ function faultOf(
     for (const read of new Set([disk, image.readByOthers?.(bytes, disk) ?? disk])) {
       const wrong = contents.wrongSectors(read, at);
       if (wrong.length > 0) return `sectors have what they cannot have: ${wrong.slice(0, 5)}`;
-      const hasLost = isKilled && image.outlivesKills && contents.hasLost(read, at);
+      const hasLost = isKilled && image.outlivesKills && contents.hasLost(read, at, "anything");
       if (hasLost) return "what was answered is lost";
     }
     return isReopened ? faultLater(paths, image, at) : undefined;

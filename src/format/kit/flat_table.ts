@@ -107,19 +107,23 @@ export class FlatTable {
   }
 
   /**
-   * Writes the entry at `position` of {@link FlatTable.view} now, but for its being durable.
+   * Writes `count` entries, from `position` of {@link FlatTable.view} on, now, but for their being durable.
    *
-   * @returns false if it has to be marked: it is in a sector that is on its way to the disk as it was
-   *   before, or cannot be written
+   * @returns false if they have to be marked: some are in a sector that is on its way to the disk as it was
+   *   before, or they cannot be written
    */
-  writeThrough(position: number): boolean {
-    if (this.#marks.isTaken(position)) return false;
+  writeThrough(position: number, count: number): boolean {
+    const lengthBytes = count * this.#shape.entryBytes;
+    const last = position + lengthBytes - 1;
+    for (let at = position; at < last; at += SECTOR_BYTES) {
+      if (this.#marks.isTaken(at)) return false;
+    }
+    if (this.#marks.isTaken(last)) return false;
     const inSlice = position % SLICE_BYTES;
     const slice = this.#cache.keyAt(position - inSlice) * SLICE_BYTES;
-    const { hostOffset, entryBytes } = this.#shape;
     try {
-      const at = hostOffset + slice + inSlice;
-      this.#file.write(this.#cache.buffer, position, at, entryBytes);
+      const at = this.#shape.hostOffset + slice + inSlice;
+      this.#file.write(this.#cache.buffer, position, at, lengthBytes);
       return true;
     } catch (error) {
       if (error instanceof SystemError) return false;

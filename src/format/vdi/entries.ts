@@ -5,6 +5,7 @@
  */
 import type { FlatTable } from "../kit/flat_table.ts";
 import type { Header } from "./header.ts";
+import type { NumberRun } from "./write/block_numbers.ts";
 import { ENTRY_BYTES, ENTRY_ZERO } from "./layout.ts";
 
 /** What entries are about. */
@@ -30,6 +31,18 @@ export class Entries {
   set(position: number, entry: number): void {
     this.#parts.table.view.setUint32(position, entry, true);
     this.#parts.table.markDirty(position);
+  }
+
+  /**
+   * Has blocks be stored behind each other.
+   *
+   * @param mayWrite whether that may be written down at once
+   */
+  link(position: number, { first, count }: NumberRun, mayWrite: boolean): void {
+    const { view } = this.#parts.table;
+    for (let n = 0; n < count; n++) view.setUint32(position + n * ENTRY_BYTES, first + n, true);
+    if (mayWrite && this.#parts.table.writeThrough(position, count)) return;
+    for (let n = 0; n < count; n++) this.#parts.table.markDirty(position + n * ENTRY_BYTES);
   }
 
   /** Whether a block that is not stored reads as zeros. */

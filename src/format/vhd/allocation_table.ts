@@ -73,7 +73,7 @@ export class AllocationTable {
    */
   link(position: number, entry: number): void {
     this.#table.view.setUint32(position, entry);
-    if (!this.#table.writeThrough(position)) this.#table.markDirty(position);
+    if (!this.#table.writeThrough(position, 1)) this.#table.markDirty(position);
   }
 
   /** Whether nothing has to be written any more of the entries for a range of the disk. */

@@ -66,14 +66,20 @@ export class BlockNumbers {
     return this.#cursor;
   }
 
-  /** Gives out up to `most` numbers. */
-  take(most: number): NumberRun {
+  /** The one that is given out next. */
+  get next(): number {
     while (this.#search < this.#cursor && this.#isUsed(this.#search)) this.#search++;
-    const first = this.#search;
+    return this.#search;
+  }
+
+  /** Gives out up to `most` numbers, all of which are below `boundary`, or none of them. */
+  take(most: number, boundary: number): NumberRun {
+    const first = this.next;
     let count = 0;
     for (; count < most && !this.#isUsed(first + count); count++) {
       // Behind the cursor, all are unused: none of them is mixed with those that were given out before.
       if (count > 0 && first + count === this.#cursor && first < this.#cursor) break;
+      if (count > 0 && first + count === boundary) break;
       this.#setUsed(first + count);
     }
     this.#search = first + count;
@@ -93,6 +99,7 @@ export class BlockNumbers {
   /** Has the numbers at the end that nobody uses be as if they had never been given out. */
   dropUnusedEnd(): void {
     while (this.#cursor > 0 && !this.#isUsed(this.#cursor - 1)) this.#cursor--;
+    this.#search = Math.min(this.#search, this.#cursor);
   }
 }
 

@@ -26,15 +26,19 @@ export class HeaderFields {
 
   /**
    * Gives the image a new modification UUID, durably: what was made on top of it, as it was, finds that out.
+   * So is the count then.
    *
    * @throws {SystemError} if that cannot be written
    */
-  renewModification(): void {
+  begin(count: number): void {
     const guid = new IoBuffer(GUID_BYTES);
     guid.bytes.set(randomGuid());
     this.#file.write(guid, 0, HEADER.offsets.uuid_modified, GUID_BYTES);
+    if (this.lacks(count)) this.writeCount(count);
     this.#file.takeUnsynced();
     this.#file.sync();
+    this.#durableCount = count;
+    this.#takenCount = count;
   }
 
   /** Whether the header does not say yet that there are `count` blocks. */

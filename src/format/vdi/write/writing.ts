@@ -18,17 +18,18 @@ import {
   type Writing,
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import { EIO, SystemError } from "../../../sys/errno.ts";
 import { clearRange } from "../../kit/clear_range.ts";
 import type { FlatTable } from "../../kit/flat_table.ts";
 import { Entries } from "../entries.ts";
 import type { Header } from "../header.ts";
 import { ENTRY_BYTES, ENTRY_ZERO } from "../layout.ts";
-import { BlockNumbers } from "./block_numbers.ts";
+import { BlockNumbers, type NumberRun } from "./block_numbers.ts";
+import { CountedBlocks } from "./counted_blocks.ts";
 import { HeaderFields } from "./header_fields.ts";
 
-/** Of a larger block, the rest takes too much memory where only a part of it is written. */
-const MAX_WRITTEN_BLOCK_BYTES = 16 * 1024 * 1024;
+/** Of a larger block, the rest takes too much memory where it has to be copied from below. */
+const MAX_COPIED_BLOCK_BYTES = 16 * 1024 * 1024;
 
 /** What an image consists of that is to be changed. */
 export interface WritingParts {
@@ -49,16 +50,17 @@ export class VdiWriting implements Writing, Tables {
   readonly #entries: Entries;
   readonly #numbers: BlockNumbers;
   readonly #fields: HeaderFields;
+  readonly #counted: CountedBlocks;
   #isOpened = false;
 
   /**
    * @throws {ImageFormatError} if the map is damaged
-   * @throws {UnsupportedFeatureError} if its blocks are too large
+   * @throws {UnsupportedFeatureError} if its blocks are too large to be copied
    * @throws {SystemError} if the map cannot be read
    */
   constructor({ file, header, table, hasBacking }: WritingParts) {
-    if (header.blockBytes > MAX_WRITTEN_BLOCK_BYTES) {
-      const feature = `blocks of ${header.blockBytes} bytes, when they are written to,`;
+    if (hasBacking && header.blockBytes > MAX_COPIED_BLOCK_BYTES) {
+      const feature = `blocks of ${header.blockBytes} bytes, when a child is written to,`;
       throw new UnsupportedFeatureError(VDI.name, file.path, feature);
     }
     this.files = [file];
@@ -69,6 +71,8 @@ export class VdiWriting implements Writing, Tables {
     this.#entries = new Entries({ header, table, hasBacking });
     this.#numbers = numbersOf(file, header);
     this.#fields = new HeaderFields(file, header.allocated);
+    const numbers = this.#numbers;
+    this.#counted = new CountedBlocks({ file, header, numbers, reserves: !hasBacking });
   }
 
   /** It is its own: what it writes is nothing but the map and the header. */
@@ -114,10 +118,17 @@ export class VdiWriting implements Writing, Tables {
     const { blockBytes, extraBytes } = this.#header;
     const { headBytes, lengthBytes, tailBytes } = placement;
     const wanted = Math.ceil((headBytes + lengthBytes + tailBytes) / blockBytes);
-    const run = this.#numbers.take(extraBytes > 0 ? 1 : wanted);
+    const run = this.#counted.take(extraBytes > 0 ? 1 : wanted);
+    if (run.count === 0) {
+      placement.attempt.wantsFlush = true;
+      placement.setBlocked();
+      return false;
+    }
     const start = this.#hostOffset(run.first);
+    let isHole = false;
     try {
-      placement.isBlank = this.#makeRoom(start, start + run.count * blockBytes);
+      isHole = this.#counted.claim(run);
+      placement.isBlank = isHole || this.#isCleared(run);
     } catch (error) {
       this.#numbers.giveBack(run);
       throw error;
@@ -125,18 +136,19 @@ export class VdiWriting implements Writing, Tables {
     placement.kind = Place.Fresh;
     placement.file = this.#file;
     placement.hostOffset = start + headBytes;
-    placement.isCounted = false;
+    // What is there instead, if the bytes are not, are zeros.
+    placement.isCounted = isHole && placement.readsAsZeros && this.#counted.areReady(run);
     if (run.count < wanted) placement.lengthBytes = run.count * blockBytes;
     return true;
   }
 
-  /** Has the file reach up to `end`; whether it has zeros from `start` on. */
-  #makeRoom(start: number, end: number): boolean {
-    const isBlank = start >= this.#file.sizeBytes;
-    if (end <= this.#file.sizeBytes) return false;
-    if (!this.#file.canGrow) throw new SystemError("write", ENOSPC, this.#file.path);
-    this.#file.setSize(end);
-    return isBlank;
+  /** Has what is too large to be copied be zeros, which will be durable before anything refers to it. */
+  #isCleared({ first, count }: NumberRun): boolean {
+    const { blockBytes, extraBytes } = this.#header;
+    if (blockBytes <= MAX_COPIED_BLOCK_BYTES) return false;
+    const lengthBytes = count * (extraBytes + blockBytes);
+    const range = { hostOffset: this.#hostOffset(first) - extraBytes, lengthBytes };
+    return clearRange(this.#file, Cleared.Zeros, range);
   }
 
   settle(placement: Placement, isWritten: boolean): void {
@@ -146,8 +158,8 @@ export class VdiWriting implements Writing, Tables {
     const start = hostOffset - headBytes - extraBytes - dataOffset;
     const first = start / (extraBytes + blockBytes);
     if (!isWritten) return this.#numbers.giveBack({ first, count });
-    const position = this.#find(placement);
-    for (let n = 0; n < count; n++) this.#entries.set(position + n * ENTRY_BYTES, first + n);
+    const { isCounted } = placement;
+    this.#entries.link(this.#find(placement), { first, count }, isCounted);
     placement.kind = Place.Fresh;
   }
 
@@ -181,7 +193,9 @@ export class VdiWriting implements Writing, Tables {
   #open(): void {
     if (this.#file.hasLost) throw new SystemError("write", EIO, this.#file.path);
     if (this.#isOpened) return;
-    this.#fields.renewModification();
+    this.#counted.begin();
+    this.#fields.begin(this.#counted.count);
+    this.#counted.isDurable();
     this.#isOpened = true;
   }
 
@@ -194,27 +208,28 @@ export class VdiWriting implements Writing, Tables {
 
   get hasUpdates(): boolean {
     return this.#isOpened && !this.#file.hasLost &&
-      (this.#table.hasDirty || this.#fields.lacks(this.#numbers.count));
+      (this.#table.hasDirty || this.#fields.lacks(this.#counted.count));
   }
 
   get wantsFlush(): boolean {
     return !this.#file.hasLost && this.#table.isCrowded;
   }
 
-  /** Nothing can be written at once that refers to new blocks. */
   get wantsFlushSoon(): boolean {
-    return false;
+    return this.#isOpened && !this.#file.hasLost && this.#counted.isLow;
   }
 
   takeUpdates(updates: Updates): void {
     if (!this.#isOpened) return;
-    this.#fields.takeUpdates(updates, this.#numbers.count);
+    this.#counted.fill();
+    this.#fields.takeUpdates(updates, this.#counted.count);
     this.#table.takeUpdates(updates);
   }
 
   reached(): void {}
 
   updated(isDurable: boolean): void {
+    if (isDurable) this.#counted.isDurable();
     this.#fields.updated(isDurable);
     this.#table.updated(isDurable);
   }
@@ -223,16 +238,12 @@ export class VdiWriting implements Writing, Tables {
     return false;
   }
 
-  /** What was given out in vain is cut off, so that all that is counted is in use. */
+  /** What was counted in vain is cut off, so that all that is counted is in use. */
   conclude(): void {
     if (!this.#isOpened || this.#file.hasLost) return;
-    const before = this.#numbers.count;
-    this.#numbers.dropUnusedEnd();
-    const { count } = this.#numbers;
-    if (count === before) return;
-    this.#fields.writeCount(count);
-    const end = this.#hostOffset(count) - this.#header.extraBytes;
-    if (this.#file.canGrow && end < this.#file.sizeBytes) this.#file.setSize(end);
+    this.#counted.conclude();
+    const { count } = this.#counted;
+    if (this.#fields.lacks(count)) this.#fields.writeCount(count);
   }
 }
 

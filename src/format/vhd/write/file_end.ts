@@ -13,6 +13,7 @@
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { zeroRange } from "../../../storage/zero_range.ts";
 import { EFBIG, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import { ReserveSize } from "../../kit/reserve_size.ts";
 import type { Footer } from "../footer.ts";
 import type { BlockHeader } from "../header.ts";
 import { ENTRY_NONE, FOOTER_BYTES, SECTOR_BYTES } from "../layout.ts";
@@ -20,10 +21,6 @@ import { Footers } from "./footers.ts";
 import type { UsedPlaces } from "./used_places.ts";
 
 const ALIGNMENT_BYTES = 4096;
-/** How many blocks are kept ready at first, and at most: of the usual size, 8 and 256 MiB. */
-const FIRST_BLOCKS = 4;
-const MOST = { blocks: 128, bytes: 256 * 1024 * 1024 } as const;
-
 /** What {@link FileEnd.take} answers if there is nothing before the next flush. */
 export const NONE_READY = -1;
 
@@ -49,9 +46,7 @@ export class FileEnd {
   #grown = 0;
   /** How many the round that is under way makes durable. */
   #covered = 0;
-  readonly #most: number;
-  #wanted: number;
-  #hasRunOut = false;
+  readonly #reserve: ReserveSize;
   /** Blocks that came back and are holes again: not certainly, as of the round that is under way, durably. */
   #returned: number[] = [];
   readonly #returning: number[] = [];
@@ -64,8 +59,7 @@ export class FileEnd {
     this.#footers = new Footers(file, parts.footer);
     this.#storedBytes = bitmapBytes + blockBytes;
     this.#strideBytes = aligned(this.#storedBytes + FOOTER_BYTES);
-    this.#most = Math.max(1, Math.min(MOST.blocks, MOST.bytes / blockBytes));
-    this.#wanted = Math.min(FIRST_BLOCKS, this.#most);
+    this.#reserve = new ReserveSize(blockBytes);
   }
 
   /** Has the footers be there, durably; throws {@link SystemError} if that cannot be written. */
@@ -85,7 +79,7 @@ export class FileEnd {
     const free = this.#free.pop();
     if (free !== undefined) return this.#startOf(free);
     if (this.#next < this.#durable) return this.#startOf(this.#next++);
-    this.#hasRunOut = true;
+    this.#reserve.ranOut();
     const isComing = this.#grown > this.#durable || this.#returned.length > 0 ||
       this.#returning.length > 0;
     if (!isComing) this.#grow(1);
@@ -117,7 +111,6 @@ export class FileEnd {
     }
     this.#footers.moveOn(this.#endOf(last));
     this.#grown += count;
-    this.#wanted = Math.max(1, this.#wanted);
   }
 
   /** Takes a block back to which nothing has ever referred. */
@@ -140,14 +133,13 @@ export class FileEnd {
   /** There is no use for more than the disk has blocks that are not stored. */
   get #wantedNow(): number {
     const { header: { entries }, places: { storedBlocks } } = this.#parts;
-    return Math.min(this.#wanted, entries - storedBlocks - this.#next);
+    return Math.min(this.#reserve.wanted, entries - storedBlocks - this.#next);
   }
 
   /** Has the file have more of them, which {@link FileEnd.isDurable} makes ready after a sync. */
   fill(): void {
     if (this.#sizeBefore < 0) return;
-    if (this.#hasRunOut) this.#wanted = Math.min(this.#wanted * 2, this.#most);
-    this.#hasRunOut = false;
+    this.#reserve.adapt();
     const missing = this.#wantedNow - (this.#grown - this.#next);
     if (missing > 0) this.#growIfPossible(missing);
     this.#covered = this.#grown;
@@ -160,7 +152,7 @@ export class FileEnd {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       // Who needs a block will be told.
-      this.#wanted = 0;
+      this.#reserve.stop();
     }
   }
 

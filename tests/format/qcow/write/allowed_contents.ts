@@ -40,12 +40,17 @@ export class AllowedContents {
     return wrong;
   }
 
-  /** Whether some sector lacks what had been acknowledged: a kill should not do that. */
-  hasLost(disk: Uint8Array, at: number): boolean {
+  /**
+   * Whether some sector lacks what had been acknowledged: a kill should not do that.
+   *
+   * @param discarded whether what is discarded certainly has zeros then
+   */
+  hasLost(disk: Uint8Array, at: number, discarded: "zeros" | "anything" = "zeros"): boolean {
     const found = wordsOf(disk);
     for (const [sector, touches] of this.#touches.entries()) {
       const last = touches.findLast((index) => (this.#done[index]?.began ?? 0) < at);
       if (last === undefined || (this.#done[last]?.ended ?? 0) > at) continue;
+      if (discarded === "anything" && this.#done[last]?.op.kind === "discard") continue;
       if (!this.#isBy(last, found, sector)) return true;
     }
     return false;

@@ -2,6 +2,8 @@
 import {
   assert,
   assertEquals,
+  assertGreater,
+  assertLess,
   assertNotEquals,
   assertStringIncludes,
   assertThrows,
@@ -222,9 +224,42 @@ for (const [message, parts] of REFUSED) {
   });
 }
 
-Deno.test("vdi does not write to blocks too large to be copied", () => {
+Deno.test("vdi writes to blocks too large to be copied where nothing is below them", () => {
   using folder = new TempDirectory();
-  const header = { block_size: 2 ** 25, disk_size: 2n ** 25n };
-  const path = built(folder, { header });
+  const blockBytes = 2 ** 25;
+  const header = { block_size: blockBytes, disk_size: BigInt(2 * blockBytes) };
+  const path = built(folder, { header, stored: 0 });
+  for (const block of [1, 0]) {
+    const disk = new WritableDisk(path, VDI);
+    disk.write(block * blockBytes + 1000, new Uint8Array(100).fill(7));
+    const read = disk.read(block * blockBytes, 2000);
+    assertEquals(read, new Uint8Array(2000).fill(7, 1000, 1100));
+    assert(disk.close());
+    assertLess((Deno.statSync(path).blocks ?? 0) * 512, 256 * 1024);
+  }
+  assertEquals(faultsOfVdi(Deno.readFileSync(path)), []);
+  const base = folder.file("base.vdi");
+  Deno.copyFileSync(path, base);
+  adoptVdi(path, base);
   assertThrows(() => new WritableDisk(path, VDI), UnsupportedFeatureError, "33554432 bytes");
+});
+
+Deno.test("vdi keeps what was answered when its daemon is killed, and uses later what was ready", () => {
+  using folder = new TempDirectory();
+  const path = built(folder, { map: [0], stored: 1 });
+  for (const block of [1, 2, 3]) {
+    const disk = new WritableDisk(path, VDI);
+    disk.write(block * BLOCK + 5, new Uint8Array(100).fill(block));
+    disk[Symbol.dispose]();
+    assertEquals(faultsOfVdi(Deno.readFileSync(path)), []);
+    assertGreater(leaksOfVdi(Deno.readFileSync(path)), 0);
+  }
+  const disk = new WritableDisk(path, VDI);
+  for (const block of [1, 2, 3]) {
+    assertEquals(disk.read(block * BLOCK + 5, 100), new Uint8Array(100).fill(block));
+  }
+  disk.write(0, new Uint8Array(1));
+  assert(disk.close());
+  const bytes = Deno.readFileSync(path);
+  assertEquals([leaksOfVdi(bytes), bytes.length], [0, DATA + 4 * BLOCK]);
 });
