@@ -17,7 +17,12 @@ import { lockImage, WITHOUT_LOCKS } from "./lock.ts";
 import { openSpoolFile } from "./open_spool.ts";
 import { folderOf } from "../sys/paths.ts";
 import type { ImageRequest } from "./request.ts";
-import { findParent, type FoundParent } from "./parent_search.ts";
+import {
+  driverOfParent,
+  findParent,
+  type FoundParent,
+  type ParentSearch,
+} from "./parent_search.ts";
 import { type NamedPlace, openFirst, placesOfPiece } from "./parent_places.ts";
 import { openNamedFile } from "./permission.ts";
 import { pathIn, piecesIn, takePiecesIn } from "./piece_folder.ts";
@@ -163,22 +168,25 @@ export class Chain implements RelatedFiles, Disposable {
   #belowByIdentity<T>(by: ImageFile, parent: Parent, take: (layer: Layer) => T): T | undefined {
     if (this.#options.request.noBacking) return undefined;
     const role = "parent";
-    const driver = known(findDriver(parent.format), parent.format);
+    const { format, otherFormats = [] } = parent;
+    const others = otherFormats.map((name) => known(findDriver(name), name));
+    const drivers = [known(findDriver(format), format), ...others] as const;
     const file = explained({ shown: shownParent(parent), role, by }, () => {
       this.#refuseDepth();
-      return this.#keep(this.#findParent(by, parent, driver), "read");
+      return this.#keep(this.#findParent(by, parent, drivers), "read");
     });
+    const driver = driverOfParent(file, drivers) ?? drivers[0];
     return explained({ shown: file.path, role, by }, () => take({ file, driver }));
   }
 
-  #findParent(by: ImageFile, parent: Parent, driver: FormatDriver): ImageFile {
+  #findParent(by: ImageFile, parent: Parent, drivers: ParentSearch["drivers"]): ImageFile {
     const again = this.#replay?.shift();
     if (again !== undefined) return again;
     const { allowBacking = [], parents = [], force = false } = this.#options.request;
     const allowed = [...allowBacking, ...parents];
     const { file, fault }: FoundParent = findParent({
       parent,
-      driver,
+      drivers,
       folder: this.#folderOf(by),
       named: parents[this.#parents++],
       force,

@@ -26,8 +26,8 @@ import { isMarkedAs } from "./probe.ts";
 /** What is searched for, and how. */
 export interface ParentSearch {
   readonly parent: Parent;
-  /** That of the parent's format. */
-  readonly driver: FormatDriver;
+  /** Those of the formats that the parent may have, the likeliest first. */
+  readonly drivers: readonly [FormatDriver, ...FormatDriver[]];
   /** Folder of the image above it. */
   readonly folder: string;
   /** What the user says it is, if so. */
@@ -75,10 +75,11 @@ export function findParent(search: ParentSearch): FoundParent {
   return unlessRefused(second, search);
 }
 
-function* placesToTry({ parent, driver, folder }: ParentSearch): Generator<NamedPlace> {
+function* placesToTry({ parent, drivers, folder }: ParentSearch): Generator<NamedPlace> {
   yield* placesOfNames(parent.names, folder);
   // A name alone does not say which of other images it is.
-  if (parent.identity.id !== undefined) yield* placesOfFiles(folder, driver.extensions ?? []);
+  if (parent.identity.id === undefined) return;
+  for (const { extensions = [] } of drivers) yield* placesOfFiles(folder, extensions);
 }
 
 function namedParent(path: string, search: ParentSearch): FoundParent {
@@ -121,9 +122,11 @@ interface Fault {
   readonly differs: "format" | "identity" | "state";
 }
 
-function faultOf(file: ImageFile, { parent, driver }: ParentSearch): Fault | undefined {
-  if (!isOfFormat(file, driver)) {
-    return { text: `it is no ${driver.name} image`, differs: "format" };
+function faultOf(file: ImageFile, { parent, drivers }: ParentSearch): Fault | undefined {
+  const driver = driverOfParent(file, drivers);
+  if (driver === undefined) {
+    const names = drivers.map(({ name }) => name).join(" or ");
+    return { text: `it is no ${names} image`, differs: "format" };
   }
   const found = identityIn(file, driver);
   const { identity: { id }, otherIds = [] } = parent;
@@ -142,6 +145,14 @@ function faultOf(file: ImageFile, { parent, driver }: ParentSearch): Fault | und
 
 /** What changes whenever an image is written to, and what it is called. */
 const STATES = [["state", "modification UUID"], ["contentId", "CID"]] as const;
+
+/** Which of the formats it has that the image below may have. */
+export function driverOfParent(
+  file: ImageFile,
+  drivers: ParentSearch["drivers"],
+): FormatDriver | undefined {
+  return drivers.find((driver) => isOfFormat(file, driver));
+}
 
 /** What cannot be read is of no format. */
 function isOfFormat(file: ImageFile, driver: FormatDriver): boolean {
@@ -164,7 +175,8 @@ function identityIn(file: ImageFile, driver: FormatDriver): Identity | undefined
   }
 }
 
-function notFound({ parent, driver, folder }: ParentSearch, refusals: Set<string>): string {
+function notFound({ parent, drivers, folder }: ParentSearch, refusals: Set<string>): string {
+  const [driver] = drivers;
   const where = foldersToSearch(folder).join(" or ");
   const [refusal] = refusals;
   const more = refusal === undefined ? "" : `; ${refusal}`;

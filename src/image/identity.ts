@@ -25,6 +25,8 @@ export interface RecordedPath {
 export interface Parent {
   /** Canonical name of its format. */
   readonly format: string;
+  /** Formats that it may have instead, as VirtualBox lets them lie on each other. */
+  readonly otherFormats?: readonly string[];
   readonly identity: Identity;
   /** Other identifiers that it may have instead. */
   readonly otherIds?: readonly string[];

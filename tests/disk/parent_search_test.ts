@@ -144,10 +144,13 @@ Deno.test("--parent is refused where it names no image of the format, forced or 
   using folder = new TempDirectory();
   const path = child(folder.file("child.vdi"));
   const other = folder.file("other");
-  Deno.writeFileSync(other, buildVhd());
+  Deno.writeFileSync(other, new Uint8Array(4096));
   for (const force of [false, true]) {
     const text = refused(path, { parents: [other], force });
-    assertEquals(text, `${uuidText(1)} (parent of ${path}): ${other}: it is no VDI image`);
+    assertEquals(
+      text,
+      `${uuidText(1)} (parent of ${path}): ${other}: it is no VDI or VHD or VMDK image`,
+    );
   }
 });
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { exact } from "../../image/exact.ts";
-import { VDI } from "../../image/formats.ts";
+import { VDI, VHD, VMDK } from "../../image/formats.ts";
 import type { Identity, Parent } from "../../image/identity.ts";
 import type { ImageInfo, SpecificInfo } from "../../image/info.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
@@ -28,9 +28,9 @@ export function describeVdi(file: ImageFile): ImageInfo {
   };
 }
 
-/** The image below: the format records no name of it. */
+/** The image below, of any of VirtualBox's formats: no name of it is recorded. */
 export function parentOf(identity: Identity): Parent {
-  return { format: VDI.name, identity, names: [] };
+  return { format: VDI.name, otherFormats: [VHD.name, VMDK.name], identity, names: [] };
 }
 
 function specificOf(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VHD } from "../../image/formats.ts";
+import { VDI, VHD, VMDK } from "../../image/formats.ts";
 import type { Parent, RecordedPath } from "../../image/identity.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
@@ -25,7 +25,12 @@ export function parentOf(file: ImageFile, header: BlockHeader | undefined): Pare
     throw damaged(file.path, "the differencing image does not say what it lies on");
   }
   const names = [...locatorNames(file, fields), windowsPath(utf16Text(fields.parent_name, "be"))];
-  return { format: VHD.name, identity: { id }, names: names.filter(({ path }) => path !== "") };
+  return {
+    format: VHD.name,
+    otherFormats: [VDI.name, VMDK.name],
+    identity: { id },
+    names: names.filter(({ path }) => path !== ""),
+  };
 }
 
 /** What each kind of locator holds, the best first. Others (aliases of old Macs) mean nothing here. */

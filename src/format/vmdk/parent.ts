@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { VMDK } from "../../image/formats.ts";
+import { VDI, VHD, VMDK } from "../../image/formats.ts";
 import type { Identity, Parent } from "../../image/identity.ts";
 import type { Descriptor } from "./descriptor/descriptor.ts";
 import { damaged } from "./errors.ts";
@@ -39,7 +39,8 @@ export function parentOf(descriptor: Descriptor, path: string): Parent | undefin
   const names = hint === "" ? [] : pathsOf(hint);
   const hasCid = contentId !== undefined && contentId !== NO_CID;
   if (!hasCid) {
-    return known.id === undefined ? undefined : { format: VMDK.name, identity: known, names };
+    if (known.id === undefined) return undefined;
+    return { format: VMDK.name, otherFormats: [VDI.name, VHD.name], identity: known, names };
   }
   if (names.length === 0 && known.id === undefined) {
     throw damaged(path, `the image lies on one with the CID ${contentId}, but does not say which`);

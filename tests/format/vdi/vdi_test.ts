@@ -159,6 +159,7 @@ Deno.test("vdi describes an image by its identifiers", () => {
     identity: { id: uuidText(1), state: uuidText(2) },
     parent: {
       format: "VDI",
+      otherFormats: ["VHD", "VMDK"],
       identity: { id: uuidText(0xab), state: uuidText(0xcd) },
       names: [],
     },
