@@ -25,7 +25,7 @@ function imageText({ path, info, allocatedBytes }: InspectedImage): string {
     line("virtual size", sizeText(sizeBytes)),
     line("disk size", humanSize(allocatedBytes)),
     clusterBytes === undefined ? "" : line("cluster size", String(clusterBytes)),
-    dirty ? line("dirty", "yes: its reference counts may be wrong") : "",
+    dirty ? line("dirty", "yes: it was not closed in order") : "",
     encrypted ? line("encrypted", "yes") : "",
     backingLines(path, info),
     snapshotLines(info.snapshots ?? []),

@@ -26,7 +26,7 @@ export interface ImageInfo {
   readonly sizeBytes: number | bigint | undefined;
   /** Unit of allocation; absent for formats without one. */
   readonly clusterBytes?: number;
-  /** Whether the image was not closed properly, so that its reference counts may be wrong. */
+  /** Whether the image was not closed in order: something has to be repaired, or replayed from a log. */
   readonly dirty?: boolean;
   readonly encrypted?: boolean;
   readonly backing?: BackingInfo;

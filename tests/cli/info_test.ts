@@ -43,7 +43,7 @@ file format: qcow2
 virtual size: 2 MiB (2097152 bytes)
 disk size: 216 KiB
 cluster size: 65536
-dirty: yes: its reference counts may be wrong
+dirty: yes: it was not closed in order
 encrypted: yes
 backing file: base\\x1b[31m (actual path: dir/base\\x1b[31m)
 backing file format: raw

@@ -18,8 +18,9 @@ import { HeaderWriter } from "./header_writer.ts";
  */
 export function applyLog(file: ImageFile, header: Header, entries: readonly LogEntry[]): void {
   const sizeBytes = sizeAfter(file, entries);
-  if (sizeBytes > file.sizeBytes && file.canGrow) file.setSize(sizeBytes);
   for (const _ of applied(file, entries, { limit: { sizeBytes }, image: file, memory: undefined }));
+  // Only now: what is to be zeros of what the file gets needs not be written.
+  if (sizeBytes > file.sizeBytes && file.canGrow) file.setSize(sizeBytes);
   file.takeUnsynced();
   file.sync();
   const log_guid = new Uint8Array(GUID_BYTES);

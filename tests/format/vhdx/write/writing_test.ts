@@ -7,9 +7,9 @@ import { IMAGE_TOOLS } from "../../../support/images.ts";
 import { memoryFolder, must, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { virtualBoxTest } from "../../../support/virtualbox.ts";
 import { openImageFile, sameBytes } from "../../opened_image.ts";
-import { qemuIo } from "../../qcow/write/originals.ts";
-import { Random, stampedBytes } from "../../qcow/write/random_ops.ts";
+import { Random } from "../../qcow/write/random_ops.ts";
 import { openForWriting, WritableDisk } from "../../qcow/write/writable_disk.ts";
+import { writeAtRandom, writeByQemu } from "../../written_in_turn.ts";
 import { chunk } from "../chunk.ts";
 import {
   at,
@@ -31,31 +31,6 @@ const FOLDER = memoryFolder();
 const VHDX = { request: { format: "VHDX" } } as const;
 const READ_ONLY = { request: { format: "VHDX", readOnly: true } } as const;
 
-function writeAtRandom(disk: WritableDisk, model: Uint8Array, random: Random, count: number): void {
-  for (let id = 1; id <= count; id++) {
-    const offset = random.below(model.length);
-    const length = 1 + random.below(Math.min(model.length - offset, 300_000));
-    if (random.below(5) === 0) {
-      disk.writeZeros(offset, length);
-      model.fill(0, offset, offset + length);
-    } else {
-      const bytes = stampedBytes(offset, length, id);
-      disk.write(offset, bytes);
-      model.set(bytes, offset);
-    }
-  }
-}
-
-async function writeByQemu(path: string, model: Uint8Array, random: Random): Promise<void> {
-  const commands = Array.from({ length: 6 }, (_, n) => {
-    const start = random.below(model.length / 512) * 512;
-    const length = Math.min(512 * (1 + random.below(3000)), model.length - start);
-    model.fill(n + 1, start, start + length);
-    return `write -P ${n + 1} ${start} ${length}`;
-  });
-  await qemuIo(path, "vhdx", commands);
-}
-
 for (const option of ["subformat=dynamic,block_size=1M", "subformat=dynamic", "subformat=fixed"]) {
   oracleTest(`vhdx and qemu write in turn: ${option}`, IMAGE_TOOLS, async () => {
     using folder = new TempDirectory();
@@ -70,7 +45,7 @@ for (const option of ["subformat=dynamic,block_size=1M", "subformat=dynamic", "s
       assert(sameBytes(disk.read(0, sizeBytes), model), "read back");
       assert(disk.close());
       await must("qemu-img", "check", "-q", "-f", "vhdx", path);
-      await writeByQemu(path, model, random);
+      await writeByQemu(path, "vhdx", model, random);
     }
     const raw = folder.file("raw");
     await must("qemu-img", "convert", "-f", "vhdx", "-O", "raw", path, raw);
