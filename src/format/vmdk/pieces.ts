@@ -39,6 +39,8 @@ export class PieceOpener {
   readonly #by: ImageFile;
   readonly #options: PieceOptions;
   readonly #files = new Map<string, ImageFile>();
+  /** Names of those that have tables. */
+  readonly #sparse = new Set<string>();
 
   /** @param by has the descriptor */
   constructor(by: ImageFile, options: PieceOptions) {
@@ -66,8 +68,9 @@ export class PieceOpener {
   }
 
   #openFlat(line: ExtentLine): Piece {
-    const { sizeBytes, hostOffset } = line;
+    const { sizeBytes, hostOffset, file: name = "" } = line;
     const file = this.#fileOf(line);
+    if (this.#sparse.has(name)) this.#refuseShared(file);
     const missing = hostOffset + sizeBytes - file.sizeBytes;
     if (missing > 0 && !this.#options.force) {
       const message =
@@ -81,7 +84,11 @@ export class PieceOpener {
   }
 
   #openSparse(line: ExtentLine, start: number): Piece {
+    const { file: name = "" } = line;
+    const isShared = this.#files.has(name);
     const file = this.#fileOf(line);
+    if (isShared) this.#refuseShared(file);
+    this.#sparse.add(name);
     const kind = kindOf(headOf(file));
     if (kind === undefined) throw damaged(file.path, `${file.path}: this is no sparse extent`);
     const disk = kind.open(file, { ...this.#options, start });
@@ -103,6 +110,11 @@ export class PieceOpener {
     const file = related.openPiece(this.#by, pathsOf(name), { readOnly });
     this.#files.set(name, file);
     return file;
+  }
+
+  /** What one extent has as tables or grains is no other one's. */
+  #refuseShared({ path }: ImageFile): never {
+    throw damaged(this.#by.path, `${path}: a sparse extent shares its file with another one`);
   }
 
   #unsupported(feature: string): Error {

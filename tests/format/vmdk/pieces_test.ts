@@ -104,6 +104,9 @@ const REFUSED: readonly [message: string, line: string][] = [
   [`the extent 'RW 9999999999999999 FLAT "x" 0'`, 'RW 9999999999999999 FLAT "x" 0'],
   ["there is an extent without a file", "RW 1 FLAT"],
   ["nowhere.vmdk (piece of", 'RW 1 FLAT "nowhere.vmdk" 0'],
+  ["x-s001.vmdk: a sparse extent shares its file", 'RW 16 SPARSE "x-s001.vmdk"\n'.repeat(2)],
+  ["shares its file", 'RW 16 SPARSE "x-s001.vmdk"\nRW 1 FLAT "x-s001.vmdk" 0'],
+  ["shares its file", 'RW 1 FLAT "x-s001.vmdk" 0\nRW 16 SPARSE "x-s001.vmdk"'],
   ["Is a directory", 'RW 1 FLAT "." 0'],
 ];
 
