@@ -130,27 +130,32 @@ oracleTest("of a part of a folder that is an image, a warning says so", IMAGE_TO
   await exported.detach();
 });
 
-oracleTest(
-  "a folder that is an image of several parts is attached read-only",
-  IMAGE_TOOLS,
-  async () => {
-    using folder = new TempDirectory();
-    const image = await makeDisk(folder);
-    const storages = ["top.hds", "base.hds"].map((file) => ({
-      sectors: SIZE / 512,
-      images: [[1, "Compressed", file] as const],
-    }));
-    Deno.writeTextFileSync(`${image}/${DESCRIPTOR}`, buildDescriptor({ storages }));
-    await using exported = await ExportedImage.attach({
-      folder,
-      image,
-      options: ["-t", "PARALLELS"],
-    });
-    assertMatch(
-      exported.attached.stderr,
-      /several parts are not written to: the device is read-only/,
-    );
-    await check(exported.uri, "read -P 2 1M 1M", "read -P 1 8M 4M");
-    await exported.detach();
-  },
-);
+oracleTest("a folder that is an image of several parts is written to", IMAGE_TOOLS, async () => {
+  using folder = new TempDirectory();
+  const image = await makeDisk(folder);
+  const storages = ["top.hds", "base.hds"].map((file) => ({
+    sectors: SIZE / 512,
+    images: [[1, "Compressed", file] as const],
+  }));
+  Deno.writeTextFileSync(`${image}/${DESCRIPTOR}`, buildDescriptor({ storages }));
+  await using exported = await ExportedImage.attach({
+    folder,
+    image,
+    options: ["-t", "PARALLELS"],
+  });
+  assertEquals(exported.attached.stderr, "");
+  await check(exported.uri, "write -P 7 7M 2M", "write -z 9M 1M", "flush");
+  await check(
+    exported.uri,
+    "read -P 2 1M 1M",
+    "read -P 7 7M 2M",
+    "read -P 0 9M 1M",
+    "read -P 1 10M 2M",
+  );
+  await exported.detach();
+  for (const [name, at] of [["top.hds", 7], ["base.hds", 0]] as const) {
+    await must("qemu-img", "check", "-q", "-f", "parallels", `${image}/${name}`);
+    const words = ["-r", "-f", "parallels", "-c", `read -P 7 ${at}M 1M`, `${image}/${name}`];
+    assertEquals((await must("qemu-io", ...words)).includes("failed"), false);
+  }
+});

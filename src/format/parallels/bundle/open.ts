@@ -9,8 +9,11 @@ import { ImageFormatError, UnsupportedFeatureError } from "../../../image/errors
 import { PARALLELS } from "../../../image/formats.ts";
 import type { RecordedPath } from "../../../image/identity.ts";
 import type { MappedDisk } from "../../../image/mapping.ts";
+import type { Writing } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { FilePart } from "../../kit/parts.ts";
+import { PartsWriting } from "../../kit/parts_writing.ts";
+import { PlainWriting } from "../../kit/plain_writing.ts";
 import { openExpanding } from "../open_expanding.ts";
 import { obstacleInBundle } from "../write/obstacle.ts";
 import { BundleImage } from "./image.ts";
@@ -39,21 +42,37 @@ export function openBundle(file: ImageFile, options: OpenOptions): Image {
     metadataCacheBytes: metadataCacheBytes / count,
   });
   const parts = storages.map((storage) => opener.open(storage));
-  const [first] = parts;
   return new BundleImage({
     parts: parts.map(({ disk }) => disk),
     images: parts.flatMap(({ images }) => images),
     sectorBytes,
-    writing: first?.top?.writing,
+    writing: writingOf(file, parts),
   });
+}
+
+/** @throws {UnsupportedFeatureError} if the parts are so different that they cannot be written to as one disk */
+function writingOf({ path }: ImageFile, parts: readonly OpenStorage[]): Writing | undefined {
+  const [only, ...more] = parts;
+  if (more.length === 0) return only?.writing;
+  const writable = parts.flatMap(({ disk: { sizeBytes }, writing }) =>
+    writing === undefined ? [] : { sizeBytes, writing }
+  );
+  if (writable.length < parts.length) return undefined;
+  try {
+    return new PartsWriting(writable, []);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const feature = "parts with clusters of different sizes, when they are written to,";
+    throw new UnsupportedFeatureError(PARALLELS.name, path, feature);
+  }
 }
 
 /** A part that is open. */
 interface OpenStorage {
   readonly disk: MappedDisk;
-  /** The active one, if it has tables. */
-  readonly top: Image | undefined;
+  /** All images in it that have tables. */
   readonly images: readonly Image[];
+  readonly writing: Writing | undefined;
 }
 
 interface OpenerOptions extends OpenOptions {
@@ -72,35 +91,38 @@ class StorageOpener {
   /** From the lowest image up: each shows what the one below it has. */
   open({ sizeBytes, images }: Storage): OpenStorage {
     const opened: Image[] = [];
-    let disk: MappedDisk | undefined;
-    let top: Image | undefined;
+    let part: Pick<OpenStorage, "disk" | "writing"> | undefined;
     for (const [depth, image] of [...images.entries()].reverse()) {
       const readOnly = depth > 0 || this.#options.readOnly;
       if (image.type === "Plain") {
-        if (disk !== undefined) throw this.#damaged(image, "a plain file lies over another image");
-        disk = this.#openPlain(image, sizeBytes);
+        if (part !== undefined) throw this.#damaged(image, "a plain file lies over another image");
+        part = this.#openPlain(image, { sizeBytes, readOnly });
         continue;
       }
       const file = this.#fileOf(image, readOnly);
-      top = openExpanding(file, { ...this.#options, readOnly }, disk);
-      if (depth === 0 && top.sizeBytes !== sizeBytes) {
-        throw this.#damaged(image, `it has ${top.sizeBytes} bytes, not ${sizeBytes}`);
+      const disk = openExpanding(file, { ...this.#options, readOnly }, part?.disk);
+      if (depth === 0 && disk.sizeBytes !== sizeBytes) {
+        throw this.#damaged(image, `it has ${disk.sizeBytes} bytes, not ${sizeBytes}`);
       }
-      opened.push(top);
-      disk = top;
+      opened.push(disk);
+      part = { disk, writing: disk.writing };
     }
-    if (disk === undefined) throw new Error("a part without images");
-    return { disk, top, images: opened };
+    if (part === undefined) throw new Error("a part without images");
+    return { ...part, images: opened };
   }
 
-  #openPlain(image: StorageImage, sizeBytes: number): MappedDisk {
-    const file = this.#fileOf(image, true);
+  #openPlain(
+    image: StorageImage,
+    { sizeBytes, readOnly }: { readonly sizeBytes: number; readonly readOnly: boolean },
+  ): Pick<OpenStorage, "disk" | "writing"> {
+    const file = this.#fileOf(image, readOnly);
     const missing = sizeBytes - file.sizeBytes;
     if (missing > 0 && this.#options.force !== true) {
       const message = `the last ${missing} of its ${sizeBytes} bytes are not there`;
       throw this.#damaged(image, `${message} (--force shows zeros there)`);
     }
-    return new FilePart(file, 0, sizeBytes);
+    const writing = readOnly ? undefined : new PlainWriting(file, 0, () => {});
+    return { disk: new FilePart(file, 0, sizeBytes), writing };
   }
 
   #fileOf({ name }: StorageImage, readOnly: boolean): ImageFile {

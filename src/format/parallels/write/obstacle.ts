@@ -18,7 +18,7 @@ export function obstacleInHeader(header: Header): string | undefined {
 }
 
 /** The same of a disk that is a folder, without looking into its files. */
-export function obstacleInBundle({ storages }: Descriptor): string | undefined {
-  if (storages.length > 1) return "several parts";
-  return storages[0]?.images[0]?.type === "Plain" ? "plain files" : undefined;
+export function obstacleInBundle({ storages, clusterBytes }: Descriptor): string | undefined {
+  const isTorn = storages.slice(0, -1).some(({ sizeBytes }) => sizeBytes % clusterBytes !== 0);
+  return isTorn ? "parts that end within a cluster" : undefined;
 }

@@ -9,7 +9,9 @@ import {
 import { randomNumbers } from "../../../support/images.ts";
 import { TempDirectory } from "../../../support/tools.ts";
 import { openImageFile } from "../../opened_image.ts";
+import { Random } from "../../qcow/write/random_ops.ts";
 import { WritableDisk } from "../../qcow/write/writable_disk.ts";
+import { writeAtRandom } from "../../written_in_turn.ts";
 import { buildParallels, type ParallelsParts } from "../image_builder.ts";
 import { judgeParallels } from "../write/checker.ts";
 import { buildDescriptor, type BundleParts, DESCRIPTOR, guid } from "./bundle_builder.ts";
@@ -131,6 +133,43 @@ Deno.test("parallels writes to the active image, and to no other", () => {
   assertEquals(judgeParallels(Deno.readFileSync(folder.file("a.hds"))).faults, []);
 });
 
+Deno.test("parallels writes to all parts of a disk, plain files among them", () => {
+  using folder = new TempDirectory();
+  const storages = [
+    { sectors: SECTORS, images: [[1, "Compressed", "a.hds"]] },
+    { sectors: 16, images: [[1, "Plain", "b.raw"]] },
+    { sectors: SECTORS, images: [[1, "Compressed", "c.hds"]] },
+  ] as const;
+  const path = makeBundle(folder, { storages }, {
+    "a.hds": { bat: [0], stored: 1 },
+    "b.raw": new Uint8Array(2 * CLUSTER).fill(9),
+    "c.hds": { bat: [], stored: 0, isOld: true },
+  });
+  const disk = new WritableDisk(path, WRITE);
+  const model = disk.read(0, disk.sizeBytes).slice();
+  writeAtRandom(disk, model, new Random(5), 40);
+  assertEquals(disk.read(0, model.length), model);
+  assert(disk.close());
+  using again = new WritableDisk(path, READ);
+  assertEquals(again.read(0, model.length), model);
+  for (const name of ["a.hds", "c.hds"]) {
+    assertEquals(judgeParallels(Deno.readFileSync(folder.file(name))).faults, []);
+  }
+});
+
+Deno.test("parallels writes to a plain file that is the whole disk", () => {
+  using folder = new TempDirectory();
+  const storages = [{ sectors: SECTORS, images: [[1, "Plain", "b.raw"] as const] }];
+  const path = makeBundle(folder, { storages }, { "b.raw": new Uint8Array(SECTORS * 512) });
+  const disk = new WritableDisk(path, WRITE);
+  disk.write(700, Uint8Array.of(1, 2, 3));
+  assert(disk.close());
+  assertEquals(
+    Deno.readFileSync(folder.file("b.raw")).subarray(699, 704),
+    Uint8Array.of(0, 1, 2, 3, 0),
+  );
+});
+
 Deno.test("parallels describes a disk that is a folder", () => {
   using folder = new TempDirectory();
   const images = [[1, "Compressed", "a.hds"], [2, "Compressed", "b.hds"]] as const;
@@ -182,14 +221,19 @@ for (const [message, parts] of DAMAGED) {
 const UNSUPPORTED: readonly [message: string, parts: BundleParts, readOnly?: false][] = [
   ["padding", { storages: ONE, parameters: { Padding: "1" } }],
   ["encryption", { storages: ONE, parameters: { Encryption: "<Engine>{1}</Engine>" } }],
-  ["several parts", { storages: [ONE[0], ONE[0]] }, false],
-  ["plain files", { storages: [{ sectors: SECTORS, images: [[1, "Plain", "b.raw"]] }] }, false],
+  ["parts that end within a cluster", {
+    storages: [{ sectors: 9, images: [[1, "Plain", "b.raw"]] }, ONE[0]],
+  }, false],
+  ["parts with clusters of different sizes", {
+    storages: [ONE[0], { sectors: 16 * 63, images: [[1, "Compressed", "odd.hds"]] }],
+  }, false],
 ];
 
 for (const [message, parts, readOnly = true] of UNSUPPORTED) {
   Deno.test(`parallels refuses by name: ${message}`, () => {
     using folder = new TempDirectory();
     const path = makeBundle(folder, parts, { "a.hds": {}, "b.raw": new Uint8Array(SECTORS * 512) });
+    Deno.writeFileSync(folder.file("odd.hds"), buildParallels({ tracks: 63 }));
     const request = { format: "PARALLELS", readOnly };
     assertThrows(() => new WritableDisk(path, { request }), UnsupportedFeatureError, message);
   });
