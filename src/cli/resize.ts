@@ -9,23 +9,26 @@ import { resizeNamed } from "../device/resize.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { reasonOf } from "../sys/reason.ts";
+import type { ResizeCommand } from "./words/command.ts";
 
-/** Where nothing is attached, `-c` may be meant as qemu-nbd's. */
-function hint(name: string): string {
+/** Where nothing is attached, `-c` may be meant as qemu-nbd's, certainly so with a file behind it. */
+function hint({ device: name, file }: ResizeCommand): string {
   const device = resolveDevice(name);
   const isFree = device.kind === "nbd" && nbdDevice(device.index)?.connected !== true;
-  return isFree ? `; to attach an image: tslosetup ${device.path} <file>` : "";
+  if (!isFree && file === undefined) return "";
+  return `; to attach an image: tslosetup ${device.path} ${file ?? "<file>"}`;
 }
 
 /** @throws {CommandError} if the device cannot be resized */
-export function resize(name: string, runtimeDirectory: string | undefined): number {
+export function resize(command: ResizeCommand, runtimeDirectory: string | undefined): number {
+  const { device: name } = command;
   try {
     resizeNamed(name, new StateStore(stateDirectory(runtimeDirectory)));
     return 0;
   } catch (error) {
-    if (error instanceof CommandError) throw new CommandError(error.message + hint(name));
+    if (error instanceof CommandError) throw new CommandError(error.message + hint(command));
     throw new CommandError(
-      `${shownName(name)}: set capacity failed: ${reasonOf(error)}${hint(name)}`,
+      `${shownName(name)}: set capacity failed: ${reasonOf(error)}${hint(command)}`,
     );
   }
 }

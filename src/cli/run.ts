@@ -64,7 +64,7 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "detachAll":
       return (await import("./detach.ts")).detachAll(runtimeDirectory);
     case "resize":
-      return (await import("./resize.ts")).resize(command.device, runtimeDirectory);
+      return (await import("./resize.ts")).resize(command, runtimeDirectory);
     case "grow":
       return (await import("./grow.ts")).grow(command, runtimeDirectory);
     case "changeSnapshots":

@@ -28,6 +28,8 @@ export interface AttachCommand {
   /** Whether to print the device's name, or the socket's URI. */
   readonly show: boolean;
   readonly readOnly: boolean;
+  /** Whether `-n` was given, which says nothing here, but something in qemu-nbd. */
+  readonly noHeadings: boolean;
   readonly partScan: boolean;
   /** Where the device begins in the virtual disk. */
   readonly offsetBytes: number;

@@ -19,6 +19,13 @@ const NO_SERVER = "the loop driver itself reads the image";
 
 const OPTIONS: readonly ServerOption[] = [
   {
+    name: "-n",
+    isGiven: ({ noHeadings }) => noHeadings,
+    // of a RAW image, losetup says nothing
+    mattersTo: (transport) => transport === "loop",
+    why: "it is for listings; qemu-nbd's --nocache is --direct-io, for RAW images",
+  },
+  {
     name: "--kernel-decode",
     isGiven: ({ kernelDecode }) => kernelDecode,
     mattersTo: (transport) => transport === "view",

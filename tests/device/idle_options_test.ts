@@ -20,6 +20,8 @@ Deno.test("idleOptions() names what has no effect, and only if it was given", ()
   for (const transport of ["loop", "nbd", "fuse", "socket"] as const) {
     assertEquals(idle("--kernel-decode on -f img", transport), ["--kernel-decode"]);
   }
+  assertEquals(idle("-n -f img", "loop"), []);
+  assertEquals(idle("-n -f img", "nbd"), ["-n"]);
   assertEquals(idle("--kernel-decode on -f img", "view"), []);
   assertEquals(idle("--kernel-decode off -f img", "loop"), []);
 });

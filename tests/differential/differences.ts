@@ -104,6 +104,14 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
+    line: "-k {dir}/socket disk",
+    reason: "an option that is qemu-nbd's: what stands for it here is said",
+    instead: {
+      code: 1,
+      stderr: "PROGRAM: invalid option -- 'k'\nFor qemu-nbd's -k: --socket <path>.\n",
+    },
+  },
+  {
     line: "container",
     reason: "an image alone is the likeliest slip: what to type is said",
     instead: {

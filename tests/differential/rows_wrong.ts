@@ -42,7 +42,7 @@ export const WRONG_USES: readonly string[] = [
   "--foo",
   "--foo=1 -l",
   "-f --foo -D",
-  "-x",
+  "-y",
   "-rx",
   "--list=3",
   "--li=3",

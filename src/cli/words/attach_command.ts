@@ -34,6 +34,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     find: operands.device === undefined && socketPath === undefined,
     show: seen.has("show"),
     readOnly: seen.has("read-only"),
+    noHeadings: seen.has("noheadings"),
     verbose: seen.has("verbose"),
     partScan: seen.has("partscan"),
     offsetBytes: settings.offsetBytes,

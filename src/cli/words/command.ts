@@ -35,8 +35,7 @@ export type Command =
   | AttachCommand
   | DetachCommand
   | { readonly kind: "detachAll" }
-  /** Make a device as large as its image is by now. */
-  | { readonly kind: "resize"; readonly device: string }
+  | ResizeCommand
   | GrowCommand
   | SnapshotCommand
   | AdjustCommand
@@ -48,6 +47,14 @@ export type Command =
   | { readonly kind: "find" }
   /** Print what one device is, on one line. */
   | { readonly kind: "status"; readonly device: string };
+
+/** Makes a device as large as its image is by now. */
+export interface ResizeCommand {
+  readonly kind: "resize";
+  readonly device: string;
+  /** What else was named, which means nothing here, but the image in qemu-nbd. */
+  readonly file: string | undefined;
+}
 
 /** Takes devices down, or all of an image. */
 export interface DetachCommand extends DetachOptions {
@@ -92,7 +99,10 @@ function chooseCommand(settings: Settings, formats: FormatNames): Command {
   if (seen.has("detach")) {
     return { kind: "detach", devices, force: seen.has("force"), verbose: seen.has("verbose") };
   }
-  if (seen.has("set-capacity")) return { kind: "resize", device: devices[0] ?? "" };
+  if (seen.has("set-capacity")) {
+    const [device = "", file] = devices;
+    return { kind: "resize", device, file };
+  }
   if (seen.has("remove")) return { kind: "remove", devices: oneOrMore(operands) };
   if (seen.has("find")) {
     return operands.length === 0 ? { kind: "find" } : findCommand(settings, formats);

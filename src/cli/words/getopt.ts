@@ -86,6 +86,10 @@ function grammarError(message: string): UsageError {
   return new UsageError(message, { hint: true });
 }
 
+function unknownOption(message: string, spelling: string): UsageError {
+  return new UsageError(message, { hint: true, unknownOption: spelling });
+}
+
 function looksLikeOption(word: string): boolean {
   return word.startsWith("-") && word !== "-";
 }
@@ -133,7 +137,7 @@ function* shortCluster<O extends OptionSpec>(
   for (let position = 1; position < word.length;) {
     const letter = letterAt(word, position);
     const option = table.find((candidate) => candidate.short === letter);
-    if (option === undefined) throw grammarError(`invalid option -- '${letter}'`);
+    if (option === undefined) throw unknownOption(`invalid option -- '${letter}'`, `-${letter}`);
     const spelling = `-${letter}`;
     const rest = word.slice(position + letter.length);
     const attached = option.argument === "none" || rest === "" ? undefined : rest;
@@ -187,7 +191,7 @@ function onlyMatch<O extends OptionSpec>(
   const matches = names.filter(({ name }) => name.startsWith(prefix));
   const native = matches.filter(({ option }) => !option.extension);
   const [first, ...others] = native.length > 0 ? native : matches;
-  if (first === undefined) throw grammarError(`unrecognized option '${word}'`);
+  if (first === undefined) throw unknownOption(`unrecognized option '${word}'`, `--${prefix}`);
   const rivals = others.filter(({ option }) => option !== first.option);
   if (rivals.length === 0) return first;
   const possibilities = [first, ...rivals].map(({ name }) => `'--${name}'`).join(" ");

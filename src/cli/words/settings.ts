@@ -14,12 +14,7 @@ import type { WantedSectors } from "../../disk/sector_size.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
 import type { Repair } from "../../image/checking.ts";
 import type { SnapshotChange } from "../../image/snapshot_change.ts";
-import {
-  CACHE_MODES,
-  DETECT_ZEROES_MODES,
-  DISCARD_MODES,
-  type WritePolicy,
-} from "../../loop/write_policy.ts";
+import { DETECT_ZEROES_MODES, DISCARD_MODES, type WritePolicy } from "../../loop/write_policy.ts";
 import { parseCacheSize, parseCleanInterval, parseOverlaySize } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
 import { parseNewSize } from "./new_size.ts";
@@ -27,6 +22,7 @@ import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
 import {
   type FormatNames,
+  parseCacheMode,
   parseFormat,
   parseSectorSize,
   parseSwitch,
@@ -252,7 +248,7 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       draft.cacheSizes = { ...draft.cacheSizes, dataCacheBytes: parseCacheSize(name, value) };
       break;
     case "cache":
-      takeWritePolicy(draft, { cache: parseWord(name, value, CACHE_MODES) });
+      takeWritePolicy(draft, { cache: parseCacheMode(name, value) });
       break;
     case "discard":
       takeWritePolicy(draft, { discard: parseWord(name, value, DISCARD_MODES) });

@@ -4,10 +4,13 @@
  * @module
  */
 import { safeText } from "../../sys/safe_text.ts";
+import { insteadOf } from "./qemu_nbd_options.ts";
 
 export interface UsageErrorOptions {
   /** See {@link UsageError.hint}. */
   readonly hint: boolean;
+  /** See {@link UsageError.unknownOption}. */
+  readonly unknownOption?: string;
 }
 
 /** A command line that cannot be carried out as written. Always exit code 1, as in losetup. */
@@ -19,9 +22,13 @@ export class UsageError extends Error {
    */
   readonly hint: boolean;
 
+  /** The option that there is none of, as `-k` or `--fork`, if it is about that. */
+  readonly unknownOption: string | undefined;
+
   constructor(message: string, options: UsageErrorOptions = { hint: false }) {
     super(message);
     this.hint = options.hint;
+    this.unknownOption = options.unknownOption;
   }
 }
 
@@ -35,6 +42,12 @@ export class UsageError extends Error {
  * ```
  */
 export function usageErrorText(error: UsageError, program: string): string {
-  const hint = error.hint ? `Try '${program} --help' for more information.\n` : "";
+  const hint = error.hint ? `${hintFor(error.unknownOption, program)}\n` : "";
   return `${program}: ${safeText(error.message)}\n${hint}`;
+}
+
+function hintFor(unknownOption: string | undefined, program: string): string {
+  const instead = unknownOption && insteadOf(unknownOption);
+  if (!instead) return `Try '${program} --help' for more information.`;
+  return `For qemu-nbd's ${unknownOption}: ${instead}.`;
 }

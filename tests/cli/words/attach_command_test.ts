@@ -32,6 +32,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     find: false,
     show: false,
     readOnly: false,
+    noHeadings: false,
     verbose: false,
     partScan: false,
     offsetBytes: 0,
@@ -67,6 +68,7 @@ Deno.test("attachCommand() takes every setting", () => {
     find: true,
     show: true,
     readOnly: true,
+    noHeadings: false,
     verbose: true,
     partScan: true,
     offsetBytes: 1024,
@@ -306,8 +308,8 @@ Deno.test("attachCommand() takes what is said of writes, as qemu-nbd has it", ()
     { cache: "unsafe", discard: "ignore", detectZeroes: "on" },
   );
   assertEquals(
-    fault("-f img --cache none"),
-    "unknown argument of --cache: 'none'; known: writeback, writethrough, unsafe",
+    fault("-f img --cache never"),
+    "unknown argument of --cache: 'never'; known: writeback, writethrough, unsafe",
   );
   assertEquals(
     fault("-f img --detect-zeroes unmap --discard ignore"),

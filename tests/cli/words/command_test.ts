@@ -184,7 +184,7 @@ Deno.test("parseCommand() answers --help and --version before all later words", 
 Deno.test("parseCommand() overlooks operands that losetup overlooks, except those of -D", () => {
   assertEquals(fault("-D x"), "unexpected arguments");
   assertEquals(parse("-j a x"), parse("-j a"));
-  assertEquals(parse("-c a b"), parse("-c a"));
+  assertObjectMatch(parse("-c a b"), { kind: "resize", device: "a" });
   for (const line of ["-l x y", "x y z"]) assertEquals(parse(line), parse("x y"));
 });
 
@@ -269,8 +269,12 @@ Deno.test("parseCommand() refuses set-up options where nothing is set up", () =>
 });
 
 Deno.test("parseCommand() takes the device of -c attached or as an operand", () => {
-  assertEquals(parse("-c /dev/loop0"), { kind: "resize", device: "/dev/loop0" });
-  assertEquals(parse("-c/dev/loop0"), { kind: "resize", device: "/dev/loop0" });
-  assertEquals(parse("--set-capacity /dev/loop0"), { kind: "resize", device: "/dev/loop0" });
+  assertEquals(parse("-c /dev/loop0"), { kind: "resize", device: "/dev/loop0", file: undefined });
+  assertEquals(parse("-c/dev/loop0"), { kind: "resize", device: "/dev/loop0", file: undefined });
+  assertEquals(parse("--set-capacity /dev/loop0"), {
+    kind: "resize",
+    device: "/dev/loop0",
+    file: undefined,
+  });
   assertEquals(fault("-c"), "option requires an argument -- 'c'");
 });

@@ -1,5 +1,7 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import { parseCommand } from "../../../src/cli/words/command.ts";
+import { FORMAT_NAMES } from "../../../src/image/formats.ts";
 import { UsageError, usageErrorText } from "../../../src/cli/words/usage_error.ts";
 
 Deno.test("UsageError() gives no hint unless asked", () => {
@@ -13,5 +15,26 @@ Deno.test("usageErrorText() adds the line about --help for a hint only", () => {
   assertEquals(
     usageErrorText(new UsageError("bad", { hint: true }), "losetup"),
     "losetup: bad\nTry 'losetup --help' for more information.\n",
+  );
+});
+
+Deno.test("usageErrorText() says what an option of qemu-nbd's is here", () => {
+  const hintOf = (...args: string[]): string => {
+    const error = assertThrows(() => parseCommand(args, FORMAT_NAMES), UsageError);
+    return usageErrorText(error, "tslosetup").split("\n")[1] ?? "";
+  };
+  assertEquals(hintOf("-k", "/tmp/s", "a"), "For qemu-nbd's -k: --socket <path>.");
+  assertEquals(hintOf("-rs", "a"), "For qemu-nbd's -s: --overlay.");
+  assertStringIncludes(hintOf("--connect=/dev/nbd0", "a"), "tslosetup <device> <file>");
+  assertStringIncludes(hintOf("--connect", "/dev/nbd0", "a"), "tslosetup <device> <file>");
+  assertStringIncludes(hintOf("--fork", "a"), "not needed");
+  assertStringIncludes(hintOf("-x", "disk", "a"), "one export");
+  assertEquals(hintOf("-y", "a"), "Try 'tslosetup --help' for more information.");
+  assertEquals(hintOf("--toString"), "Try 'tslosetup --help' for more information.");
+  const none = ["--cache=none", "-t", "QCOW", "/dev/nbd0", "a"];
+  const error = assertThrows(() => parseCommand(none, FORMAT_NAMES), UsageError);
+  assertEquals(
+    error.message,
+    "unknown argument of --cache: 'none'; qemu-nbd's is --direct-io, for RAW images",
   );
 });
