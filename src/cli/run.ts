@@ -25,11 +25,20 @@ export async function runCommand(
   try {
     return await perform(parseCommand(args, FORMAT_NAMES), runtimeDirectory);
   } catch (error) {
-    if (error instanceof UsageError) printError(usageErrorText(error, "tslosetup"));
+    if (error instanceof UsageError) printError(await hinted(error));
     else if (error instanceof CommandError) complain(error.message);
     else complain(`failed: ${await explained(error)}`);
     return 1;
   }
+}
+
+/** A wrong use, and what stands here for it where it is right for qemu-nbd. */
+async function hinted(error: UsageError): Promise<string> {
+  const { unknownOption } = error;
+  const instead = unknownOption === undefined
+    ? undefined
+    : (await import("./words/qemu_nbd_options.ts")).insteadOf(unknownOption);
+  return usageErrorText(error, "tslosetup", instead);
 }
 
 /** What was not foreseen, with the file it is about. Only system calls need the C library here. */

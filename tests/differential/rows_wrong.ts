@@ -43,7 +43,7 @@ export const WRONG_USES: readonly string[] = [
   "--foo=1 -l",
   "-f --foo -D",
   "-y",
-  "-rx",
+  "-ry",
   "--list=3",
   "--li=3",
   "--sh=1",

@@ -14,12 +14,14 @@ const RUNS_ON = "it is not needed: the command ends as soon as the device or soc
 const NO_ENGINE = "there is nothing to choose here";
 const NEEDS_NO_TLS = "a Unix socket needs no TLS, and --key-file unlocks images";
 
-/** What to write instead, by the option as it is spelled. */
+/** What to write instead, by the option as it is spelled, perhaps with its argument. */
 const INSTEAD: Readonly<Record<string, string>> = {
   "--connect": DEVICE,
   "--disconnect": "--detach <device>",
   "-k": "--socket <path>",
   "-s": "--overlay",
+  "--cache=none": "--direct-io, for RAW images",
+  "--cache=directsync": "--direct-io --cache=writethrough, for RAW images",
   "--nocache": "--direct-io, for RAW images",
   "--format": "--file-fmt-type <format>",
   "--load-snapshot": "--snapshot <name>",
@@ -43,22 +45,11 @@ const INSTEAD: Readonly<Record<string, string>> = {
   "--bitmap": NO_CONTEXT,
 };
 
-/** Values of `--cache` that are qemu's only. */
-const CACHE_INSTEAD: Readonly<Record<string, string>> = {
-  none: "--direct-io, for RAW images",
-  directsync: "--direct-io --cache=writethrough, for RAW images",
-};
-
 /**
  * What qemu-nbd's option is here; undefined if it has none of that name.
  *
- * @param spelling `-k` or `--socket`
+ * @param spelling `-k`, `--fork` or `--cache=none`
  */
 export function insteadOf(spelling: string): string | undefined {
   return Object.hasOwn(INSTEAD, spelling) ? INSTEAD[spelling] : undefined;
-}
-
-/** As {@link insteadOf}, of a value of `--cache`. */
-export function insteadOfCache(value: string): string | undefined {
-  return Object.hasOwn(CACHE_INSTEAD, value) ? CACHE_INSTEAD[value] : undefined;
 }

@@ -14,7 +14,12 @@ import type { WantedSectors } from "../../disk/sector_size.ts";
 import type { CacheSizes } from "../../image/cache_sizes.ts";
 import type { Repair } from "../../image/checking.ts";
 import type { SnapshotChange } from "../../image/snapshot_change.ts";
-import { DETECT_ZEROES_MODES, DISCARD_MODES, type WritePolicy } from "../../loop/write_policy.ts";
+import {
+  CACHE_MODES,
+  DETECT_ZEROES_MODES,
+  DISCARD_MODES,
+  type WritePolicy,
+} from "../../loop/write_policy.ts";
 import { parseCacheSize, parseCleanInterval, parseOverlaySize } from "./cache_values.ts";
 import { type OptionName, OPTIONS } from "./option_table.ts";
 import { parseNewSize } from "./new_size.ts";
@@ -22,7 +27,6 @@ import { parseSizeBytes } from "./sizes.ts";
 import { UsageError } from "./usage_error.ts";
 import {
   type FormatNames,
-  parseCacheMode,
   parseFormat,
   parseSectorSize,
   parseSwitch,
@@ -248,7 +252,7 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       draft.cacheSizes = { ...draft.cacheSizes, dataCacheBytes: parseCacheSize(name, value) };
       break;
     case "cache":
-      takeWritePolicy(draft, { cache: parseCacheMode(name, value) });
+      takeWritePolicy(draft, { cache: parseWord(name, value, CACHE_MODES) });
       break;
     case "discard":
       takeWritePolicy(draft, { discard: parseWord(name, value, DISCARD_MODES) });

@@ -4,7 +4,6 @@
  * @module
  */
 import { safeText } from "../../sys/safe_text.ts";
-import { insteadOf } from "./qemu_nbd_options.ts";
 
 export interface UsageErrorOptions {
   /** See {@link UsageError.hint}. */
@@ -22,7 +21,7 @@ export class UsageError extends Error {
    */
   readonly hint: boolean;
 
-  /** The option that there is none of, as `-k` or `--fork`, if it is about that. */
+  /** What there is none of, as `-k`, `--fork` or `--cache=none`, if it is about that. */
   readonly unknownOption: string | undefined;
 
   constructor(message: string, options: UsageErrorOptions = { hint: false }) {
@@ -35,19 +34,17 @@ export class UsageError extends Error {
 /**
  * What goes to standard error for `error`, each line ended; words of the command line are made safe.
  *
+ * @param instead what stands here for what another program would have understood
  * @example
  * ```ts
  * usageErrorText(new UsageError("unexpected arguments"), "tslosetup");
  * // "tslosetup: unexpected arguments\n"
  * ```
  */
-export function usageErrorText(error: UsageError, program: string): string {
-  const hint = error.hint ? `${hintFor(error.unknownOption, program)}\n` : "";
-  return `${program}: ${safeText(error.message)}\n${hint}`;
-}
-
-function hintFor(unknownOption: string | undefined, program: string): string {
-  const instead = unknownOption && insteadOf(unknownOption);
-  if (!instead) return `Try '${program} --help' for more information.`;
-  return `For qemu-nbd's ${unknownOption}: ${instead}.`;
+export function usageErrorText(error: UsageError, program: string, instead?: string): string {
+  const hint = instead === undefined
+    ? `Try '${program} --help' for more information.\n`
+    : `For qemu-nbd's ${error.unknownOption}: ${instead}.\n`;
+  const isHinted = error.hint || instead !== undefined;
+  return `${program}: ${safeText(error.message)}\n${isHinted ? hint : ""}`;
 }

@@ -8,10 +8,8 @@ import type { FormatNames } from "../../image/formats.ts";
 import type { WantedSectors } from "../../disk/sector_size.ts";
 import { type Transport, TRANSPORTS } from "../../device/transports.ts";
 import { AUTO_FORMAT } from "../../image/formats.ts";
-import { CACHE_MODES, type WritePolicy } from "../../loop/write_policy.ts";
 import { MAX_THREADS } from "../../loop/threads.ts";
 import { parseSizeBytes } from "./sizes.ts";
-import { insteadOfCache } from "./qemu_nbd_options.ts";
 import { UsageError } from "./usage_error.ts";
 
 export type { FormatNames } from "../../image/formats.ts";
@@ -48,13 +46,6 @@ export function parseTransport(name: string): Transport {
   throw new UsageError(`unknown transport '${name}'; known: ${TRANSPORTS.join(", ")}`);
 }
 
-/** @throws {UsageError} if there is no such mode; says what stands for those of qemu-nbd's */
-export function parseCacheMode(option: string, value: string): WritePolicy["cache"] {
-  const instead = insteadOfCache(value);
-  if (instead === undefined) return parseWord(option, value, CACHE_MODES);
-  throw new UsageError(`unknown argument of --${option}: '${value}'; qemu-nbd's is ${instead}`);
-}
-
 /**
  * An argument that is one of some words.
  *
@@ -67,7 +58,8 @@ export function parseWord<T extends string>(
 ): T {
   const word = known.find((candidate) => candidate === value);
   if (word !== undefined) return word;
-  throw new UsageError(`unknown argument of --${option}: '${value}'; known: ${known.join(", ")}`);
+  const fault = `unknown argument of --${option}: '${value}'; known: ${known.join(", ")}`;
+  throw new UsageError(fault, { hint: false, unknownOption: `--${option}=${value}` });
 }
 
 /**
