@@ -53,7 +53,7 @@ export function readHeader(file: ImageFile): Header {
     const feature = `version ${major_version}.${minor_version}`;
     throw new UnsupportedFeatureError(ANDROID_SPARSE.name, file.path, feature);
   }
-  checkSizes(fields, file.path);
+  checkSizes(fields, file);
   return {
     version: `${major_version}.${minor_version}`,
     sizeBytes: fields.total_blks * fields.blk_sz,
@@ -67,7 +67,7 @@ export function readHeader(file: ImageFile): Header {
 
 function checkSizes(
   { file_hdr_sz, chunk_hdr_sz, blk_sz, total_chunks }: ReturnType<typeof HEADER.read>,
-  path: string,
+  { path, sizeBytes }: ImageFile,
 ): void {
   if (file_hdr_sz < HEADER.sizeBytes || chunk_hdr_sz < CHUNK_HEADER.sizeBytes) {
     throw damaged(path, `headers of ${file_hdr_sz} and ${chunk_hdr_sz} bytes are not possible`);
@@ -76,6 +76,9 @@ function checkSizes(
     throw damaged(path, `blocks of ${blk_sz} bytes are not possible`);
   }
   if (total_chunks > MAX_CHUNKS) throw damaged(path, `${total_chunks} chunks are too many`);
+  if (file_hdr_sz + total_chunks * chunk_hdr_sz > sizeBytes) {
+    throw damaged(path, `the file was cut off: it has no room for ${total_chunks} chunks`);
+  }
 }
 
 /** A file that is no valid image, or damaged metadata, at `hostOffset` where that is known. */

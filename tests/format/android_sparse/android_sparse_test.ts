@@ -64,6 +64,7 @@ const DAMAGED: readonly [message: string, parts: SparseParts][] = [
   ["blocks of 1022 bytes", { header: { blk_sz: 1022 } }],
   ["blocks of 4294967292 bytes", { header: { blk_sz: 2 ** 32 - 4 } }],
   ["4194305 chunks are too many", { header: { total_chunks: MAX_CHUNKS + 1 } }],
+  ["it has no room for 4194304 chunks", { header: { total_chunks: MAX_CHUNKS } }],
   ["chunk 7 of 7 is not in the file, which was cut off", { header: { total_chunks: 7 } }],
   ["the chunks have 12 blocks, not 13", { header: { total_blks: 13 } }],
   ["the chunks have 12 blocks, not 0", { header: { total_blks: 0 } }],

@@ -92,6 +92,13 @@ Deno.test("vmdk goes by the footer, not by the header that was written before al
   assertEquals(image.image.sizeBytes, GRAIN);
 });
 
+Deno.test("vmdk needs no redundant directory of a stream, whatever its flags say", () => {
+  using folder = new TempDirectory();
+  const header = { flags: 0x30003, redundant_directory: 0n };
+  using image = opened(folder, { grains: [full(1)], directory: "front", header });
+  assertEquals(image.read(0, 1), Uint8Array.of(1));
+});
+
 Deno.test("vmdk joins streams that a descriptor names, read-only ones too", () => {
   using folder = new TempDirectory();
   for (const [name, byte] of [["a", 1], ["b", 2]] as const) {

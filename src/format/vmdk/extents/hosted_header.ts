@@ -144,7 +144,9 @@ function directories(
     const offset = HOSTED_HEADER.offsets[field];
     throw damaged(file.path, "the directory of grain tables lies outside the file", offset);
   };
-  const hasRedundant = (flags & HostedFlag.redundant) !== 0;
+  // Of what is never written to, copies are worth nothing, and need not be there.
+  const hasRedundant = (flags & (HostedFlag.redundant | HostedFlag.compressed)) ===
+    HostedFlag.redundant;
   return {
     directoryOffset: entries === 0 ? 0 : place(directory, "directory"),
     redundantOffset: hasRedundant && entries > 0

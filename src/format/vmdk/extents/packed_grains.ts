@@ -14,7 +14,7 @@ import type { ExtentHeader } from "./kind.ts";
 /** A grain that compression makes larger is not twice as large. */
 const MAX_EXPANSION = 2;
 /** So many markers are remembered: what was read of them last. A power of two. */
-const REMEMBERED = 1024;
+const REMEMBERED = 256;
 const NONE = -1;
 
 export class PackedGrains {
