@@ -34,7 +34,7 @@ export function helpText(formats: readonly FormatSummary[]): string {
   const readOnly = formatNames(formats, { writable: false });
   const paragraphs = [
     listed("Also: ", rows.filter(isInList).map(shortest)),
-    listed("File formats: ", [AUTO_FORMAT, ...formatNames(formats, { writable: true })]),
+    listed("Formats: ", [AUTO_FORMAT, ...formatNames(formats, { writable: true })]),
     ...(readOnly.length > 0 ? [listed("  read-only: ", readOnly)] : []),
     listed("Columns: ", LIST_COLUMNS.map(({ heading }) => heading)),
   ];

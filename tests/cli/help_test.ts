@@ -38,13 +38,13 @@ Deno.test("helpText() says which formats are read-only", () => {
   ];
   assertStringIncludes(
     helpText(formats),
-    "\nFile formats: auto, RAW\n  read-only: QCOW, COW\nColumns: ",
+    "\nFormats: auto, RAW\n  read-only: QCOW, COW\nColumns: ",
   );
 });
 
 Deno.test("helpText() has no line for formats that are read-only where there are none", () => {
   const formats = [{ name: "RAW", writable: true }];
-  assertStringIncludes(helpText(formats), "\nFile formats: auto, RAW\nColumns: ");
+  assertStringIncludes(helpText(formats), "\nFormats: auto, RAW\nColumns: ");
 });
 
 Deno.test("helpText() names the columns of -l", () => {
