@@ -6,6 +6,7 @@
 import { findDriver } from "../../src/disk/registry.ts";
 import { adoptVdi } from "../format/vdi/image_builder.ts";
 import { adoptVhd } from "../format/vhd/image_builder.ts";
+import { adoptVhdx } from "../format/vhdx/adopt.ts";
 import { must, mustDeriveKey } from "../support/tools.ts";
 
 /** The passphrase of encrypted images. */
@@ -70,6 +71,7 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "VHD fixed": { ...VHD, create: "subformat=fixed" },
   "VHD child": { ...VHD, adopt: adoptVhd },
   "VHDX": VHDX,
+  "VHDX child": { ...VHDX, adopt: adoptVhdx },
   "VMDK split": { ...VMDK, create: "subformat=twoGbMaxExtentSparse" },
   "VMDK below": { ...VMDK, below: "vmdk" },
   "RAW": { format: "raw", driver: "RAW" },
