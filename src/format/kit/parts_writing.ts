@@ -132,15 +132,15 @@ class PartsTables implements Tables {
   }
 
   get hasUpdates(): boolean {
-    return this.#all.some(({ hasUpdates }) => hasUpdates);
+    return this.#all.some(hasUpdates);
   }
 
   get wantsFlush(): boolean {
-    return this.#all.some(({ wantsFlush }) => wantsFlush);
+    return this.#all.some(wantsFlush);
   }
 
   get wantsFlushSoon(): boolean {
-    return this.#all.some(({ wantsFlushSoon }) => wantsFlushSoon);
+    return this.#all.some(wantsFlushSoon);
   }
 
   takeUpdates(updates: Updates): void {
@@ -156,6 +156,13 @@ class PartsTables implements Tables {
   }
 
   freeSome(): boolean {
-    return this.#all.map((tables) => tables.freeSome()).includes(true);
+    let hasMore = false;
+    for (const tables of this.#all) hasMore = tables.freeSome() || hasMore;
+    return hasMore;
   }
 }
+
+// Asked with each request, so that they are made once.
+const hasUpdates = (tables: Tables): boolean => tables.hasUpdates;
+const wantsFlush = (tables: Tables): boolean => tables.wantsFlush;
+const wantsFlushSoon = (tables: Tables): boolean => tables.wantsFlushSoon;
