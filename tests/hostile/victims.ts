@@ -22,7 +22,17 @@ const BELOW = "below-the-image-with-quite-a-long-name-of-its-own";
 /** One feature, and how its image is made. */
 interface Victim {
   /** Format by qemu's name, and ours. */
-  readonly format: "qcow2" | "qcow" | "vdi" | "vpc" | "vhdx" | "luks" | "vmdk" | "raw";
+  readonly format:
+    | "qcow2"
+    | "qcow"
+    | "qed"
+    | "parallels"
+    | "vdi"
+    | "vpc"
+    | "vhdx"
+    | "luks"
+    | "vmdk"
+    | "raw";
   readonly driver: string;
   readonly create?: string;
   /** Format of the image below, if it has a name. */
@@ -37,6 +47,18 @@ interface Victim {
 }
 
 const QCOW = { format: "qcow2", driver: "QCOW" } as const;
+const QED = {
+  format: "qed",
+  driver: "QED",
+  littleEndian: true,
+  create: "cluster_size=4k,table_size=2",
+} as const;
+const PARALLELS = {
+  format: "parallels",
+  driver: "PARALLELS",
+  littleEndian: true,
+  create: "cluster_size=4k",
+} as const;
 const VDI = { format: "vdi", driver: "VDI", headerBytes: 512, littleEndian: true } as const;
 const VHD = { format: "vpc", driver: "VHD", headerBytes: 2048 } as const;
 const VHDX = { format: "vhdx", driver: "VHDX", headerBytes: 4096, littleEndian: true } as const;
@@ -65,6 +87,9 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "LUKS": { format: "luks", driver: "LUKS", create: ["key-secret=key", ...CHEAP_KEYS].join() },
   "QCOW version 1": { format: "qcow", driver: "QCOW1", compressed: true },
   "QCOW version 1 below": { format: "qcow", driver: "QCOW1", below: "raw" },
+  "QED": QED,
+  "QED below": { ...QED, below: "raw" },
+  "PARALLELS": PARALLELS,
   "VDI": VDI,
   "VDI child": { ...VDI, adopt: adoptVdi },
   "VHD": VHD,
