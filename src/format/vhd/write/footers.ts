@@ -31,8 +31,9 @@ export class Footers {
    */
   repair(endBytes: number, mostBytes: number): void {
     const { atEnd, atStart } = this.#isRight;
-    const fileEnd = Math.ceil(this.#file.sizeBytes / FOOTER_BYTES) * FOOTER_BYTES;
-    if (fileEnd - FOOTER_BYTES - endBytes >= mostBytes) this.moveBack(endBytes);
+    const fileEnd = wholeSectors(this.#file.sizeBytes);
+    const usedEnd = wholeSectors(endBytes);
+    if (fileEnd - FOOTER_BYTES - usedEnd >= mostBytes) this.moveBack(usedEnd);
     else if (!atEnd) this.moveOn(fileEnd);
     else if (atStart) return;
     this.#file.sync();
@@ -60,4 +61,9 @@ export class Footers {
     this.#file.sync();
     this.#file.setSize(hostOffset + FOOTER_BYTES);
   }
+}
+
+/** A table need not end with a sector, but what follows it begins with one. */
+function wholeSectors(bytes: number): number {
+  return Math.ceil(bytes / FOOTER_BYTES) * FOOTER_BYTES;
 }

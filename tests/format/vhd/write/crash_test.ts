@@ -5,9 +5,13 @@
  * @module
  */
 // @ts-types="../../../support/std_assert.d.ts"
-import { assert } from "@std/assert";
-import type { TempDirectory } from "../../../support/tools.ts";
+import { assert, assertEquals } from "@std/assert";
+import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
 import { type CrashedImage, testCrashes } from "../../crash_check.ts";
+import { CrashRun } from "../../qcow/write/crash_run.ts";
+import { crashStates } from "../../qcow/write/crash_states.ts";
+import { FileContent } from "../../qcow/write/file_content.ts";
+import { Random } from "../../qcow/write/random_ops.ts";
 import {
   adoptVhd,
   BLOCK,
@@ -118,4 +122,28 @@ testCrashes(IMAGES, {
     "only data are synced",
   ],
   sabotaged,
+});
+
+/** All that crashes may leave, but of the disk: that is more than the other tests have time for. */
+Deno.test("VHD has footer and copy, and blocks between them, whatever comes when", () => {
+  using folder = new TempDirectory(memoryFolder());
+  const path = folder.file("image.vhd");
+  const map = Array.from({ length: 120 }, () => undefined);
+  const before = buildVhd({ map, stored: 3 });
+  const recipe = { name: "VHD", version: 1, sizeBytes: map.length * BLOCK, options: [] } as const;
+  const limits = { unitBytes: BLOCK, mostBytes: 6 * BLOCK };
+  const request = { format: "VHD" } as const;
+  const faults: string[] = [];
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    Deno.writeFileSync(path, before);
+    const run = new CrashRun({ path, recipe }, { seed, ops: 60, keys: undefined, request, limits });
+    run.run(60, "closed");
+    const content = new FileContent(before);
+    const random = new Random(seed);
+    for (const { what, at } of crashStates(run.recording, [content], { random, share: 1 })) {
+      const found = faultsOfVhd(content.bytes.slice());
+      if (found.length > 0) faults.push(`seed ${seed}, ${what} at ${at}: ${found[0]}`);
+    }
+  }
+  assertEquals(faults.slice(0, 3), []);
 });
