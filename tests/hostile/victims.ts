@@ -1,12 +1,17 @@
 /**
- * Small images, one for each feature, made by qemu's tools: what hostile images are made from.
+ * Small images, one for each feature, made by qemu's tools, or byte by byte where those make none: what
+ * hostile images are made from.
  *
  * @module
  */
 import { findDriver } from "../../src/disk/registry.ts";
+import { androidSparseOriginal } from "../format/android_sparse/original.ts";
+import { bochsOriginal } from "../format/bochs/original.ts";
+import { cloopOriginal } from "../format/cloop/original.ts";
 import { adoptVdi } from "../format/vdi/image_builder.ts";
 import { adoptVhd } from "../format/vhd/image_builder.ts";
 import { adoptVhdx } from "../format/vhdx/adopt.ts";
+import { streamOriginals } from "../format/vmdk/original.ts";
 import { must, mustDeriveKey } from "../support/tools.ts";
 
 /** The passphrase of encrypted images. */
@@ -32,8 +37,11 @@ interface Victim {
     | "vhdx"
     | "luks"
     | "vmdk"
-    | "raw";
+    | "raw"
+    | "built";
   readonly driver: string;
+  /** What the image is that is built here. */
+  readonly build?: () => Uint8Array;
   readonly create?: string;
   /** Format of the image below, if it has a name. */
   readonly below?: "raw" | "qcow2" | "vmdk";
@@ -63,6 +71,7 @@ const VDI = { format: "vdi", driver: "VDI", headerBytes: 512, littleEndian: true
 const VHD = { format: "vpc", driver: "VHD", headerBytes: 2048 } as const;
 const VHDX = { format: "vhdx", driver: "VHDX", headerBytes: 4096, littleEndian: true } as const;
 const VMDK = { format: "vmdk", driver: "VMDK", headerBytes: 2048, littleEndian: true } as const;
+const BUILT = { format: "built" } as const;
 const V3 = "compat=1.1,cluster_size=4096";
 
 export const VICTIMS: Readonly<Record<string, Victim>> = {
@@ -99,6 +108,21 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
   "VHDX child": { ...VHDX, adopt: adoptVhdx },
   "VMDK split": { ...VMDK, create: "subformat=twoGbMaxExtentSparse" },
   "VMDK below": { ...VMDK, below: "vmdk" },
+  "VMDK stream": {
+    ...BUILT,
+    driver: "VMDK",
+    build: () => streamOriginals()[1]?.bytes ?? new Uint8Array(),
+    headerBytes: 2560,
+    littleEndian: true,
+  },
+  "BOCHS": { ...BUILT, driver: "BOCHS", build: () => bochsOriginal().bytes, littleEndian: true },
+  "CLOOP": { ...BUILT, driver: "CLOOP", build: () => cloopOriginal().bytes },
+  "ANDROID-SPARSE": {
+    ...BUILT,
+    driver: "ANDROID-SPARSE",
+    build: () => androidSparseOriginal().bytes,
+    littleEndian: true,
+  },
   "RAW": { format: "raw", driver: "RAW" },
 };
 
@@ -114,6 +138,10 @@ export async function makeVictim(folder: string, name: string): Promise<string> 
   const victim = VICTIMS[name];
   if (victim === undefined) throw new Error(`no feature ${name}`);
   const path = `${folder}/image`;
+  if (victim.build !== undefined) {
+    Deno.writeFileSync(path, victim.build());
+    return path;
+  }
   const below = `${folder}/${BELOW}`;
   if (victim.below !== undefined) {
     await must("qemu-img", "create", "-q", "-f", victim.below, below, "96K");

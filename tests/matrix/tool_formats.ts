@@ -40,6 +40,7 @@ const VARIANTS: readonly Variant[] = [
     tool: "img2simg" as const,
     words: (rawPath: string, path: string) => [rawPath, path, `${blockBytes}`],
     unitBytes: blockBytes,
+    leastBytes: 512 * (blockBytes / 4096) ** 3,
   })),
   {
     format: "CLOOP",
