@@ -3,16 +3,17 @@
  *
  * @module
  */
-import type { BackingInfo, ImageInfo, InfoValue, SnapshotInfo } from "../image/info.ts";
+import type { ImageInfo, InfoValue, SnapshotInfo } from "../image/info.ts";
 import type { InspectedImage } from "../disk/inspect.ts";
+import { type NamedBelow, namedBelow } from "./named_below.ts";
 
 const INDENT = 3;
 
 /** The first image, with each image below it in the `backing-image` of the one above. */
 export function infoJson(images: readonly InspectedImage[]): string {
   const nested = images.reduceRight<InfoValue | undefined>(
-    (below, image) => ({
-      ...imageFields(image),
+    (below, image, index) => ({
+      ...imageFields(image, images[index + 1]),
       ...(below === undefined ? {} : { "backing-image": below }),
     }),
     undefined,
@@ -28,7 +29,12 @@ function exactNumbers(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? rawJSON(String(value)) : value;
 }
 
-function imageFields({ path, info, allocatedBytes }: InspectedImage): Record<string, InfoValue> {
+function imageFields(
+  image: InspectedImage,
+  below: InspectedImage | undefined,
+): Record<string, InfoValue> {
+  const { path, info, allocatedBytes } = image;
+  const named = namedBelow(image, below);
   return {
     "filename": path,
     "format": info.format,
@@ -37,25 +43,18 @@ function imageFields({ path, info, allocatedBytes }: InspectedImage): Record<str
     ...(info.clusterBytes === undefined ? {} : { "cluster-size": info.clusterBytes }),
     "dirty-flag": info.dirty ?? false,
     ...(info.encrypted ? { encrypted: true } : {}),
-    ...(info.backing === undefined ? {} : backingFields(path, info.backing)),
+    ...(named === undefined ? {} : backingFields(named)),
     ...(info.snapshots === undefined ? {} : { snapshots: info.snapshots.map(snapshotFields) }),
     ...specificFields(info),
   };
 }
 
-function backingFields(path: string, { name, format }: BackingInfo): Record<string, InfoValue> {
+function backingFields({ name, fullName, format }: NamedBelow): Record<string, InfoValue> {
   return {
     "backing-filename": name,
-    "full-backing-filename": fullName(path, name),
+    ...(fullName === undefined ? {} : { "full-backing-filename": fullName }),
     ...(format === undefined ? {} : { "backing-filename-format": format }),
   };
-}
-
-/** A relative name as it is found from here, by way of the image that names it. */
-export function fullName(path: string, name: string): string {
-  const hasProtocol = /^[^/:]*:/.test(name);
-  if (hasProtocol || name.startsWith("/")) return name;
-  return path.slice(0, path.lastIndexOf("/") + 1) + name;
 }
 
 function snapshotFields(snapshot: SnapshotInfo): InfoValue {

@@ -5,7 +5,7 @@
  */
 import type { ImageInfo, InfoValue, SnapshotInfo } from "../image/info.ts";
 import type { InspectedImage } from "../disk/inspect.ts";
-import { fullName } from "./info_json.ts";
+import { type NamedBelow, namedBelow } from "./named_below.ts";
 import { safeText } from "../sys/safe_text.ts";
 import { formatTable } from "./listing/table.ts";
 
@@ -14,10 +14,11 @@ const STEP = 1024;
 
 /** One paragraph for each image, the first one first. */
 export function infoText(images: readonly InspectedImage[]): string {
-  return images.map(imageText).join("\n");
+  return images.map((image, index) => imageText(image, images[index + 1])).join("\n");
 }
 
-function imageText({ path, info, allocatedBytes }: InspectedImage): string {
+function imageText(image: InspectedImage, below: InspectedImage | undefined): string {
+  const { path, info, allocatedBytes } = image;
   const { sizeBytes, clusterBytes, dirty, encrypted } = info;
   const lines = [
     line("image", path),
@@ -27,7 +28,7 @@ function imageText({ path, info, allocatedBytes }: InspectedImage): string {
     clusterBytes === undefined ? "" : line("cluster size", String(clusterBytes)),
     dirty ? line("dirty", "yes: it was not closed in order") : "",
     encrypted ? line("encrypted", "yes") : "",
-    backingLines(path, info),
+    backingLines(namedBelow(image, below)),
     snapshotLines(info.snapshots ?? []),
     specificLines(info),
   ];
@@ -44,11 +45,10 @@ function line(label: string, value: string): string {
   return `${label}: ${safeText(value)}\n`;
 }
 
-function backingLines(path: string, { backing }: ImageInfo): string {
-  if (backing === undefined) return "";
-  const { name, format } = backing;
-  const full = fullName(path, name);
-  const actual = full === name ? "" : ` (actual path: ${full})`;
+function backingLines(named: NamedBelow | undefined): string {
+  if (named === undefined) return "";
+  const { name, fullName = name, format } = named;
+  const actual = fullName === name ? "" : ` (actual path: ${fullName})`;
   return line("backing file", `${name}${actual}`) +
     (format === undefined ? "" : line("backing file format", format));
 }

@@ -1,7 +1,8 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { fullName, infoJson } from "../../src/cli/info_json.ts";
+import { infoJson } from "../../src/cli/info_json.ts";
 import { humanSize, infoText } from "../../src/cli/info_text.ts";
+import { fullName } from "../../src/cli/named_below.ts";
 import type { InspectedImage } from "../../src/disk/inspect.ts";
 
 const TOP: InspectedImage = {
@@ -80,6 +81,32 @@ Deno.test("infoJson() nests what lies below", () => {
   assertEquals([top["dirty-flag"], top.encrypted, top.snapshots[0]["date-nsec"]], [true, true, 5]);
   assertEquals("icount" in top.snapshots[0], false);
   assertEquals(JSON.parse(infoJson([BASE])), below);
+});
+
+Deno.test("infoJson() and infoText() call a parent by its recorded name, or as it was found", () => {
+  const child = (...paths: string[]): InspectedImage => {
+    const names = paths.map((path) => ({ kind: "windows" as const, path }));
+    const parent = { format: "VHD", identity: { id: "1" }, names };
+    return {
+      path: "child.vhd",
+      allocatedBytes: 0,
+      info: { format: "vpc", sizeBytes: 512, parent },
+    };
+  };
+  const below = { path: "/d/b.vhd", allocatedBytes: 0, info: { format: "vpc", sizeBytes: 512 } };
+  const fields = (...images: InspectedImage[]): unknown[] => {
+    const json = JSON.parse(infoJson(images));
+    return ["", "full-"].map((full) => json[`${full}backing-filename`])
+      .concat(json["backing-filename-format"]);
+  };
+  const recorded = child(".\\b.vhd", "C:\\b.vhd");
+  assertEquals(fields(recorded, below), [".\\b.vhd", "/d/b.vhd", "vpc"]);
+  assertEquals(fields(recorded), [".\\b.vhd", undefined, undefined]);
+  assertEquals(fields(child(), below), ["/d/b.vhd", "/d/b.vhd", "vpc"]);
+  assertEquals(fields(child()), [undefined, undefined, undefined]);
+  const text = infoText([recorded, below]);
+  const line = "backing file: .\\b.vhd (actual path: /d/b.vhd)\nbacking file format: vpc\n";
+  assertEquals(text.includes(line), true, text);
 });
 
 Deno.test("infoJson() and infoText() are exact, however large the disk", () => {
