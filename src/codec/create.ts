@@ -14,6 +14,7 @@ import { Libzstd } from "./libzstd.ts";
 import { Inflater } from "./inflate.ts";
 import { LzfseDecoder } from "./lzfse.ts";
 import type { Decompressor } from "./decompressor.ts";
+import { SummedDecoder } from "./summed.ts";
 import { XzBlockDecoder, XzCheck } from "./xz_block.ts";
 import { ZlibDecoder } from "./zlib.ts";
 import { ZstdDecoder } from "./zstd.ts";
@@ -41,6 +42,8 @@ export function createDecompressor(method: CompressionMethod): Decompressor {
       return new LzfseDecoder();
     case CompressionMethod.Fill:
       return new Filler();
+    case CompressionMethod.Summed:
+      return new SummedDecoder();
     case CompressionMethod.XzBlock:
       return present(XzBlockDecoder.open(XzCheck.None));
     case CompressionMethod.XzBlockCrc32:

@@ -18,7 +18,8 @@ export interface KnownFormat {
  * Images. LUKS is not among them: a raw image that holds an encrypted volume is an ordinary raw image.
  */
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
-  { name: "EWF", magics: [magic(0, "EVF\t\r\n\xff\0"), magic(0, "EVF2\r\n\x81\0")] },
+  // Apple's, of macOS 26: the version and the size of the header belong to the mark
+  { name: "ASIF", magics: [magic(0, "shdw\0\0\0\x01\0\0\x02\0")] },
 ];
 
 /** What image files are often packed with. A disk could begin so as well: worth a hint, no more. */

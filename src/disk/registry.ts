@@ -5,6 +5,7 @@
  */
 import { androidSparse } from "../format/android_sparse/mod.ts";
 import { bochs } from "../format/bochs/mod.ts";
+import { ewf } from "../format/ewf/mod.ts";
 import { gzip } from "../format/gzip/mod.ts";
 import { cloop } from "../format/cloop/mod.ts";
 import { dmg } from "../format/dmg/mod.ts";
@@ -42,6 +43,7 @@ export const DRIVERS: readonly FormatDriver[] = [
   sparseimage,
   sparsebundle,
   luks,
+  ewf,
   gzip,
   xz,
   zstd,

@@ -29,6 +29,8 @@ export const CompressionMethod = {
   XzBlockCrc32: 9,
   XzBlockCrc64: 10,
   XzBlockSha256: 11,
+  /** As they are, with an Adler-32 behind them. */
+  Summed: 12,
 } as const;
 export type CompressionMethod = typeof CompressionMethod[keyof typeof CompressionMethod];
 

@@ -122,6 +122,13 @@ export const LUKS: Format = {
   summary: "encrypted volume, version 1 (AES)",
 };
 
+export const EWF: Format = {
+  name: "EWF",
+  aliases: ["E01"],
+  writable: false,
+  summary: "Expert Witness image (EnCase): one or several segments",
+};
+
 export const GZIP: Format = {
   name: "GZIP",
   aliases: ["GZ"],
@@ -173,6 +180,7 @@ export const FORMATS: readonly Format[] = [
   SPARSEIMAGE,
   SPARSEBUNDLE,
   LUKS,
+  EWF,
   GZIP,
   XZ,
   ZSTD,

@@ -51,8 +51,8 @@ const HINTS: readonly [hint: string | undefined, head: string, tail: string][] =
   ["it begins like a VDI image but is attached as RAW (see --file-fmt-type)", VDI, ""],
   ["it begins like a VMDK image but is attached as RAW (see --file-fmt-type)", "KDMV", ""],
   [
-    "it begins like an EWF image, which is not supported, and is attached as RAW",
-    "EVF\t\r\n\xff\0",
+    "it begins like an ASIF image, which is not supported, and is attached as RAW",
+    "shdw\0\0\0\x01\0\0\x02\0",
     "",
   ],
   ["it ends like a VHD image but is attached as RAW (see --file-fmt-type)", "", "conectix"],

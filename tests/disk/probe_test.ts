@@ -113,9 +113,9 @@ Deno.test("driverFor() believes what is said, but for auto, which goes by the ma
   assertStrictEquals(inFile("KDMV", (file) => driverFor("LUKS", file)), luks);
   assertStrictEquals(inFile("", (file) => driverFor("auto", file)), raw);
   assertThrows(
-    () => inFile("EVF2\r\n\x81\0", (file) => driverFor("auto", file)),
+    () => inFile("shdw\0\0\0\x01\0\0\x02\0", (file) => driverFor("auto", file)),
     RangeError,
-    "EWF images are not supported",
+    "ASIF images are not supported",
   );
 });
 

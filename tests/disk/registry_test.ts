@@ -43,6 +43,7 @@ Deno.test("FORMAT_NAMES gives the formats' own spelling", () => {
     "SPARSEIMAGE",
     "SPARSEBUNDLE",
     "LUKS",
+    "EWF",
     "GZIP",
     "XZ",
     "ZSTD",

@@ -56,9 +56,9 @@ const CASES: readonly Case[] = [
     words: ({ file }) => [
       "-t",
       "auto",
-      file("disk", Uint8Array.from("EVF2\r\n\x81\0".padEnd(999), (c) => c.charCodeAt(0))),
+      file("disk", Uint8Array.from("shdw\0\0\0\x01\0\0\x02\0".padEnd(999), (c) => c.charCodeAt(0))),
     ],
-    says: /EWF/,
+    says: /ASIF/,
   },
   {
     name: "a snapshot of a format without any",

@@ -62,6 +62,7 @@ export const PACKAGES = {
     "android-sdk-libsparse-utils": ["img2simg", "simg2img"],
     bximage: ["bximage"],
     "cloop-utils": ["create_compressed_fs"],
+    "ewf-tools": ["ewfacquirestream"],
     fio: ["fio"],
     "libnbd-bin": ["nbdcopy", "nbdfuse", "nbdinfo"],
     nbdkit: ["nbdkit"],
