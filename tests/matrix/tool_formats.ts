@@ -34,13 +34,13 @@ const VARIANTS: readonly Variant[] = [
     tool: "bximage",
     words: (rawPath, path) => ["-q", "-func=convert", "-imgmode=growing", rawPath, path],
   },
-  ...[4096, 65536].map((blockBytes) => ({
+  ...([[4096, 512], [65536, 2 * MIB]] as const).map(([blockBytes, leastBytes]) => ({
     format: "ANDROID-SPARSE",
     name: `blocks of ${blockBytes} bytes`,
     tool: "img2simg" as const,
     words: (rawPath: string, path: string) => [rawPath, path, `${blockBytes}`],
     unitBytes: blockBytes,
-    leastBytes: 512 * (blockBytes / 4096) ** 3,
+    leastBytes,
   })),
   {
     format: "CLOOP",

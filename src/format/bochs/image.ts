@@ -8,8 +8,8 @@ import { BOCHS } from "../../image/formats.ts";
 import type { Mapping } from "../../image/mapping.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { FlatTable } from "../kit/flat_table.ts";
-import { SectorBitmaps } from "../kit/sector_bitmaps.ts";
 import { StoredBlocks } from "../kit/stored_blocks.ts";
+import { Bitmaps } from "./bitmaps.ts";
 import type { Header } from "./header.ts";
 import { ENTRY_BYTES, ENTRY_NONE, SECTOR_BYTES } from "./layout.ts";
 
@@ -20,21 +20,20 @@ export class BochsImage implements Image {
   readonly sizeBytes: number;
   readonly #header: Header;
   readonly #catalog: FlatTable;
-  readonly #bitmaps: SectorBitmaps;
+  readonly #bitmaps: Bitmaps;
   readonly #stored: StoredBlocks;
   /** Where the first stored extent is. */
   readonly #extentsOffset: number;
 
   /** @param cacheBytes upper bound of the memory for metadata */
   constructor(file: ImageFile, header: Header, cacheBytes: number) {
-    const { catalogOffset: hostOffset, catalogEntries: entries, bitmapBytes } = header;
+    const { catalogOffset: hostOffset, catalogEntries: entries } = header;
     this.sizeBytes = header.sizeBytes;
     this.#header = header;
     this.#extentsOffset = hostOffset + entries * ENTRY_BYTES;
     const share = cacheBytes / SHARES;
     this.#catalog = new FlatTable(file, { hostOffset, entries, entryBytes: ENTRY_BYTES }, share);
-    const bitmaps = { bitmapBytes, bitmaps: entries, firstBit: "lowest" } as const;
-    this.#bitmaps = new SectorBitmaps(file, bitmaps, share);
+    this.#bitmaps = new Bitmaps(file, header, share);
     this.#stored = new StoredBlocks(file, BOCHS.name);
   }
 
