@@ -14,6 +14,7 @@
  */
 import { crc32c } from "../../kit/crc32c.ts";
 import {
+  ALIGNMENT,
   DATA_SIGNATURE,
   DESCRIPTOR,
   DESCRIPTOR_SIGNATURE,
@@ -75,8 +76,9 @@ export class LogWriter {
       sequence_number: this.#sequence,
       descriptor_count: pages.length,
       log_guid: this.#guid,
-      flushed_file_offset: BigInt(fileBytes),
-      last_file_offset: BigInt(fileBytes),
+      // Both have to be multiples of that; the file of a valid image mostly is one, too.
+      flushed_file_offset: BigInt(Math.floor(fileBytes / ALIGNMENT) * ALIGNMENT),
+      last_file_offset: BigInt(Math.ceil(fileBytes / ALIGNMENT) * ALIGNMENT),
     });
     for (const [index, page] of pages.entries()) {
       const at = start + index * PAGE_BYTES;

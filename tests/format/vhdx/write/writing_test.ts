@@ -1,5 +1,6 @@
 // @ts-types="../../../support/std_assert.d.ts"
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { LOG_ENTRY } from "../../../../src/format/vhdx/layout.ts";
 import { vhdx } from "../../../../src/format/vhdx/mod.ts";
 import { ImageFormatError, RelatedFileError } from "../../../../src/image/errors.ts";
 import { SystemError } from "../../../../src/sys/errno.ts";
@@ -167,6 +168,17 @@ Deno.test("vhdx writes to many more blocks than its log has room for pages of th
   for (let n = 0; n < blocks; n++) {
     assertEquals(again.read(n * 512 * MIB, 2), Uint8Array.of(n + 1, 0));
   }
+});
+
+Deno.test("vhdx logs sizes of the file in whole MiB, as they have to be, wherever that ends", () => {
+  using folder = new TempDirectory(FOLDER);
+  const path = built(folder, { bat: [at(3)] });
+  Deno.truncateSync(path, BLOCKS + 3 * BLOCK + 512);
+  using disk = new WritableDisk(path, VHDX);
+  disk.write(BLOCK, Uint8Array.of(1));
+  const view = new DataView(Deno.readFileSync(path).buffer);
+  const { flushed_file_offset: flushed, last_file_offset: last } = LOG_ENTRY.read(view, LOG);
+  assertEquals([flushed, last].map(Number), [BLOCKS + 3 * BLOCK, BLOCKS + 4 * BLOCK]);
 });
 
 /** A child of an image with bytes of 1 to 4. */
