@@ -140,6 +140,7 @@ Deno.test("PieceMemory has slots for the largest piece, and few where that is la
   };
   assertEquals(slotsOf(MIB), [8, MIB]);
   assertEquals(slotsOf(16 * MIB), [4, 16 * MIB]);
-  assertEquals(slotsOf(64 * MIB), [1, 64 * MIB]);
+  assertEquals(slotsOf(64 * MIB), [2, 64 * MIB]);
+  assertEquals(slotsOf(128 * MIB), [1, 128 * MIB]);
   assertEquals(slotsOf(256 * MIB), [0, 256 * MIB]);
 });

@@ -125,6 +125,13 @@ Deno.test("isMarkedAs() looks for the marks of one format", () => {
   assertEquals(inFile("", (file) => isMarkedAs(raw, file)), false);
 });
 
+Deno.test("probeFormat() finds descriptors that begin with comments, blank lines or blanks", () => {
+  const lines = ["# made by somebody", "", "  version = 1", 'createType="monolithicFlat"', ""];
+  assertEquals(probeBytes(lines.join("\n"), 0), "VMDK");
+  assertEquals(probeBytes(lines.join("\r\n"), 0), "VMDK");
+  assertEquals(probeBytes("# a script\n\nversion() { :; }\n", 0), undefined);
+});
+
 const BY_QEMU: readonly [name: string, format: string, options: string][] = [
   ["QCOW", "qcow2", "compat=1.1"],
   ["QCOW", "qcow2", "compat=0.10"],
@@ -133,6 +140,9 @@ const BY_QEMU: readonly [name: string, format: string, options: string][] = [
   ["VDI", "vdi", ""],
   ["VMDK", "vmdk", ""],
   ["VMDK", "vmdk", "subformat=twoGbMaxExtentSparse"],
+  ["VMDK", "vmdk", "subformat=monolithicFlat"],
+  ["VMDK", "vmdk", "subformat=twoGbMaxExtentFlat"],
+  ["VMDK", "vmdk", "subformat=streamOptimized"],
   ["VHDX", "vhdx", ""],
   ["VHD", "vpc", "subformat=dynamic"],
   ["VHD", "vpc", "subformat=fixed"],
