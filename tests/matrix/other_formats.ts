@@ -36,7 +36,6 @@ const VARIANTS: readonly Variant[] = [
     }))
   ),
   ...[
-    "subformat=dynamic",
     "subformat=dynamic,block_size=1M,block_state_zero=off",
     "subformat=fixed",
   ].map((options) => ({

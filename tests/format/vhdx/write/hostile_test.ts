@@ -12,4 +12,4 @@ function isAllowed(step: Step): boolean {
   return step.kind === "write" && isHeader || step.offset >= BAT;
 }
 
-testHostileWrites({ format: "VHDX", original: writableOriginal(), share: 0.4, isAllowed });
+testHostileWrites({ format: "VHDX", original: writableOriginal(), share: 0.2, isAllowed });
