@@ -6,6 +6,7 @@
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { VDI } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { checkVdi } from "./check.ts";
 import { describeVdi } from "./info.ts";
 import { MAGIC_BYTES, MAGIC_OFFSET } from "./layout.ts";
 import { openVdi } from "./open.ts";
@@ -17,4 +18,5 @@ export const vdi: FormatDriver = {
   extensions: ["vdi"],
   open: (file: ImageFile, options: OpenOptions): Image => openVdi(file, options),
   info: describeVdi,
+  check: checkVdi,
 };

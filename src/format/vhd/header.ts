@@ -42,6 +42,8 @@ export interface Header {
 /** Of an image whose disk lies in blocks. */
 export interface BlockHeader {
   readonly fields: DynamicFields;
+  /** Whether the checksum of the dynamic header is wrong. */
+  readonly isDamaged: boolean;
   readonly blockBytes: number;
   /** Of the bitmap in front of each block. */
   readonly bitmapBytes: number;
@@ -79,7 +81,7 @@ function readBlockHeader(
   { fields: { data_offset, type } }: Footer,
   how: Strictness,
 ): BlockHeader {
-  const fields = readDynamicFields(file, data_offset, how);
+  const { fields, isDamaged } = readDynamicFields(file, data_offset, how);
   const { block_size: blockBytes, max_table_entries: entries, table_offset } = fields;
   const isPowerOfTwo = (blockBytes & (blockBytes - 1)) === 0;
   if (blockBytes < MIN_BLOCK_BYTES || blockBytes > MAX_BLOCK_BYTES || !isPowerOfTwo) {
@@ -91,6 +93,7 @@ function readBlockHeader(
   }
   return {
     fields,
+    isDamaged,
     blockBytes,
     bitmapBytes: wholeSectors(blockBytes / SECTOR_BYTES / 8),
     pieceBytes: Math.min(blockBytes, BITMAP_SECTOR_BITS * SECTOR_BYTES),
@@ -109,7 +112,7 @@ function readDynamicFields(
   file: ImageFile,
   offset: bigint,
   { force }: Strictness,
-): DynamicFields {
+): Pick<BlockHeader, "fields" | "isDamaged"> {
   const { sizeBytes } = DYNAMIC_HEADER;
   if (offset + BigInt(sizeBytes) > BigInt(file.sizeBytes)) {
     throw damaged(file.path, "the dynamic header lies outside the file");
@@ -118,13 +121,13 @@ function readDynamicFields(
   const buffer = new IoBuffer(sizeBytes);
   file.read(buffer, 0, hostOffset, sizeBytes);
   const fields = DYNAMIC_HEADER.read(buffer.view, 0);
-  const isRight = fields.checksum === checksum(buffer.bytes, DYNAMIC_HEADER.offsets.checksum);
+  const isDamaged = fields.checksum !== checksum(buffer.bytes, DYNAMIC_HEADER.offsets.checksum);
   if (!startsWith(fields.cookie, DYNAMIC_COOKIE)) {
     throw damaged(file.path, "there is no dynamic header", hostOffset);
   }
-  if (!isRight && !force) {
+  if (isDamaged && !force) {
     const message = `the checksum of the dynamic header is wrong${FORCE_HINT}`;
     throw damaged(file.path, message, hostOffset);
   }
-  return fields;
+  return { fields, isDamaged };
 }

@@ -6,6 +6,7 @@
 import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
 import { VHD } from "../../image/formats.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { checkVhd } from "./check.ts";
 import { describeVhd } from "./info.ts";
 import { COOKIE, FOOTER_BYTES } from "./layout.ts";
 import { openVhd } from "./open.ts";
@@ -17,4 +18,5 @@ export const vhd: FormatDriver = {
   extensions: ["vhd", "avhd"],
   open: (file: ImageFile, options: OpenOptions): Image => openVhd(file, options),
   info: describeVhd,
+  check: checkVhd,
 };

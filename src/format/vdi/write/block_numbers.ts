@@ -10,12 +10,9 @@
 import { ImageFormatError } from "../../../image/errors.ts";
 import { VDI } from "../../../image/formats.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { IoBuffer } from "../../../sys/memory.ts";
 import type { Header } from "../header.ts";
-import { ENTRY_BYTES, ENTRY_ZERO } from "../layout.ts";
-
-/** So much of the map is read at once. */
-const CHUNK_BYTES = 64 * 1024;
+import { ENTRY_ZERO } from "../layout.ts";
+import { canBeStored, mapEntries } from "../map_entries.ts";
 
 /** Numbers that lie side by side. */
 export interface NumberRun {
@@ -44,7 +41,8 @@ export class BlockNumbers {
     if (allocated > blocks) refuse(`${allocated} of ${blocks} blocks cannot be stored`);
     this.#used = new Uint8Array(Math.ceil(blocks / 8));
     this.#cursor = allocated;
-    for (const entry of entriesOf(file, header)) {
+    for (const entry of mapEntries(file, header)) {
+      if (entry >= ENTRY_ZERO) continue;
       if (!canBeStored(entry, file, header)) refuse(`block number ${entry} cannot be in the file`);
       if (this.#isUsed(entry)) refuse(`block number ${entry} is stored for two blocks`);
       this.#setUsed(entry);
@@ -101,23 +99,4 @@ export class BlockNumbers {
     while (this.#cursor > 0 && !this.#isUsed(this.#cursor - 1)) this.#cursor--;
     this.#search = Math.min(this.#search, this.#cursor);
   }
-}
-
-function* entriesOf(file: ImageFile, { mapOffset, blocks }: Header): Generator<number> {
-  const chunk = new IoBuffer(CHUNK_BYTES);
-  const mapBytes = blocks * ENTRY_BYTES;
-  for (let start = 0; start < mapBytes; start += CHUNK_BYTES) {
-    const lengthBytes = Math.min(CHUNK_BYTES, mapBytes - start);
-    file.read(chunk, 0, mapOffset + start, lengthBytes);
-    for (let at = 0; at < lengthBytes; at += ENTRY_BYTES) {
-      const entry = chunk.view.getUint32(at, true);
-      if (entry < ENTRY_ZERO) yield entry;
-    }
-  }
-}
-
-/** Whether a stored block with that number begins in the file, and there can be so many. */
-function canBeStored(entry: number, file: ImageFile, header: Header): boolean {
-  const { blocks, dataOffset, extraBytes, blockBytes } = header;
-  return entry < blocks && dataOffset + entry * (extraBytes + blockBytes) < file.sizeBytes;
 }

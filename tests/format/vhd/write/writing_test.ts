@@ -303,7 +303,7 @@ Deno.test("vhd has no room on a full disk, and on what cannot get longer, but wr
 
 const REFUSED: readonly [message: string, parts: VhdParts][] = [
   ["a block lies in a block", { map: [1, 1] }],
-  ["its last block is not all in the file", { map: [0, 4] }],
+  ["a block is not all in the file", { map: [0, 4] }],
   ["a block lies in the copy of the footer", { header: { table_offset: 1024n } }],
   ["a block lies in a name of the parent", {
     map: [0],
