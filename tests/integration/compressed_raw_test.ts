@@ -193,6 +193,26 @@ rootTest(
   },
 );
 
+rootTest(
+  "of a disk that is larger than the room for it, a warning says so; zeros need none",
+  ["mount", "umount", "df", "xz", "nbdcopy", "cmp", "truncate"],
+  async () => {
+    using folder = new TempDirectory();
+    const raw = folder.file("disk.raw");
+    await must("truncate", "--size=40M", raw);
+    await using small = await SmallFolder.mount(folder.file("small"), 2 * MIB);
+    const image = folder.file("image");
+    await must("sh", "-ec", 'xz -T1 -0 -c "$1" >"$2"', "sh", raw, image);
+    const as = asRoot({ TMPDIR: small.path });
+    const options = ["-r", "-t", "XZ"];
+    await using exported = await ExportedImage.attach({ folder, image, options, as });
+    const warning = `there is room for ${2 * MIB} of up to ${40 * MIB} bytes ($TMPDIR names`;
+    assertStringIncludes(exported.attached.stderr, warning);
+    await mustSoon("nbdcopy", exported.uri, folder.file("copy"));
+    await must("cmp", raw, folder.file("copy"));
+  },
+);
+
 oracleTest("a terminal shows how far decompressing is", ["gzip", "script"], async () => {
   using folder = new TempDirectory();
   makeDisk(folder);

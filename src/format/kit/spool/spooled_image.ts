@@ -12,7 +12,7 @@ import type { Mapping } from "../../../image/mapping.ts";
 import type { Awaited } from "../../../storage/attempt.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import type { SlowTask } from "../../../storage/slow_lane.ts";
-import type { SpoolFile } from "../../../storage/spool_file.ts";
+import { SPOOL_ADVICE, type SpoolFile } from "../../../storage/spool_file.ts";
 import { EIO, SystemError } from "../../../sys/errno.ts";
 import { fillSpool } from "./fill.ts";
 
@@ -26,11 +26,13 @@ export interface SpooledParts {
 export class SpooledImage implements Image {
   readonly fileHoles = "zeros";
   readonly arriving: SpooledContent;
+  readonly warnings: readonly string[];
   readonly #spool: SpoolFile;
 
   constructor(parts: SpooledParts) {
     this.arriving = new SpooledContent(parts);
     this.#spool = parts.spool.file;
+    this.warnings = wantOfRoom(parts);
   }
 
   get sizeBytes(): number {
@@ -48,6 +50,16 @@ export class SpooledImage implements Image {
   }
 
   [Symbol.dispose](): void {}
+}
+
+/** There may be enough room all the same: zeros take none. */
+function wantOfRoom({ spool: { file, limitBytes = Infinity }, job }: SpooledParts): string[] {
+  const mostBytes = Math.min(job.sizeBytes ?? 0, limitBytes);
+  const { roomBytes } = file;
+  if (mostBytes <= roomBytes) return [];
+  return [
+    `${file.path}: there is room for ${roomBytes} of up to ${mostBytes} bytes${SPOOL_ADVICE}`,
+  ];
 }
 
 /** The spool, and those who wait for it in this thread. */
