@@ -48,9 +48,10 @@ for file in "-t QCOW --transport nbd /run/sectors.qcow2" "-t QCOW /run/packed.qc
 done
 
 attach "-b auto with a device alone, the device" -f --show -b 512 /run/plain
-attach "-b auto with a device alone" -b auto /dev/loop0
-sectors "-b auto with a device alone" 4096 /dev/loop0
-detached "-b auto with a device alone, -d" -d /dev/loop0
+device=$out
+attach "-b auto with a device alone" -b auto "$device"
+sectors "-b auto with a device alone" 4096 "$device"
+detached "-b auto with a device alone, -d" -d "$device"
 
 gzip -k /run/plain
 TMPDIR=/tmp sized "-b auto, of what is decompressed as a whole" 4096 -r -b auto -t GZIP /run/plain.gz
