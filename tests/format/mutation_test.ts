@@ -14,6 +14,7 @@ import { vhdx } from "../../src/format/vhdx/mod.ts";
 import { vmdk } from "../../src/format/vmdk/mod.ts";
 import { sparseimage } from "../../src/format/sparseimage/mod.ts";
 import { ewf } from "../../src/format/ewf/mod.ts";
+import { zstd } from "../../src/format/zstd/mod.ts";
 import { xz } from "../../src/format/xz/mod.ts";
 import type { FormatDriver, OpenOptions } from "../../src/image/driver.ts";
 import { ImageFormatError, SecretError, UnsupportedFeatureError } from "../../src/image/errors.ts";
@@ -45,6 +46,7 @@ import { sparseimageOriginal } from "./sparseimage/original.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
 import { ewfOriginal } from "./ewf/original.ts";
+import { zstdFileOriginals } from "./zstd/original.ts";
 import { xzOriginal } from "./xz/original.ts";
 import { vhdxOriginals } from "./vhdx/original.ts";
 import { cowdOriginal, seSparseOriginal, streamOriginals, vmdkOriginal } from "./vmdk/original.ts";
@@ -96,6 +98,7 @@ const FEATURES: readonly Feature[] = [
   { name: "CLOOP", originals: [cloopOriginal()], driver: cloop },
   { name: "BOCHS", originals: [bochsOriginal()], driver: bochs },
   { name: "EWF", originals: [ewfOriginal()], driver: ewf },
+  { name: "ZSTD", originals: zstdFileOriginals(), driver: zstd },
   { name: "XZ", originals: [xzOriginal()], driver: xz },
   { name: "VDI", originals: [vdiOriginal()], driver: vdi },
   { name: "DMG", originals: dmgOriginals(), driver: dmg },
