@@ -57,7 +57,7 @@ export class ParallelsImage implements Image {
     const entries = new Entries(header, table);
     this.#table = table;
     this.#entries = entries;
-    this.#stored = new StoredBlocks(file, PARALLELS.name);
+    this.#stored = new StoredBlocks(file, PARALLELS.name, { blockBytes: header.clusterBytes });
     if (readOnly) return;
     const hasBacking = backing !== undefined;
     this.writing = new ParallelsWriting({ file, header, table, entries, hasBacking });

@@ -41,7 +41,7 @@ export class VdiImage implements Image {
   constructor({ file, header, backing, cacheBytes, readOnly }: ImageParts) {
     this.sizeBytes = header.sizeBytes;
     this.fileHoles = header.isFixed ? "zeros" : undefined;
-    this.#stored = new StoredBlocks(file, VDI.name);
+    this.#stored = new StoredBlocks(file, VDI.name, header);
     this.#header = header;
     this.#backing = backing;
     this.#strideBytes = header.extraBytes + header.blockBytes;

@@ -62,7 +62,10 @@ export class VhdxImage implements Image {
     this.#shape = shape;
     this.#backing = parts.backing;
     this.#replay = replay;
-    this.#stored = new StoredBlocks(file, VHDX.name, replay?.sizeBytes);
+    this.#stored = new StoredBlocks(file, VHDX.name, {
+      blockBytes: shape.blockBytes,
+      leastBytes: replay?.sizeBytes,
+    });
     const pages = new MetadataPages(metadataFile, { pages: pageCount(shape), cacheBytes });
     const bat = new Bat(pages, shape);
     this.#pages = pages;

@@ -54,6 +54,7 @@ for (const kind of KINDS) {
     using image = new OpenedImage(path, parallels);
     assertEquals(image.read(511, 2), Uint8Array.of(2, 0));
     assertThrows(() => image.read(cluster, 1), ImageFormatError, "is not in the file");
+    assertThrows(() => image.read(cluster - 1, 2), ImageFormatError, "is not in the file");
   });
 }
 

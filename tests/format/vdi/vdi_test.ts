@@ -64,6 +64,7 @@ Deno.test("vdi shows what a file that was cut off has of a block, and throws at 
   Deno.truncateSync(path, DATA + BLOCK + 512);
   using image = new OpenedImage(path, vdi);
   assertEquals(image.read(511, 2), Uint8Array.of(2, 0));
+  assertThrows(() => image.read(BLOCK - 1, 2), ImageFormatError, "the block at 0x2400 is not in");
   const error = assertThrows(
     () => image.read(BLOCK, 1),
     ImageFormatError,

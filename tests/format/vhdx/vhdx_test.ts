@@ -125,6 +125,7 @@ Deno.test("vhdx shows what a file that was cut off has of a block, and throws at
   using image = new OpenedImage(path, vhdx);
   assertEquals(image.read(511, 2), Uint8Array.of(1, 0));
   assertThrows(() => image.read(BLOCK, 1), ImageFormatError, "block at 0x600000 is not in");
+  assertThrows(() => image.read(BLOCK - 1, 2), ImageFormatError, "block at 0x600000 is not in");
 });
 
 Deno.test("vhdx throws at states that there are not, and at sectors of a parent without one", () => {

@@ -71,6 +71,7 @@ Deno.test("vmdk shows what a file that was cut off has of a grain, and throws at
   Deno.truncateSync(path, GRAINS + GRAIN + 512);
   using image = new OpenedImage(path, vmdk);
   assertEquals(image.read(511, 2), Uint8Array.of(2, 0));
+  assertThrows(() => image.read(GRAIN - 1, 2), ImageFormatError, "is not in the file");
   const error = assertThrows(() => image.read(GRAIN, 1), ImageFormatError, "is not in the file");
   assertEquals(error.hostOffset, GRAINS + 2 * GRAIN);
 });

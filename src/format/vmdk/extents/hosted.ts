@@ -56,7 +56,7 @@ export class HostedExtent implements SparseExtent {
     const tables = new GrainTables(file, directory, { cacheBytes, tableEntries });
     this.#tables = tables;
     this.#entries = new GrainEntries(this.#tables.view, header);
-    this.#stored = new StoredBlocks(file, VMDK.name);
+    this.#stored = new StoredBlocks(file, VMDK.name, { blockBytes: header.grainBytes });
     this.#packed = header.isCompressed ? new PackedGrains(file, header) : undefined;
     this.packing = this.#packed?.packing;
     this.#tableSpan = tableEntries * header.grainBytes;

@@ -61,7 +61,7 @@ class SeSparseExtent implements SparseExtent {
     this.#directory = new FlatTable(file, directory, share);
     const all = { hostOffset: tablesOffset, entries: tables * TABLE_ENTRIES, entryBytes };
     this.#tables = new FlatTable(file, all, cacheBytes - share);
-    this.#stored = new StoredBlocks(file, VMDK.name);
+    this.#stored = new StoredBlocks(file, VMDK.name, { blockBytes: GRAIN_BYTES });
   }
 
   map(guestOffset: number, lengthBytes: number, mapping: Mapping): void {
