@@ -21,6 +21,8 @@ export interface Helpers {
   /** This thread is about to sleep; false if it had better not: some work is done. */
   fallAsleep(): boolean;
   wakeUp(): void;
+  /** Gives the memory back that no work needs now. */
+  releaseMemory(): void;
 }
 
 /** Room that channels may wait for. */

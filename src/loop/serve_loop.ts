@@ -73,6 +73,7 @@ export class ServeLoop implements Disposable {
     const cleaner = new CacheCleaner(cleanIntervalMs, () => {
       access.dropCaches();
       this.executor.releaseMemory();
+      this.#context.decoding?.releaseMemory();
       for (const channel of this.#channels) channel.releaseMemory();
       forgetFreedMemory();
     });

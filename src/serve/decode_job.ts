@@ -44,6 +44,13 @@ export class Job implements DecodeJob {
     }
   }
 
+  /** Gives its room back, unless it is in use. */
+  releaseMemory(): void {
+    if (this.claimed) return;
+    this.input = new IoBuffer(0);
+    this.output = new IoBuffer(0);
+  }
+
   start(task: DecodeTask): boolean {
     const table = this.#table;
     this.#task = task;

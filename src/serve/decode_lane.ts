@@ -127,6 +127,10 @@ export class ThreadedDecodeLane implements DecodeLane, JobOwner, Disposable {
     if (this.#table.isSleeping) this.#table.setSleeping(0);
   }
 
+  releaseMemory(): void {
+    for (const job of this.#jobs) job.releaseMemory();
+  }
+
   /** Empties the pipe that has woken the serving thread. */
   drain(): void {
     libc().read(this.wakeFd, this.#drain.address, this.#drain.size);
