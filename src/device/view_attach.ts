@@ -102,7 +102,7 @@ function refuseLocked({ isEncrypted }: ImageAccess): void {
 function refuseOtherDisks({ files, formats }: ImageAccess): void {
   if (files.length > formats.length || formats.slice(1).includes(RAW.name)) {
     throw new NoViewError(
-      "a RAW file lies below it, which others would take for a disk of its own (--transport view)",
+      "it lies on, or consists of, files that others may take for disks of their own (--transport view)",
     );
   }
 }

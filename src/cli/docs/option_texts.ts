@@ -42,7 +42,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "`--force`, and refuse to make one that overlaps with another. Sockets do not count.",
   ],
   "resize": [
-    "Make the disk of an image <size> bytes large, or with `+`<size> so many bytes larger. The image is " +
+    "Make the disk of a QCOW (not QCOW1) or RAW image, or one with an `--overlay`, <size> bytes large, or with " +
+    "`+`<size> so many bytes larger. The image is " +
     "<file>, which must not be attached, or the one that a device, or the socket at a path, shows: that " +
     "has the new size when the command returns, also while it is in use; clients of a socket see it when " +
     "they connect. With `--offset` and `--sizelimit`, the size is still that of the whole disk. What the " +
@@ -113,7 +114,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Open no backing file: show what is in <file> itself, and zeros elsewhere.",
   ],
   "parent": [
-    "Take <file> for the image below, where that is recorded by its identity, as in VDI images: without this " +
+    "Take <file> for the image below, where that is recorded by its identity (in VDI, VHD, VHDX and VMDK images): without this " +
     "option it is looked for in the folder of the image and in the one above. May be given several times, for " +
     "the image below that one and so on. Another image than the recorded one, or one that has been written to " +
     "since, is refused unless there is `--force`.",
@@ -143,8 +144,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "`--overlay=ram`, and no limit otherwise.",
   ],
   "force": [
-    "Attach an image that is marked as corrupt, read-only unless there is an `--overlay`. With `--info`, " +
-    "`--map` and `--check`: look at an " +
+    "Attach an image that is refused because it is marked as corrupt, or because a part of it is missing or has " +
+    "been changed since (the message names this option then), read-only unless there is an `--overlay`. " +
+    "With `--info`, `--map` and `--check`: look at an " +
     "image that is being written. With `--detach`: end a serving process that " +
     "stands still, or does not end within ten seconds, so that what waits for the device fails; " +
     "disconnect an nbd device that another program has set up.",

@@ -76,7 +76,7 @@ viewTest("an image on a RAW one gets no view by itself", TOOLS, async () => {
   await must("qemu-img", "create", "-q", "-f", "qcow2", ...below, image);
   const { transport, why } = await chosen(image, "-r", "-t", "QCOW");
   assertMatch(`${transport}`, /^(nbd|fuse)$/);
-  assertMatch(why, /no view: a RAW file lies below it/);
+  assertMatch(why, /no view: it lies on, or consists of, files that others may take for disks/);
 });
 
 /** What a kernel, a sandbox or a container may refuse of a view, each in turn. */
