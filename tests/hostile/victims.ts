@@ -8,6 +8,7 @@ import { findDriver } from "../../src/disk/registry.ts";
 import { androidSparseOriginal } from "../format/android_sparse/original.ts";
 import { bochsOriginal } from "../format/bochs/original.ts";
 import { cloopOriginal } from "../format/cloop/original.ts";
+import { sparseimageOriginal } from "../format/sparseimage/original.ts";
 import { adoptVdi } from "../format/vdi/image_builder.ts";
 import { adoptVhd } from "../format/vhd/image_builder.ts";
 import { adoptVhdx } from "../format/vhdx/adopt.ts";
@@ -122,6 +123,12 @@ export const VICTIMS: Readonly<Record<string, Victim>> = {
     driver: "ANDROID-SPARSE",
     build: () => androidSparseOriginal().bytes,
     littleEndian: true,
+  },
+  "SPARSEIMAGE": {
+    ...BUILT,
+    driver: "SPARSEIMAGE",
+    build: () => sparseimageOriginal().bytes,
+    headerBytes: 4096,
   },
   "RAW": { format: "raw", driver: "RAW" },
 };
