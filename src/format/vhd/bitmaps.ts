@@ -44,21 +44,23 @@ export class Bitmaps {
   }
 
   /**
-   * Position of the bits about a piece, which are at `hostOffset`.
+   * Position of the bits about a piece, which are at `hostOffset`: what is known of them at another place is
+   * of a block that was given back.
    *
    * @returns -1 where `request` now says Blocked
    * @throws {SystemError} if they cannot be read
    */
   find(piece: number, hostOffset: number, request: Blockable): number {
     const known = this.#cache.find(piece);
-    if (known >= 0) return known;
-    const position = this.#take(piece, hostOffset, request);
+    if (known >= 0 && this.#hostOffsets[known / SECTOR_BYTES] === hostOffset) return known;
+    const position = known >= 0 ? known : this.#take(piece, hostOffset, request);
     if (position < 0) return position;
     const { buffer } = this.#cache;
     if (!request.attempt.read(this.#file, buffer, position, hostOffset, SECTOR_BYTES)) {
       request.setBlocked();
       return -1;
     }
+    this.#hostOffsets[position / SECTOR_BYTES] = hostOffset;
     this.#cache.keep(piece, position);
     return position;
   }
