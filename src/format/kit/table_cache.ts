@@ -95,9 +95,9 @@ export class TableCache {
     this.#use(key, slot);
   }
 
-  /** Whether some slot has to be written. */
-  get isDirty(): boolean {
-    return this.#dirtySlots > 0;
+  /** How many slots have to be written. */
+  get dirtySlots(): number {
+    return this.#dirtySlots;
   }
 
   /** Says that what the slot at `position` holds has been changed, and has to be written. */

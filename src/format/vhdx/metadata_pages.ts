@@ -103,6 +103,11 @@ export class MetadataPages {
     this.#marks.mark(position);
   }
 
+  /** How many pages have been changed, be they on their way to the disk or not. */
+  get unwrittenPages(): number {
+    return this.#cache.dirtySlots;
+  }
+
   /** How many pages have been changed since they were taken last. */
   get dirtyPages(): number {
     return this.#marks.dirtySlots;
@@ -115,7 +120,7 @@ export class MetadataPages {
 
   /** Whether something of what has been changed is not on the disk yet. */
   get isUnwritten(): boolean {
-    return this.#cache.isDirty;
+    return this.unwrittenPages > 0;
   }
 
   /** All pages that have been changed: where each belongs, and what it is. */

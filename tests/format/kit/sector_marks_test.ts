@@ -51,7 +51,7 @@ Deno.test("SectorMarks.updated() marks again what could not be written", () => {
   marks.updated(false);
   assertEquals(marks.dirtySlots, 1);
   assertEquals(taken(cache, marks), [[1, 3]]);
-  assertEquals(cache.isDirty, true);
+  assertEquals(cache.dirtySlots, 1);
   marks.updated(true);
-  assertEquals(cache.isDirty, false);
+  assertEquals(cache.dirtySlots, 0);
 });

@@ -133,7 +133,7 @@ Deno.test("TableCache.nextDirty() finds what has to be written, each once", () =
     cache.markClean(at);
     cache.markClean(at);
   }
-  assertEquals([found, cache.isDirty], [wanted, false]);
+  assertEquals([found, cache.dirtySlots], [wanted, 0]);
 });
 
 Deno.test("TableCache.clear() keeps what is dirty or pinned, with its bytes", () => {

@@ -138,11 +138,14 @@ export class VhdxWriting implements Writing, Tables {
     return this.#willChange(placement) && this.#allocator.reserve(placement);
   }
 
-  /** Whether tables can be changed, which is durable in one go. */
+  /**
+   * Whether tables can be changed, which is durable in one go. What is on its way to the disk counts: if it
+   * does not get there, it has to be written once more, with all that was changed meanwhile.
+   */
   #willChange(placement: Placement): boolean {
     this.#session.start();
     const most = this.#session.mostPages - PAGES_OF_ALLOCATION;
-    if (this.#parts.pages.dirtyPages <= most) return true;
+    if (this.#parts.pages.unwrittenPages <= most) return true;
     placement.attempt.wantsFlush = true;
     placement.setBlocked();
     return false;

@@ -1,0 +1,58 @@
+// @ts-types="../../../support/std_assert.d.ts"
+import { assert, assertEquals } from "@std/assert";
+import { Change, ChangeKind } from "../../../../src/disk/change.ts";
+import { IoBuffer } from "../../../../src/sys/memory.ts";
+import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
+import { openForWriting, WritableDisk } from "../../qcow/write/writable_disk.ts";
+import { chunk } from "../chunk.ts";
+import { buildVhdx, guid, guidOf, LOG, MIB } from "../image_builder.ts";
+
+const VHDX = { request: { format: "VHDX" } } as const;
+const BLOCKS = 4000;
+/** What one page of bits is about. */
+const SPAN = 16 * MIB;
+const PAGES = BLOCKS * MIB / SPAN;
+
+/** Of a child, each write changes another page of bits. */
+function childOf(folder: TempDirectory): string {
+  const path = folder.file("child.vhdx");
+  const sizeBytes = BLOCKS * MIB;
+  const parent = { parent_linkage: `{${guidOf(2)}}`, relative_path: ".\\base.vhdx" };
+  const parts = { bat: chunk([], false), stored: 0, sizeBytes, parent };
+  Deno.writeFileSync(path, buildVhdx({ ...parts, header: { data_write_guid: guid(5) } }));
+  Deno.writeFileSync(folder.file("base.vhdx"), buildVhdx({ stored: 0, sizeBytes }));
+  return path;
+}
+
+Deno.test("vhdx never logs more than the log has room for, though rounds fail meanwhile", () => {
+  using folder = new TempDirectory(memoryFolder());
+  const path = childOf(folder);
+  const file = openForWriting(path);
+  const disk = new WritableDisk(path, { ...VHDX, file });
+  const write = file.write.bind(file);
+  const sector = (page: number): Uint8Array => new Uint8Array(512).fill(1 + page % 200);
+  disk.write(0, sector(0));
+  const lengths: number[] = [];
+  file.write = (source, position, hostOffset, lengthBytes) => {
+    if (hostOffset >= LOG && hostOffset < LOG + MIB) {
+      lengths.push((hostOffset - LOG) % (MIB / 2) + lengthBytes);
+    }
+    write(source, position, hostOffset, lengthBytes);
+  };
+  const { access } = disk;
+  assert(access.round !== undefined);
+  let page = 1;
+  for (; !access.wantsFlush; page++) disk.write(page * SPAN, sector(page));
+  // As in a daemon: what is changed while a round is under way is for the next one.
+  access.round.begin("everything");
+  const source = new IoBuffer(512);
+  const change = new Change();
+  for (let step = 1; step > 0 && page < PAGES; page++) {
+    source.bytes.set(sector(page));
+    step = access.write(change.ask(ChangeKind.Write, page * SPAN, 512).from(source, 0));
+  }
+  access.round.end("unwritten");
+  assert(disk.flush());
+  assertEquals(lengths.filter((lengthBytes) => lengthBytes > MIB / 2), []);
+  assert(disk.close());
+});
