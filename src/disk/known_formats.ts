@@ -20,6 +20,11 @@ export interface KnownFormat {
 export const UNSUPPORTED_FORMATS: readonly KnownFormat[] = [
   // Apple's, of macOS 26: the version and the size of the header belong to the mark
   { name: "ASIF", magics: [magic(0, "shdw\0\0\0\x01\0\0\x02\0")] },
+  // Bochs' of the mode "sparse", versions 1 and 2 (iodev/hdimage/hdimage.h)
+  {
+    name: "BOCHS-SPARSE",
+    magics: [magic(0, "\xce\x8aF\x02\x01\0\0\0"), magic(0, "\xce\x8aF\x02\x02\0\0\0")],
+  },
 ];
 
 /** What image files are often packed with. A disk could begin so as well: worth a hint, no more. */
