@@ -13,6 +13,7 @@ interface WithImage {
   readonly file: string;
   /** Canonical name, or `auto`; undefined is RAW. */
   readonly format: string | undefined;
+  readonly socketPath?: string | undefined;
 }
 
 /**
@@ -26,6 +27,10 @@ export function withFileOfFolder<C extends WithImage>(command: C): C {
   if (image === undefined) return command;
   if (format !== RAW.name) return { ...command, file: image.path };
   const look = `it is a ${image.format} image (see --file-fmt-type)`;
-  const what = kind === "attach" ? "set up loop device" : "read image";
+  const what = kind === "attach" ? `set up ${made(command)}` : "read image";
   throw new CommandError(`${file}: failed to ${what}: Is a directory: ${look}`);
+}
+
+function made({ socketPath }: WithImage): string {
+  return socketPath === undefined ? "loop device" : "socket";
 }

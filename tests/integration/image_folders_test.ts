@@ -4,7 +4,7 @@
  * @module
  */
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildDescriptor, DESCRIPTOR } from "../format/parallels/bundle/bundle_builder.ts";
 import { buildBundle } from "../format/sparsebundle/bundle_builder.ts";
 import { IMAGE_TOOLS } from "../support/images.ts";
@@ -109,10 +109,12 @@ oracleTest("of a folder that is an image, errors say what it is", IMAGE_TOOLS, a
   const image = await makeDisk(folder);
   const program = asRoot();
   const isOne = /Is a directory: it is a PARALLELS image \(see --file-fmt-type\)\n$/;
-  for (const words of [["-f", image], ["--socket", folder.file("s"), image]]) {
-    const { code, stderr } = await program.run(...words);
+  const uses = [["loop device", "-f"], ["socket", "--socket", folder.file("s")]] as const;
+  for (const [made, ...words] of uses) {
+    const { code, stderr } = await program.run(...words, image);
     assertEquals(code, 1);
     assertMatch(stderr, isOne);
+    assertStringIncludes(stderr, `failed to set up ${made}: `);
   }
   assertMatch((await program.run("--info", "-t", "RAW", image)).stderr, isOne);
   assertMatch((await program.run(image)).stderr, /--show -t PARALLELS .*disk\.hdd/);
