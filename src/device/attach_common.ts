@@ -108,7 +108,7 @@ export function imageRequest(command: AttachCommand): ImageRequest {
  * @throws {Error} if it ends without an answer
  */
 export function patientAnswer(launching: Launching, request: AttachRequest): Launched {
-  using progress = new ProgressLine();
+  using progress = new ProgressLine("decompressed");
   return launching.answer({
     onSlow: slowNotice(request),
     onProgress: (part) => progress.show(part),

@@ -11,14 +11,20 @@ const CLEAR = "\r\x1b[K";
 
 export class ProgressLine implements Disposable {
   readonly #isShown = Deno.stderr.isTerminal();
+  readonly #label: string;
   #percent = -1;
+
+  /** @param label what is so far, where that is not what the command was asked for */
+  constructor(label?: string) {
+    this.#label = label === undefined ? "" : `${label}: `;
+  }
 
   /** @param part 0 up to 1 */
   show(part: number): void {
     const percent = Math.floor(part * 100);
     if (!this.#isShown || percent === this.#percent) return;
     this.#percent = percent;
-    printError(`${CLEAR}${String(percent).padStart(3)} %`);
+    printError(`${CLEAR}${this.#label}${String(percent).padStart(3)} %`);
   }
 
   /** Prints a line that stays. */

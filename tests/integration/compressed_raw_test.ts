@@ -222,6 +222,7 @@ oracleTest("a terminal shows how far decompressing is", ["gzip", "script"], asyn
   const quoted = words.map((word) => `'${word}'`).join(" ");
   const shown = await must("script", "-qec", quoted, "/dev/null");
   await asRoot().must("-d", socket);
+  assertStringIncludes(shown, "decompressed:  ");
   assertStringIncludes(shown, " %");
   assert(shown.endsWith("\r\x1b[K"), JSON.stringify(shown));
 });
