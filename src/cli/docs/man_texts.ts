@@ -50,9 +50,11 @@ export const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
 };
 
 export const FORMATS_TEXT = "The format is what `-t` or the word behind `-f` says, else RAW. " +
-  "What an image names (a backing file, an external data file) is opened under the rule of " +
-  "`--allow-backing`, and for reading only; but the data file of an image that is written to is " +
-  "written to as well. Snapshots, and images with `--no-backing` or `--force`, are read-only without `--overlay`.";
+  "Of an image that consists of several files, name the one that describes the others: the descriptor of a VMDK " +
+  "image, the first segment (.E01) of an EWF image; or the folder that the disk is. " +
+  "What an image names (a backing file, an external data file, a piece) is opened under the rule of " +
+  "`--allow-backing`, and for reading only; but the data file and the pieces of an image that is written to " +
+  "are written to as well. Snapshots, and images with `--no-backing` or `--force`, are read-only without `--overlay`.";
 
 export const TRANSPORTS_TEXT = "There are several ways to make a device. Unless `--transport` " +
   "says otherwise, RAW images get a plain loop device, unless `--cache`, `--discard`, `--overlay` or " +
