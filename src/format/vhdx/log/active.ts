@@ -15,8 +15,8 @@ import type { Header } from "../header.ts";
 import { LOG_ENTRY, PAGE_BYTES } from "../layout.ts";
 import { entryLength, entryOf, type LogEntry } from "./entry.ts";
 
-/** Programs make logs of 1 MiB. */
-const MAX_LOG_BYTES = 64 * 1024 * 1024;
+/** Programs make logs of 1 MiB. A larger one is not replayed. */
+export const MAX_LOG_BYTES: number = 64 * 1024 * 1024;
 /** Bytes of entries that are looked at, whether they are valid or not: so many times the log. */
 const MAX_ROUNDS = 4;
 

@@ -25,6 +25,7 @@ import { type ChunkBits, SECTORS_IN_PAGE } from "../chunk_bits.ts";
 import { damaged } from "../errors.ts";
 import { type Header, isLogSound } from "../header.ts";
 import { BlockState } from "../layout.ts";
+import { MAX_LOG_BYTES } from "../log/active.ts";
 import type { MetadataPages } from "../metadata_pages.ts";
 import type { Regions } from "../regions.ts";
 import type { Shape } from "../shape.ts";
@@ -220,6 +221,10 @@ function endOf(parts: WritingParts): number {
   const { file, header: { fields } } = parts;
   const readOnly = ": it cannot be written to (-r attaches it read-only)";
   if (!isLogSound(fields, file)) throw damaged(file.path, `there is no log${readOnly}`);
+  // What a crash leaves in it could not be replayed here.
+  if (fields.log_length > MAX_LOG_BYTES) {
+    throw damaged(file.path, `the log is too large${readOnly}`);
+  }
   try {
     return usedEnd(parts);
   } catch (error) {

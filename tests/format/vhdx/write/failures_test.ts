@@ -1,6 +1,7 @@
 // @ts-types="../../../support/std_assert.d.ts"
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Change, ChangeKind } from "../../../../src/disk/change.ts";
+import { ImageFormatError } from "../../../../src/image/errors.ts";
 import { IoBuffer } from "../../../../src/sys/memory.ts";
 import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
 import { openForWriting, WritableDisk } from "../../qcow/write/writable_disk.ts";
@@ -55,4 +56,15 @@ Deno.test("vhdx never logs more than the log has room for, though rounds fail me
   assert(disk.flush());
   assertEquals(lengths.filter((lengthBytes) => lengthBytes > MIB / 2), []);
   assert(disk.close());
+});
+
+Deno.test("vhdx does not write to an image with a log that would not be replayed", () => {
+  using folder = new TempDirectory(memoryFolder());
+  const path = folder.file("image.vhdx");
+  const header = { log_offset: BigInt(16 * MIB), log_length: 65 * MIB };
+  Deno.writeFileSync(path, buildVhdx({ header }));
+  Deno.truncateSync(path, 81 * MIB);
+  assertThrows(() => new WritableDisk(path, VHDX), ImageFormatError, "the log is too large");
+  using readable = new WritableDisk(path, { request: { ...VHDX.request, readOnly: true } });
+  assertEquals(readable.read(0, 1), Uint8Array.of(0));
 });
