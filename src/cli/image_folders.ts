@@ -4,7 +4,7 @@
  * @module
  */
 import { imageOfFolder } from "../disk/image_folder.ts";
-import { RAW } from "../image/formats.ts";
+import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 import { CommandError } from "../sys/command_error.ts";
 
 /** A command that is about an image. */
@@ -17,7 +17,8 @@ interface WithImage {
 }
 
 /**
- * The command with the file that stands for a folder in place of it.
+ * The command with the file that stands for a folder in place of it, and with its format in place of `auto`: what
+ * cannot be understood there is a fault of the image, no RAW disk.
  *
  * @throws {CommandError} if the folder shall be attached as RAW, which it cannot be
  */
@@ -25,6 +26,7 @@ export function withFileOfFolder<C extends WithImage>(command: C): C {
   const { kind, file, format = RAW.name } = command;
   const image = imageOfFolder(file);
   if (image === undefined) return command;
+  if (format === AUTO_FORMAT) return { ...command, file: image.path, format: image.format };
   if (format !== RAW.name) return { ...command, file: image.path };
   const look = `it is a ${image.format} image (see --file-fmt-type)`;
   const what = kind === "attach" ? `set up ${made(command)}` : "read image";

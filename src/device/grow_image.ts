@@ -37,13 +37,14 @@ export function growImage(path: string, growth: ImageGrowth): string[] {
 /** As {@link growImage}, of one that is open, which is closed; whoever else has it open is no matter. */
 export function growOpenImage(file: ImageFile, { request, keys, size }: ImageGrowth): string[] {
   const { path } = file;
-  const format = driverFor(request.format, file).name;
+  const { name: format, writable } = driverFor(request.format, file);
+  if (!writable) throw new RangeError(`the ${format} driver only reads`);
   if (format === RAW.name && request.format === AUTO_FORMAT) refuseDoubtful(file);
   const hint = format === RAW.name ? rawHint(file, "made larger") : undefined;
   const hasPassphrase = keys.passphrase !== undefined;
   using access = openImage(file, { ...request, format }, { keys });
   const { round } = access;
-  if (round === undefined) throw new RangeError(`the ${format} driver only reads`);
+  if (round === undefined) throw new RangeError("it is only read");
   const shared = new SharedState();
   try {
     access.grow(wantedBytes(size, access.sizeBytes), () => flushAtEnd(round, shared));

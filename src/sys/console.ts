@@ -11,6 +11,9 @@ import { CommandError } from "./command_error.ts";
 
 const PROGRAM = "tslosetup";
 
+/** A line has room for two names of the longest kind (4095 bytes), and what is said of them; in characters. */
+const LINE_LENGTH = 9000;
+
 /**
  * Prints to standard output; a reader that has gone away is no error.
  *
@@ -26,7 +29,13 @@ export function print(text: string): void {
 
 /** Prints one line about a problem to standard error; names in it are made safe. */
 export function complain(message: string): void {
-  printError(`${PROGRAM}: ${safeText(message)}\n`);
+  printError(`${PROGRAM}: ${safeText(withoutMiddle(message))}\n`);
+}
+
+/** What an image says can be as long as it likes: of such a message, the start and the end are left. */
+function withoutMiddle(message: string): string {
+  if (message.length <= LINE_LENGTH) return message;
+  return `${message.slice(0, LINE_LENGTH / 2)}...${message.slice(-LINE_LENGTH / 2)}`;
 }
 
 /** Prints `text` to standard error as it is. Nobody could be told that this has failed. */

@@ -122,6 +122,45 @@ oracleTest("of a folder that is an image, errors say what it is", IMAGE_TOOLS, a
   assertMatch((await program.run("-f", "auto", image)).stderr, /Is a directory\n$/);
 });
 
+oracleTest(
+  "a folder whose file cannot be understood is a damaged image, no RAW disk",
+  [],
+  async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("disk.hdd");
+    Deno.mkdirSync(image);
+    const program = asRoot();
+    for (const text of ["", "<nonsense"]) {
+      Deno.writeTextFileSync(`${image}/${DESCRIPTOR}`, text);
+      for (const words of [["--info"], ["--map"], ["-t", "auto", "--socket", folder.file("s")]]) {
+        const { code, stderr } = await program.run(...words, image);
+        assertEquals(code, 1, words[0]);
+        assertMatch(stderr, /^[^\n]*the file is too short for a header\n$/);
+      }
+    }
+  },
+);
+
+oracleTest(
+  "of a name that is longer than any can be, an error shows start and end",
+  [],
+  async () => {
+    using folder = new TempDirectory();
+    const image = folder.file("disk.hdd");
+    Deno.mkdirSync(image);
+    const images = [[1, "Plain", `x${"y".repeat(100_000)}z`]] as const;
+    const storages = [{ sectors: SIZE / 512, images }];
+    Deno.writeTextFileSync(`${image}/${DESCRIPTOR}`, buildDescriptor({ storages, chain: [1] }));
+    const { code, stderr } = await asRoot().run("--map", image);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^tslosetup: [^\n]* xy+\.\.\.y+z \(piece of [^\n]*: No such file or directory\n$/,
+    );
+    assertEquals(stderr.length < 10_000, true);
+  },
+);
+
 oracleTest("of a part of a folder that is an image, a warning says so", IMAGE_TOOLS, async () => {
   using folder = new TempDirectory();
   const image = await makeDisk(folder);

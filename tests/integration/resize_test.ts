@@ -61,6 +61,10 @@ oracleTest("--resize takes RAW images, and refuses what cannot be", ["qemu-img"]
   await refused(["--resize", "-1M", image], /: '-1M': a disk is not made smaller/);
   await refused(["--resize", "67108865", image], /multiple of 512/);
   await refused(["--resize", "3P", image], /an image has \d+ bytes at most/);
+  const packed = folder.file("packed.gz");
+  const gzip = new Blob([new Uint8Array(MIB)]).stream().pipeThrough(new CompressionStream("gzip"));
+  Deno.writeFileSync(packed, await new Response(gzip).bytes());
+  await refused(["--resize", "+1M", packed], /: failed to resize: the GZIP driver only reads$/m);
   await refused(["--resize", "many", image], /failed to parse size: 'many': Invalid argument/);
   assertEquals(await virtualSize(image), 64 * MIB);
   assertEquals(Deno.statSync(raw).size, 4 * MIB);

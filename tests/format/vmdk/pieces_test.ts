@@ -101,6 +101,7 @@ const REFUSED: readonly [message: string, line: string][] = [
   ["extents of the type VMFSRDM are not supported", 'RW 1 VMFSRDM "x-flat.vmdk"'],
   ["the extent 'RW 1' cannot be understood", "RW 1"],
   ["the extent 'RW x FLAT' cannot be understood", "RW x FLAT"],
+  [`the extent 'RW ${"x".repeat(197)}...' cannot be understood`, `RW ${"x".repeat(50_000)}`],
   [`the extent 'RW 9999999999999999 FLAT "x" 0'`, 'RW 9999999999999999 FLAT "x" 0'],
   ["there is an extent without a file", "RW 1 FLAT"],
   ["nowhere.vmdk (piece of", 'RW 1 FLAT "nowhere.vmdk" 0'],

@@ -23,6 +23,8 @@ export interface Descriptor {
 
 /** So many characters are put together at once. */
 const CHUNK = 4096;
+/** In characters. */
+const SHOWN_LENGTH = 200;
 
 /**
  * Understands a descriptor.
@@ -47,11 +49,16 @@ export function parseDescriptor(bytes: Uint8Array, path: string): Descriptor {
   const extents = lines.map((line) => {
     const extent = parseExtentLine(line, decode);
     if (extent !== undefined) return extent;
-    throw damaged(path, `the extent '${decode(line).trim()}' cannot be understood`);
+    throw damaged(path, `the extent '${shown(decode(line).trim())}' cannot be understood`);
   });
   const hint = fields.get(HINT);
   if (hint !== undefined) fields.set(HINT, { ...hint, value: decode(hint.value) });
   return { fields, extents };
+}
+
+/** As much of a line as helps to find it. */
+function shown(line: string): string {
+  return line.length > SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH)}...` : line;
 }
 
 /** The one value that is in the descriptor's encoding. */
