@@ -79,12 +79,13 @@ export class CountedBlocks {
   fill(): void {
     const { file, numbers } = this.#parts;
     this.#size.adapt();
-    const target = Math.max(this.#target, numbers.count + this.#wanted);
+    const wanted = this.#wanted;
+    const target = Math.max(this.#target, numbers.count + wanted);
+    const isInFile = this.endOf(target) <= file.sizeBytes;
     try {
-      if (this.#wanted > 0 && this.endOf(target) > file.sizeBytes) {
-        file.setSize(this.endOf(target));
-      }
-      this.#target = target;
+      if (wanted > 0 && !isInFile) file.setSize(this.endOf(target));
+      // A number may have been given out for which there was no room.
+      if (wanted > 0 || isInFile) this.#target = target;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       // Who needs a block will be told.
