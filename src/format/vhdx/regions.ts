@@ -76,7 +76,7 @@ function entriesOf({ view }: IoBuffer, file: ImageFile): NamedArea[] {
 
 function areaOf(fields: ReturnType<typeof REGION_ENTRY.read>, { path }: ImageFile): NamedArea {
   const { file_offset, length: lengthBytes } = fields;
-  const guid = guidText(fields.guid) ?? "";
+  const guid = guidText(fields.guid) ?? "of zeros";
   const isKnown = Object.values(Region).some((known) => known === guid);
   if (!isKnown && (fields.required & 1) !== 0) throw unsupported(path, `the region ${guid}`);
   const hostOffset = Number(file_offset);

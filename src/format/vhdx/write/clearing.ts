@@ -36,16 +36,18 @@ export function clear(
   const runBytes = bat.runBytes(position, guestOffset, lengthBytes);
   const state = bat.state(position);
   const hostOffset = bat.hostOffset(position) + guestOffset % blockBytes;
-  if (state === BlockState.fullyPresent) return clearStored(parts, { hostOffset, runBytes, to });
+  const stored = { hostOffset, runBytes, to };
+  if (state === BlockState.fullyPresent) return outcome(areZeros(parts, stored), stored);
   if (!hasParent || state !== BlockState.notPresent && state !== BlockState.partiallyPresent) {
     return runBytes;
   }
   if (state === BlockState.notPresent && to === Cleared.Discarded) return runBytes;
   if (!willChange()) return ClearOutcome.Blocked;
   if (state === BlockState.partiallyPresent) {
-    const done = clearStored(parts, { hostOffset, runBytes, to });
-    if (done === runBytes) bat.set(position, BlockState.fullyPresent, bat.hostOffset(position));
-    return done;
+    // In sectors that are the parent's, whatever was there once would show else.
+    const isZero = areZeros(parts, stored);
+    if (isZero) bat.set(position, BlockState.fullyPresent, bat.hostOffset(position));
+    return outcome(isZero, stored);
   }
   const blocks = Math.ceil(runBytes / blockBytes);
   for (let n = 0; n < blocks; n++) bat.set(position + n * BAT_ENTRY_BYTES, BlockState.zero, 0);
@@ -58,14 +60,16 @@ interface Stored {
   readonly to: Cleared;
 }
 
-function clearStored(
-  { file }: AllocatorParts,
-  { hostOffset, runBytes, to }: Stored,
-): number {
+/** What is discarded may stay as it is. */
+function outcome(isZero: boolean, { runBytes, to }: Stored): number {
+  return isZero || to === Cleared.Discarded ? runBytes : ClearOutcome.Unable;
+}
+
+/** Has what is stored be zeros, if that is possible. */
+function areZeros({ file }: AllocatorParts, { hostOffset, runBytes, to }: Stored): boolean {
   const lengthBytes = Math.min(runBytes, file.sizeBytes - hostOffset);
-  if (lengthBytes <= 0) return runBytes;
+  if (lengthBytes <= 0) return true;
   const range = { hostOffset, lengthBytes };
-  if (to !== Cleared.KeptZeros && zeroRange(file, "freed", range)) return runBytes;
-  if (to === Cleared.Discarded || zeroRange(file, "kept", range)) return runBytes;
-  return ClearOutcome.Unable;
+  return to !== Cleared.KeptZeros && zeroRange(file, "freed", range) ||
+    to !== Cleared.Discarded && zeroRange(file, "kept", range);
 }

@@ -6,7 +6,16 @@ import { IoBuffer } from "../../../../src/sys/memory.ts";
 import { memoryFolder, TempDirectory } from "../../../support/tools.ts";
 import { openForWriting, WritableDisk } from "../../qcow/write/writable_disk.ts";
 import { chunk } from "../chunk.ts";
-import { buildVhdx, guid, guidOf, LOG, MIB } from "../image_builder.ts";
+import {
+  at,
+  BLOCK,
+  BLOCKS as BLOCKS_START,
+  buildVhdx,
+  guid,
+  guidOf,
+  LOG,
+  MIB,
+} from "../image_builder.ts";
 
 const VHDX = { request: { format: "VHDX" } } as const;
 const BLOCKS = 4000;
@@ -68,3 +77,27 @@ Deno.test("vhdx does not write to an image with a log that would not be replayed
   using readable = new WritableDisk(path, { request: { ...VHDX.request, readOnly: true } });
   assertEquals(readable.read(0, 1), Uint8Array.of(0));
 });
+
+Deno.test("vhdx leaves sectors of the parent's to it where what is discarded cannot be freed", () => {
+  using folder = new TempDirectory(memoryFolder());
+  const path = folder.file("child.vhdx");
+  const parent = { parent_linkage: `{${guidOf(2)}}`, relative_path: ".\\base.vhdx" };
+  // Of the child's first block, only the second sector is its own; the others have other bytes there.
+  const parts = { bat: chunk([at(0, 7)]), bits: [0b10], stored: 1, parent };
+  const child = buildVhdx({ ...parts, header: { data_write_guid: guid(5) } });
+  for (let n = BLOCKS_START; n < child.length; n++) child[n] = 0x10 + (child[n] ?? 0);
+  Deno.writeFileSync(path, child);
+  Deno.writeFileSync(folder.file("base.vhdx"), buildVhdx({ bat: [at(0)], stored: 1 }));
+  const file = openForWriting(path);
+  const disk = new WritableDisk(path, { ...VHDX, file });
+  file.allocate = () => false;
+  assertEquals(firstBytes(disk), [1, 0x11, 1]);
+  disk.discard(0, BLOCK);
+  assertEquals(firstBytes(disk), [1, 0x11, 1]);
+  assert(disk.close());
+});
+
+/** Of the first three sectors. */
+function firstBytes(disk: WritableDisk): (number | undefined)[] {
+  return [0, 512, 1024].map((offset) => disk.read(offset, 1)[0]);
+}
