@@ -30,8 +30,8 @@ export function piecesIn(
   isPiece: (name: string) => boolean,
   open: (place: NamedPlace) => ImageFile,
 ): ImageFile[] {
-  // Without this, a folder that cannot be read would look empty.
-  openFile(path, O_RDONLY).close();
+  // Without this, what cannot be read, or is no folder, would look like an empty one.
+  openFile(pathIn(path, "."), O_RDONLY).close();
   const names = unsortedDirectory(path).filter((name) => name.isWellFormed() && isPiece(name));
   if (names.length > MAX_PIECES) {
     throw new RangeError(`${names.length} files are more than ${MAX_PIECES}`);

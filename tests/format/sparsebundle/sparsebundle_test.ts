@@ -111,6 +111,8 @@ Deno.test("sparsebundle fails where its bands cannot be found: they are not take
   Deno.removeSync(folder.file("x/bands"));
   using file = openImageFile(list);
   assertThrows(() => openImage(file, REQUEST), RelatedFileError, "No such file");
+  Deno.writeTextFileSync(folder.file("x/bands"), "no folder");
+  assertThrows(() => openImage(file, REQUEST), RelatedFileError, "Not a directory");
 });
 
 Deno.test("isPropertyList() survives whatever is in a list, and so does reading it", () => {
