@@ -21,6 +21,25 @@ export class ImageFormatError extends Error {
   }
 }
 
+/** What is said of an image that can be read, but not changed as it is. */
+export const ONLY_READABLE = "it cannot be written to (-r attaches it read-only)";
+
+/**
+ * Does what finds out whether an image can be changed: of damage that it finds, the error says that it can
+ * be read all the same.
+ *
+ * @throws as `look`
+ */
+export function unlessOnlyReadable<T>(look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof ImageFormatError)) throw error;
+    const { format, path, message, hostOffset } = error;
+    throw new ImageFormatError(format, path, `${message}: ${ONLY_READABLE}`, hostOffset);
+  }
+}
+
 /** A valid image that needs something this version does not have. */
 export class UnsupportedFeatureError extends Error {
   override readonly name = "UnsupportedFeatureError";

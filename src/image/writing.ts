@@ -82,6 +82,18 @@ export class Placement {
     this.isCounted = false;
   }
 
+  /**
+   * As {@link Placement.setFresh}, of bytes that begin `inUnit` bytes behind the start of a unit: a part of
+   * that one, or whole ones.
+   */
+  setFreshUnits(inUnit: number, lengthBytes: number, unitBytes: number): void {
+    if (inUnit === 0 && lengthBytes >= unitBytes) {
+      return this.setFresh(0, lengthBytes - lengthBytes % unitBytes, 0);
+    }
+    const partBytes = Math.min(lengthBytes, unitBytes - inUnit);
+    this.setFresh(inUnit, partBytes, unitBytes - inUnit - partBytes);
+  }
+
   setBlocked(): void {
     this.kind = Place.Blocked;
     this.lengthBytes = 0;

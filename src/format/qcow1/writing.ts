@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { ImageFormatError } from "../../image/errors.ts";
-import { QCOW1 } from "../../image/formats.ts";
+import { unlessOnlyReadable } from "../../image/errors.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import type { Encryption } from "../qcow/encryption.ts";
 import { FORMAT } from "../qcow/errors.ts";
@@ -51,15 +50,11 @@ const ENTRY_FORMAT: EntryFormat = {
  */
 export function writingOf(parts: WritingParts): UncountedWriting {
   const { file, header, l1 } = parts;
-  try {
+  return unlessOnlyReadable(() => {
     const metadata = new MetadataMap(file, metadataOf(header), l1);
     refuseDanglingEntries(file, header, l1);
     return new UncountedWriting({ ...parts, layout: header, format: ENTRY_FORMAT, metadata });
-  } catch (error) {
-    if (!(error instanceof ImageFormatError)) throw error;
-    const message = `${error.message}: it cannot be written to (-r attaches it read-only)`;
-    throw new ImageFormatError(QCOW1.name, file.path, message, error.hostOffset);
-  }
+  });
 }
 
 function metadataOf({ backingPlace, l1Offset, l1Entries, tableBytes }: Header): MetadataParts {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ImageFormatError, UnsupportedFeatureError } from "../../../image/errors.ts";
+import { unlessOnlyReadable, UnsupportedFeatureError } from "../../../image/errors.ts";
 import { PARALLELS } from "../../../image/formats.ts";
 import type { Updates } from "../../../image/updates.ts";
 import {
@@ -16,8 +16,8 @@ import {
   type Writing,
 } from "../../../image/writing.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
-import { zeroRange } from "../../../storage/zero_range.ts";
 import { EFBIG, EIO, ENOSPC, SystemError } from "../../../sys/errno.ts";
+import { clearRange } from "../../kit/clear_range.ts";
 import type { FlatTable } from "../../kit/flat_table.ts";
 import type { Entries } from "../entries.ts";
 import type { Header } from "../header.ts";
@@ -58,7 +58,7 @@ export class ParallelsWriting implements Writing, Tables {
     this.files = [file];
     this.unitBytes = header.clusterBytes;
     this.#parts = parts;
-    this.#space = spaceOf(file, header);
+    this.#space = unlessOnlyReadable(() => new ClusterSpace(file, header));
     this.#fields = new HeaderFields(file, header);
   }
 
@@ -81,11 +81,7 @@ export class ParallelsWriting implements Writing, Tables {
       return placement.setDirect(file, this.#hostOffset(entry) + inCluster, runBytes);
     }
     placement.readsAsZeros = !hasBacking;
-    if (inCluster > 0 || runBytes < clusterBytes) {
-      const partBytes = Math.min(runBytes, clusterBytes - inCluster);
-      return placement.setFresh(inCluster, partBytes, clusterBytes - inCluster - partBytes);
-    }
-    placement.setFresh(0, runBytes - runBytes % clusterBytes, 0);
+    placement.setFreshUnits(inCluster, runBytes, clusterBytes);
   }
 
   /** Position of the entry that a placement begins with; -1 if it is Blocked. */
@@ -164,10 +160,7 @@ export class ParallelsWriting implements Writing, Tables {
     const hostOffset = this.#hostOffset(entry);
     const wholeBytes = Math.ceil(runBytes / this.unitBytes) * this.unitBytes;
     const lengthBytes = Math.min(wholeBytes, file.sizeBytes - hostOffset);
-    const range = { hostOffset, lengthBytes };
-    if (to !== Cleared.KeptZeros && zeroRange(file, "freed", range)) return runBytes;
-    if (to === Cleared.Discarded || zeroRange(file, "kept", range)) return runBytes;
-    return ClearOutcome.Unable;
+    return clearRange(file, to, { hostOffset, lengthBytes }) ? runBytes : ClearOutcome.Unable;
   }
 
   /** @throws {SystemError} if something was lost, or the image cannot be changed */
@@ -229,14 +222,4 @@ function refuseUnwritable({ path }: ImageFile, header: Header): void {
   const obstacle = obstacleInHeader(header);
   if (obstacle === undefined) return;
   throw new UnsupportedFeatureError(PARALLELS.name, path, `${obstacle}, when they are written to,`);
-}
-
-function spaceOf(file: ImageFile, header: Header): ClusterSpace {
-  try {
-    return new ClusterSpace(file, header);
-  } catch (error) {
-    if (!(error instanceof ImageFormatError)) throw error;
-    const message = `${error.message}: it cannot be written to (-r attaches it read-only)`;
-    throw new ImageFormatError(PARALLELS.name, file.path, message, error.hostOffset);
-  }
 }

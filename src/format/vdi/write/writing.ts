@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ImageFormatError, UnsupportedFeatureError } from "../../../image/errors.ts";
+import { unlessOnlyReadable, UnsupportedFeatureError } from "../../../image/errors.ts";
 import { VDI } from "../../../image/formats.ts";
 import type { Updates } from "../../../image/updates.ts";
 import {
@@ -69,7 +69,7 @@ export class VdiWriting implements Writing, Tables {
     this.#header = header;
     this.#table = table;
     this.#entries = new Entries({ header, table, hasBacking });
-    this.#numbers = numbersOf(file, header);
+    this.#numbers = unlessOnlyReadable(() => new BlockNumbers(file, header));
     this.#fields = new HeaderFields(file, header.allocated);
     const numbers = this.#numbers;
     this.#counted = new CountedBlocks({ file, header, numbers, reserves: !hasBacking });
@@ -93,11 +93,7 @@ export class VdiWriting implements Writing, Tables {
       return placement.setDirect(this.#file, this.#hostOffset(entry) + inBlock, runBytes);
     }
     placement.readsAsZeros = this.#entries.isZero(entry);
-    if (inBlock > 0 || runBytes < blockBytes) {
-      const partBytes = Math.min(runBytes, blockBytes - inBlock);
-      return placement.setFresh(inBlock, partBytes, blockBytes - inBlock - partBytes);
-    }
-    placement.setFresh(0, runBytes - runBytes % blockBytes, 0);
+    placement.setFreshUnits(inBlock, runBytes, blockBytes);
   }
 
   /** Position of the entry that a placement begins with; -1 if it is Blocked. */
@@ -244,15 +240,5 @@ export class VdiWriting implements Writing, Tables {
     this.#counted.conclude();
     const { count } = this.#counted;
     if (this.#fields.lacks(count)) this.#fields.writeCount(count);
-  }
-}
-
-function numbersOf(file: ImageFile, header: Header): BlockNumbers {
-  try {
-    return new BlockNumbers(file, header);
-  } catch (error) {
-    if (!(error instanceof ImageFormatError)) throw error;
-    const message = `${error.message}: it cannot be written to (-r attaches it read-only)`;
-    throw new ImageFormatError(VDI.name, file.path, message);
   }
 }

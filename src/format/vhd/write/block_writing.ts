@@ -248,10 +248,5 @@ export class BlockWriting implements Writing, Tables {
 
 /** Sectors of their own, in which the bytes that are written may begin or end. */
 function setFresh(placement: Placement, runBytes: number): void {
-  const inSector = placement.guestOffset % SECTOR_BYTES;
-  if (inSector === 0 && runBytes >= SECTOR_BYTES) {
-    return placement.setFresh(0, runBytes - runBytes % SECTOR_BYTES, 0);
-  }
-  const partBytes = Math.min(runBytes, SECTOR_BYTES - inSector);
-  placement.setFresh(inSector, partBytes, SECTOR_BYTES - inSector - partBytes);
+  placement.setFreshUnits(placement.guestOffset % SECTOR_BYTES, runBytes, SECTOR_BYTES);
 }

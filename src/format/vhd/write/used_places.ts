@@ -5,6 +5,7 @@
  */
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
+import { ONLY_READABLE } from "../../../image/errors.ts";
 import { damaged } from "../errors.ts";
 import type { Footer } from "../footer.ts";
 import type { BlockHeader } from "../header.ts";
@@ -15,7 +16,6 @@ import { locatorAreas } from "../parent.ts";
 const CHUNK_BYTES = 64 * 1024;
 /** What may lie between blocks that are aligned. */
 const GAP_SECTORS = 8;
-const READ_ONLY_HINT = ": it cannot be written to (-r attaches it read-only)";
 
 /** A part of the file. */
 interface Area {
@@ -51,7 +51,7 @@ export function memoryForPlaces({ entries }: BlockHeader): number {
  */
 export function findUsedPlaces(file: ImageFile, header: BlockHeader, footer: Footer): UsedPlaces {
   return surveyPlaces(file, { header, footer }, (message, hostOffset) => {
-    throw damaged(file.path, `${message}${READ_ONLY_HINT}`, hostOffset);
+    throw damaged(file.path, `${message}: ${ONLY_READABLE}`, hostOffset);
   });
 }
 

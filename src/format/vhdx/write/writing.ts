@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { ImageFormatError } from "../../../image/errors.ts";
-import { VHDX } from "../../../image/formats.ts";
+import { unlessOnlyReadable } from "../../../image/errors.ts";
 import type { Level, Updates } from "../../../image/updates.ts";
 import {
   Cleared,
@@ -219,16 +218,10 @@ function setZeroed(placement: Placement, lengthBytes: number): void {
 
 function endOf(parts: WritingParts): number {
   const { file, header: { fields } } = parts;
-  const readOnly = ": it cannot be written to (-r attaches it read-only)";
-  if (!isLogSound(fields, file)) throw damaged(file.path, `there is no log${readOnly}`);
-  // What a crash leaves in it could not be replayed here.
-  if (fields.log_length > MAX_LOG_BYTES) {
-    throw damaged(file.path, `the log is too large${readOnly}`);
-  }
-  try {
+  return unlessOnlyReadable(() => {
+    if (!isLogSound(fields, file)) throw damaged(file.path, "there is no log");
+    // What a crash leaves in it could not be replayed here.
+    if (fields.log_length > MAX_LOG_BYTES) throw damaged(file.path, "the log is too large");
     return usedEnd(parts);
-  } catch (error) {
-    if (!(error instanceof ImageFormatError)) throw error;
-    throw new ImageFormatError(VHDX.name, file.path, error.message + readOnly, error.hostOffset);
-  }
+  });
 }

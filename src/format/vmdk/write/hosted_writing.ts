@@ -90,9 +90,8 @@ export class HostedWriting implements Writing, Tables {
     placement.guestOffset = guestOffset;
     const at = this.#find(placement);
     if (at < 0) return;
-    const grainBytes = this.unitBytes;
     const inTable = guestOffset % this.#tableSpan;
-    const inGrain = guestOffset % grainBytes;
+    const inGrain = guestOffset % this.unitBytes;
     const entry = this.#entries.at(at);
     const runBytes = this.#runBytes(at, inTable, lengthBytes);
     if (this.#entries.isStored(entry)) {
@@ -100,11 +99,7 @@ export class HostedWriting implements Writing, Tables {
       return placement.setDirect(file, this.#entries.hostOffset(entry) + inGrain, runBytes);
     }
     placement.readsAsZeros = this.#readsAsZeros(entry);
-    if (inGrain > 0 || runBytes < grainBytes) {
-      const partBytes = Math.min(runBytes, grainBytes - inGrain);
-      return placement.setFresh(inGrain, partBytes, grainBytes - inGrain - partBytes);
-    }
-    placement.setFresh(0, runBytes - runBytes % grainBytes, 0);
+    placement.setFreshUnits(inGrain, runBytes, this.unitBytes);
   }
 
   /** Position of the entry that a placement begins with; negative if it is Blocked. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ImageFile } from "../../../storage/image_file.ts";
+import { ONLY_READABLE } from "../../../image/errors.ts";
 import { damaged } from "../errors.ts";
 import type { Directory } from "../extents/directory.ts";
 import type { GrainTables } from "../extents/grain_tables.ts";
@@ -36,7 +37,7 @@ export function metadataEnd({ file, header, directory, copies }: HostedParts): n
   }
   starts.sort();
   const refuse = (message: string): never => {
-    throw damaged(file.path, `${message}: it cannot be written to (-r attaches it read-only)`);
+    throw damaged(file.path, `${message}: ${ONLY_READABLE}`);
   };
   const fixed = fixedRanges(header);
   let end = Math.max(...fixed.map((range) => range.end));

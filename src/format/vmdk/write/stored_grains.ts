@@ -7,6 +7,7 @@
 import type { MemoryLimit } from "../../../image/driver.ts";
 import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer } from "../../../sys/memory.ts";
+import { ONLY_READABLE } from "../../../image/errors.ts";
 import { damaged } from "../errors.ts";
 import type { Directory } from "../extents/directory.ts";
 import type { HostedHeader } from "../extents/hosted_header.ts";
@@ -27,7 +28,7 @@ export function grainPhase(parts: HostedParts, memory: MemoryLimit | undefined):
   const { grainBytes } = header;
   const end = Math.max(metadataEnd(parts), SECTOR_BYTES);
   const refuse = (message: string): never => {
-    throw damaged(file.path, `${message}: it cannot be written to (-r attaches it read-only)`);
+    throw damaged(file.path, `${message}: ${ONLY_READABLE}`);
   };
   const used = new UsedGrains(Math.ceil(file.sizeBytes / grainBytes), memory);
   let phase: number | undefined;
