@@ -23,7 +23,7 @@ export interface Recognised {
 
 /**
  * The one of `formats` whose mark `file` carries. A mark at the start counts before one at the end, where
- * any disk's last bytes can be; of several, the longest.
+ * any disk's last bytes can be, unless other formats begin so, too; of several, the longest.
  *
  * @throws {SystemError} if the file cannot be read
  */
@@ -44,8 +44,12 @@ export function findMark(
 /** Of a file that may be a text, so much is looked into. */
 const TEXT_BYTES = 2048;
 
-function rank({ offset, bytes }: Magic): number {
-  return offset < 0 ? bytes.length - Number.MAX_SAFE_INTEGER : bytes.length;
+/** More than any mark has bytes. */
+const LONGEST = 1 << 16;
+
+function rank({ offset, bytes, isShared = false }: Magic): number {
+  if (offset < 0) return bytes.length - LONGEST;
+  return isShared ? bytes.length - 2 * LONGEST : bytes.length;
 }
 
 /** The bytes at both ends of a file, where marks can be. */

@@ -25,6 +25,8 @@ import type { Writing } from "./writing.ts";
 export interface Magic {
   readonly offset: number;
   readonly bytes: Uint8Array;
+  /** Whether files of other formats may begin so, too, which then have a mark at their end. */
+  readonly isShared?: boolean;
 }
 
 /** One registered file format; stateless. */

@@ -89,6 +89,14 @@ Deno.test("recognise() tells a mark at the start before one at the end", () => {
   assertEquals(inFile(FOOTER, recognise), { name: "VHD", end: "end" });
 });
 
+Deno.test("recognise() tells a disk image whose first bytes are compressed by the mark at its end", () => {
+  const koly = "koly\0\0\0\x04\0\0\x02\0" + "\0".repeat(500);
+  for (const start of ["\xfd7zXZ\0", "\x1f\x8b\x08", "\x28\xb5\x2f\xfd"]) {
+    const image = start.padEnd(1024, "\0") + koly;
+    assertEquals(inFile(image, recognise), { name: "DMG", end: "end" });
+  }
+});
+
 Deno.test("recognise() takes the longest of several marks", () => {
   const both = "QFI\xfb\0\0\0\x01" + "\0".repeat(56) + "\x7f\x10\xda\xbe";
   assertEquals(inFile(both, recognise), { name: "QCOW1", end: "start" });

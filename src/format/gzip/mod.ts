@@ -13,7 +13,7 @@ import { MAGIC } from "./layout.ts";
 
 export const gzip: FormatDriver = {
   ...GZIP,
-  magics: [{ offset: 0, bytes: MAGIC }],
+  magics: [{ offset: 0, bytes: MAGIC, isShared: true }],
   open: (file, options) => {
     requireMagic(file);
     return openSpooled(file, { kind: "gzip", format: GZIP.name, sizeBytes: undefined }, options);

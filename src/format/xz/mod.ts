@@ -12,7 +12,7 @@ import { MAGIC } from "./layout.ts";
 
 export const xz: FormatDriver = {
   ...XZ,
-  magics: [{ offset: 0, bytes: MAGIC }],
+  magics: [{ offset: 0, bytes: MAGIC, isShared: true }],
   open: (file: ImageFile, options: OpenOptions): Image =>
     openBlocks(file, findBlocks(file, options.related), { kind: "xz", format: XZ.name, options }),
   info: (file, memory) => {

@@ -16,7 +16,7 @@ import { readSeekTable } from "./seek_table.ts";
 
 export const zstd: FormatDriver = {
   ...ZSTD,
-  magics: [{ offset: 0, bytes: MAGIC }, { offset: 0, bytes: PZSTD_MAGIC }],
+  magics: [MAGIC, PZSTD_MAGIC].map((bytes) => ({ offset: 0, bytes, isShared: true })),
   open: openZstd,
   info: (file, memory) => {
     const blocks = findBlocks(file, memory);
