@@ -3,20 +3,15 @@
  *
  * @module
  */
+import { crcTable } from "./crc_table.ts";
 
 const POLYNOMIAL = 0xedb88320;
 let table: Uint32Array | undefined;
 
 /** The checksum of `bytes`. */
 export function crc32(bytes: Uint8Array): number {
-  const byBytes = table ??= Uint32Array.from({ length: 256 }, (_, byte) => remainder(byte));
+  const byBytes = table ??= crcTable(POLYNOMIAL);
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (byBytes[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
   return ~crc >>> 0;
-}
-
-function remainder(byte: number): number {
-  let rest = byte;
-  for (let bit = 0; bit < 8; bit++) rest = (rest & 1) === 0 ? rest >>> 1 : rest >>> 1 ^ POLYNOMIAL;
-  return rest >>> 0;
 }

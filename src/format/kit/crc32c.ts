@@ -3,30 +3,21 @@
  *
  * @module
  */
+import { crcTable } from "./crc_table.ts";
 
 const POLYNOMIAL = 0x82f63b78;
 const CHECKSUM_BYTES = 4;
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value >>> 1 ^ (value & 1 ? POLYNOMIAL : 0);
-  return value;
-});
+let table: Uint32Array | undefined;
 
 /** Checksum of `bytes`, of which four at `zeroedAt` count as zeros: its own place. */
 export function crc32c(bytes: Uint8Array, zeroedAt: number = bytes.length): number {
-  let crc = update(0xffff_ffff, bytes, 0, zeroedAt);
-  const end = Math.min(zeroedAt + CHECKSUM_BYTES, bytes.length);
-  for (let at = zeroedAt; at < end; at++) crc = step(crc, 0);
-  return ~update(crc, bytes, end, bytes.length) >>> 0;
-}
-
-function update(crc: number, bytes: Uint8Array, start: number, end: number): number {
-  let value = crc;
-  for (let at = start; at < end; at++) value = step(value, bytes[at] ?? 0);
-  return value;
-}
-
-function step(crc: number, byte: number): number {
-  return crc >>> 8 ^ (TABLE[(crc ^ byte) & 0xff] ?? 0);
+  const byBytes = table ??= crcTable(POLYNOMIAL);
+  const zeroedEnd = zeroedAt + CHECKSUM_BYTES;
+  let crc = 0xffff_ffff;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = at >= zeroedAt && at < zeroedEnd ? 0 : bytes[at] ?? 0;
+    crc = crc >>> 8 ^ (byBytes[(crc ^ byte) & 0xff] ?? 0);
+  }
+  return ~crc >>> 0;
 }

@@ -8,6 +8,7 @@ import type { Parent, RecordedPath } from "../../image/identity.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer, textOf } from "../../sys/memory.ts";
 import { guidText } from "../kit/guid.ts";
+import { utf16Text } from "../kit/utf16.ts";
 import { damaged } from "./errors.ts";
 import type { BlockHeader, DynamicFields } from "./header.ts";
 import { LOCATOR, MAX_LOCATOR_BYTES } from "./layout.ts";
@@ -84,14 +85,6 @@ function contentOf(file: ImageFile, { offset, length }: Locator): Uint8Array {
 
 function windowsPath(path: string): RecordedPath {
   return { kind: "windows", path };
-}
-
-/** Up to its first NUL. */
-function utf16Text(bytes: Uint8Array, order: "be" | "le"): string {
-  const text = new TextDecoder(`utf-16${order}`, { ignoreBOM: true })
-    .decode(bytes.subarray(0, bytes.length - bytes.length % 2));
-  const end = text.indexOf("\0");
-  return end < 0 ? text : text.slice(0, end);
 }
 
 /** Of `file://localhost/a%20b`; empty for what is none. */

@@ -7,6 +7,7 @@ import { VHDX } from "../../image/formats.ts";
 import type { Parent } from "../../image/identity.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { guidText } from "../kit/guid.ts";
+import { utf16Text } from "../kit/utf16.ts";
 import { damaged, unsupported } from "./errors.ts";
 import { LOCATOR_ENTRY, PARENT_LOCATOR, VHDX_LOCATOR } from "./layout.ts";
 import type { Metadata } from "./metadata.ts";
@@ -60,7 +61,5 @@ function readLocator(bytes: Uint8Array, path: string): ReadonlyMap<string, strin
 }
 
 function utf16(bytes: Uint8Array, start: number, lengthBytes: number): string {
-  const text = new TextDecoder("utf-16le", { ignoreBOM: true })
-    .decode(bytes.subarray(start, start + lengthBytes - lengthBytes % 2));
-  return text.replace(/\0.*$/s, "");
+  return utf16Text(bytes.subarray(start, start + lengthBytes), "le");
 }

@@ -38,7 +38,7 @@ type Fields = ReturnType<typeof COWD_HEADER.read>;
  * @throws {UnsupportedFeatureError} if it is one of another version
  * @throws {SystemError} if the file cannot be read
  */
-export function readCowdHeader(file: ImageFile): HostedHeader {
+function readCowdHeader(file: ImageFile): HostedHeader {
   if (file.sizeBytes < COWD_HEADER.sizeBytes) {
     throw damaged(file.path, "the file is too short for a header");
   }
