@@ -29,6 +29,22 @@ export function memoryFile(name: string, content: Uint8Array<ArrayBuffer>): Fd {
   }
 }
 
+/**
+ * Makes such a file of `sizeBytes` zeros, which takes up memory only where it is written to.
+ *
+ * @throws {SystemError} as memfd_create(2) and ftruncate(2)
+ */
+export function emptyMemoryFile(name: string, sizeBytes: number): Fd {
+  const fd = new Fd(create(name));
+  try {
+    checked(libc().ftruncate(fd.number, sizeBytes), "ftruncate");
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
 /** Since Linux 6.3 a file that could be run as a program has to be asked for, and may be refused. */
 function create(name: string): number {
   const number = libc().memfd_create(cString(name), MFD_CLOEXEC | MFD_NOEXEC_SEAL);

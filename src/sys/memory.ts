@@ -33,6 +33,8 @@ interface Placement {
   readonly alignmentBytes: number;
   /** Where the buffer begins in it. */
   readonly start: number;
+  /** What it lies in, if that is there already. */
+  readonly memory?: Uint8Array<ArrayBuffer>;
 }
 
 const UNALIGNED: Placement = { alignmentBytes: 1, start: 0 };
@@ -46,9 +48,9 @@ export class IoBuffer {
   readonly #ownsPages: boolean;
 
   /** Reserves `sizeBytes` of zeroed memory; pages are only committed when touched. */
-  constructor(sizeBytes: number, { alignmentBytes, start }: Placement = UNALIGNED) {
+  constructor(sizeBytes: number, { alignmentBytes, start, memory }: Placement = UNALIGNED) {
     // An explicit ArrayBuffer is never allocated on the moving heap, however small.
-    const whole = new Uint8Array(new ArrayBuffer(start + sizeBytes + alignmentBytes - 1));
+    const whole = memory ?? new Uint8Array(new ArrayBuffer(start + sizeBytes + alignmentBytes - 1));
     const address = addressOf(whole);
     const skipped = Math.ceil(address / alignmentBytes) * alignmentBytes - address + start;
     this.bytes = whole.subarray(skipped, skipped + sizeBytes);
@@ -74,6 +76,11 @@ export class IoBuffer {
     return buffer;
   }
 
+  /** A buffer over memory of the process, be it shared with others; it must outlive this. */
+  static over(address: number, lengthBytes: number): IoBuffer {
+    return new IoBuffer(lengthBytes, { ...UNALIGNED, memory: bytesAt(address, lengthBytes) });
+  }
+
   /** Gives the memory of a buffer of whole pages back until it is touched again: all is zero then. */
   releasePages(): void {
     if (!this.#ownsPages) return;
@@ -90,7 +97,7 @@ function wholePages(bytes: number): number {
 }
 
 /** The memory at an address that another {@link IoBuffer} of this process has; it must outlive this. */
-export function bytesAt(address: number, lengthBytes: number): Uint8Array {
+export function bytesAt(address: number, lengthBytes: number): Uint8Array<ArrayBuffer> {
   const pointer = Deno.UnsafePointer.create(BigInt(address));
   if (pointer === null) throw new RangeError("no memory is at address 0");
   return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, lengthBytes));

@@ -10,6 +10,7 @@ import { libc } from "./libc.ts";
 // asm-generic/mman-common.h, linux/mman.h
 const PROT_READ_WRITE = 0x3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
+const MAP_SHARED = 0x01;
 const PROT_READ_EXEC = 0x5;
 const MAP_FAILED = -1;
 
@@ -20,10 +21,22 @@ const MAP_FAILED = -1;
  * @throws {SystemError} ENOMEM if there is no room for it
  */
 export function reservePages(lengthBytes: number): number {
-  const address = Number(BigInt.asIntN(
-    64,
-    libc().mmap(0, lengthBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0),
-  ));
+  return map(lengthBytes, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1);
+}
+
+/**
+ * Maps what an open file begins with: what is written there is the file's, and all see it who map it.
+ *
+ * @returns its address
+ * @throws {SystemError} ENOMEM if there is no room for it
+ */
+export function mapShared(fd: number, lengthBytes: number): number {
+  return map(lengthBytes, MAP_SHARED, fd);
+}
+
+function map(lengthBytes: number, flags: number, fd: number): number {
+  const mapped = libc().mmap(0, lengthBytes, PROT_READ_WRITE, flags, fd, 0);
+  const address = Number(BigInt.asIntN(64, mapped));
   if (address === MAP_FAILED) throw new SystemError("mmap", ENOMEM);
   return address;
 }
