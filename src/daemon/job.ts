@@ -18,6 +18,7 @@ import { keepSecret } from "../sys/secret.ts";
 import type { BoundSocket } from "../sys/sockets.ts";
 import type { ServedLayout } from "../view/served_layout.ts";
 import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
+import type { DescriptorCounts } from "./job_descriptors.ts";
 import type { WritePolicy } from "../loop/write_policy.ts";
 import type { ServedTransport } from "./served_transport.ts";
 
@@ -44,16 +45,8 @@ export interface Job {
   /** What is wanted; the format may be `auto` here. */
   readonly image: ImageRequest;
   readonly transport: ServedTransport;
-  /**
-   * How many of the descriptors that come with the job are to be served: the sockets of an nbd
-   * device, /dev/fuse, or a listening socket. The one after them is the daemon's state file, which it
-   * holds, and the next one, of an nbd device, the driver's control socket.
-   */
-  readonly sockets: number;
-  /** Whether there is one more, a listening socket, on which the daemon takes commands. */
-  readonly takesCommands?: boolean;
-  /** Whether the last of the descriptors is the root folder that the daemon shall live in. */
-  readonly hasOwnRoot?: boolean;
+  /** How many descriptors of each kind come with it; left out by who sends none. */
+  readonly descriptors?: DescriptorCounts;
   /** Most threads to use. */
   readonly threads: number;
   /** Whether those of a FUSE session start at once, not only under load. */

@@ -14,25 +14,27 @@ import { isPassphraseMissing } from "../image/errors.ts";
 import { widenForReplies } from "../nbd/nbd_channel.ts";
 import { Server } from "../serve/server.ts";
 import { startThread } from "../serve/start_thread.ts";
-import { Fd, readBytes, readText, writeText } from "../sys/files.ts";
+import { Fd, readBytes, writeText } from "../sys/files.ts";
 import { receiveDescriptors } from "../sys/descriptor_passing.ts";
 import { SystemError } from "../sys/errno.ts";
-import { libc, openHotCalls } from "../sys/libc.ts";
+import { openHotCalls } from "../sys/libc.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { makeNoCoreDump } from "../sys/secret.ts";
-import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
-import { forgetStartupPages, keepBuffersApart } from "../sys/startup_memory.ts";
+import { keepBuffersApart } from "../sys/startup_memory.ts";
 import { compressedContentHint } from "../disk/compressed_content.ts";
 import { sectorBytesOf } from "../disk/sector_size.ts";
-import { wantedBytes } from "../disk/new_size.ts";
-import { ControlServer } from "./control/control_server.ts";
-import { type Answer, DaemonFd, decodeJob, DONE, GO, type Job } from "./job.ts";
+import { readyFor, type Sectored, tryToAnswer } from "./answer.ts";
+import { DaemonFd, decodeJob, DONE, type Job } from "./job.ts";
+import { takenApart } from "./job_descriptors.ts";
 import { progressLine } from "./progress.ts";
 import { Guard } from "./guard.ts";
 import { Log } from "../sys/log.ts";
 import { LazyDetach } from "./lazy_detach.ts";
+import { watchLifeline } from "./lifeline.ts";
+import { attempt, type Means } from "./means.ts";
 import { type Opened, openJob } from "./opened.ts";
+import { takeCommands, watchSignals } from "./orders.ts";
 import { OwnState } from "./own_state.ts";
 import { disarm, disarmOtherThreads, neededCapabilities } from "./rights.ts";
 import { stateDirectory } from "./state.ts";
@@ -47,12 +49,15 @@ import { Surroundings } from "./surroundings.ts";
  */
 export function runDaemon(runtimeDirectory: string | undefined): number {
   openHotCalls();
-  const descriptors = receiveDescriptors(DaemonFd.Job);
+  const received = receiveDescriptors(DaemonFd.Job);
   const job = decodeJob(readBytes(DaemonFd.Job, {}));
-  const surroundings = new Surroundings(job, descriptors, stateDirectory(runtimeDirectory));
+  const descriptors = takenApart(received, job.descriptors ?? {});
+  const surroundings = new Surroundings(job, {
+    root: descriptors.root?.[0],
+    stateDirectory: stateDirectory(runtimeDirectory),
+  });
   if (job.passphrase !== undefined) makeNoCoreDump();
-  const commands = job.takesCommands ? descriptors.pop() : undefined;
-  const own = new OwnState(descriptors[job.sockets]);
+  const own = new OwnState(descriptors.stateFile?.[0]);
   const means: Means = { surroundings, own };
   surroundings.leave();
   const opened = tryToOpen(job, means);
@@ -61,7 +66,7 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     return 1;
   }
   if (opened.request.format !== RAW.name) loadDecompressors();
-  const served = descriptors.slice(0, job.sockets);
+  const { served = [] } = descriptors;
   if (job.transport === "nbd") served.forEach(widenForReplies);
   const nothing = openNull();
   withdraw(job, surroundings);
@@ -74,8 +79,8 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const hint = compressedContentHint(opened.access);
   const server = createServer(job, { ...opened, sectorBytes }, served);
   watchLifeline(server, surroundings);
-  if (commands !== undefined) takeCommands(new Fd(commands), server, own);
-  const controlFd = descriptors[job.sockets + 1];
+  for (const fd of descriptors.commands ?? []) takeCommands(new Fd(fd), server, own);
+  const controlFd = descriptors.control?.[0];
   watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, { own, controlFd }) });
   if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }, hint), nothing)) {
     keepBuffersApart();
@@ -92,31 +97,6 @@ function withdraw(job: Job, surroundings: Surroundings): void {
   if (!disarmOtherThreads()) new Log(job.imagePath).error("a thread has kept its privileges");
   surroundings.withdraw();
   disarm(needed);
-}
-
-/** An open image, and the sectors of its device. */
-interface Sectored extends Opened {
-  readonly sectorBytes: number;
-}
-
-function readyFor(server: Server, opened: Sectored, hint: string | undefined): Answer {
-  const { access, request, sectorBytes } = opened;
-  const warnings = hint === undefined ? opened.warnings : [...opened.warnings, hint];
-  const { sizeBytes, flags } = server.description;
-  const { readOnly, format } = request;
-  const connections = server.usefulConnections;
-  const files = access.files.map(({ identity }) => identity);
-  return {
-    ok: true,
-    format,
-    sizeBytes,
-    readOnly,
-    sectorBytes,
-    flags,
-    connections,
-    warnings,
-    files,
-  };
 }
 
 /** Opens the image, or says why not. */
@@ -176,116 +156,6 @@ function serve(server: Server, transport: Job["transport"], fds: readonly number
     case "socket":
       return fds.forEach((fd) => server.listen(new Fd(fd)));
   }
-}
-
-/** Tells the command, unless that was killed: then nobody will set up what would be served. */
-function tryToAnswer(message: Answer, errors: Fd): boolean {
-  try {
-    answer(message, errors);
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError) return false;
-    throw error;
-  }
-}
-
-/** From then on, nobody listens to errors: they go where `errors` leads, which is closed. */
-function answer(message: Answer, errors: Fd): void {
-  writeText(DaemonFd.Ready, JSON.stringify(message));
-  libc().close(DaemonFd.Ready);
-  libc().dup2(errors.number, DaemonFd.Errors);
-  errors.close();
-}
-
-/**
- * A command that ends without having said "go" has failed to set up the device. Only after it, nobody
- * waits for what takes some milliseconds.
- */
-function watchLifeline(server: Server, surroundings: Surroundings): void {
-  const { Lifeline } = DaemonFd;
-  server.watch(Lifeline, () => {
-    const word = readText(Lifeline);
-    server.unwatch(Lifeline);
-    libc().close(Lifeline);
-    if (!word.startsWith(GO)) return server.finish();
-    surroundings.showDevice(word.slice(GO.length));
-    forgetStartupPages();
-  });
-}
-
-interface Means {
-  readonly surroundings: Surroundings;
-  readonly own: OwnState;
-}
-
-/**
- * SIGTERM is a lazy detach, for at shutdown it comes before the file system is unmounted. SIGINT
- * ends a socket at once; a device has to be disconnected instead. SIGHUP: look at the image's size.
- */
-function watchSignals(
-  server: Server,
-  job: Job,
-  { surroundings, own, lazyDetach }: Means & { lazyDetach: LazyDetach },
-): void {
-  const signals = new SignalReader(daemonSignals().filter((signal) => signal <= SIGTERM));
-  const obey = job.transport === "socket"
-    ? (signal: number): void => {
-      if (signal === SIGINT) server.finish();
-      if (signal === SIGTERM) endSocket(server, surroundings);
-    }
-    : (signal: number): void => {
-      const state = signal === SIGTERM ? own.read() : undefined;
-      if (state !== undefined) lazyDetach.start(state);
-    };
-  server.watch(signals.fd, () => {
-    for (let signal = signals.next(); signal !== 0; signal = signals.next()) {
-      attempt(job, () => signal === SIGHUP ? refreshSize(server, own) : obey(signal));
-    }
-  });
-}
-
-/** What signals cannot say is asked for on a socket. */
-function takeCommands(listener: Fd, server: Server, own: OwnState): void {
-  new ControlServer(listener, server, (request, answer) => {
-    if (request.kind === "snapshot") {
-      server.changeSnapshots(request.change);
-      return answer({ ok: true, sizeBytes: server.description.sizeBytes });
-    }
-    const chooseBytes = (hasBytes: number): number => wantedBytes(request, hasBytes);
-    server.grow(chooseBytes, () => {
-      const { sizeBytes } = server.description;
-      own.change({ sizeBytes });
-      answer({ ok: true, sizeBytes });
-    });
-  });
-}
-
-/** Whatever goes wrong besides it, serving goes on. */
-function attempt(job: Job, act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    new Log(job.imagePath).error(reasonOf(error));
-  }
-}
-
-/** The state file tells the command that asked for it which size was found. */
-function refreshSize(server: Server, own: OwnState): void {
-  const report = (): void => {
-    const { sizeBytes } = server.description;
-    own.change({ sizeBytes, sizeChecks: (own.read()?.sizeChecks ?? 0) + 1 });
-  };
-  try {
-    server.refreshSize(report);
-  } catch (error) {
-    report();
-    throw error;
-  }
-}
-
-function endSocket(server: Server, surroundings: Surroundings): void {
-  surroundings.removeSocket();
-  server.stopListening();
 }
 
 interface Serving extends Means {

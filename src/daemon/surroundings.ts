@@ -30,11 +30,14 @@ export class Surroundings {
   /** The folder of the socket, if that has to be found from the own root. */
   readonly #socketFolder: Fd | undefined;
 
-  /** @param descriptors what came with the job; the root is no longer among them afterwards */
-  constructor(job: Job, descriptors: number[], stateDirectory: string) {
+  /** @param given the root folder that came with the job, if one did, and where the state files are */
+  constructor(
+    job: Job,
+    given: { readonly root: number | undefined; readonly stateDirectory: string },
+  ) {
     this.#job = job;
-    this.stateDirectory = stateDirectory;
-    this.#root = job.hasOwnRoot ? descriptors.pop() : undefined;
+    this.stateDirectory = given.stateDirectory;
+    this.#root = given.root;
     const isApart = this.#root !== undefined && job.socket !== undefined;
     this.#socketFolder = isApart ? openFolder(folderOf(job.socket.path)) : undefined;
   }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Job, Ready } from "../daemon/job.ts";
-import type { Daemons, Launched, Launching } from "../daemon/launch.ts";
+import type { Daemons } from "../daemon/launch.ts";
+import type { Launched, Launching } from "../daemon/launched.ts";
 import { ownSurroundings } from "../daemon/processes.ts";
 import type { AttachedFile, AttachState, StateStore } from "../daemon/state.ts";
 import type { ImageView } from "../disk/request.ts";
@@ -62,7 +63,7 @@ export class PassphraseNeededError extends CommandError {
 /** The daemon's part of a request. */
 export function jobFor(
   { command, imagePath, passphrase }: AttachRequest,
-  transport: Pick<Job, "transport" | "sockets" | "threads" | "socket">,
+  transport: Pick<Job, "transport" | "threads" | "socket">,
 ): Job {
   return {
     imagePath,

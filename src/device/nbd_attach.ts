@@ -7,7 +7,7 @@
  */
 import type { Ready } from "../daemon/job.ts";
 import { startWatcher } from "../daemon/watcher.ts";
-import type { Launched } from "../daemon/launch.ts";
+import type { Launched } from "../daemon/launched.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
@@ -73,7 +73,7 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const pairs = Array.from({ length: count }, streamPair);
   const kernelEnds = pairs.map(([kernelEnd]) => kernelEnd);
   const threads = threadCount(request.command);
-  const job = jobFor(request, { transport: "nbd", sockets: count, threads });
+  const job = jobFor(request, { transport: "nbd", threads });
   using stateFile = request.states.begin();
   const launching = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),

@@ -10,7 +10,7 @@
  * @module
  */
 import type { Ready } from "../daemon/job.ts";
-import type { Launched } from "../daemon/launch.ts";
+import type { Launched } from "../daemon/launched.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
 import type { ImageRequest } from "../disk/request.ts";
@@ -64,7 +64,7 @@ export class ServedFile implements Disposable {
     const root = mountFuse(fuse, FILE_SYSTEM_TYPE);
     const threads = threadCount(request.command);
     const clones = Array.from({ length: threads - 1 }, () => cloneFuseDevice(fuse));
-    const usual = jobFor(request, { transport, sockets: threads, threads });
+    const usual = jobFor(request, { transport, threads });
     const job = { ...usual, ...more, image: { ...usual.image, ...image } };
     // From here on only the daemon has the device: if it dies, the file system does.
     this.#stateFile = held.use(request.states.begin());

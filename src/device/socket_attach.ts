@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Launched, Launching } from "../daemon/launch.ts";
+import type { Launched, Launching } from "../daemon/launched.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { EADDRINUSE, SystemError } from "../sys/errno.ts";
 import { type Fd, linkStatus, linkStatusIfAny, removeFile } from "../sys/files.ts";
@@ -52,7 +52,7 @@ function listen(request: AttachRequest, path: string, stateFile: UnfinishedFile)
   const socket = boundSocket(path);
   try {
     const threads = threadCount(request.command);
-    const job = jobFor(request, { transport: "socket", sockets: 1, threads, socket });
+    const job = jobFor(request, { transport: "socket", threads, socket });
     return { socket, launching: request.daemons.launch(job, { served: [listener], stateFile }) };
   } catch (error) {
     removeSocket(socket);

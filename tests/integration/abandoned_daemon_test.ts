@@ -54,7 +54,6 @@ function socketJob(imagePath: string, socketPath: string): Job {
       force: false,
     },
     transport: "socket",
-    sockets: 0,
     threads: 1,
     startAllThreads: false,
     writePolicy: DEFAULT_WRITE_POLICY,

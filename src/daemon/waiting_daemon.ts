@@ -1,0 +1,146 @@
+/**
+ * A daemon that waits for its job.
+ *
+ * @module
+ */
+import type { DaemonRoot } from "../kernel/daemon_root.ts";
+import { roomArgument } from "../sys/command_line.ts";
+import { sendDescriptors } from "../sys/descriptor_passing.ts";
+import { EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
+import { type Fd, readText, writeBytes, writeText } from "../sys/files.ts";
+import { openKernelLog } from "../sys/kernel_log.ts";
+import { libc } from "../sys/libc.ts";
+import { isReadable } from "../sys/poll.ts";
+import { SIGKILL } from "../sys/signals.ts";
+import { pipe, streamPair } from "../sys/sockets.ts";
+import { openNull, waitFor } from "../sys/spawn.ts";
+import { trace } from "../sys/trace.ts";
+import { isRefusedToGuard, makeRoot, openRunFolder } from "./daemon_means.ts";
+import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
+import { type Answer, COMMAND_LINE_ROOM_BYTES, encodeJob, GO, type Job } from "./job.ts";
+import { countsOf, inOrder } from "./job_descriptors.ts";
+import { lastWords } from "./last_words.ts";
+import type { JobDescriptors, Launched, Launching, Patience } from "./launched.ts";
+import { spawnSelf } from "./own_program.ts";
+import { identityOf, type ProcessIdentity } from "./processes.ts";
+import { readBehindProgress } from "./progress.ts";
+
+/** After so long a wait the user is told what takes its time. */
+const SLOW_MS = 3000;
+
+/** Started, and nothing else yet. */
+export class WaitingDaemon implements Launching, Disposable {
+  readonly #process: ProcessIdentity;
+  readonly #job: Fd;
+  readonly #ready: Fd;
+  readonly #lifeline: Fd;
+  readonly #watch: Fd;
+  readonly #errors: Fd;
+  readonly #mayWaitForItself: boolean;
+  #root: DaemonRoot | undefined;
+
+  /** @throws {SystemError} as posix_spawn(3) */
+  constructor(servesDevice: boolean) {
+    this.#mayWaitForItself = servesDevice && isRefusedToGuard();
+    const [jobEnd, job] = streamPair();
+    const [ready, readyStart] = pipe();
+    const [lifelineEnd, lifeline] = pipe();
+    const [watch, watchEnd] = pipe();
+    const [errors, errorsEnd] = pipe();
+    const nothing = openNull();
+    const run = openRunFolder();
+    const log = openKernelLog() ?? openNull();
+    const daemonEnds = [
+      ...[jobEnd, nothing, errorsEnd, readyStart, lifelineEnd, watchEnd],
+      ...[run, log],
+    ];
+    const pid = spawnSelf(
+      [DAEMON_ARGUMENT, roomArgument(COMMAND_LINE_ROOM_BYTES)],
+      daemonEnds.map(({ number }) => number),
+    );
+    for (const fd of daemonEnds) fd.close();
+    this.#process = identityOf(pid) ?? { pid, startTime: 0 };
+    this.#job = job;
+    this.#ready = ready;
+    this.#lifeline = lifeline;
+    this.#watch = watch;
+    this.#errors = errors;
+  }
+
+  answer({ onSlow = () => {}, onProgress = () => {} }: Patience = {}): Launched {
+    const { pid } = this.#process;
+    if (!isReadable(this.#ready.number, SLOW_MS)) onSlow();
+    const text = readBehindProgress(this.#ready.number, onProgress);
+    this.#ready.close();
+    trace("daemon", () => `pid ${pid} answers ${text || "nothing"}`);
+    if (text === "") throw new Error(`the daemon did not start: ${this.#lastWords()}`);
+    this.#errors.close();
+    const lifeline = this.#lifeline;
+    const watch = this.#watch;
+    return {
+      process: this.#process,
+      answer: JSON.parse(text) as Answer,
+      mayWaitForItself: this.#mayWaitForItself,
+      confirm: (device) => {
+        this.#furnish(device);
+        writeText(lifeline.number, `${GO}${device}`);
+        lifeline.close();
+      },
+      abandon: () => {
+        lifeline.close();
+        watch.close();
+      },
+      watch,
+    };
+  }
+
+  /** Lets the daemon open its device from its own root. Only a detach by SIGTERM needs that. */
+  #furnish(device: string): void {
+    using root = this.#root;
+    if (device.startsWith("/dev/")) ifPossible(() => root?.addDevice(device));
+  }
+
+  /** Gives it its job, and leaves nothing of a passphrase in that behind. */
+  handOver(job: Job, { served, stateFile, control }: JobDescriptors): void {
+    const root = this.#root = makeRoot();
+    const lists = {
+      served: numbersOf(served),
+      stateFile: [stateFile.fd],
+      control: numbersOf(control),
+      commands: numbersOf(stateFile.control),
+      root: root === undefined ? [] : [root.fd],
+    };
+    const bytes = encodeJob({ ...job, descriptors: countsOf(lists) });
+    try {
+      sendDescriptors(this.#job.number, inOrder(lists));
+      writeBytes(this.#job.number, bytes);
+    } catch (error) {
+      // It has ended: what it had to say of that is asked for next.
+      if (!(error instanceof SystemError) || error.errno !== EPIPE) throw error;
+    } finally {
+      bytes.fill(0);
+      this.#job.close();
+      for (const fd of served) fd.close();
+      control?.close();
+    }
+  }
+
+  #lastWords(): string {
+    const code = waitFor(this.#process.pid);
+    return lastWords(readText(this.#errors.number)) ?? `exit code ${code}`;
+  }
+
+  /** Ends it. It has done nothing yet. */
+  [Symbol.dispose](): void {
+    const { pid } = this.#process;
+    libc().kill(pid, SIGKILL);
+    waitFor(pid);
+    const fds = [this.#job, this.#ready, this.#lifeline, this.#watch, this.#errors];
+    for (const fd of fds) fd.close();
+  }
+}
+
+function numbersOf(fds: readonly Fd[] | Fd | undefined): number[] {
+  if (fds === undefined) return [];
+  return "number" in fds ? [fds.number] : fds.map(({ number }) => number);
+}
