@@ -60,7 +60,11 @@ export async function attach(
       : await attachOurs(await setupOf(transport, choice), { command, states, daemons }));
   if (command.show) await show(attached, runtimeDirectory);
   await warn(attached, command);
-  return 0;
+  if (!command.foreground) return 0;
+  const { stay } = await import("./foreground.ts");
+  const { device } = attached;
+  const { directory } = states;
+  return await stay({ ...command, device, stateDirectory: directory, runtimeDirectory });
 }
 
 async function reused(

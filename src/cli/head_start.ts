@@ -9,7 +9,7 @@ import { AUTO_FORMAT, RAW } from "../image/formats.ts";
 
 /** The daemons of an attach; the first one starts at once where the words tell that it is needed. */
 export function headStart(command: AttachCommand): Daemons {
-  const daemons = new Daemons();
+  const daemons = new Daemons({ mayLeaveUnit: !command.foreground });
   if (needsDaemon(command)) {
     daemons.startAhead(command.transport === "socket" ? "socket" : "device");
   }

@@ -24,6 +24,7 @@ import type { JobDescriptors, Launched, Launching, Patience } from "./launched.t
 import { spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import { readBehindProgress } from "./progress.ts";
+import type { DaemonScope } from "./scope.ts";
 
 /** After so long a wait the user is told what takes its time. */
 const SLOW_MS = 3000;
@@ -37,10 +38,15 @@ export class WaitingDaemon implements Launching, Disposable {
   readonly #watch: Fd;
   readonly #errors: Fd;
   readonly #mayWaitForItself: boolean;
+  readonly #scope: DaemonScope | undefined;
   #root: DaemonRoot | undefined;
 
-  /** @throws {SystemError} as posix_spawn(3) */
-  constructor(servesDevice: boolean) {
+  /**
+   * @param scope where it is to live, if not where this does
+   * @throws {SystemError} as posix_spawn(3)
+   */
+  constructor(servesDevice: boolean, scope?: DaemonScope) {
+    this.#scope = scope;
     this.#mayWaitForItself = servesDevice && isRefusedToGuard();
     const [jobEnd, job] = streamPair();
     const [ready, readyStart] = pipe();
@@ -69,12 +75,14 @@ export class WaitingDaemon implements Launching, Disposable {
 
   answer({ onSlow = () => {}, onProgress = () => {} }: Patience = {}): Launched {
     const { pid } = this.#process;
+    using scope = this.#scope;
     if (!isReadable(this.#ready.number, SLOW_MS)) onSlow();
     const text = readBehindProgress(this.#ready.number, onProgress);
     this.#ready.close();
     trace("daemon", () => `pid ${pid} answers ${text || "nothing"}`);
     if (text === "") throw new Error(`the daemon did not start: ${this.#lastWords()}`);
     this.#errors.close();
+    scope?.take([pid]);
     const lifeline = this.#lifeline;
     const watch = this.#watch;
     return {
@@ -137,6 +145,7 @@ export class WaitingDaemon implements Launching, Disposable {
     waitFor(pid);
     const fds = [this.#job, this.#ready, this.#lifeline, this.#watch, this.#errors];
     for (const fd of fds) fd.close();
+    this.#scope?.[Symbol.dispose]();
   }
 }
 

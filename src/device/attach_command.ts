@@ -76,6 +76,10 @@ export interface AttachCommand {
   /** Whether the kernel is to decompress, where it is a view. */
   readonly kernelDecode: boolean;
   readonly socketPath: string | undefined;
+  /** Whether to stay until the device has gone. */
+  readonly foreground: boolean;
+  /** Where to leave the process id of who stays. */
+  readonly pidFile: string | undefined;
 }
 
 /** Whether something was asked for that only a server of ours has. */

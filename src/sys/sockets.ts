@@ -53,8 +53,11 @@ export function streamPair(): [Fd, Fd] {
   return [new Fd(fds[0] ?? -1), new Fd(fds[1] ?? -1)];
 }
 
+/** Begins the names of sockets that are in no file system (unix(7), "abstract"). */
+export const ABSTRACT = "\0";
+
 /**
- * Address of a socket in the file system.
+ * Address of a socket, in the file system or not.
  *
  * @throws {RangeError} if the path is longer than {@link SOCKET_PATH_MAX}
  */
@@ -63,7 +66,8 @@ function unixAddress(path: string): Uint8Array<ArrayBuffer> {
   if (name.length > SOCKET_PATH_MAX) {
     throw new RangeError(`a socket path has at most ${SOCKET_PATH_MAX} bytes`);
   }
-  const address = new Uint8Array(2 + name.length + 1);
+  const endBytes = path.startsWith(ABSTRACT) ? 0 : 1;
+  const address = new Uint8Array(2 + name.length + endBytes);
   new DataView(address.buffer).setUint16(0, AF_UNIX, true);
   address.set(name, 2);
   return address;

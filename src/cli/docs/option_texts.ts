@@ -225,6 +225,15 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Serve with <num> threads, 1 to 16. By default there is one, and up to three more while there " +
     "is more to do than it can.",
   ],
+  "foreground": [
+    "Do not return before the device has gone: for service managers. The device is ready when its name is printed, and " +
+    "`READY=1` sent to who asks for that by `NOTIFY_SOCKET` (`sd_notify`(3)). SIGTERM, SIGINT and SIGHUP " +
+    "detach it, as `-d` does: in use, it goes with its last close, and only then the command ends, with 0 if all that " +
+    "was written is on disk. The serving process stays in the unit, or login, that the command belongs to; see SYSTEMD.",
+  ],
+  "pid-file": [
+    "With `--foreground`: write the process id of the command to <file> when the device is ready, and remove <file> at the end.",
+  ],
   "verbose": [
     "Say on standard error how the device is made, and why so; with `--detach`, which devices are " +
     "detached.",

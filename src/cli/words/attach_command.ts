@@ -59,6 +59,8 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     transport: askedTransport(settings),
     kernelDecode: settings.kernelDecode === "on",
     socketPath,
+    foreground: stays(settings),
+    pidFile: settings.pidFile,
   };
 }
 
@@ -130,6 +132,15 @@ function askedTransport({ transport = "auto", socketPath, format }: Settings): T
     throw mutuallyExclusive([`--transport ${transport}`, "--socket"]);
   }
   return socketPath === undefined ? transport : "socket";
+}
+
+/** @throws {UsageError} if there is to be a process id of nobody */
+function stays({ seen, pidFile }: Settings): boolean {
+  const isForeground = seen.has("foreground");
+  if (pidFile !== undefined && !isForeground) {
+    throw new UsageError("--pid-file requires --foreground");
+  }
+  return isForeground;
 }
 
 /** Whether a format is known to be other than RAW. */

@@ -139,6 +139,8 @@ const OWN_SETUP_OPTIONS = [
   "kernel-decode",
   "socket",
   "threads",
+  "foreground",
+  "pid-file",
 ] as const;
 const IMAGE_OPTIONS = [
   "backing-fmt",

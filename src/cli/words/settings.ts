@@ -77,6 +77,7 @@ export interface Settings {
   readonly kernelDecode: "on" | "off";
   readonly threads: number | undefined;
   readonly socketPath: string | undefined;
+  readonly pidFile: string | undefined;
   /** The argument of `--resize`. */
   readonly newSize: NewSize | undefined;
   /** What one of `--snapshot-create` and its like asks for. */
@@ -148,6 +149,7 @@ function emptyDraft(): Draft {
     kernelDecode: "off",
     threads: undefined,
     socketPath: undefined,
+    pidFile: undefined,
     newSize: undefined,
     snapshotChange: undefined,
     associatedFile: undefined,
@@ -284,6 +286,10 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
     case "socket":
       requirePath("a socket", value);
       draft.socketPath = agreeing(name, draft.socketPath, value);
+      break;
+    case "pid-file":
+      requirePath("a PID file", value);
+      draft.pidFile = agreeing(name, draft.pidFile, value);
       break;
   }
 }

@@ -57,6 +57,8 @@ Deno.test("attachCommand() fills in the defaults", () => {
     transport: "auto",
     kernelDecode: false,
     socketPath: undefined,
+    foreground: false,
+    pidFile: undefined,
   });
 });
 
@@ -93,6 +95,8 @@ Deno.test("attachCommand() takes every setting", () => {
     transport: "nbd",
     kernelDecode: false,
     socketPath: undefined,
+    foreground: false,
+    pidFile: undefined,
   });
 });
 

@@ -228,4 +228,22 @@ export const FORMAT_OPTIONS = [
     onlyNamed: true,
     extension: true,
   },
+  {
+    long: ["foreground"],
+    short: "",
+    argument: "none",
+    label: "",
+    help: "stay until the device has gone",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
+    long: ["pid-file"],
+    short: "",
+    argument: "required",
+    label: " <file>",
+    help: "leave the process id of --foreground there",
+    onlyNamed: true,
+    extension: true,
+  },
 ] as const satisfies readonly OptionRow[];
