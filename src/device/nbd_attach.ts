@@ -12,8 +12,9 @@ import { waitUntilGone } from "../daemon/processes.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
 import { attachLoop, detachLoop } from "../kernel/loop.ts";
 import { requireLoop, requireNbd } from "../kernel/modules.ts";
+import { diskSizeBytes } from "../kernel/block_devices.ts";
 import { type NbdConnection, NbdControl } from "../kernel/nbd.ts";
-import { waitUntilDisconnected, waitUntilUsable } from "../kernel/nbd_devices.ts";
+import { nbdName, waitUntilDisconnected, waitUntilUsable } from "../kernel/nbd_devices.ts";
 import { areReceiversVisible, waitForReceivers } from "../kernel/nbd_receivers.ts";
 import { hidePartitions, showPartitions } from "../kernel/partitions.ts";
 import type { Fd } from "../sys/files.ts";
@@ -146,10 +147,16 @@ function configure(setup: Setup): Attached | undefined {
 
 /** @returns the device's number; undefined if the kernel does not listen on all the connections */
 function connect(control: NbdControl, connection: NbdConnection): number | undefined {
-  const { index } = control.connect(connection);
-  const connections = connection.sockets.length;
-  // Before anybody reads: who reads where nobody listens waits for ever.
-  if (connections === 1 || waitForReceivers(index, connections)) return index;
+  const { sockets, sizeBytes, backend } = connection;
+  if (sockets.length === 1) return control.connect(connection).index;
+  // Until then nobody reads, as udev does at once: it would wait for ever where nobody listens, and what
+  // it had begun would fail with lines in the kernel's log when the device is disconnected again.
+  const { index } = control.connect({ ...connection, sizeBytes: 0 });
+  if (waitForReceivers(index, sockets.length)) {
+    control.reconfigure(index, { backend, sizeBytes });
+    // Kernels before 5.3 leave it as it is.
+    if (diskSizeBytes(nbdName(index)) > 0) return index;
+  }
   control.disconnect(index);
   waitUntilDisconnected(index);
   return undefined;

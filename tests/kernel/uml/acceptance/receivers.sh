@@ -9,16 +9,24 @@ listening() { awk '/nbd connect: 0$/ { seen = "" } / listens on / { seen = $(NF 
 # is_heard: no connection is left on which the kernel does not listen
 is_heard() { [[ $(listening) == "" || $(listening) == "8 of 8" ]]; }
 
+# curious: reads the device whenever it is connected, as udev does at every change of it
+curious() { while sleep 0.02; do [[ ! -e /sys/block/nbd0/pid ]] || dd if=/dev/nbd0 of=/dev/null bs=4096 iflag=direct status=none; done; }
+
+modprobe nbd
 chrt --idle --pid 0 2
 while :; do :; done &
 spinner=$!
+curious 2>/dev/null &
+reader=$!
 TSLOSETUP_DEBUG=kernel run patiently "$program" -r --threads 8 -t QCOW /dev/nbd0 $images/plain.qcow2
-kill $spinner
+kill $spinner $reader
+wait $reader
 chrt --other --pid 0 2
 same "--threads 8 without threads in the kernel, exit code" 0 "$code"
 echo "# connected $(grep -c 'nbd connect: 0$' /run/stderr) times"
 check "--threads 8 without threads in the kernel, all connections are listened on" is_heard
 check "--threads 8 without threads in the kernel, content" cmp /dev/nbd0 $images/ext4.raw
+same "--threads 8 without threads in the kernel, no errors in its log" "" "$(dmesg | grep 'I/O error' | tail -n 3)"
 detached "-d of it" -d /dev/nbd0
 
 run tslosetup -r --threads 8 -t QCOW /dev/nbd0 $images/plain.qcow2
