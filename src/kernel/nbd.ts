@@ -83,6 +83,11 @@ export interface NbdConnection {
   readonly sizeBytes: number;
   /** Logical block size, a power of two from 512 to the page size. */
   readonly blockSizeBytes: number;
+  /**
+   * How long requests wait for new sockets when all have ended; left out, they fail at once.
+   * See {@link NbdChanges.sockets}.
+   */
+  readonly deadConnectionSeconds?: number;
   /** NBD transmission flags. More than one socket needs NBD_FLAG_CAN_MULTI_CONN. */
   readonly serverFlags: number;
   /**
@@ -122,6 +127,8 @@ export interface NbdChanges {
   readonly backend: string;
   readonly clientFlags?: number;
   readonly sizeBytes?: number;
+  /** The kernel's ends of connections that take the places of dead ones; without a dead one, a socket is not taken. */
+  readonly sockets?: readonly number[];
 }
 
 /**
@@ -214,6 +221,7 @@ export class NbdControl implements Disposable {
     if (changes.sizeBytes !== undefined) {
       attributes.push(u64Attribute(NBD_ATTR.sizeBytes, changes.sizeBytes));
     }
+    if (changes.sockets !== undefined) attributes.push(socketsAttribute(changes.sockets));
     this.#command("reconfigure", attributes);
   }
 
@@ -269,12 +277,10 @@ export class NbdControl implements Disposable {
 
 function connectAttributes(connection: NbdConnection): Uint8Array[] {
   const { index, sockets, sizeBytes, blockSizeBytes, serverFlags, backend } = connection;
+  const { deadConnectionSeconds = 0 } = connection;
   if (new TextEncoder().encode(backend).length > NBD_BACKEND_MAX_BYTES) {
     throw new RangeError(`a backend identifier has at most ${NBD_BACKEND_MAX_BYTES} bytes`);
   }
-  const items = sockets.map((fd) =>
-    nestedAttribute(NBD_SOCK_ITEM, [u32Attribute(NBD_SOCK_FD, fd)])
-  );
   const timeoutSeconds = sockets.length > 1 ? MULTI_CONNECTION_TIMEOUT_SECONDS : 0;
   return [
     ...(index === undefined ? [] : [u32Attribute(NBD_ATTR.index, index)]),
@@ -282,9 +288,17 @@ function connectAttributes(connection: NbdConnection): Uint8Array[] {
     u64Attribute(NBD_ATTR.sizeBytes, sizeBytes),
     u64Attribute(NBD_ATTR.blockSizeBytes, blockSizeBytes),
     u64Attribute(NBD_ATTR.serverFlags, serverFlags),
-    nestedAttribute(NBD_ATTR.sockets, items),
+    u64Attribute(NBD_ATTR.deadConnTimeout, deadConnectionSeconds),
+    socketsAttribute(sockets),
     stringAttribute(NBD_ATTR.backendIdentifier, backend),
   ];
+}
+
+function socketsAttribute(sockets: readonly number[]): Uint8Array<ArrayBuffer> {
+  const items = sockets.map((fd) =>
+    nestedAttribute(NBD_SOCK_ITEM, [u32Attribute(NBD_SOCK_FD, fd)])
+  );
+  return nestedAttribute(NBD_ATTR.sockets, items);
 }
 
 /** Whether another try may succeed: somebody looks at the device (EBUSY), or it is going down (EINVAL). */

@@ -57,12 +57,19 @@ export interface QueueSettings {
   /** Largest request, in KiB. */
   readonly maxSectorsKb?: number;
   readonly readAheadKb?: number;
+  /**
+   * How long the driver waits for an answer before it looks after a request, which it sends once more if
+   * its socket was replaced, and mentions in the kernel's log if not. Those under way keep what they
+   * began with. Here since Linux 5.0; where newer ones change it, they wait for the requests under way.
+   */
+  readonly ioTimeoutMs?: number;
 }
 
 const QUEUE_ATTRIBUTES = {
   scheduler: "queue/scheduler",
   maxSectorsKb: "queue/max_sectors_kb",
   readAheadKb: "queue/read_ahead_kb",
+  ioTimeoutMs: "queue/io_timeout",
 } as const satisfies Record<keyof QueueSettings, string>;
 
 /** Number of the nbd device with that kernel name or node (`nbd3`, `/dev/nbd3`), if it is one. */

@@ -15,6 +15,7 @@ import { type NbdConnection, NbdControl } from "../../../src/kernel/nbd.ts";
 import {
   connectedNbdDevices,
   nbdDevice,
+  tuneQueue,
   waitUntilDisconnected,
   waitUntilUsable,
 } from "../../../src/kernel/nbd_devices.ts";
@@ -308,6 +309,38 @@ await check("a killed server fails new reads; unanswered ones wait for DISCONNEC
   equal(nbdDevice(index)?.connected, true);
   control.disconnect(index);
   equal(await readerEnd, 1);
+  equal(waitUntilDisconnected(index), true);
+});
+
+await check("new sockets in place of a dead one: requests wait for them, none fails", async () => {
+  const { index, servers } = attach({
+    ...{ control, index: 4, stallOffset: STALL_OFFSET, deadConnectionSeconds: 60 },
+  });
+  tuneQueue(`nbd${index}`, { ioTimeoutMs: 500 });
+  const holder = Deno.openSync(`/dev/nbd${index}`);
+  const copy = (offset: number, ...args: string[]): Promise<number> => {
+    const block = ["bs=4096", "count=1", `skip=${offset / 4096}`, "iflag=direct", ...args];
+    const process = new Deno.Command("dd", {
+      args: [`if=/dev/nbd${index}`, "of=/dev/null", ...block],
+      stderr: "null",
+    });
+    return process.spawn().status.then(({ code }) => code);
+  };
+  const unanswered = copy(STALL_OFFSET);
+  await eventually(() => requestsAt(`nbd${index}`) > 0, "a request");
+  control.disconnectOnLastClose(index, BACKEND);
+  servers.forEach((pid) => Deno.kill(pid, "SIGKILL"));
+  await ended(servers);
+  const later = copy(0);
+  equal(await Promise.race([unanswered, later, pause(500).then(() => "waiting")]), "waiting");
+  const pair = streamPair();
+  const [ours, theirs] = pair;
+  const server = startServer([IMAGE], theirs.number);
+  control.reconfigure(index, { backend: BACKEND, sockets: [ours.number] });
+  pair.forEach((end) => end.close());
+  equal(await Promise.all([unanswered, later]), [0, 0]);
+  holder.close();
+  await ended([server]);
   equal(waitUntilDisconnected(index), true);
 });
 
