@@ -1,8 +1,9 @@
 /**
- * Starting threads, from sources as well as from a bundle.
+ * Starting threads.
  *
  * @module
  */
+import { moduleUrl } from "../sys/module_url.ts";
 import { requireThreadRoom } from "../sys/thread_room.ts";
 
 /** The modules that threads begin with, below the sources' folder. */
@@ -13,15 +14,8 @@ export type ThreadModule =
   | "daemon/guard_thread"
   | "device/lazy_detach_thread";
 
-/**
- * Starts a thread. In a bundle, all files lie in one folder, but for these modules, and their names end
- * in .js.
- *
- * @throws {Error} where there is a want of threads, descriptors or memory
- */
+/** @throws {Error} where there is a want of threads, descriptors or memory */
 export function startThread(module: ThreadModule): Worker {
   requireThreadRoom();
-  const isBundle = import.meta.url.endsWith(".js");
-  const path = isBundle ? `./${module}.js` : `../${module}.ts`;
-  return new Worker(new URL(path, import.meta.url), { type: "module" });
+  return new Worker(moduleUrl(module), { type: "module" });
 }

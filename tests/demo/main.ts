@@ -40,6 +40,7 @@ function tslosetup(...args: string[]): Result {
     "--no-prompt",
     "--allow-ffi",
     "--allow-env=XDG_RUNTIME_DIR,TMPDIR,TSLOSETUP_DEBUG",
+    "--allow-read=src",
   ];
   return show("tslosetup", Deno.execPath(), [...flags, "src/main.ts", ...args]);
 }

@@ -153,7 +153,8 @@ function makeOwnStates(): string {
 }
 
 function fromSources(deno: string, checkout: string): string[] {
-  return [deno, ...DENO_FLAGS, `--config=${checkout}/deno.json`, `${checkout}/src/main.ts`];
+  const flags = [...DENO_FLAGS, `--allow-read=${checkout}/src`, `--config=${checkout}/deno.json`];
+  return [deno, ...flags, `${checkout}/src/main.ts`];
 }
 
 /** A folder that `nobody` can read and the program as `nobody` runs it, keeping its state there. */

@@ -3,36 +3,17 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { ANDROID_SPARSE } from "../../image/formats.ts";
-import type { ImageInfo } from "../../image/info.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { readChunks } from "./chunks.ts";
-import { readHeader } from "./header.ts";
-import { AndroidSparseImage } from "./image.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES } from "./layout.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/android_sparse/driver");
 
 /** The ANDROID-SPARSE driver. */
 export const androidSparse: FormatDriver = {
   ...ANDROID_SPARSE,
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
-  open: openSparse,
-  info: describeSparse,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };
-
-/** @throws as {@link readHeader} and {@link readChunks} */
-function openSparse(file: ImageFile, { related }: OpenOptions): Image {
-  const header = readHeader(file);
-  return new AndroidSparseImage(file, header, readChunks(file, header, related));
-}
-
-/** @throws as {@link readHeader} */
-function describeSparse(file: ImageFile): ImageInfo {
-  const { sizeBytes, blockBytes, version, chunks } = readHeader(file);
-  return {
-    format: "android-sparse",
-    sizeBytes,
-    clusterBytes: blockBytes,
-    specific: { type: "android-sparse", data: { version, chunks } },
-  };
-}

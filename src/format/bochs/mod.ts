@@ -3,41 +3,17 @@
  *
  * @module
  */
-import { DEFAULT_CACHES } from "../../image/cache_sizes.ts";
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
-import { exact } from "../../image/exact.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { BOCHS } from "../../image/formats.ts";
-import type { ImageInfo } from "../../image/info.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { diskSize, readFields, readHeader } from "./header.ts";
-import { BochsImage } from "./image.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC } from "./layout.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/bochs/driver");
 
 /** The BOCHS driver. */
 export const bochs: FormatDriver = {
   ...BOCHS,
   magics: [{ offset: 0, bytes: new TextEncoder().encode(MAGIC) }],
-  open: openBochs,
-  info: describeBochs,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };
-
-/** @throws as {@link readHeader} */
-function openBochs(file: ImageFile, options: OpenOptions): Image {
-  const { metadataCacheBytes = DEFAULT_CACHES.metadataCacheBytes } = options;
-  return new BochsImage(file, readHeader(file), metadataCacheBytes);
-}
-
-/**
- * qemu tells nothing of what only this format has.
- *
- * @throws as {@link readFields}
- */
-function describeBochs(file: ImageFile): ImageInfo {
-  const fields = readFields(file);
-  return {
-    format: "bochs",
-    sizeBytes: exact(diskSize(fields)),
-    clusterBytes: fields.extent,
-    specific: { type: "bochs", data: { subtype: fields.subtype } },
-  };
-}

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { DMG } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { ENCRYPTED_MAGIC, OLD_ENCRYPTED_MAGIC, TRAILER, TRAILER_MAGIC } from "./layout.ts";
-import { describeDmg, openDmg } from "./open.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/dmg/driver");
 
 /** The DMG driver. Encrypted images are found, too, to be refused by name. */
 export const dmg: FormatDriver = {
@@ -18,6 +19,6 @@ export const dmg: FormatDriver = {
     { offset: 0, bytes: ENCRYPTED_MAGIC },
     { offset: -OLD_ENCRYPTED_MAGIC.length, bytes: OLD_ENCRYPTED_MAGIC },
   ],
-  open: (file: ImageFile, { related }: OpenOptions): Image => openDmg(file, related),
-  info: describeDmg,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };

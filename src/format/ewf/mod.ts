@@ -5,20 +5,15 @@
  */
 import type { FormatDriver } from "../../image/driver.ts";
 import { EWF } from "../../image/formats.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC, MAGIC_2 } from "./layout.ts";
-import { openEwf } from "./open.ts";
-import { segmentNumber } from "./sections.ts";
-import { findVolume } from "./volume.ts";
 
+const code = lateModule<typeof import("./driver.ts")>("format/ewf/driver");
+
+/** The EWF driver. */
 export const ewf: FormatDriver = {
   ...EWF,
   magics: [{ offset: 0, bytes: MAGIC }, { offset: 0, bytes: MAGIC_2 }],
-  open: openEwf,
-  info: (file) => {
-    segmentNumber(file);
-    const { sizeBytes, chunkBytes, sectorBytes, setId } = findVolume(file);
-    const id = setId === undefined ? {} : { "set-identifier": setId };
-    const data = { "sector-size": sectorBytes, ...id };
-    return { format: "ewf", sizeBytes, clusterBytes: chunkBytes, specific: { type: "ewf", data } };
-  },
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { LUKS } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { LuksImage } from "./image.ts";
-import { describe } from "./info.ts";
+import { lateModule } from "../../sys/late_module.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/luks/driver");
 
 /**
  * The LUKS driver. It has no magic, so that it is only taken where it is asked for: a disk that holds
@@ -16,6 +16,6 @@ import { describe } from "./info.ts";
 export const luks: FormatDriver = {
   ...LUKS,
   magics: [],
-  open: (file: ImageFile, options: OpenOptions): Image => new LuksImage(file, options),
-  info: describe,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };

@@ -4,12 +4,13 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { PARALLELS } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { isDescriptor } from "./bundle/descriptor.ts";
+import { lateModule } from "../../sys/late_module.ts";
+import { isDescriptor } from "./bundle/mark.ts";
 import { MAGICS } from "./layout.ts";
-import { describeParallels, obstacleIn, openParallels } from "./open.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/parallels/driver");
 
 /** The PARALLELS driver. */
 export const parallels: FormatDriver = {
@@ -17,7 +18,7 @@ export const parallels: FormatDriver = {
   magics: Object.values(MAGICS).map((bytes) => ({ offset: 0, bytes })),
   isTextOf: isDescriptor,
   extensions: ["hds", "hdd"],
-  open: (file: ImageFile, options: OpenOptions): Image => openParallels(file, options),
-  obstacleToWriting: obstacleIn,
-  info: describeParallels,
+  open: (file, options) => code().open(file, options),
+  obstacleToWriting: (file) => code().obstacleToWriting(file),
+  info: (file) => code().info(file),
 };

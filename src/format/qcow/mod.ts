@@ -4,23 +4,25 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { QCOW } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { qcow1 } from "../qcow1/mod.ts";
-import { checkQcow } from "./check/check.ts";
-import { describe } from "./info.ts";
 import { MAGIC_BYTES } from "./layout.ts";
-import { openQcow } from "./open.ts";
-import { changeSnapshots } from "./snapshots/change.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/qcow/driver");
+const checking = lateModule<typeof import("./check/check.ts")>("format/qcow/check/check");
+const changing = lateModule<typeof import("./snapshots/change.ts")>(
+  "format/qcow/snapshots/change",
+);
 
 /** The QCOW driver. */
 export const qcow: FormatDriver = {
   ...QCOW,
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
   otherVersions: [qcow1],
-  open: (file: ImageFile, options: OpenOptions): Image => openQcow(file, options),
-  info: describe,
-  check: checkQcow,
-  changeSnapshots,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
+  check: (file, options) => checking().checkQcow(file, options),
+  changeSnapshots: (file, change) => changing().changeSnapshots(file, change),
 };

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { QCOW1 } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { describeQcow1 } from "./info.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES } from "./layout.ts";
-import { openQcow1 } from "./open.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/qcow1/driver");
 
 /** The QCOW1 driver. */
 export const qcow1: FormatDriver = {
   ...QCOW1,
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
-  open: (file: ImageFile, options: OpenOptions): Image => openQcow1(file, options),
-  info: describeQcow1,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };

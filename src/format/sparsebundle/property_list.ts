@@ -20,14 +20,6 @@ export interface BundleInfo {
 const ENTRY = /<key>\s*([\w-]+)\s*<\/key>\s*<(string|integer)>\s*([^<]*?)\s*<\/\2>/g;
 const DECIMAL = /^\d{1,20}$/;
 
-/** Whether a file that begins with `head` is the property list of a sparse bundle. */
-export function isPropertyList(head: Uint8Array): boolean {
-  // "<", perhaps behind the mark of an encoding
-  if (head.indexOf(0x3c) < 0 || head.indexOf(0x3c) > 3) return false;
-  const text = new TextDecoder().decode(head);
-  return text.includes("<plist") && text.includes(`<string>${TYPE}</string>`);
-}
-
 /**
  * @throws {ImageFormatError} if it is not a valid property list
  * @throws {UnsupportedFeatureError} if the disk is too large

@@ -3,20 +3,19 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { VHD } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { checkVhd } from "./check.ts";
-import { describeVhd } from "./info.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { COOKIE, FOOTER_BYTES } from "./layout.ts";
-import { openVhd } from "./open.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/vhd/driver");
 
 /** The VHD driver. A fixed image has a mark at its end only. */
 export const vhd: FormatDriver = {
   ...VHD,
   magics: [{ offset: 0, bytes: COOKIE }, { offset: -FOOTER_BYTES, bytes: COOKIE }],
   extensions: ["vhd", "avhd"],
-  open: (file: ImageFile, options: OpenOptions): Image => openVhd(file, options),
-  info: describeVhd,
-  check: checkVhd,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
+  check: (file, options) => code().check(file, options),
 };

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { VHDX } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { describeVhdx } from "./info.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MARK } from "./layout.ts";
-import { openVhdx } from "./open.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/vhdx/driver");
 
 /** The VHDX driver. */
 export const vhdx: FormatDriver = {
   ...VHDX,
   magics: [{ offset: 0, bytes: MARK }],
   extensions: ["vhdx", "avhdx"],
-  open: (file: ImageFile, options: OpenOptions): Image => openVhdx(file, options),
-  info: describeVhdx,
+  open: (file, options) => code().open(file, options),
+  info: (file) => code().info(file),
 };

@@ -3,15 +3,13 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { VMDK } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { isDescriptor } from "./descriptor/mark.ts";
-import { describeVmdk } from "./info.ts";
 import { COWD_MARK, DESCRIPTOR_MARK, HOSTED_MARK, SESPARSE_MARK } from "./layout.ts";
-import { openVmdk } from "./open.ts";
-import { readSource } from "./source.ts";
-import { obstacleIn } from "./write/obstacle.ts";
+
+const code = lateModule<typeof import("./driver.ts")>("format/vmdk/driver");
 
 /** The VMDK driver. */
 export const vmdk: FormatDriver = {
@@ -20,7 +18,7 @@ export const vmdk: FormatDriver = {
     .map((bytes) => ({ offset: 0, bytes })),
   isTextOf: isDescriptor,
   extensions: ["vmdk"],
-  open: (file: ImageFile, options: OpenOptions): Image => openVmdk(file, options),
-  obstacleToWriting: (file) => obstacleIn(readSource(file, { force: true })),
-  info: describeVmdk,
+  open: (file, options) => code().open(file, options),
+  obstacleToWriting: (file) => code().obstacleToWriting(file),
+  info: (file) => code().info(file),
 };

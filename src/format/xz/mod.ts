@@ -3,27 +3,17 @@
  *
  * @module
  */
-import type { FormatDriver, Image, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { XZ } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { openBlocks } from "../kit/open_blocks.ts";
-import { findBlocks } from "./blocks.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC } from "./layout.ts";
 
+const code = lateModule<typeof import("./driver.ts")>("format/xz/driver");
+
+/** The XZ driver. */
 export const xz: FormatDriver = {
   ...XZ,
   magics: [{ offset: 0, bytes: MAGIC, isShared: true }],
-  open: (file: ImageFile, options: OpenOptions): Image =>
-    openBlocks(file, findBlocks(file, options.related), { kind: "xz", format: XZ.name, options }),
-  info: (file, memory) => {
-    const blocks = findBlocks(file, memory);
-    return {
-      format: "xz",
-      sizeBytes: blocks.sizeBytes,
-      specific: {
-        type: "xz",
-        data: { "blocks": blocks.count, "largest-block": blocks.maxBytes },
-      },
-    };
-  },
+  open: (file, options) => code().open(file, options),
+  info: (file, memory) => code().info(file, memory),
 };

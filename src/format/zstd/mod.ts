@@ -3,49 +3,17 @@
  *
  * @module
  */
-import { CompressionMethod } from "../../image/decoding.ts";
-import type { FormatDriver, Image, MemoryLimit, OpenOptions } from "../../image/driver.ts";
+import type { FormatDriver } from "../../image/driver.ts";
 import { ZSTD } from "../../image/formats.ts";
-import type { ImageFile } from "../../storage/image_file.ts";
-import { openBlocks } from "../kit/open_blocks.ts";
-import { BYTES_OF_BLOCK, PackedBlocks } from "../kit/packed_blocks.ts";
-import { openSpooled } from "../kit/spool/open_spooled.ts";
-import { findFrames, type ZstdFrame } from "./frames.ts";
+import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC, PZSTD_MAGIC } from "./layout.ts";
-import { readSeekTable } from "./seek_table.ts";
 
+const code = lateModule<typeof import("./driver.ts")>("format/zstd/driver");
+
+/** The ZSTD driver. */
 export const zstd: FormatDriver = {
   ...ZSTD,
   magics: [MAGIC, PZSTD_MAGIC].map((bytes) => ({ offset: 0, bytes, isShared: true })),
-  open: openZstd,
-  info: (file, memory) => {
-    const blocks = findBlocks(file, memory);
-    if (blocks === undefined) return { format: "zstd", sizeBytes: undefined };
-    const data = { "frames": blocks.count, "largest-frame": blocks.maxBytes };
-    return { format: "zstd", sizeBytes: blocks.sizeBytes, specific: { type: "zstd", data } };
-  },
+  open: (file, options) => code().open(file, options),
+  info: (file, memory) => code().info(file, memory),
 };
-
-function openZstd(file: ImageFile, options: OpenOptions): Image {
-  const way = { kind: "zstd", format: ZSTD.name } as const;
-  const blocks = findBlocks(file, options.related);
-  return blocks === undefined
-    ? openSpooled(file, { ...way, sizeBytes: undefined }, options)
-    : openBlocks(file, blocks, { ...way, options });
-}
-
-/** All frames that have some of the disk; undefined if one does not say how much, or they are too many. */
-function findBlocks(file: ImageFile, memory: MemoryLimit | undefined): PackedBlocks | undefined {
-  const frames = readSeekTable(file) ?? findFrames(file);
-  if (frames === undefined || frames.some((frame) => !tellsSize(frame))) return undefined;
-  memory?.reserveMemory(frames.length * BYTES_OF_BLOCK);
-  const blocks = new PackedBlocks(frames.length);
-  for (const { hostOffset, hostBytes, contentBytes = 0 } of frames) {
-    blocks.add({ hostOffset, hostBytes, contentBytes, method: CompressionMethod.Zstd });
-  }
-  return Number.isSafeInteger(blocks.sizeBytes) ? blocks : undefined;
-}
-
-function tellsSize({ contentBytes }: ZstdFrame): boolean {
-  return contentBytes !== undefined;
-}

@@ -170,6 +170,7 @@ export function ownCommand(): string[] {
     "--no-prompt",
     "--allow-ffi",
     "--allow-env=XDG_RUNTIME_DIR,TMPDIR,TSLOSETUP_DEBUG",
+    `--allow-read=${new URL("../../../src", import.meta.url).pathname}`,
   ];
   return [Deno.execPath(), "run", ...flags, main];
 }

@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import type { ImageAccess } from "../../../src/disk/image_access.ts";
 import { openImage, openSharedImage } from "../../../src/disk/open.ts";
 import { recognise } from "../../../src/disk/probe.ts";
-import { isPropertyList } from "../../../src/format/sparsebundle/property_list.ts";
+import { isPropertyList } from "../../../src/format/sparsebundle/mark.ts";
 import { sparsebundle } from "../../../src/format/sparsebundle/mod.ts";
 import {
   ImageFormatError,

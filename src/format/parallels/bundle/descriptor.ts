@@ -18,6 +18,7 @@ import type { ImageFile } from "../../../storage/image_file.ts";
 import { IoBuffer, textOf } from "../../../sys/memory.ts";
 import { elementsNamed, parseXml, textAt, type XmlElement } from "../../kit/xml.ts";
 import { SECTOR_BYTES } from "../layout.ts";
+import { ROOT } from "./mark.ts";
 
 /** What Parallels calls the disk without snapshots, and what is below it. */
 const DEFAULT_TOP = "{5fbaabe3-6958-40ff-92a7-860e329aab41}";
@@ -26,7 +27,6 @@ const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
 const MAX_STORAGES = 4096;
 /** As many snapshots below each other as a chain may have. */
 const MAX_SNAPSHOTS = 64;
-const ROOT = "Parallels_disk_image";
 
 /** A file that has a part of the disk, as a snapshot left it. */
 export interface StorageImage {
@@ -52,13 +52,6 @@ export interface Descriptor {
   readonly storages: readonly Storage[];
   /** How many snapshots lie below the active disk. */
   readonly snapshots: number;
-}
-
-/** Whether a file that begins with `head` is a descriptor. */
-export function isDescriptor(head: Uint8Array): boolean {
-  if (head[0] === 0) return false;
-  const text = new TextDecoder().decode(head).trimStart();
-  return text.startsWith("<") && text.includes(`<${ROOT}`);
 }
 
 /**
