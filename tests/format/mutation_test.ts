@@ -22,7 +22,7 @@ import { keyRing } from "../../src/image/key_ring.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { randomNumbers } from "../support/images.ts";
 import { processorMs } from "../support/patience.ts";
-import { TempDirectory } from "../support/tools.ts";
+import { memoryFolder, TempDirectory } from "../support/tools.ts";
 import { androidSparseOriginal } from "./android_sparse/original.ts";
 import { bochsOriginal } from "./bochs/original.ts";
 import { cloopOriginal } from "./cloop/original.ts";
@@ -117,7 +117,7 @@ const FEATURES: readonly Feature[] = [
 
 for (const [index, { name, originals, driver = qcow, options = {} }] of FEATURES.entries()) {
   Deno.test(`drivers survive damaged images: ${name}`, () => {
-    using folder = new TempDirectory();
+    using folder = new TempDirectory(memoryFolder());
     const path = folder.file("damaged.qcow2");
     const random = randomNumbers(20_190_101 + index);
     let before = 0;
