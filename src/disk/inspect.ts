@@ -10,6 +10,7 @@ import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
 import { RAW } from "../image/formats.ts";
+import { allocatedBytesOf } from "./disk_space.ts";
 import { contentHint, lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
 import { openImageFile, openToWrite } from "./open_file.ts";
@@ -20,7 +21,7 @@ import type { ImageRequest } from "./request.ts";
 export interface InspectedImage {
   readonly path: string;
   readonly info: ImageInfo;
-  /** Space that the file system has given to it (not to its data file), in bytes. */
+  /** Space that the file system has given to it and its pieces (not to its data file), in bytes. */
   readonly allocatedBytes: number;
 }
 
@@ -77,7 +78,7 @@ export function inspect(path: string, options: InspectOptions): Inspection {
   try {
     for (let layer: Layer | undefined = top; layer !== undefined;) {
       const info = infoOf(layer, chain);
-      const { allocatedBytes } = openFileStatus(layer.file.fd);
+      const allocatedBytes = spaceOf(layer, layer === top ? options : below(options), problems);
       images.push({ path: layer.file.path, info, allocatedBytes });
       layer = chain.openLayer(layer.file, info);
     }
@@ -97,6 +98,23 @@ function infoOf(layer: Layer, memory: MemoryLimit): ImageInfo {
     using image = driver.open(file, { readOnly: true });
     return { format: driver.name.toLowerCase(), sizeBytes: image.sizeBytes };
   });
+}
+
+/** The folder that names start from may be another one than where the file is, but for the top image only. */
+function below({ request, ignoreLocks }: InspectOptions): InspectOptions {
+  const { namesFolder: _folder, ...rest } = request;
+  return { request: rest, ignoreLocks };
+}
+
+/** Without the pieces that are missing, which is a problem. */
+function spaceOf(layer: Layer, options: InspectOptions, problems: string[]): number {
+  try {
+    return allocatedBytesOf(layer, options);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    problems.push(problemBelow(error, layer));
+    return openFileStatus(layer.file.fd).allocatedBytes;
+  }
 }
 
 /** An error of the file itself does not say which file it was. */

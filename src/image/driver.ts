@@ -42,6 +42,8 @@ export interface FormatDriver extends Format {
   readonly extensions?: readonly string[];
   /** Whether a file is of this format that begins like that, where no fixed mark tells: a text, say. */
   readonly isTextOf?: (head: Uint8Array) => boolean;
+  /** Whether a disk of this format may lie in several files, which it opens as its pieces. */
+  readonly hasPieces?: true;
   /**
    * Reads and validates the metadata. The file stays the caller's to close.
    *

@@ -104,9 +104,9 @@ async function checkInfo({ path, recipe: { driver } }: OtherImage): Promise<void
   await agreeing(ask, (ours, theirs) => assertEquals(ours, theirs));
 }
 
-/** What is said of an image by its descriptor, without looking into the files that it names. */
+/** What is said of an image by its descriptor, and what all files take; not what others say of themselves. */
 function withoutPieces(info: Record<string, unknown>): unknown {
-  const { "actual-size": _size, "cluster-size": _cluster, "format-specific": more, ...rest } = info;
+  const { "cluster-size": _cluster, "format-specific": more, ...rest } = info;
   const { data } = more as { data: { extents: { filename: string }[] } };
   const extents = data.extents.map((extent) => ({
     ...extent,

@@ -14,6 +14,7 @@ const code = lateModule<typeof import("./driver.ts")>("format/ewf/driver");
 export const ewf: FormatDriver = {
   ...EWF,
   magics: [{ offset: 0, bytes: MAGIC }, { offset: 0, bytes: MAGIC_2 }],
+  hasPieces: true,
   open: (file, options) => code().open(file, options),
   info: (file) => code().info(file),
 };

@@ -18,6 +18,7 @@ export const parallels: FormatDriver = {
   magics: Object.values(MAGICS).map((bytes) => ({ offset: 0, bytes })),
   isTextOf: isDescriptor,
   extensions: ["hds", "hdd"],
+  hasPieces: true,
   open: (file, options) => code().open(file, options),
   obstacleToWriting: (file) => code().obstacleToWriting(file),
   info: (file) => code().info(file),

@@ -15,6 +15,7 @@ export const sparsebundle: FormatDriver = {
   ...SPARSEBUNDLE,
   magics: [],
   isTextOf: isPropertyList,
+  hasPieces: true,
   open: (file, options) => code().open(file, options),
   info: (file) => code().info(file),
 };

@@ -18,6 +18,7 @@ export const vmdk: FormatDriver = {
     .map((bytes) => ({ offset: 0, bytes })),
   isTextOf: isDescriptor,
   extensions: ["vmdk"],
+  hasPieces: true,
   open: (file, options) => code().open(file, options),
   obstacleToWriting: (file) => code().obstacleToWriting(file),
   info: (file) => code().info(file),
