@@ -8,6 +8,7 @@ import {
   FREEZER_ARGUMENT,
   LAZY_DETACH_ARGUMENT,
   REAP_ARGUMENT,
+  REVIVE_ARGUMENT,
 } from "./daemon/hidden_arguments.ts";
 import { environment } from "./sys/environment.ts";
 import { reasonOf } from "./sys/reason.ts";
@@ -32,6 +33,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === REAP_ARGUMENT && second !== undefined) {
     const { reap } = await import("./device/reap.ts");
     return reporting(() => reap(second, runtimeDirectory));
+  }
+  if (first === REVIVE_ARGUMENT && second !== undefined) {
+    const { revive } = await import("./device/revive.ts");
+    return reporting(() => revive(second));
   }
   if (first === FREEZER_ARGUMENT && second !== undefined) {
     const { holdFrozen } = await import("./device/frozen_mounts.ts");

@@ -12,3 +12,5 @@ export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
 export const FREEZER_ARGUMENT = "--internal-freezer";
 /** Has it disconnect the device of a daemon that was killed. */
 export const REAP_ARGUMENT = "--internal-reap";
+/** Has another daemon take the place of one that was killed. */
+export const REVIVE_ARGUMENT = "--internal-revive";

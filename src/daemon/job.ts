@@ -5,6 +5,8 @@
  *        │ ── descriptors, job (stdin) ────────> │ opens and locks the image
  *        │ <─────────── ready, or why not ──── │ serves
  *        │ configures the device                 │
+ *        │ ── "hand over" over the lifeline ───> │
+ *        │ <──────── descriptors (stdin) ─────── │ for whoever takes its place if it is killed
  *        │ ── "go" over the lifeline ──────────> │ (its end without "go": the command failed)
  *     watcher <──────────────── "done" at the end ┘ (its end without "done": the daemon was killed)
  *
@@ -63,8 +65,23 @@ export interface Job {
   readonly servedLayout?: ServedLayout;
   /** The listening socket, to be removed at the end; transport socket only. */
   readonly socket?: BoundSocket;
+  /**
+   * The files that the image was opened over, in the order in which that asks for them, where a daemon takes
+   * the place of one that was killed. They come with it, open and locked.
+   */
+  readonly inherited?: readonly InheritedFile[];
   /** What unlocks the image, if that is known. It follows the rest as it is, never as text. */
   readonly passphrase?: Uint8Array;
+}
+
+/** A file that was opened by a daemon that is no more. */
+export interface InheritedFile {
+  /** What it was called. */
+  readonly path: string;
+  /** A spool takes what is decompressed as a whole: that begins anew. What is temporary is never synced. */
+  readonly kind: "image" | "spool" | "temporary";
+  /** What may be stored of a temporary one, if there is a limit. */
+  readonly limitBytes?: number;
 }
 
 /** Ends the text of a job. JSON has no such byte. */
@@ -135,6 +152,8 @@ export type Answer = Ready | Refusal;
 
 /** What {@link DaemonFd.Lifeline} carries when the device is set up, before its path. */
 export const GO = "go ";
+/** What it may carry before: the daemon is to hand over what another one would need to take its place. */
+export const HAND_OVER = "hand over\n";
 
 /** What a daemon that ends in order writes to {@link DaemonFd.Watch}. */
 export const DONE = "done\n";

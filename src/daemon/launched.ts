@@ -4,7 +4,9 @@
  * @module
  */
 import type { Fd } from "../sys/files.ts";
+import type { Heritage } from "./heritage.ts";
 import type { Answer } from "./job.ts";
+import type { DescriptorLists } from "./job_descriptors.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { UnfinishedFile } from "./state_file.ts";
 
@@ -16,6 +18,10 @@ export interface JobDescriptors {
   readonly stateFile: Pick<UnfinishedFile, "fd" | "control">;
   /** The control socket of the nbd driver. */
   readonly control?: Fd;
+  /** Memory that outlives the daemon, if another one may take its place; stays the caller's. */
+  readonly kept?: Fd;
+  /** What one that was killed has left to it; stays the caller's. */
+  readonly left?: Pick<DescriptorLists, "root" | "kept" | "keys" | "files">;
 }
 
 /** A daemon that has answered. */
@@ -27,6 +33,14 @@ export interface Launched {
    * for ever. It could not be kept from that.
    */
   readonly mayWaitForItself: boolean;
+  /**
+   * Has the daemon hand over what another one needs to take its place; it is to be asked for once, when
+   * nothing is left that would wait for the daemon.
+   *
+   * @returns undefined if none can
+   * @throws {SystemError} EPIPE if it has been killed
+   */
+  heritage(): (Heritage & Disposable) | undefined;
   /** Tells the daemon that its device, or socket, is set up at this path. */
   confirm(device: string): void;
   /** Makes the daemon end, unless it was confirmed. */
@@ -35,12 +49,17 @@ export interface Launched {
   readonly watch: Fd;
 }
 
+/** A daemon has ended without an answer. */
+export class DaemonDiedError extends Error {
+  override readonly name = "DaemonDiedError";
+}
+
 /** A daemon that has its job. */
 export interface Launching {
   /**
    * Waits for what it says.
    *
-   * @throws {Error} if it ends without an answer
+   * @throws {DaemonDiedError} if it ends without an answer
    */
   answer(patience?: Patience): Launched;
 }

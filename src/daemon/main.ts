@@ -17,16 +17,18 @@ import { startThread } from "../serve/start_thread.ts";
 import { Fd, readBytes, writeText } from "../sys/files.ts";
 import { receiveDescriptors } from "../sys/descriptor_passing.ts";
 import { SystemError } from "../sys/errno.ts";
-import { openHotCalls } from "../sys/libc.ts";
+import { libc, openHotCalls } from "../sys/libc.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { makeNoCoreDump } from "../sys/secret.ts";
+import { SIGKILL } from "../sys/signals.ts";
 import { openNull } from "../sys/spawn.ts";
 import { keepBuffersApart } from "../sys/startup_memory.ts";
 import { compressedContentHint } from "../disk/compressed_content.ts";
 import { sectorBytesOf } from "../disk/sector_size.ts";
 import { readyFor, type Sectored, tryToAnswer } from "./answer.ts";
 import { DaemonFd, decodeJob, DONE, type Job } from "./job.ts";
-import { takenApart } from "./job_descriptors.ts";
+import { handOver } from "./hand_over.ts";
+import { type DescriptorLists, takenApart } from "./job_descriptors.ts";
 import { progressLine } from "./progress.ts";
 import { Guard } from "./guard.ts";
 import { Log } from "../sys/log.ts";
@@ -34,6 +36,7 @@ import { LazyDetach } from "./lazy_detach.ts";
 import { watchLifeline } from "./lifeline.ts";
 import { attempt, type Means } from "./means.ts";
 import { type Opened, openJob } from "./opened.ts";
+import { openAgain } from "./opened_again.ts";
 import { takeCommands, watchSignals } from "./orders.ts";
 import { OwnState } from "./own_state.ts";
 import { disarm, disarmOtherThreads, neededCapabilities } from "./rights.ts";
@@ -56,13 +59,14 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     root: descriptors.root?.[0],
     stateDirectory: stateDirectory(runtimeDirectory),
   });
-  if (job.passphrase !== undefined) makeNoCoreDump();
+  if (job.passphrase !== undefined || descriptors.keys?.length === 1) makeNoCoreDump();
+  const isRevived = job.inherited !== undefined;
   const own = new OwnState(descriptors.stateFile?.[0]);
   const means: Means = { surroundings, own };
   surroundings.leave();
-  const opened = tryToOpen(job, means);
+  const opened = tryToOpen(job, { ...means, descriptors });
   if (opened === undefined) {
-    removeTraces(job, means);
+    if (!isRevived) removeTraces(job, means);
     return 1;
   }
   if (opened.request.format !== RAW.name) loadDecompressors();
@@ -71,17 +75,22 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const nothing = openNull();
   withdraw(job, surroundings);
   if (!tryToBringContent(opened, nothing)) {
-    removeTraces(job, means);
+    if (!isRevived) removeTraces(job, means);
     return 1;
   }
   // What the disk begins with may have to be decompressed.
   const sectorBytes = sectorBytesOf(opened.access, job.sectorBytes);
-  const hint = compressedContentHint(opened.access);
+  const hint = isRevived ? undefined : compressedContentHint(opened.access);
   const server = createServer(job, { ...opened, sectorBytes }, served);
-  watchLifeline(server, surroundings);
+  const lazyDetach = new LazyDetach(served, { own, controlFd: descriptors.control?.[0] });
+  watchLifeline(server, {
+    surroundings,
+    handOver: () => attempt(job, () => handOver({ ...opened, served: handedOn(job, served) })),
+    begin: () => isRevived && attempt(job, () => goOnLeaving(own, lazyDetach)),
+    giveUp: isRevived ? dieInPlace : () => server.finish(),
+  });
   for (const fd of descriptors.commands ?? []) takeCommands(new Fd(fd), server, own);
-  const controlFd = descriptors.control?.[0];
-  watchSignals(server, job, { ...means, lazyDetach: new LazyDetach(served, { own, controlFd }) });
+  watchSignals(server, job, { ...means, lazyDetach });
   if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }, hint), nothing)) {
     keepBuffersApart();
     server.run();
@@ -99,9 +108,29 @@ function withdraw(job: Job, surroundings: Surroundings): void {
   disarm(needed);
 }
 
+/** Over FUSE, a session is what it is; over nbd, the next daemon gets connections of its own. */
+function handedOn({ transport }: Job, served: readonly number[]): readonly number[] {
+  return transport === "nbd" ? [] : served;
+}
+
+/** Goes on with what a daemon that was killed was about to do. */
+function goOnLeaving(own: OwnState, lazyDetach: LazyDetach): void {
+  const state = own.read();
+  if (state?.isLeaving === true) lazyDetach.start(state);
+}
+
+/** Leaves all as it is, as if it had never been: another one is to take its place. */
+function dieInPlace(): void {
+  libc().kill(libc().getpid(), SIGKILL);
+}
+
 /** Opens the image, or says why not. */
-function tryToOpen(job: Job, means: Means): Opened | undefined {
+function tryToOpen(
+  job: Job,
+  { descriptors, ...means }: Means & { readonly descriptors: DescriptorLists },
+): Opened | undefined {
   try {
+    if (job.inherited !== undefined) return openAgain(job, descriptors);
     using _guard = job.passphrase === undefined ? undefined : new Guard(job, means);
     return openJob(job);
   } catch (error) {
@@ -142,17 +171,18 @@ function createServer(job: Job, opened: Sectored, served: readonly number[]): Se
     writePolicy: job.writePolicy,
     maySpin: navigator.hardwareConcurrency > 1,
   });
-  serve(server, job.transport, served);
+  serve(server, job, served);
   return server;
 }
 
-function serve(server: Server, transport: Job["transport"], fds: readonly number[]): void {
+function serve(server: Server, { transport, inherited }: Job, fds: readonly number[]): void {
+  const isTakenOver = inherited !== undefined;
   switch (transport) {
     case "nbd":
       return fds.forEach((fd) => server.serveKernel(fd));
     case "fuse":
     case "view":
-      return server.serveFuse(fds);
+      return server.serveFuse(fds, { isTakenOver });
     case "socket":
       return fds.forEach((fd) => server.listen(new Fd(fd)));
   }

@@ -72,6 +72,10 @@ export interface AttachState extends ProcessIdentity, AttachedFile {
   readonly sizeChecks?: number;
   /** Whether it was told to go, and does with its last close, or its last client. */
   readonly isLeaving?: boolean;
+  /** How often another daemon has taken the place of one that was killed. */
+  readonly revivals?: number;
+  /** Whether it was given up on its daemon: none shall take that one's place. */
+  readonly isForsaken?: boolean;
   /** The last word of its daemon. */
   readonly outcome?: Outcome;
   /** Whether its daemon holds the file of this state locked: whether it lives, that tells. */

@@ -12,15 +12,23 @@ import { openKernelLog } from "../sys/kernel_log.ts";
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { SIGKILL } from "../sys/signals.ts";
-import { pipe, streamPair } from "../sys/sockets.ts";
+import { endSending, pipe, streamPair } from "../sys/sockets.ts";
 import { openNull, waitFor } from "../sys/spawn.ts";
 import { trace } from "../sys/trace.ts";
 import { isRefusedToGuard, makeRoot, openRunFolder } from "./daemon_means.ts";
 import { DAEMON_ARGUMENT } from "./hidden_arguments.ts";
-import { type Answer, COMMAND_LINE_ROOM_BYTES, encodeJob, GO, type Job } from "./job.ts";
-import { countsOf, inOrder } from "./job_descriptors.ts";
+import { receiveHandOver } from "./hand_over.ts";
+import { jobOfNext } from "./heritage.ts";
+import { type Answer, COMMAND_LINE_ROOM_BYTES, encodeJob, GO, HAND_OVER, type Job } from "./job.ts";
+import { countsOf, type DescriptorLists, inOrder } from "./job_descriptors.ts";
 import { lastWords } from "./last_words.ts";
-import type { JobDescriptors, Launched, Launching, Patience } from "./launched.ts";
+import {
+  DaemonDiedError,
+  type JobDescriptors,
+  type Launched,
+  type Launching,
+  type Patience,
+} from "./launched.ts";
 import { spawnSelf } from "./own_program.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
 import { readBehindProgress } from "./progress.ts";
@@ -40,6 +48,7 @@ export class WaitingDaemon implements Launching, Disposable {
   readonly #mayWaitForItself: boolean;
   readonly #scope: DaemonScope | undefined;
   #root: DaemonRoot | undefined;
+  #given: Given | undefined;
 
   /**
    * @param scope where it is to live, if not where this does
@@ -80,15 +89,17 @@ export class WaitingDaemon implements Launching, Disposable {
     const text = readBehindProgress(this.#ready.number, onProgress);
     this.#ready.close();
     trace("daemon", () => `pid ${pid} answers ${text || "nothing"}`);
-    if (text === "") throw new Error(`the daemon did not start: ${this.#lastWords()}`);
+    if (text === "") throw new DaemonDiedError(`the daemon did not start: ${this.#lastWords()}`);
     this.#errors.close();
     scope?.take([pid]);
     const lifeline = this.#lifeline;
     const watch = this.#watch;
+    const answer = JSON.parse(text) as Answer;
     return {
       process: this.#process,
-      answer: JSON.parse(text) as Answer,
+      answer,
       mayWaitForItself: this.#mayWaitForItself,
+      heritage: () => this.#heritage(answer),
       confirm: (device) => {
         this.#furnish(device);
         writeText(lifeline.number, `${GO}${device}`);
@@ -108,16 +119,23 @@ export class WaitingDaemon implements Launching, Disposable {
     if (device.startsWith("/dev/")) ifPossible(() => root?.addDevice(device));
   }
 
+  get process(): ProcessIdentity {
+    return this.#process;
+  }
+
   /** Gives it its job, and leaves nothing of a passphrase in that behind. */
-  handOver(job: Job, { served, stateFile, control }: JobDescriptors): void {
-    const root = this.#root = makeRoot();
-    const lists = {
-      served: numbersOf(served),
+  handOver(job: Job, { served, stateFile, control, kept, left }: JobDescriptors): void {
+    const root = this.#root = left === undefined ? makeRoot() : undefined;
+    const staying = {
       stateFile: [stateFile.fd],
-      control: numbersOf(control),
       commands: numbersOf(stateFile.control),
       root: root === undefined ? [] : [root.fd],
+      kept: numbersOf(kept),
+      ...left,
     };
+    const lists = { ...staying, served: numbersOf(served), control: numbersOf(control) };
+    const { passphrase: _, ...open } = job;
+    this.#given = { job: open, descriptors: staying };
     const bytes = encodeJob({ ...job, descriptors: countsOf(lists) });
     try {
       sendDescriptors(this.#job.number, inOrder(lists));
@@ -127,10 +145,24 @@ export class WaitingDaemon implements Launching, Disposable {
       if (!(error instanceof SystemError) || error.errno !== EPIPE) throw error;
     } finally {
       bytes.fill(0);
-      this.#job.close();
+      endSending(this.#job.number);
       for (const fd of served) fd.close();
       control?.close();
     }
+  }
+
+  #heritage(answer: Answer): ReturnType<Launched["heritage"]> {
+    const given = this.#given;
+    if (given === undefined || !answer.ok || given.descriptors.kept.length === 0) return undefined;
+    writeText(this.#lifeline.number, HAND_OVER);
+    const handed = receiveHandOver(this.#job.number);
+    if (handed === undefined) return undefined;
+    return {
+      job: jobOfNext(given.job, answer, handed),
+      descriptors: { ...given.descriptors, ...handed.descriptors },
+      deaths: [],
+      [Symbol.dispose]: () => handed[Symbol.dispose](),
+    };
   }
 
   #lastWords(): string {
@@ -147,6 +179,12 @@ export class WaitingDaemon implements Launching, Disposable {
     for (const fd of fds) fd.close();
     this.#scope?.[Symbol.dispose]();
   }
+}
+
+/** What it has been given, as far as that is not its own. */
+interface Given {
+  readonly job: Job;
+  readonly descriptors: DescriptorLists & Required<Pick<DescriptorLists, "kept">>;
 }
 
 function numbersOf(fds: readonly Fd[] | Fd | undefined): number[] {

@@ -1,10 +1,12 @@
 /**
- * The watcher: a shell that waits beside the daemon of an nbd device. If the daemon is killed, it has
- * the device disconnected: a request the daemon had taken would otherwise wait for ever, for the kernel
- * does not give up on it. A shell, as it costs a megabyte where another process of this program would
- * cost fifty.
+ * The watcher: a shell that waits beside the daemon of a device. If the daemon is killed, it has another one
+ * take its place, by way of a helper that is this program. If that is not possible, or the daemons are killed
+ * again and again, it has an nbd device disconnected: a request the daemon had taken would otherwise wait for
+ * ever, for the kernel does not give up on it. A FUSE session ends with the watcher, which holds it open.
  *
- * After switch_root neither it nor anything else that it could start is left of its file system. So it
+ * A shell, as it costs a megabyte where another process of this program would cost fifty.
+ *
+ * After switch_root neither it nor anything else that it could start may be left of its file system. So it
  * has what it needs: the message that disconnects the device, the socket to send it by, and an attribute
  * of the device, which cannot be read any more once that was disconnected, be it another's by now.
  *
@@ -13,7 +15,7 @@
  *
  * @module
  */
-import type { NbdControl } from "../kernel/nbd.ts";
+import type { NbdControl, PreparedMessages } from "../kernel/nbd.ts";
 import { nbdName } from "../kernel/nbd_devices.ts";
 import { ifPossible } from "../sys/errno.ts";
 import { type Fd, fileExists, O_RDONLY, openFile } from "../sys/files.ts";
@@ -23,7 +25,9 @@ import { baseName, realPath } from "../sys/paths.ts";
 import { INTERRUPTIONS } from "../sys/signals.ts";
 import { duplicate, pipe } from "../sys/sockets.ts";
 import { openNull, spawn } from "../sys/spawn.ts";
-import { REAP_ARGUMENT } from "./hidden_arguments.ts";
+import { Charge } from "./charge.ts";
+import { descriptorsLeft, type Heritage, HeritageFd, makeManifest } from "./heritage.ts";
+import { REAP_ARGUMENT, REVIVE_ARGUMENT } from "./hidden_arguments.ts";
 import { LEAVE } from "./job.ts";
 import { ownCommand, passedEnvironment, processName } from "./own_program.ts";
 import type { AttachState } from "./state.ts";
@@ -44,50 +48,74 @@ const ATTRIBUTES = ["backend", "pid"];
 
 const LINE_FEED = 0x0a;
 
-/** What is watched. */
-interface Watched {
+/** An nbd device, as its watcher can tell the kernel of it. */
+export interface WatchedNbd {
   /** The socket by which the device was connected: the daemon hears on it what becomes of LEAVE. */
   readonly control: NbdControl;
   readonly index: number;
   readonly backend: string;
-  /** Reads as DONE when the daemon ends in order, as LEAVE before, and just ends when it is killed. */
-  readonly watch: Fd;
 }
 
-/** Starts it, and closes `watch` here. */
-export function startWatcher(
-  state: AttachState,
-  { control, index, backend, watch }: Watched,
-): void {
+/** What is watched. */
+export interface Watched {
+  /** Reads as DONE when the daemon ends in order, as LEAVE before, and just ends when it is killed. */
+  readonly watch: Fd;
+  /** Undefined for other transports. */
+  readonly nbd?: WatchedNbd;
+  /** What the next daemon needs; undefined if there is to be none. */
+  readonly heritage?: Heritage | undefined;
+}
+
+/** Starts it, puts it in charge, and closes `watch` here. */
+export function startWatcher(state: AttachState, watched: Watched): void {
+  const { watch, nbd, heritage } = watched;
+  const token = Charge.newToken();
+  using manifest = heritage && makeManifest({ ...heritage, token });
   using nothing = openNull();
-  using attribute = openAttribute(index);
+  using attribute = nbd && openAttribute(nbd.index);
   using log = openKernelLog() ?? openNull();
-  const messages = control.preparedMessages(index, backend);
-  using leave = leaveEnd(control.fd, { lengthBytes: messages.leave.length });
-  const script = watcherScript(messages.disconnect, { isGuarded: attribute !== undefined });
+  const messages = nbd?.control.preparedMessages(nbd.index, nbd.backend);
+  const lengthBytes = messages?.leave.length ?? 0;
+  using leave = nbd && leaveEnd(nbd.control.fd, { lengthBytes });
+  const orNothing = (fd: Fd | undefined): number => (fd ?? nothing).number;
   spawn(SHELL, {
     // It has to end in a shell's name: in an initramfs, that may be one of busybox's many.
-    argv: [`${processName()}/sh`, "-c", script, "sh", ...reapCommand(state.device)],
-    // Where not everybody would see them.
-    environment: [
-      ...passedEnvironment(),
-      `DISCONNECT=${octal(messages.disconnect)}`,
-      `LEAVE=${octal(messages.leave)}`,
-      `LINE=${lineFor(state)}`,
+    argv: [
+      ...[`${processName()}/sh`, "-c"],
+      watcherScript(messages?.disconnect, {
+        isGuarded: attribute !== undefined,
+        isRevivable: heritage !== undefined,
+      }),
+      ...["sh", ...programWords()],
     ],
+    environment: [...passedEnvironment(), ...told(state, messages)],
     fds: [
       ...[watch.number, nothing.number, nothing.number],
-      ...[control.fd, (attribute ?? nothing).number, log.number, leave.number],
+      ...[nbd?.control.fd ?? nothing.number, orNothing(attribute), log.number, orNothing(leave)],
+      ...heritage ? descriptorsLeft(heritage, { manifest: orNothing(manifest), nothing }) : [],
     ],
     newSession: true,
     blockedSignals: INTERRUPTIONS,
   });
+  if (heritage !== undefined) Charge.over(heritage.descriptors).give(token);
   watch.close();
 }
 
-function reapCommand(device: string): string[] {
+/** What would be seen by everybody among its arguments. */
+function told(state: AttachState, messages: PreparedMessages | undefined): string[] {
+  const nothing = new Uint8Array();
+  const { disconnect, leave } = messages ?? { disconnect: nothing, leave: nothing };
+  return [
+    `DEVICE=${state.device}`,
+    `DISCONNECT=${octal(disconnect)}`,
+    `LEAVE=${octal(leave)}`,
+    `LINE=${lineFor(state)}`,
+  ];
+}
+
+function programWords(): string[] {
   const { program, prefix } = ownCommand();
-  return [program, ...prefix, REAP_ARGUMENT, device];
+  return [program, ...prefix];
 }
 
 /** Undefined where there is no /sys. */
@@ -104,22 +132,42 @@ function lineFor({ pid, device, image }: AttachState): string {
   return logLine(`${image}: the daemon of ${device} (pid ${pid}) was killed`, pid);
 }
 
+/** How often a helper may be killed in a row. */
+const MOST_TRIES = 5;
+/** What a shell says of a process that a signal has ended: 128 and its number. */
+const KILLED = 128;
+
+/** Has the next daemon started. A helper that was killed is started again; one that has failed is not. */
+const REVIVE = [
+  `tries=0; while [ -x "$1" ] && [ $tries -lt ${MOST_TRIES} ]`,
+  `do "$@" ${REVIVE_ARGUMENT} "$DEVICE" >&2`,
+  `code=$?; [ $code = 0 ] && exit; [ $code -lt ${KILLED} ] && break`,
+  "tries=$((tries+1)); done",
+].join("; ");
+
 /**
  * What it runs. Where there is still a program to call, that does more than disconnect.
  *
- * @param message what disconnects, to be sent in one piece. Shells write what they print in one, except
- *   those that end one with each line; there, something has to put it together again
- * @param guard whether the attribute is there, which tells that the device is not another's by now
+ * @param message what disconnects an nbd device, to be sent in one piece. Shells write what they print in
+ *   one, except those that end one with each line; there, something has to put it together again
+ * @param means whether the attribute is there, which tells that the device is not another's by now, and
+ *   whether there is a heritage
  */
-export function watcherScript(message: Uint8Array, guard: { readonly isGuarded: boolean }): string {
-  const disconnect = 'printf "$DISCONNECT"';
+export function watcherScript(
+  message: Uint8Array | undefined,
+  { isGuarded, isRevivable }: { readonly isGuarded: boolean; readonly isRevivable: boolean },
+): string {
+  const end = message === undefined ? [] : [
+    `[ -x "$1" ] && exec "$@" ${REAP_ARGUMENT} "$DEVICE" >&2 ${HeritageFd.State}<&-`,
+    `${isGuarded ? `read -r attribute <&${ATTRIBUTE_FD} && ` : ""}printf "$DISCONNECT"`,
+  ];
   const watch = [
     `while read -r line; do [ "$line" = ${LEAVE.trim()} ] || exit; printf "$LEAVE" >&${LEAVE_FD}; done`,
-    '[ -x "$1" ] && exec "$@" >&2',
-    guard.isGuarded ? `read -r attribute <&${ATTRIBUTE_FD} && ${disconnect}` : disconnect,
+    ...isRevivable ? [REVIVE] : [],
+    ...end,
     `printf '%s\\n' "$LINE" >&${LOG_FD}`,
   ].join("; ");
-  const send = message.includes(LINE_FEED)
+  const send = message?.includes(LINE_FEED)
     ? `{ ${watch}; } | dd ibs=1 obs=${message.length} >&${NETLINK_FD}`
     : `exec >&${NETLINK_FD}; ${watch}`;
   return `cd /; ${send}`;

@@ -67,6 +67,8 @@ export interface AttachCommand {
   readonly parents: readonly string[];
   /** File with the passphrase of an encrypted image; `-` is standard input. */
   readonly keyFile: string | undefined;
+  /** Whether another daemon is to take the place of one that is killed. */
+  readonly revive: boolean;
   /** Whether to say which transport was taken, and why. */
   readonly verbose: boolean;
   /** How many threads are to serve; undefined leaves it to the load. */

@@ -8,6 +8,7 @@ import { startLazyDetach } from "../daemon/helpers.ts";
 import { type Hindrance, hindranceOf, isOutOfSight, signalProcess } from "../daemon/processes.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
 import { deviceUsers } from "../kernel/users.ts";
+import { ifPossible } from "../sys/errno.ts";
 import { complain } from "../sys/console.ts";
 import { SIGKILL } from "../sys/signals.ts";
 import { askForSize, DaemonSilentError } from "./ask_daemon.ts";
@@ -67,6 +68,7 @@ function isAtWork(state: AttachState, states: StateStore): boolean {
  */
 function giveUp(state: AttachState, { states, end }: Means): void {
   const { device, pid } = state;
+  ifPossible(() => states.change(state, { isForsaken: true }));
   signalProcess(state, SIGKILL);
   if (!end.wait(KILL_MS)) operationsOf(state).abort(state);
   complain(`${device}: warning: gave up on its daemon (pid ${pid})${restOf(state, end)}`);

@@ -3,11 +3,13 @@
  *
  * @module
  */
+import type { Heritage } from "../daemon/heritage.ts";
 import type { AttachState } from "../daemon/state.ts";
 import { abortFuseConnection } from "../kernel/fuse_control.ts";
 import { detachLoop, keepLoop } from "../kernel/loop.ts";
 import { ENOENT, SystemError } from "../sys/errno.ts";
-import type { DeviceOperations } from "./operations.ts";
+import { duplicate } from "../sys/sockets.ts";
+import type { DeviceOperations, Reconnection } from "./operations.ts";
 import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { isSameLoop } from "./same_loop.ts";
 
@@ -24,8 +26,17 @@ export const FUSE: DeviceOperations = {
   resize: ({ device }) => resizeLoop(device),
   isLeftOver: isSameLoop,
   clear: ({ device, image }) => detachLoopOver(image, device),
+  reconnect: takeOverSession,
   abort: abortConnection,
 };
+
+/** The session stays: its server asks for the requests that the one before had. */
+function takeOverSession(
+  _state: AttachState,
+  { descriptors: { served = [] } }: Heritage,
+): Reconnection {
+  return { served: served.map(duplicate), connect: () => {}, [Symbol.dispose]: () => {} };
+}
 
 function abortConnection(state: AttachState): void {
   // Without the device, the connection has gone, and its number may be another's.

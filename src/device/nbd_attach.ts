@@ -135,7 +135,7 @@ function configure(setup: Setup): Attached | undefined {
     });
     ignoreInterruptions();
     request.states.write(state, setup.stateFile);
-    startWatcher(state, { control, index, backend, watch: launched.watch });
+    startWatcher(state, { watch: launched.watch, nbd: { control, index, backend } });
     launched.confirm(path);
     const warnings = reclaimWarnings(request, launched, ready);
     return { shown: path, device: path, isNew: true, warnings };

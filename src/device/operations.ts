@@ -4,7 +4,22 @@
  *
  * @module
  */
+import type { Heritage } from "../daemon/heritage.ts";
 import type { AttachState } from "../daemon/state.ts";
+import type { WatchedNbd } from "../daemon/watcher.ts";
+import type { Fd } from "../sys/files.ts";
+
+/** What takes the place of what a daemon that was killed has served. */
+export interface Reconnection extends Disposable {
+  /** For the next daemon. */
+  readonly served: readonly Fd[];
+  /** The nbd driver's control socket, for it too. */
+  readonly control?: Fd;
+  /** What its watcher knows of an nbd device. */
+  readonly nbd?: WatchedNbd;
+  /** Has the kernel use it: the daemon serves. */
+  connect(): void;
+}
 
 /** The operations of one transport. */
 export interface DeviceOperations {
@@ -46,6 +61,12 @@ export interface DeviceOperations {
 
   /** Clears away what a dead daemon has left, if {@link isLeftOver}. */
   clear(state: AttachState): void;
+
+  /**
+   * Makes what another daemon serves in the place of one that was killed; left out where none can. Throws
+   * what the kernel says if it cannot be made.
+   */
+  readonly reconnect?: (state: AttachState, heritage: Heritage) => Reconnection;
 
   /** Fails all requests of a daemon that cannot even be killed, for it waits in the kernel. */
   abort(state: AttachState): void;

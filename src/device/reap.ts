@@ -4,6 +4,7 @@
  * @module
  */
 import { Log } from "../sys/log.ts";
+import { forgoHeritage } from "../daemon/heritage.ts";
 import { waitUntil } from "../daemon/processes.ts";
 import { isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { nodePath } from "../kernel/block_devices.ts";
@@ -22,6 +23,7 @@ const CLOSE_MS = 60_000;
  * @returns the exit code
  */
 export function reap(device: string, runtimeDirectory: string | undefined): number {
+  forgoHeritage();
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const state = states.find((candidate) => candidate.device === device);
   if (state?.nbdIndex === undefined || !isStale(state)) return 1;

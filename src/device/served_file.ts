@@ -12,12 +12,15 @@
 import type { Ready } from "../daemon/job.ts";
 import type { Launched } from "../daemon/launched.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
+import { makeKeptMemory } from "../daemon/kept_memory.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
+import { startWatcher } from "../daemon/watcher.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
 import { fuseConnectionOf } from "../kernel/fuse_control.ts";
 import { cloneFuseDevice, mountFuse, openFuseDevice, openInMount } from "../kernel/fuse_mount.ts";
+import { isLinuxSince } from "../kernel/release.ts";
 import type { Fd } from "../sys/files.ts";
 import { baseName } from "../sys/paths.ts";
 import { ignoreInterruptions } from "../sys/signals.ts";
@@ -34,6 +37,8 @@ import {
 } from "./attach_common.ts";
 
 const FILE_SYSTEM_TYPE = "tslosetup";
+/** Version of Linux: FUSE_NOTIFY_RESEND (linux/fuse.h). */
+const RESENDS_SINCE = [6, 9] as const;
 
 /** How the file is to be served. */
 export interface ServedFileOptions {
@@ -51,6 +56,8 @@ export class ServedFile implements Disposable {
   readonly #request: AttachRequest;
   readonly #transport: ServedFileOptions["transport"];
   readonly #stateFile: UnfinishedFile;
+  /** Undefined where no other daemon can take the place of the first one. */
+  readonly #kept: Fd | undefined;
   readonly #launched: Launched;
   readonly #held: DisposableStack;
   #isConfirmed = false;
@@ -68,7 +75,13 @@ export class ServedFile implements Disposable {
     const job = { ...usual, ...more, image: { ...usual.image, ...image } };
     // From here on only the daemon has the device: if it dies, the file system does.
     this.#stateFile = held.use(request.states.begin());
-    const descriptors = { served: [fuse, ...clones], stateFile: this.#stateFile };
+    const isRevivable = request.command.revive && isLinuxSince(...RESENDS_SINCE);
+    this.#kept = isRevivable ? held.use(makeKeptMemory()) : undefined;
+    const descriptors = {
+      served: [fuse, ...clones],
+      stateFile: this.#stateFile,
+      ...(this.#kept === undefined ? {} : { kept: this.#kept }),
+    };
     const launching = request.daemons.launch(job, descriptors);
     // Without the file system the daemon has nothing to serve.
     held.defer(() => this.#endUnlessConfirmed());
@@ -102,7 +115,10 @@ export class ServedFile implements Disposable {
       ...(diskSequence === undefined ? {} : { diskSequence }),
     });
     ignoreInterruptions();
+    // From here on, the session outlives a daemon that is killed: nothing may be asked of that any more.
+    using heritage = this.#launched.heritage();
     this.#request.states.write(state, this.#stateFile);
+    if (heritage !== undefined) startWatcher(state, { watch: this.#launched.watch, heritage });
     this.#launched.confirm(device);
     this.#isConfirmed = true;
   }

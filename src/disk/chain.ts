@@ -223,7 +223,8 @@ export class Chain implements RelatedFiles, Disposable {
 
   reserveMemory(lengthBytes: number): void {
     this.#metadataBytes += lengthBytes;
-    const limit = this.#files.isReplayed ? MAX_METADATA_BYTES_AGAIN : MAX_METADATA_BYTES;
+    const isFurtherThread = this.#files.isReplayed && this.#options.isInherited !== true;
+    const limit = isFurtherThread ? MAX_METADATA_BYTES_AGAIN : MAX_METADATA_BYTES;
     if (this.#metadataBytes <= limit) return;
     throw new RangeError(
       `the metadata of all images would take more than ${limit} bytes of memory`,

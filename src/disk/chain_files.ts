@@ -25,6 +25,8 @@ export interface FileOptions {
   readonly ignoreLocks?: boolean;
   /** The files below the top image, open already, in the order in which they are asked for. */
   readonly replay?: readonly ImageFile[];
+  /** Whether these were opened by a process that is no more: this one is the first thread again. */
+  readonly isInherited?: boolean;
 }
 
 /** What a file is opened for. */

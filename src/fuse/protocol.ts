@@ -24,6 +24,13 @@ export const OUT_HEADER = { size: 16, length: 0, error: 4, unique: 8 } as const;
 /** struct fuse_notify_inval_inode_out, in a message whose "error" is the notification's number. */
 export const NOTIFY_INVAL_INODE = { code: 2, size: 24, inode: 0, offset: 8, length: 16 } as const;
 
+/**
+ * The notification by which the kernel hands out anew all requests that are not answered; it has nothing but
+ * a header. Since Linux 6.9 (protocol 7.40, FUSE_NOTIFY_RESEND). In the identifier of a request that was
+ * handed out before, the highest bit is set then; it goes back like all of it.
+ */
+export const NOTIFY_RESEND = 7;
+
 export const Opcode = {
   Lookup: 1,
   Forget: 2,

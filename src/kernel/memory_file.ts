@@ -10,7 +10,13 @@ import { cString } from "../sys/memory.ts";
 
 // linux/memfd.h
 const MFD_CLOEXEC = 0x1;
+const MFD_ALLOW_SEALING = 0x2;
 const MFD_NOEXEC_SEAL = 0x8;
+// linux/fcntl.h
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
+/** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE */
+const ALL_SEALS = 0x1 | 0x2 | 0x4 | 0x8;
 
 /**
  * Makes such a file.
@@ -27,6 +33,28 @@ export function memoryFile(name: string, content: Uint8Array<ArrayBuffer>): Fd {
     fd.close();
     throw error;
   }
+}
+
+/**
+ * Makes such a file that nobody can change any more.
+ *
+ * @throws {SystemError} as memfd_create(2), write(2) and fcntl(2)
+ */
+export function sealedMemoryFile(name: string, content: Uint8Array<ArrayBuffer>): Fd {
+  const fd = memoryFile(name, content);
+  try {
+    checked(libc().fcntl(fd.number, F_ADD_SEALS, ALL_SEALS), "fcntl");
+    return fd;
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+/** Whether a descriptor, whatever it is of, is one of {@link sealedMemoryFile}. */
+export function isSealed(fd: number): boolean {
+  const seals = libc().fcntl(fd, F_GET_SEALS, 0);
+  return seals >= 0 && (seals & ALL_SEALS) === ALL_SEALS;
 }
 
 /**
@@ -47,7 +75,8 @@ export function emptyMemoryFile(name: string, sizeBytes: number): Fd {
 
 /** Since Linux 6.3 a file that could be run as a program has to be asked for, and may be refused. */
 function create(name: string): number {
-  const number = libc().memfd_create(cString(name), MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const number = libc().memfd_create(cString(name), flags | MFD_NOEXEC_SEAL);
   if (number >= 0) return number;
-  return checked(libc().memfd_create(cString(name), MFD_CLOEXEC), "memfd_create");
+  return checked(libc().memfd_create(cString(name), flags), "memfd_create");
 }

@@ -21,6 +21,7 @@ import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { pipe } from "../sys/sockets.ts";
+import { resendRequests } from "../fuse/resend.ts";
 import { Channels } from "./channels.ts";
 import { Listener } from "./listener.ts";
 import type { ServerOptions } from "./server_options.ts";
@@ -127,9 +128,15 @@ export class Server {
    *
    * @param fds descriptors of /dev/fuse that share it; all but the first wait for a thread of their
    *   own, which they get when there is more to do than the main thread can
+   * @param isTakenOver whether somebody has served it before, whose requests are to be served anew
+   * @throws {SystemError} EINVAL if the kernel cannot hand them out once more
    */
-  serveFuse([first, ...others]: readonly number[]): void {
+  serveFuse(
+    [first, ...others]: readonly number[],
+    { isTakenOver }: { readonly isTakenOver: boolean },
+  ): void {
     if (first === undefined) return;
+    if (isTakenOver) resendRequests(first);
     this.#shared.addConnection(0);
     this.#channels.addFuse(first, this.#options);
     this.#spareFuse.push(...others);

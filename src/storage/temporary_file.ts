@@ -9,14 +9,14 @@ import { ImageFile } from "./image_file.ts";
 
 export class TemporaryFile extends ImageFile {
   override readonly isTemporary = true;
-  readonly #limitBytes: number;
+  /** What may be stored of it, in bytes. */
+  readonly limitBytes: number;
   /** So much can be stored for sure before it has to be looked how much there is. */
   #roomBytes = 0;
 
-  /** @param limitBytes what may be stored of it */
   constructor(descriptor: Fd | LentFd, path: string, limitBytes: number) {
     super(descriptor, path);
-    this.#limitBytes = limitBytes;
+    this.limitBytes = limitBytes;
   }
 
   /**
@@ -25,7 +25,7 @@ export class TemporaryFile extends ImageFile {
    */
   override takeRoom(lengthBytes: number): boolean {
     if (this.#roomBytes < lengthBytes) {
-      this.#roomBytes = this.#limitBytes - openFileStatus(this.fd).allocatedBytes;
+      this.#roomBytes = this.limitBytes - openFileStatus(this.fd).allocatedBytes;
     }
     if (this.#roomBytes < lengthBytes) return false;
     this.#roomBytes -= lengthBytes;

@@ -242,6 +242,13 @@ export function readBytes(
   return whole;
 }
 
+/** What one read of `fd` brings, as text: what was written to a pipe at once, say; empty at its end. */
+export function readSome(fd: number): string {
+  const buffer = new IoBuffer(ATTRIBUTE_BYTES);
+  const count = checked(libc().read(fd, buffer.address, buffer.size), "read");
+  return new TextDecoder().decode(buffer.bytes.subarray(0, count));
+}
+
 /** The trimmed text of a file, or undefined where it cannot be read. */
 export function readTextIfAny(path: string): string | undefined {
   return ifPossible(() => readTextFile(path).trim());

@@ -210,6 +210,7 @@ export const SYMBOLS = {
     result: "i32",
   },
   mlock: { parameters: ["usize", /* const void *addr */ "usize" /* size_t len */], result: "i32" },
+  shutdown: { parameters: ["i32", /* int sockfd */ "i32" /* int how */], result: "i32" },
   memfd_create: { parameters: ["buffer", /* const char *name */ "u32" /* flags */], result: "i32" },
   mmap: {
     parameters: [

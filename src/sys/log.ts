@@ -72,12 +72,13 @@ export function logLine(text: string, pid: number): string {
 }
 
 function writeLine(text: string): void {
-  const bytes = new TextEncoder().encode(logLine(text, libc().getpid()));
+  // Of a line without an end, the kernel's log waits for the rest.
+  const bytes = new TextEncoder().encode(`${logLine(text, libc().getpid())}\n`);
   try {
     using target = openTarget();
     if (target === undefined) return;
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    const sent = libc().send(target.number, addressOf(bytes), bytes.length, flags);
+    const sent = libc().send(target.number, addressOf(bytes), bytes.length - 1, flags);
     // The kernel's log is a file, not a socket.
     if (sent < 0) libc().write(target.number, addressOf(bytes), bytes.length);
   } catch (error) {

@@ -16,6 +16,7 @@ const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_PEERCRED = 17;
 const SO_SNDBUFFORCE = 32;
+const SHUT_WR = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const O_CLOEXEC = 0o2000000;
 
@@ -55,6 +56,11 @@ export function streamPair(): [Fd, Fd] {
 
 /** Begins the names of sockets that are in no file system (unix(7), "abstract"). */
 export const ABSTRACT = "\0";
+
+/** Says all that there is to be said on a stream socket: its other end reads to the end, and may answer. */
+export function endSending(socket: number): void {
+  libc().shutdown(socket, SHUT_WR);
+}
 
 /**
  * Address of a socket, in the file system or not.

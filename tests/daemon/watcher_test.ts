@@ -36,6 +36,8 @@ interface Scene {
   readonly attribute: string | undefined;
   /** What would do more than disconnect. */
   readonly program: string;
+  /** Whether that could have another daemon started. */
+  readonly isRevivable?: boolean;
 }
 
 /** What a watcher has sent, each write by itself, what it has logged, and what its program has printed. */
@@ -45,7 +47,9 @@ interface Seen {
   readonly printed: string;
 }
 
-function watch({ shell, messages, words, attribute, program }: Scene): Seen {
+function watch(
+  { shell, messages, words, attribute, program, isRevivable = false }: Scene,
+): Seen {
   const [end, daemonEnd] = pipe();
   const [packets, packetsStart] = packetPipe();
   const [log, logStart] = pipe();
@@ -53,12 +57,17 @@ function watch({ shell, messages, words, attribute, program }: Scene): Seen {
   using nothing = openNull();
   using source = attribute === undefined ? openNull() : openFile(attribute, O_RDONLY);
   const [first = "", ...applet] = shell;
-  const script = watcherScript(messages.disconnect, { isGuarded: attribute !== undefined });
+  const script = watcherScript(messages.disconnect, {
+    isGuarded: attribute !== undefined,
+    isRevivable,
+  });
   const lengthBytes = messages.leave.length;
   const leave = leaveEnd(packetsStart.number, { lengthBytes, shell: first });
   const pid = spawn(first, {
     argv: [applet[0] ?? "name/sh", "-c", script, "sh", program, "argument"],
     environment: [
+      `PATH=${Deno.env.get("PATH")}`,
+      "DEVICE=/dev/nbd7",
       `DISCONNECT=${octal(messages.disconnect)}`,
       `LEAVE=${octal(messages.leave)}`,
       `LINE=${LINE}`,
@@ -137,7 +146,41 @@ for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".le
 
     test("leaves all to the program, if that is still there", (scene) => {
       const seen = watch({ ...scene, program: "/bin/echo" });
-      assertEquals(seen, { sent: [], logged: "", printed: "argument\n" });
+      assertEquals(seen, { sent: [], logged: "", printed: "argument --internal-reap /dev/nbd7\n" });
+    });
+
+    const helper = (folder: TempDirectory, end: string): string => {
+      const path = folder.file("helper");
+      Deno.writeTextFileSync(path, `#!/bin/sh\necho "$2"\n[ "$2" = --internal-reap ] || ${end}\n`);
+      Deno.chmodSync(path, 0o755);
+      return path;
+    };
+    const calls = (scene: Scene, end: string): string[] => {
+      using folder = new TempDirectory();
+      const { sent, printed } = watch({
+        ...scene,
+        program: helper(folder, end),
+        isRevivable: true,
+      });
+      assertEquals(sent, []);
+      const words = printed.trim().split("\n").filter((line) => !line.includes("Killed"));
+      return words.map((argument) => argument.replace("--internal-", ""));
+    };
+
+    test("has another daemon started, and is no longer needed then", (scene) => {
+      assertEquals(calls(scene, "exit 0"), ["revive"]);
+    });
+
+    test("gives a device up if no other daemon can be started", (scene) => {
+      assertEquals(calls(scene, "exit 1"), ["revive", "reap"]);
+    });
+
+    test("tries again, but not for ever, if what starts the other daemon is killed", (scene) => {
+      assertEquals(calls(scene, "kill -9 $$"), [...Array(5).fill("revive"), "reap"]);
+    });
+
+    test("starts no other daemon if the first one has ended in order", (scene) => {
+      assertEquals(calls({ ...scene, words: DONE }, "exit 0"), [""]);
     });
   }
 }

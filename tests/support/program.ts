@@ -319,8 +319,15 @@ export function mustSoon(...command: [string, ...string[]]): Promise<string> {
   return must(program, ...args);
 }
 
-/** The state files in a folder, as far as tests look into them. */
-export function statesIn(folder: string): { readonly device: string; readonly pid: number }[] {
+/** A state file, as far as tests look into it. */
+export interface SeenState {
+  readonly device: string;
+  readonly pid: number;
+  readonly revivals?: number;
+}
+
+/** The state files in a folder. */
+export function statesIn(folder: string): SeenState[] {
   if (!exists(folder)) return [];
   return [...Deno.readDirSync(folder)]
     .map(({ name }) => textIfAny(`${folder}/${name}`))

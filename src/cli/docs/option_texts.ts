@@ -234,6 +234,10 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   "pid-file": [
     "With `--foreground`: write the process id of the command to <file> when the device is ready, and remove <file> at the end.",
   ],
+  "no-revive": [
+    "Where the daemon of a device is killed, have all access to the device fail at once. Without this, another " +
+    "daemon takes its place where it can, so that file systems on the device see a pause and no error.",
+  ],
   "verbose": [
     "Say on standard error how the device is made, and why so; with `--detach`, which devices are " +
     "detached.",

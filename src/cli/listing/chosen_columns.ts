@@ -31,6 +31,7 @@ const OWN_DEFAULT: readonly ColumnName[] = [
   "SIZE",
   "PID",
   "TRANSPORT",
+  "REVIVED",
 ];
 
 /** The same for people: what fits a terminal of 80 columns. */
@@ -42,10 +43,11 @@ const NARROW_DEFAULT: readonly ColumnName[] = [
   "BACK-FILE",
   "FILE-FORMAT",
   "SIZE",
+  "REVIVED",
 ];
 
 /** Columns that are only shown by default where they say something of a device. */
-const ONLY_IF_SET: ReadonlySet<ColumnName> = new Set(["SIZELIMIT", "OFFSET"]);
+const ONLY_IF_SET: ReadonlySet<ColumnName> = new Set(["SIZELIMIT", "OFFSET", "REVIVED"]);
 
 /** What `-O` and `--output-all` ask for. */
 export interface ColumnChoice {

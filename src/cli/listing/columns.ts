@@ -2,7 +2,8 @@
  * The columns of `--list`.
  *
  * losetup's own have its words, width hints and alignment (losetup 2.38.1 and, for those it lacks,
- * 2.42: sys-utils/losetup.c, `infos`); ours are FILE-FORMAT, SIZE, PID and TRANSPORT.
+ * 2.42: sys-utils/losetup.c, `infos`); ours are FILE-FORMAT, SIZE, PID, TRANSPORT and
+ * REVIVED.
  *
  * @module
  */
@@ -151,6 +152,13 @@ export const LIST_COLUMNS = [
     json: "string",
     help: "how the device is made: loop, view, nbd, fuse or socket",
   },
+  {
+    heading: "REVIVED",
+    align: "right",
+    widthHint: 1,
+    json: "number",
+    help: "how often its process was killed, and another took its place",
+  },
 ] as const satisfies readonly ListColumn[];
 
 export type ColumnName = (typeof LIST_COLUMNS)[number]["heading"];
@@ -163,6 +171,7 @@ export const OWN_COLUMNS: ReadonlySet<ColumnName> = new Set([
   "SIZE",
   "PID",
   "TRANSPORT",
+  "REVIVED",
 ]);
 
 /** The column of that name. */

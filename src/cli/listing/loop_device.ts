@@ -94,4 +94,5 @@ const CELLS: CellTable<LoopDevice> = {
   "SIZE": ({ disk }) => DISK_CELLS["SIZE"](disk),
   "PID": () => undefined,
   "TRANSPORT": ifAttached("loop"),
+  "REVIVED": () => undefined,
 };

@@ -115,4 +115,5 @@ const CELLS: CellTable<OwnDevice> = {
   "PID": ({ own: { state } }) =>
     state === undefined || isStale(state) ? undefined : idHere(state)?.toString(),
   "TRANSPORT": ({ own }) => own.transport,
+  "REVIVED": ({ own: { state } }) => state && String(state.revivals ?? 0),
 };

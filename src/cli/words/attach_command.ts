@@ -51,6 +51,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     cacheSizes: settings.cacheSizes,
     writePolicy: writePolicy(settings),
     cleanIntervalSeconds: settings.cleanIntervalSeconds,
+    revive: !seen.has("no-revive"),
     noBacking: seen.has("no-backing"),
     allowBacking: settings.allowBacking,
     parents: settings.parents,

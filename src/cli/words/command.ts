@@ -141,6 +141,7 @@ const OWN_SETUP_OPTIONS = [
   "threads",
   "foreground",
   "pid-file",
+  "no-revive",
 ] as const;
 const IMAGE_OPTIONS = [
   "backing-fmt",

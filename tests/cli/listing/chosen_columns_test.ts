@@ -10,7 +10,7 @@ import { type ColumnName, LIST_COLUMNS } from "../../../src/cli/listing/columns.
 const DEFAULT: ColumnChoice = { base: "default", added: [] };
 const LOSETUPS = "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE DIO LOG-SEC";
 const ALL_OF_OURS =
-  "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT";
+  "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT REVIVED";
 const NARROW = "NAME RO BACK-FILE FILE-FORMAT SIZE";
 
 interface Case {
@@ -42,6 +42,7 @@ Deno.test("chosenColumns() shows people an offset or a limit where a device has 
   const withSet = (set: ColumnName): string => names(DEFAULT, { plain: false, asTable: true, set });
   assertEquals(withSet("OFFSET"), "NAME OFFSET RO BACK-FILE FILE-FORMAT SIZE");
   assertEquals(withSet("SIZELIMIT"), "NAME SIZELIMIT RO BACK-FILE FILE-FORMAT SIZE");
+  assertEquals(withSet("REVIVED"), `${NARROW} REVIVED`);
   assertEquals(withSet("AUTOCLEAR"), NARROW);
 });
 

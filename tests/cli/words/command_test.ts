@@ -215,9 +215,9 @@ Deno.test("parseCommand() removes devices", () => {
 
 Deno.test("parseCommand() refuses our set-up options where nothing is set up", () => {
   const message =
-    "the options --{file-fmt-type,transport,kernel-decode,socket,threads,foreground,pid-file} are allowed during loop " +
+    "the options --{file-fmt-type,transport,kernel-decode,socket,threads,foreground,pid-file,no-revive} are allowed during loop " +
     "device setup only";
-  for (const line of ["-l -t RAW", "-D --transport nbd", "-d x --socket s"]) {
+  for (const line of ["-l -t RAW", "-D --transport nbd", "-d x --socket s", "-l --no-revive"]) {
     assertEquals(fault(line), message);
   }
   const hint = ", which takes --find, a device or --socket beside the file";

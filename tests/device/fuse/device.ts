@@ -5,7 +5,14 @@
  */
 import type { Program } from "../../support/packages.ts";
 import { eventually } from "../../support/patience.ts";
-import { asRoot, exists, isRunning, statesIn, type Surroundings } from "../../support/program.ts";
+import {
+  asRoot,
+  exists,
+  isRunning,
+  type SeenState,
+  statesIn,
+  type Surroundings,
+} from "../../support/program.ts";
 import { randomNumbers } from "../../support/images.ts";
 import {
   lackOfRights,
@@ -23,13 +30,15 @@ function missingForDevices(): string | undefined {
   return undefined;
 }
 
-/** Registers a test that runs where devices can be made and all of `tools` are installed. */
+/** Registers a test that runs where devices can be made, nothing else is in the way, and all of `tools` are installed. */
 export function deviceTest(
   name: string,
   tools: readonly Program[],
   body: (t: Deno.TestContext) => Promise<void>,
+  { obstacle: further }: { readonly obstacle?: string | undefined } = {},
 ): void {
-  const obstacle = lackOfRights() ?? missingForDevices() ?? missingTools(["losetup", ...tools]);
+  const obstacle = lackOfRights() ?? missingForDevices() ?? further ??
+    missingTools(["losetup", ...tools]);
   testIfPossible({ name, obstacle, fn: body });
 }
 
@@ -103,7 +112,7 @@ export class Device implements AsyncDisposable {
   }
 
   get hasState(): boolean {
-    return statesIn(this.program.stateDirectory).some(({ pid }) => pid === this.pid);
+    return this.#state !== undefined;
   }
 
   /** Waits until neither device, nor process, nor state is left. */
@@ -149,6 +158,27 @@ export class Device implements AsyncDisposable {
 
   kill(signal: Deno.Signal): void {
     Deno.kill(this.pid, signal);
+  }
+
+  /** Kills who serves it, and waits until somebody else does. */
+  async killAndRevive(): Promise<void> {
+    const { currentPid, revivals } = this;
+    Deno.kill(currentPid, "SIGKILL");
+    await eventually(() => this.revivals > revivals, "another daemon");
+  }
+
+  /** The process that serves it now: another one, once that was killed. */
+  get currentPid(): number {
+    return this.#state?.pid ?? 0;
+  }
+
+  /** How often that has happened. */
+  get revivals(): number {
+    return this.#state?.revivals ?? 0;
+  }
+
+  get #state(): SeenState | undefined {
+    return statesIn(this.program.stateDirectory).find(({ device }) => device === this.path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -113,7 +113,10 @@ deviceTest(
   ["fio"],
   async () => {
     using folder = new TempDirectory();
-    await using device = await Device.attach(makeSparse(folder.file("disk"), 64 * MIB));
+    await using device = await Device.attach(
+      makeSparse(folder.file("disk"), 64 * MIB),
+      "--no-revive",
+    );
     const fio = runPatiently(
       "fio",
       "--name=load",
@@ -151,7 +154,7 @@ deviceTest(
   async () => {
     using folder = new TempDirectory();
     const { qcow } = await makeFileSystem(folder);
-    await using device = await Device.attach(qcow, "-r", "-t", "QCOW");
+    await using device = await Device.attach(qcow, "-r", "-t", "QCOW", "--no-revive");
     await device.mount(folder.file("mnt"), "-o", "ro");
     device.kill("SIGKILL");
     await eventually(() => !device.isRunning, "the daemon to be gone");
@@ -301,7 +304,10 @@ deviceTest(
   [],
   async () => {
     using folder = new TempDirectory();
-    await using device = await Device.attach(makeSparse(folder.file("disk"), 64 * KIB));
+    await using device = await Device.attach(
+      makeSparse(folder.file("disk"), 64 * KIB),
+      "--no-revive",
+    );
     try {
       await reused(device, device.image);
       const { stdout, stderr } = await device.program.run("-nO", "PID", device.path);
@@ -314,7 +320,10 @@ deviceTest(
 
 deviceTest("-d on a device that stock losetup has reused detaches it, or fails", [], async () => {
   using folder = new TempDirectory();
-  await using device = await Device.attach(makeSparse(folder.file("disk"), 64 * KIB));
+  await using device = await Device.attach(
+    makeSparse(folder.file("disk"), 64 * KIB),
+    "--no-revive",
+  );
   try {
     await reused(device, makeSparse(folder.file("other"), 64 * KIB));
     const { code } = await device.program.run("-d", device.path);

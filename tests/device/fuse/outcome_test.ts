@@ -55,7 +55,7 @@ deviceTest("-d of a device fails where the last writes are lost", ["mount", "dd"
 
 deviceTest("-d says of a dead daemon's device that it is still open", [], async () => {
   using folder = new TempDirectory();
-  await using device = await Device.attach(makeSparse(folder.file("disk"), MIB));
+  await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "--no-revive");
   const opened = Deno.openSync(device.path);
   device.kill("SIGKILL");
   const first = await device.program.run("-d", device.path);

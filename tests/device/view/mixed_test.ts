@@ -74,7 +74,7 @@ viewTest("a mixed view without its daemon still has what the kernel reads", TOOL
   for (const tool of ["losetup", "tslosetup"] as const) {
     using folder = new TempDirectory();
     const image = await makeMixed(folder);
-    await using view = await View.attach(image, "-t", "QCOW");
+    await using view = await View.attach(image, "-t", "QCOW", "--no-revive");
     const daemon = daemonOf(view);
     Deno.kill(daemon, "SIGKILL");
     await eventually(() => !isRunning(daemon), "the daemon to end");
@@ -165,8 +165,8 @@ viewTest("an encrypted image over a plain one asks for its key only", TOOLS, asy
   assertMatch(refused.stderr, /^tslosetup: .*passphrase.*\n$/);
   await nothingBelow();
   // Otherwise what was read once can be read without its daemon.
-  const uncached = "--direct-io=on";
-  await using view = await View.attach(image, "-t", "QCOW", "--key-file", key, uncached);
+  const uncached = ["--direct-io=on", "--no-revive"];
+  await using view = await View.attach(image, "-t", "QCOW", "--key-file", key, ...uncached);
   assertShows(view.path);
   const daemon = daemonOf(view);
   Deno.kill(daemon, "SIGKILL");

@@ -246,4 +246,13 @@ export const FORMAT_OPTIONS = [
     onlyNamed: true,
     extension: true,
   },
+  {
+    long: ["no-revive"],
+    short: "",
+    argument: "none",
+    label: "",
+    help: "a killed daemon's device fails, no other takes over",
+    onlyNamed: true,
+    extension: true,
+  },
 ] as const satisfies readonly OptionRow[];

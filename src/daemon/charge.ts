@@ -1,0 +1,73 @@
+/**
+ * Who is in charge of reviving a daemon. There may be several watchers for a moment: one whose daemon was
+ * killed, and the one that was just started beside the next daemon. Each has a number of its own, and only
+ * the one whose number is in the kept memory acts. That changes hands by one store:
+ *
+ *     watcher 1   its daemon is killed ── starts daemon 2 ── starts watcher 2 ── hands over ── ends
+ *     watcher 2                                              │ (killed already? waits) │ in charge
+ *
+ * Killed before it has handed over, watcher 1's helper is started again by watcher 1; after it, watcher 2
+ * sees to the daemon.
+ *
+ * @module
+ */
+import { libc } from "../sys/libc.ts";
+import type { IoBuffer } from "../sys/memory.ts";
+import { SIGKILL } from "../sys/signals.ts";
+import type { DescriptorLists } from "./job_descriptors.ts";
+import { KeptMemory } from "./kept_memory.ts";
+import { idHere, type ProcessIdentity, waitUntil, waitUntilGone } from "./processes.ts";
+
+/** Where what lies in the kept memory's counters, in bytes. */
+const AT = { token: 0, attempt: 4, attemptStart: 8 } as const;
+
+/** How long a watcher may have to wait for what is handed over next. */
+const CHANGE_MS = 2000;
+/** How long the system may take to end a process that has nothing to write back. */
+const END_MS = 10_000;
+
+export class Charge {
+  readonly #counters: IoBuffer;
+
+  constructor(memory: KeptMemory) {
+    this.#counters = memory.section("counters");
+  }
+
+  /** That over a device, which has kept memory among its descriptors. */
+  static over({ kept: [fd = -1] = [] }: DescriptorLists): Charge {
+    return new Charge(new KeptMemory(fd));
+  }
+
+  /** A number that no watcher has yet, most probably. */
+  static newToken(): number {
+    const [token = 0] = crypto.getRandomValues(new Uint32Array(1));
+    return token;
+  }
+
+  /** Puts the watcher with that number in charge. */
+  give(token: number): void {
+    this.#counters.view.setUint32(AT.token, token, true);
+  }
+
+  /** Whether the watcher with that number is in charge, or is at once. */
+  isOf(token: number): boolean {
+    return waitUntil(() => this.#counters.view.getUint32(AT.token, true) === token, CHANGE_MS);
+  }
+
+  /** Says which daemon is being started: it is nobody's if its starter is killed. */
+  noteAttempt({ pid, startTime }: ProcessIdentity): void {
+    const { view } = this.#counters;
+    view.setUint32(AT.attempt, pid, true);
+    view.setFloat64(AT.attemptStart, startTime, true);
+  }
+
+  /** Ends the daemon that was being started, if there is one. */
+  endAttempt(): void {
+    const { view } = this.#counters;
+    const pid = view.getUint32(AT.attempt, true);
+    const attempt = { pid, startTime: view.getFloat64(AT.attemptStart, true) };
+    if (pid === 0 || idHere(attempt) === undefined) return;
+    libc().kill(pid, SIGKILL);
+    waitUntilGone(attempt, END_MS);
+  }
+}

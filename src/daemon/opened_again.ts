@@ -1,0 +1,53 @@
+/**
+ * Opening the image of a job in the place of a daemon that was killed: over the files that that one had
+ * open. No path is looked up: by now, it may lead elsewhere.
+ *
+ * @module
+ */
+import { openImage } from "../disk/open.ts";
+import { ImageFile } from "../storage/image_file.ts";
+import { SpoolFile } from "../storage/spool_file.ts";
+import { TemporaryFile } from "../storage/temporary_file.ts";
+import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
+import { Fd } from "../sys/files.ts";
+import type { InheritedFile, Job } from "./job.ts";
+import type { DescriptorLists } from "./job_descriptors.ts";
+import { readKeyFile } from "./key_file.ts";
+import type { Opened } from "./opened.ts";
+
+/**
+ * Opens it.
+ *
+ * @throws {Error} if it has become something that cannot be served
+ */
+export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
+  const { image: request, inherited = [] } = job;
+  const { files: numbers = [], keys: [keyFile] = [] } = descriptors;
+  const files = inherited.map((file, n) => openInherited(file, numbers[n] ?? -1));
+  // The layer that is written to comes last.
+  const layer = request.overlay === undefined ? undefined : files.pop();
+  const [file, ...replay] = files;
+  if (file === undefined) throw new Error("an image without a file");
+  const keys = readKeyFile(keyFile);
+  const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
+  const access = openImage(file, request, {
+    keys,
+    decoding,
+    replay,
+    isInherited: true,
+    ...(layer === undefined ? {} : { overlay: { file: layer } }),
+  });
+  return { access, keys, decoding, request, warnings: [] };
+}
+
+function openInherited({ path, kind, limitBytes }: InheritedFile, number: number): ImageFile {
+  const fd = new Fd(number);
+  switch (kind) {
+    case "image":
+      return new ImageFile(fd, path);
+    case "spool":
+      return new SpoolFile(fd, path);
+    case "temporary":
+      return new TemporaryFile(fd, path, limitBytes ?? Infinity);
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Daemons that are killed while their devices are in use: others take their places.
+ *
+ * @module
+ */
+// @ts-types="../../support/std_assert.d.ts"
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { isLinuxSince } from "../../../src/kernel/release.ts";
+import { openLibc } from "../../../src/sys/libc.ts";
+import { keyFileOf, makeVolume } from "../../support/encrypted.ts";
+import type { Program } from "../../support/packages.ts";
+import { eventually } from "../../support/patience.ts";
+import { isRunning, processIds } from "../../support/program.ts";
+import { must, run, runPatiently, TempDirectory } from "../../support/tools.ts";
+import { Device, deviceTest, makeSparse, MIB } from "./device.ts";
+
+// Opened within a test, it would count as a leak of that test.
+openLibc();
+
+function revivalTest(name: string, tools: readonly Program[], body: () => Promise<void>): void {
+  const obstacle = isLinuxSince(6, 9) ? undefined : "no FUSE_NOTIFY_RESEND before Linux 6.9";
+  deviceTest(name, tools, body, { obstacle });
+}
+
+/** The shell that waits beside the daemon of a device. */
+function watcherOf(device: Device): number | undefined {
+  return processIds().find((pid) => {
+    const environment = textOf(`/proc/${pid}/environ`).split("\0");
+    const isShell = textOf(`/proc/${pid}/cmdline`).split("\0")[1] === "-c";
+    return isShell && environment.includes(`DEVICE=${device.path}`);
+  });
+}
+
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
+
+async function read(device: Device): Promise<string> {
+  await must("blockdev", "--flushbufs", device.path);
+  return (await must("sha256sum", device.path)).split(" ")[0] ?? "";
+}
+
+revivalTest("a file system sees nothing of daemons that are killed", [
+  ...["fio", "mkfs.ext4", "e2fsck", "qemu-img"] as const,
+], async () => {
+  using folder = new TempDirectory();
+  const image = makeSparse(folder.file("disk"), 256 * MIB);
+  await must("mkfs.ext4", "-q", "-F", image);
+  await using device = await Device.attach(image, "-t", "RAW");
+  const mountPoint = folder.file("mnt");
+  await device.mount(mountPoint);
+  const fio = runPatiently(
+    ...["fio", "--name=x", `--filename=${mountPoint}/file`, "--size=64M"] as const,
+    ...["--rw=randwrite", "--bs=16k", "--direct=1", "--ioengine=libaio", "--iodepth=16"],
+    ...["--verify=crc32c", "--verify_fatal=1", "--do_verify=1", "--rate_iops=1000"],
+  );
+  for (let kills = 0; kills < 3; kills++) {
+    await eventually(() => device.inFlight > 0, "requests");
+    await device.killAndRevive();
+  }
+  const { code, stdout, stderr } = await fio;
+  assertEquals([code, stderr], [0, ""], stdout);
+  assertMatch(await device.program.must("-l", device.path), /REVIVED\n.* 3\n$/);
+  const other = await device.program.run("-f", "--transport", "fuse", "-t", "RAW", image);
+  assertMatch(other.stderr, /the image is in use by/);
+  await device.unmount(mountPoint);
+  await device.detach();
+  await device.gone();
+  await must("e2fsck", "-fn", image);
+});
+
+revivalTest("an image need not be found again, nor its passphrase", ["cryptsetup"], async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("disk");
+  await makeVolume(image, { sizeBytes: 8 * MIB });
+  const key = keyFileOf(image);
+  await using device = await Device.attach(image, "-t", "LUKS", "-r", "--key-file", key);
+  const before = await read(device);
+  Deno.renameSync(image, folder.file("renamed"));
+  Deno.removeSync(key);
+  const watcher = watcherOf(device);
+  await device.killAndRevive();
+  await device.killAndRevive();
+  assertEquals(await read(device), before);
+  await eventually(() => !isRunning(watcher ?? 0), "the first watcher to end");
+  await device.program.must("-d", device.path);
+  await eventually(() => !isRunning(device.currentPid), "the daemon to end");
+});
+
+revivalTest("daemons that are killed again and again are given up", [], async () => {
+  using folder = new TempDirectory();
+  await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
+  for (let kills = 1; kills < 5; kills++) await device.killAndRevive();
+  const last = device.currentPid;
+  const watcher = watcherOf(device);
+  Deno.kill(last, "SIGKILL");
+  await eventually(() => !isRunning(watcher ?? 0), "it to be given up");
+  const { code } = await runPatiently("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct");
+  assertNotEquals(code, 0);
+  await device.detach();
+  await device.gone();
+});
+
+revivalTest("a daemon that is killed before it serves has one in its place, too", [], async () => {
+  using folder = new TempDirectory();
+  await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
+  const watcher = watcherOf(device);
+  device.kill("SIGKILL");
+  let helper: number | undefined;
+  await eventually(() => {
+    const children = textOf(`/proc/${watcher}/task/${watcher}/children`).trim();
+    helper = children === "" ? undefined : Number(children);
+    return helper !== undefined;
+  }, "the helper");
+  Deno.kill(helper ?? 0, "SIGKILL");
+  await eventually(() => device.revivals > 0, "another daemon");
+  await must("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct", "status=none");
+  await device.detach();
+  await device.gone();
+});
+
+revivalTest("-d detaches a device whose daemon was just killed", [], async () => {
+  for (const force of [[], ["--force"]]) {
+    using folder = new TempDirectory();
+    await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
+    const watcher = watcherOf(device);
+    device.kill("SIGKILL");
+    const { code, stderr } = await device.program.run("-d", ...force, device.path);
+    assertEquals(code, 0, stderr);
+    await device.gone();
+    await eventually(() => !isRunning(watcher ?? 0), "the watcher to end");
+  }
+});
+
+revivalTest("--no-revive, or a killed watcher: the device fails at once", [], async () => {
+  using folder = new TempDirectory();
+  const image = makeSparse(folder.file("disk"), MIB);
+  for (const [...words] of [["--no-revive"], []]) {
+    await using device = await Device.attach(image, "-t", "RAW", ...words);
+    const watcher = watcherOf(device);
+    assertEquals(watcher === undefined, words.length > 0);
+    if (watcher !== undefined) Deno.kill(watcher, "SIGKILL");
+    device.kill("SIGKILL");
+    await eventually(() => !device.isRunning, "the daemon to be gone");
+    const { code } = await runPatiently("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct");
+    assertNotEquals(code, 0);
+    await device.detach();
+    await device.gone();
+  }
+});
+
+revivalTest(
+  "a device that was to go when its daemon was killed does go",
+  ["mkfs.ext4"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = makeSparse(folder.file("disk"), 16 * MIB);
+    await must("mkfs.ext4", "-q", "-F", image);
+    await using device = await Device.attach(image, "-t", "RAW");
+    await device.mount(folder.file("mnt"));
+    device.kill("SIGTERM");
+    await eventually(() => device.attribute("loop/autoclear") === "1", "it to be about to go");
+    await device.killAndRevive();
+    Deno.writeTextFileSync(folder.file("mnt") + "/file", "text");
+    assert(device.isAttached);
+    await device.unmount(folder.file("mnt"));
+    await device.gone();
+    await eventually(() => !isRunning(device.currentPid), "the daemon to end");
+    const { code } = await run("e2fsck", "-fn", image);
+    assertEquals(code, 0);
+  },
+);
