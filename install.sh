@@ -12,7 +12,8 @@
 #   TSLOSETUP_URL      the release binary (https://, http:// or file://); <URL>.sha256 must exist
 #
 # Besides the program, its man page and completions for bash, zsh and fish are installed below
-# PREFIX/share: the program prints them itself.
+# PREFIX/share: the program prints them itself. So it does with what an installation for the whole system
+# (by root, or below DESTDIR) has besides: systemd's units, and the helpers of mount(8).
 #
 # auto: outside a checkout a release. In a checkout: the release if TSLOSETUP_URL is set, else a
 # build, else (where Deno's compile base cannot be had) the sources with a launcher for Deno.
@@ -285,31 +286,79 @@ move_in_place() {
 	place_documents
 }
 
-# What the program says of itself: how to ask for it, how it begins, and its place below PREFIX.
+# What the program says of itself: how to ask for it, how it begins, its mode, and its place below PREFIX.
 documents() {
 	cat <<-'EOF'
-	man .\" share/man/man8/tslosetup.8
-	bash # share/bash-completion/completions/tslosetup
-	zsh #compdef share/zsh/site-functions/_tslosetup
-	fish # share/fish/vendor_completions.d/tslosetup.fish
+	man .\" 644 share/man/man8/tslosetup.8
+	bash # 644 share/bash-completion/completions/tslosetup
+	zsh #compdef 644 share/zsh/site-functions/_tslosetup
+	fish # 644 share/fish/vendor_completions.d/tslosetup.fish
 	EOF
+	! is_for_system || system_documents
+}
+
+# What only an installation for the whole system has.
+system_documents() {
+	cat <<-'EOF'
+	mount-page .so 644 share/man/man8/mount.tslosetup.8
+	table-page .so 644 share/man/man5/tslosetuptab.5
+	service # 644 lib/systemd/system/tslosetup@.service
+	generator #!/bin/sh 755 lib/systemd/system-generators/tslosetup-generator
+	mount #!/bin/sh 755 sbin/mount.tslosetup
+	umount #!/bin/sh 755 sbin/umount.tslosetup
+	EOF
+}
+
+is_for_system() { [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ]; }
+
+# mount(8) looks for its helpers in /sbin alone, systemd for units below /usr and /usr/local.
+is_searched() { [ "$PREFIX" = /usr ] || [ "$PREFIX" = /usr/local ]; }
+
+MOUNT_HELPERS='mount.tslosetup umount.tslosetup'
+
+link_mount_helpers() {
+	is_for_system && is_searched && [ -e "$DESTDIR$PREFIX/sbin/mount.tslosetup" ] || return 0
+	mkdir -p "$DESTDIR/sbin"
+	[ "$(real_folder "$DESTDIR/sbin")" != "$(real_folder "$DESTDIR$PREFIX/sbin")" ] || return 0
+	for helper in $MOUNT_HELPERS; do
+		ln -sf "$PREFIX/sbin/$helper" "$DESTDIR/sbin/$helper" || say "note: cannot write $DESTDIR/sbin/$helper"
+	done
+}
+
+real_folder() { (cd "$1" && pwd -P); }
+
+unlink_mount_helpers() {
+	for helper in $MOUNT_HELPERS; do
+		[ "$(readlink "$DESTDIR/sbin/$helper" 2>/dev/null)" != "$PREFIX/sbin/$helper" ] ||
+			rm -f "$DESTDIR/sbin/$helper"
+	done
+}
+
+# Has systemd take notice of what it finds now.
+reload_units() {
+	[ -z "$DESTDIR" ] && [ "$(id -u)" -eq 0 ] && is_searched && [ -d /run/systemd/system ] || return 0
+	systemctl daemon-reload >/dev/null 2>&1 || :
 }
 
 # Leaves out what the program, an older release, cannot make.
 stage_documents() {
-	documents | while read -r kind mark place; do
-		env -i "$stage/tslosetup" --internal-generate "$kind" >"$stage/$kind" 2>/dev/null </dev/null || :
+	path=$(printf %s "$PREFIX/bin/tslosetup" | sed 's/[&|\\]/\\&/g')
+	documents | while read -r kind mark mode place; do
+		env -i "$stage/tslosetup" --internal-generate "$kind" 2>/dev/null </dev/null |
+			sed "s|@PROGRAM@|$path|g" >"$stage/$kind" || :
 		case $(head -n 1 "$stage/$kind") in "$mark"*) ;; *) rm -f "$stage/$kind" ;; esac
 	done
 }
 
 place_documents() {
-	documents | while read -r kind mark place; do
+	documents | while read -r kind mark mode place; do
 		[ -e "$stage/$kind" ] || continue
 		target=$DESTDIR$PREFIX/$place
-		{ mkdir -p "${target%/*}" && chmod 644 "$stage/$kind" && mv -f "$stage/$kind" "$target"; } 2>/dev/null ||
+		{ mkdir -p "${target%/*}" && chmod "$mode" "$stage/$kind" && mv -f "$stage/$kind" "$target"; } 2>/dev/null ||
 			say "note: cannot write $target"
 	done
+	link_mount_helpers
+	reload_units
 }
 
 # Removes the folders of earlier source installations, except those a daemon still runs from.
@@ -330,7 +379,9 @@ in_use() {
 uninstall() {
 	[ -e "$bindir/tslosetup" ] || [ -e "$libdir" ] || fail "tslosetup is not installed in $DESTDIR$PREFIX"
 	rm -rf "$bindir/tslosetup" "$libdir" || fail "cannot remove $bindir/tslosetup: run as root?"
-	documents | while read -r _ _ place; do rm -f "$DESTDIR$PREFIX/$place"; done
+	{ documents; system_documents; } | while read -r _ _ _ place; do rm -f "$DESTDIR$PREFIX/$place"; done
+	unlink_mount_helpers
+	reload_units
 	say "removed from $DESTDIR$PREFIX"
 }
 

@@ -16,6 +16,12 @@ import { reasonOf } from "./sys/reason.ts";
 /** The hidden first argument that prints a man page or completions, for install.sh. */
 const GENERATE_ARGUMENT = "--internal-generate";
 
+/** The hidden first argument of what mount(8) runs: /sbin/mount.tslosetup. */
+const MOUNT_ARGUMENT = "--internal-mount";
+
+/** Likewise, of what umount(8) runs. */
+const UMOUNT_ARGUMENT = "--internal-umount";
+
 /** The hidden first argument by which completions ask for words. */
 const COMPLETE_ARGUMENT = "--internal-complete";
 
@@ -45,6 +51,14 @@ async function main(args: readonly string[]): Promise<number> {
   if (first === GENERATE_ARGUMENT && second !== undefined) {
     const { generate } = await import("./cli/docs/generate.ts");
     return reporting(() => generate(second));
+  }
+  if (first === MOUNT_ARGUMENT) {
+    const { mount } = await import("./cli/mount.ts");
+    return await mount(args.slice(1), runtimeDirectory);
+  }
+  if (first === UMOUNT_ARGUMENT) {
+    const { umount } = await import("./cli/umount.ts");
+    return umount(args.slice(1), runtimeDirectory);
   }
   if (first === COMPLETE_ARGUMENT && second !== undefined) {
     const { complete } = await import("./cli/complete.ts");

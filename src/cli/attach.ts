@@ -35,8 +35,14 @@ import { withFileOfFolder } from "./image_folders.ts";
 import { checkSectorSize } from "./words/values.ts";
 import { askForPassphrase, readKeyFile } from "./passphrase.ts";
 
+/** What an attach needs besides its command. */
+export interface AttachMeans {
+  readonly states: StateStore;
+  readonly daemons: Daemons;
+}
+
 /**
- * Attaches the image and returns when its device is usable.
+ * Attaches the image, prints what was asked for, and returns when its device is usable, or has gone.
  *
  * @throws {CommandError} if that fails; nothing is left behind then
  */
@@ -47,17 +53,7 @@ export async function attach(
 ): Promise<number> {
   const command = withFileOfFolder(asked);
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const choice = await chooseTransport(command);
-  const { transport, otherwise } = choice;
-  if (otherwise === undefined) tell(command, choice);
-  if (transport === "loop" && command.keyFile !== undefined) {
-    complain(`${command.file}: warning: a RAW image is not decrypted: the passphrase is not used`);
-  }
-  if (transport !== "socket") (await import("../device/tidy.ts")).clearRemains();
-  const attached = await reused(command, choice, states) ??
-    (transport === "loop"
-      ? (await import("../device/loop_attach.ts")).attachPlainLoop(command, states)
-      : await attachOurs(await setupOf(transport, choice), { command, states, daemons }));
+  const attached = await attachDevice(command, { states, daemons });
   if (command.show) await show(attached, runtimeDirectory);
   await warn(attached, command);
   if (!command.foreground) return 0;
@@ -65,6 +61,30 @@ export async function attach(
   const { device } = attached;
   const { directory } = states;
   return await stay({ ...command, device, stateDirectory: directory, runtimeDirectory });
+}
+
+/**
+ * Attaches the image, or finds the device that it has, if that will do.
+ *
+ * @param command names the image's file, also where a folder is the image
+ * @throws {CommandError} if that fails; nothing is left behind then
+ */
+export async function attachDevice(
+  command: AttachCommand,
+  { states, daemons }: AttachMeans,
+): Promise<Attached> {
+  const choice = await chooseTransport(command);
+  const { transport, otherwise } = choice;
+  if (otherwise === undefined) tell(command, choice);
+  if (transport === "loop" && command.keyFile !== undefined) {
+    complain(`${command.file}: warning: a RAW image is not decrypted: the passphrase is not used`);
+  }
+  if (transport !== "socket") (await import("../device/tidy.ts")).clearRemains();
+  const there = await reused(command, choice, states);
+  if (there !== undefined) return there;
+  return transport === "loop"
+    ? (await import("../device/loop_attach.ts")).attachPlainLoop(command, states)
+    : await attachOurs(await setupOf(transport, choice), { command, states, daemons });
 }
 
 async function reused(
@@ -76,7 +96,8 @@ async function reused(
   return (await import("../device/overlap.ts")).reusableDevice(command, choice, states);
 }
 
-async function warn({ device, warnings }: Attached, command: AttachCommand): Promise<void> {
+/** Says what there is to be said of a device that is there. */
+export async function warn({ device, warnings }: Attached, command: AttachCommand): Promise<void> {
   const { partitionWarning } = await import("../device/partition_warning.ts");
   const ofPartitions = command.socketPath === undefined
     ? partitionWarning(device, command)

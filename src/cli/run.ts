@@ -81,6 +81,8 @@ async function perform(command: Command, runtimeDirectory: string | undefined): 
     case "directIo":
     case "sectorSize":
       return (await import("./adjust.ts")).adjust(command);
+    case "tab":
+      return await (await import("./tab.ts")).tab(command, runtimeDirectory);
     case "remove":
       return (await import("./remove.ts")).remove(command.devices);
     case "list":

@@ -57,6 +57,8 @@ export interface AttachState extends ProcessIdentity, AttachedFile {
   readonly hasOverlay?: boolean;
   /** The layer, if it is a file that stays. */
   readonly overlay?: AttachedFile;
+  /** Name of the line in a table that it is attached for. */
+  readonly tabName?: string;
   /** Whether its partitions were asked for. */
   readonly partScan?: boolean;
   /**

@@ -80,6 +80,8 @@ export interface AttachCommand {
   readonly socketPath: string | undefined;
   /** Whether to stay until the device has gone. */
   readonly foreground: boolean;
+  /** Name of the line in a table that asks for it. */
+  readonly tabName: string | undefined;
   /** Where to leave the process id of who stays. */
   readonly pidFile: string | undefined;
 }

@@ -190,6 +190,7 @@ export function stateFor(
     view: viewOf(command),
     ...overlayState(command),
     partScan: command.partScan,
+    ...(command.tabName === undefined ? {} : { tabName: command.tabName }),
   };
 }
 

@@ -62,6 +62,6 @@ export function parseMisc(text: string): string[] {
 }
 
 /** The tables of mounts and swaps write blanks and backslashes as three octal digits (mangle_path, fs/seq_file.c). */
-function unescaped(field: string): string {
+export function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }

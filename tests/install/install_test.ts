@@ -207,15 +207,27 @@ Deno.test("install.sh makes this project's sources run for anybody, offline, wit
   const stranded = await runStranded(site.program, "--version");
   assertEquals([stranded.code, stranded.stderr], [0, ""]);
   assertMatch(stranded.stdout, /^tslosetup /);
-  const documents = (await site.files()).filter((file) => file.startsWith("share/"));
+  const documents = (await site.files()).filter((file) => !/^(bin|lib\/tslosetup)\//.test(file));
+  const ofSystem = (...files: string[]): string[] => Deno.uid() === 0 ? files : [];
   assertEquals(documents, [
+    ...ofSystem(
+      "lib/systemd/system-generators/tslosetup-generator",
+      "lib/systemd/system/tslosetup@.service",
+      "sbin/mount.tslosetup",
+      "sbin/umount.tslosetup",
+    ),
     "share/bash-completion/completions/tslosetup",
     "share/fish/vendor_completions.d/tslosetup.fish",
+    ...ofSystem("share/man/man5/tslosetuptab.5", "share/man/man8/mount.tslosetup.8"),
     "share/man/man8/tslosetup.8",
     "share/zsh/site-functions/_tslosetup",
   ]);
   const page = await Deno.readTextFile(`${site.prefix}/share/man/man8/tslosetup.8`);
   assertEquals(page, await must(site.program, "--internal-generate", "man"));
+  if (Deno.uid() === 0) {
+    const helper = `${site.prefix}/sbin/mount.tslosetup`;
+    assertStringIncludes(await Deno.readTextFile(helper), `exec "${site.program}" `);
+  }
 
   assertEquals((await site.install({}, SCRIPT, "--uninstall")).code, 0);
   assertEquals(await site.files(), []);

@@ -87,7 +87,7 @@ export const PACKAGES = {
   "structures against the kernel's headers": { gcc: ["cc"], "libc6-dev": [] },
   "what programs ask the kernel for": { strace: ["strace"] },
   "what makers of an initramfs do to a program": { binutils: ["strip"] },
-  "the installation": { curl: ["curl"], shellcheck: ["shellcheck"] },
+  "the installation": { curl: ["curl"], shellcheck: ["shellcheck"], systemd: ["systemd-escape"] },
   "readers of the man page and of completions": {
     fish: ["fish"],
     "man-db": ["man"],

@@ -7,6 +7,8 @@ import { print } from "../../sys/console.ts";
 import { UsageError } from "../words/usage_error.ts";
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
+import { mountHelper, umountHelper } from "./system/mount_helper.ts";
+import { serviceTemplate, unitGenerator } from "./system/units.ts";
 import { manPage } from "./man_page.ts";
 import { zshCompletion } from "./zsh.ts";
 
@@ -15,10 +17,18 @@ const GENERATORS: Readonly<Record<string, () => string>> = {
   bash: bashCompletion,
   zsh: zshCompletion,
   fish: fishCompletion,
+  "mount-page": pageElsewhere,
+  "table-page": pageElsewhere,
+  service: serviceTemplate,
+  generator: unitGenerator,
+  mount: mountHelper,
+  umount: umountHelper,
 };
 
 /**
- * Prints the man page (`man`) or the completions for a shell (`bash`, `zsh`, `fish`).
+ * Prints the man page (`man`), the completions for a shell (`bash`, `zsh`, `fish`), or what the system is told:
+ * systemd (`service`, `generator`) mount(8) and umount(8)
+ * (`mount`, `umount`).
  *
  * @returns the exit code
  */
@@ -34,4 +44,9 @@ export function generated(kind: string): string {
     throw new UsageError(`cannot make '${kind}'; known: ${Object.keys(GENERATORS).join(", ")}`);
   }
   return generator();
+}
+
+/** Of mount.tslosetup(8) and tslosetuptab(5), which are told of in the man page of the program. */
+function pageElsewhere(): string {
+  return ".so man8/tslosetup.8\n";
 }

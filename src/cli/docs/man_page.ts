@@ -11,7 +11,7 @@ import { OPTION_GROUPS, type OptionRow } from "../words/option_table.ts";
 import { RELEASE_DATE, VERSION } from "../version.ts";
 import * as texts from "./man_texts.ts";
 import { OPTION_TEXTS } from "./option_texts.ts";
-import { SYSTEMD } from "./systemd_texts.ts";
+import { MOUNTING, SYSTEMD, TABLE } from "./systemd_texts.ts";
 import { example, heading, literal, roff, tagged } from "./roff.ts";
 
 /** The whole page, for man(7). */
@@ -26,6 +26,8 @@ export function manPage(): string {
     ["FORMATS", roff(texts.FORMATS_TEXT), ...formatTerms()],
     ["TRANSPORTS", roff(texts.TRANSPORTS_TEXT), ...transportTerms()],
     ["COLUMNS", roff(texts.COLUMNS_TEXT), ...columnTerms()],
+    ["MOUNTING IMAGES", paragraphs(MOUNTING)],
+    ["TABLE OF IMAGES", paragraphs(TABLE)],
     ["SYSTEMD", paragraphs(SYSTEMD)],
     ["EXIT STATUS", ...terms(texts.EXIT_STATUS)],
     ["ENVIRONMENT", ...terms(texts.ENVIRONMENT)],

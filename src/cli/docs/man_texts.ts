@@ -22,6 +22,8 @@ export const SYNOPSIS: readonly string[] = [
   "`tslosetup --commit` [`--key-file` <file>] <file>",
   "`tslosetup -c` <device>",
   "`tslosetup -d` <device>|<file>...",
+  "`tslosetup` [`-d`] `--tab`[=<name>]",
+  "`mount -t tslosetup` [`-o` <options>] <image> <folder>",
   "`tslosetup -D`",
 ];
 
@@ -118,6 +120,8 @@ export const ENVIRONMENT: readonly (readonly [string, string])[] = [
 export const FILES: readonly (readonly [string, string])[] = [
   ["`/dev/loop`<N>, `/dev/loop-control`", "Loop devices, and what finds and adds them."],
   ["`/dev/nbd`<N>", "Network block devices."],
+  ["`/etc/tslosetuptab`", "Images to be attached at boot: see TABLE OF IMAGES."],
+  ["`/sbin/mount.tslosetup`, `/sbin/umount.tslosetup`", "What `mount`(8) and `umount`(8) run."],
   ["`/dev/fuse`", "For the transport fuse."],
   [
     "`/run/tslosetup/`, `$XDG_RUNTIME_DIR/tslosetup/`",

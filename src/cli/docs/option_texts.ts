@@ -225,6 +225,11 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Serve with <num> threads, 1 to 16. By default there is one, and up to three more while there " +
     "is more to do than it can.",
   ],
+  "tab": [
+    "Attach the image of line <name> in /etc/tslosetuptab, or of each line that is not `noauto`; with `--detach`, detach " +
+    "what was attached so. What is attached already, or not any more, is no error. A <name> that is an absolute path is " +
+    "an image, whose format the end of its name tells. See TABLE OF IMAGES.",
+  ],
   "foreground": [
     "Do not return before the device has gone: for service managers. The device is ready when its name is printed, and " +
     "`READY=1` sent to who asks for that by `NOTIFY_SOCKET` (`sd_notify`(3)). SIGTERM, SIGINT and SIGHUP " +

@@ -1,5 +1,5 @@
 /**
- * The man page's prose about systemd, in the markup of roff.ts.
+ * The man page's prose about mount(8), systemd and /etc/tslosetuptab, in the markup of roff.ts.
  *
  * @module
  */
@@ -12,4 +12,34 @@ export const SYSTEMD: readonly string[] = [
   "A server on a socket stays in the unit it was started in, as any server.",
   "With `--foreground` there is no scope: the device belongs to the unit, of `Type=notify`. Such a unit should " +
   "have `SendSIGKILL=no`, for what the processes have not written yet would be lost.",
+  "`tslosetup@.service` attaches an image: `systemctl start tslosetup@srv-disk.qcow2.service`, as " +
+  "`systemd-escape --path --template=tslosetup@.service` names it; the end of the name tells the format. " +
+  "Each line of /etc/tslosetuptab is such a unit, too.",
+];
+
+export const MOUNTING: readonly string[] = [
+  "`mount -t tslosetup` [`-o` <options>] <image> <folder>",
+  "attaches an image and mounts what is on it, where /sbin/mount.tslosetup is installed; fstab(5) takes the same. " +
+  "The device goes with its last close: `umount` is all that it takes, and returns when the image is closed. If " +
+  "mounting fails, nothing stays attached. An image that has a device shares it: two partitions of one can be mounted.",
+  "Of the options, these are about the image: `format=`, `partition=`<num>, `offset=`, `sizelimit=`, `snapshot=`, `overlay`, " +
+  "`overlay=`<path>, `overlay-size=`, `key-file=`, `backing-fmt=`, `no-backing`, `parent=`, `allow-backing=`, `sector-size=`, `transport=`, " +
+  "`direct-io`, `cache=`, `cache-size=`, `data-cache-size=`, `cache-clean-interval=`, `detect-zeroes=` and `kernel-decode=`, as the options of the command " +
+  "line; `ro` is read-only for both. All others are the file system's, whose type `-t tslosetup.`<type> names where it is " +
+  "not found out. Without `format=`, the end of the image's name is the format, if it is one (.qcow2, .vdi), else it is RAW. Exit codes are those of `mount`(8).",
+  "systemd mounts such a line of fstab after what its image lies on. If that is a network, the line needs `_netdev` and " +
+  "`x-systemd.requires-mounts-for=`<folder>.",
+];
+
+export const TABLE: readonly string[] = [
+  "/etc/tslosetuptab, tslosetuptab(5), has a line for each image that is attached at boot; those that begin with # are comments. Fields " +
+  "have white space between them; `\\040` is a space in one.",
+  "<name> <image> [<device>|`-` [<options>]]",
+  "<image> is an absolute path. Without <device>, it is the first free one. <options> are those of MOUNTING IMAGES that are " +
+  "about the image, but for `partition=`, and `partscan`, `threads=`, `discard=`, `force` and `ro`; without `format=`, the end of " +
+  "the image's name tells. `noauto`: not at boot; `nofail`: the boot goes on without; `_netdev`: the image lies on a network, " +
+  "which is known by itself if its folder is mounted by fstab.",
+  "Under systemd, line <name> is `tslosetup@`<name>`.service`: after what the image lies on is mounted, and before what fstab mounts of " +
+  "<device>. Its stop detaches the device, with its last close if it is in use. Elsewhere, `tslosetup --tab` at boot and " +
+  "`tslosetup -d --tab` do.",
 ];

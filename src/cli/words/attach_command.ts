@@ -62,6 +62,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     socketPath,
     foreground: stays(settings),
     pidFile: settings.pidFile,
+    tabName: undefined,
   };
 }
 

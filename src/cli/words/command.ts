@@ -18,6 +18,7 @@ import { chooseColumns } from "../listing/column_list.ts";
 import type { OptionName } from "./option_table.ts";
 import { type SnapshotCommand, snapshotCommand } from "./snapshot_command.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import { type TabCommand, tabCommand } from "./tab_command.ts";
 import { UsageError } from "./usage_error.ts";
 import type { FormatNames } from "./values.ts";
 
@@ -25,6 +26,7 @@ export type { GrowCommand } from "./grow_command.ts";
 export type { ImageCommand } from "./image_command.ts";
 export type { ListCommand } from "./list_command.ts";
 export type { SnapshotCommand } from "./snapshot_command.ts";
+export type { TabCommand } from "./tab_command.ts";
 export type { FormatNames } from "./values.ts";
 
 export type Command =
@@ -39,6 +41,7 @@ export type Command =
   | GrowCommand
   | SnapshotCommand
   | AdjustCommand
+  | TabCommand
   /** Have the kernel forget devices. */
   | { readonly kind: "remove"; readonly devices: readonly string[] }
   | ListCommand
@@ -78,6 +81,7 @@ export function parseCommand(args: readonly string[], formats: FormatNames): Com
   const settings = readSettings(args, formats);
   if (typeof settings === "string") return { kind: settings };
   if (isBareListing(args, settings)) return listCommand(settings);
+  if (settings.seen.has("tab")) return tabCommand(settings);
   const look = wantedImageCommand(settings);
   if (look !== undefined) return imageCommand(look, settings);
   if (settings.seen.has("repair")) throw new UsageError("the option --repair goes with --check");

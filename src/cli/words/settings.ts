@@ -78,6 +78,8 @@ export interface Settings {
   readonly threads: number | undefined;
   readonly socketPath: string | undefined;
   readonly pidFile: string | undefined;
+  /** The argument of `--tab`. */
+  readonly tab: string | undefined;
   /** The argument of `--resize`. */
   readonly newSize: NewSize | undefined;
   /** What one of `--snapshot-create` and its like asks for. */
@@ -150,6 +152,7 @@ function emptyDraft(): Draft {
     threads: undefined,
     socketPath: undefined,
     pidFile: undefined,
+    tab: undefined,
     newSize: undefined,
     snapshotChange: undefined,
     associatedFile: undefined,
@@ -287,6 +290,9 @@ function takeValue(draft: Draft, { name, value, formats }: GivenValue): void {
       requirePath("a socket", value);
       draft.socketPath = agreeing(name, draft.socketPath, value);
       break;
+    case "tab":
+      draft.tab = value;
+      break;
     case "pid-file":
       requirePath("a PID file", value);
       draft.pidFile = agreeing(name, draft.pidFile, value);
@@ -314,7 +320,7 @@ export function agreeing<T extends string>(
 }
 
 /** `-d` and `-c` take their devices from the operands too, but there has to be one. */
-function requireActionDevice({ bareAction, actionDevices, operands }: Settings): void {
-  if (bareAction === undefined) return;
+function requireActionDevice({ seen, bareAction, actionDevices, operands }: Settings): void {
+  if (bareAction === undefined || seen.has("tab")) return;
   if (actionDevices.length + operands.length === 0) throw missingArgument(bareAction);
 }

@@ -60,6 +60,7 @@ Deno.test("attachCommand() fills in the defaults", () => {
     socketPath: undefined,
     foreground: false,
     pidFile: undefined,
+    tabName: undefined,
   });
 });
 
@@ -99,6 +100,7 @@ Deno.test("attachCommand() takes every setting", () => {
     socketPath: undefined,
     foreground: false,
     pidFile: undefined,
+    tabName: undefined,
   });
 });
 

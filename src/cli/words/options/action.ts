@@ -95,6 +95,15 @@ export const ACTION_OPTIONS = [
     extension: true,
   },
   {
+    long: ["tab"],
+    short: "",
+    argument: "optional",
+    label: "[=<name>]",
+    help: "attach, or with -d detach, what /etc/tslosetuptab says",
+    onlyNamed: true,
+    extension: true,
+  },
+  {
     long: ["remove"],
     short: "",
     argument: "none",

@@ -1,0 +1,90 @@
+/**
+ * Lines of /etc/tslosetuptab, a table as crypttab(5):
+ *
+ *     NAME IMAGE [DEVICE|- [OPTIONS]]
+ *
+ * @module
+ */
+import type { AttachCommand } from "../../device/attach_command.ts";
+import { unescaped } from "../../kernel/proc_tables.ts";
+import { parseCommand } from "./command.ts";
+import {
+  formatWords,
+  LISTED_SETTINGS,
+  type ListedOption,
+  listedOptions,
+  ownWord,
+} from "./option_list.ts";
+import type { OptionName } from "./option_table.ts";
+import { UsageError } from "./usage_error.ts";
+import type { FormatNames } from "./values.ts";
+
+export const TAB_PATH = "/etc/tslosetuptab";
+
+export interface TabLine {
+  readonly name: string;
+  /** Absolute path. */
+  readonly image: string;
+  /** Undefined: any that is free. */
+  readonly device: string | undefined;
+  readonly options: readonly ListedOption[];
+}
+
+/** What else than for mount(8) can be said here, where no file system has options of the same names. */
+const MORE_SETTINGS = [
+  "partscan",
+  "read-only",
+  "discard",
+  "force",
+  "threads",
+] as const satisfies readonly OptionName[];
+const SETTINGS: readonly string[] = [...LISTED_SETTINGS, ...MORE_SETTINGS];
+
+/** What says when a line counts, and what others make of it. */
+const ABOUT_LINES = /^(?:auto|noauto|nofail|_netdev|defaults|rw|x-.*)$/;
+
+/** The lines of a table; `\040` stands for a space, as in fstab(5). */
+export function parseTab(text: string): TabLine[] {
+  return text.split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => {
+      const [name = "", image = "", device = "-", options = "", ...excess] = line.split(/\s+/)
+        .map(unescaped);
+      if (!image.startsWith("/") || excess.length > 0) {
+        throw new UsageError(`${TAB_PATH}: not NAME /IMAGE [DEVICE [OPTIONS]]: ${line}`);
+      }
+      return {
+        name,
+        image,
+        device: device === "-" || device === "none" ? undefined : device,
+        options: listedOptions(options),
+      };
+    });
+}
+
+export function has({ options }: TabLine, name: "noauto" | "nofail"): boolean {
+  return options.some((option) => option.name === name);
+}
+
+/** What attaches the image of a line. */
+export function attachOfLine(line: TabLine, formats: FormatNames): AttachCommand {
+  const { name, image, device, options } = line;
+  const words = options.filter((option) => !ABOUT_LINES.test(option.name)).map(wordFor);
+  const operands = device === undefined ? ["--find", "--", image] : ["--", device, image];
+  const all = [...words, ...formatWords(options, image, formats), ...operands];
+  const command = parseCommand(all, formats);
+  if (command.kind !== "attach") throw new UsageError(`${TAB_PATH}: no image in line ${name}`);
+  return { ...command, tabName: name, loopReference: labelOf(line) };
+}
+
+function wordFor(option: ListedOption): string {
+  if (option.name === "ro") return "--read-only";
+  const word = ownWord(option, SETTINGS);
+  if (word === undefined) throw new UsageError(`${TAB_PATH}: unknown option '${option.name}'`);
+  return word;
+}
+
+/** By which the loop device of a RAW image, that has no state, is known. */
+export function labelOf({ name }: TabLine): string {
+  return `tslosetuptab:${name}`;
+}

@@ -1,0 +1,56 @@
+/**
+ * The words by which mount(8) calls its helper.
+ *
+ * @module
+ */
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals, assertThrows } from "@std/assert";
+import { type MountCommand, mountCommand } from "../../../src/cli/words/mount_command.ts";
+import { UsageError } from "../../../src/cli/words/usage_error.ts";
+import { FORMAT_NAMES } from "../../../src/image/formats.ts";
+
+function parsed(...args: string[]): MountCommand {
+  return mountCommand(args, FORMAT_NAMES);
+}
+
+Deno.test("mountCommand() tells options of the image from those of the file system", () => {
+  const list = 'ro,noatime,format=vdi,partition=2,x-a=b,loop,context="a,b",_netdev';
+  const { attach, folder, partition, options, isRemount } = parsed("/i.img", "/mnt", "-o", list);
+  assertEquals([attach.file, folder, partition, isRemount], ["/i.img", "/mnt", 2, false]);
+  assertEquals([attach.format, attach.readOnly, attach.partScan, attach.find], [
+    "VDI",
+    true,
+    true,
+    true,
+  ]);
+  assertEquals(options, 'ro,noatime,x-a=b,context="a,b",_netdev');
+});
+
+Deno.test("mountCommand() takes the words wherever they stand, and passes flags on", () => {
+  const command = parsed("-sn", "i.qcow2", "-v", "/mnt", "-N", "/ns", "-t", "tslosetup.ext4", "-f");
+  assertEquals(command.flags, ["-s", "-n", "-v", "-N", "/ns"]);
+  assertEquals(command.fileSystem, "ext4");
+  assertEquals([command.isFake, command.verbose], [true, true]);
+  assertEquals(command.attach.format, "QCOW");
+});
+
+Deno.test("mountCommand() finds the type out where none is named", () => {
+  assertEquals(parsed("i", "/mnt", "-t", "tslosetup").fileSystem, undefined);
+  assertEquals(parsed("i", "/mnt").fileSystem, undefined);
+});
+
+Deno.test("mountCommand() lets the last word on writing count, and writes to overlays", () => {
+  const isReadOnly = (list: string): boolean => parsed("i", "/mnt", "-o", list).attach.readOnly;
+  assertEquals([isReadOnly("ro,rw"), isReadOnly("rw,ro"), isReadOnly("ro,overlay")], [
+    false,
+    true,
+    false,
+  ]);
+});
+
+Deno.test("mountCommand() refuses what makes no sense", () => {
+  const wrong = [["i"], ["i", "/mnt", "x"], ["i", "/mnt", "-o", "partition=0"], ["-q", "i", "/m"]];
+  for (const args of [...wrong, ["i", "/mnt", "-o", "format=nosuch"]]) {
+    assertThrows(() => parsed(...args), UsageError);
+  }
+});

@@ -1,0 +1,64 @@
+/**
+ * Lines of /etc/tslosetuptab, and the option that is about them.
+ *
+ * @module
+ */
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseCommand } from "../../../src/cli/words/command.ts";
+import { attachOfLine, has, parseTab, type TabLine } from "../../../src/cli/words/tab.ts";
+import { UsageError } from "../../../src/cli/words/usage_error.ts";
+import { FORMAT_NAMES } from "../../../src/image/formats.ts";
+
+function onlyLine(text: string): TabLine {
+  const [line, ...others] = parseTab(text);
+  if (line === undefined || others.length > 0) throw new Error("not one line");
+  return line;
+}
+
+Deno.test("parseTab() leaves out comments, and takes escapes for what they stand for", () => {
+  const lines = parseTab("# no\n\n a\\040b\t/x\\040y.vdi\n  # no\nc /z - noauto,nofail\n");
+  assertEquals(lines.map(({ name, image, device }) => [name, image, device]), [
+    ["a b", "/x y.vdi", undefined],
+    ["c", "/z", undefined],
+  ]);
+  assertEquals(lines.map((line) => has(line, "noauto") && has(line, "nofail")), [false, true]);
+});
+
+Deno.test("parseTab() refuses lines that are none", () => {
+  for (const text of ["a", "a b", "a /b - c d"]) assertThrows(() => parseTab(text), UsageError);
+});
+
+Deno.test("attachOfLine() attaches as the line says", () => {
+  const options = "ro,partscan,_netdev,x-systemd.foo=1,discard=unmap,threads=2,nofail";
+  const command = attachOfLine(onlyLine(`n /x.qcow2 /dev/nbd3 ${options}`), FORMAT_NAMES);
+  const { file, device, readOnly, partScan, threads, format, tabName } = command;
+  assertEquals([file, device, readOnly, partScan, threads, format, tabName], [
+    "/x.qcow2",
+    "/dev/nbd3",
+    true,
+    true,
+    2,
+    "QCOW",
+    "n",
+  ]);
+  assertEquals(attachOfLine(onlyLine("n /x - format=vdi"), FORMAT_NAMES).format, "VDI");
+  assertEquals(attachOfLine(onlyLine("n /x"), FORMAT_NAMES).find, true);
+});
+
+Deno.test("attachOfLine() refuses options that nobody knows", () => {
+  for (const option of ["noatime", "offset=x", "format=nosuch", "partition=1"]) {
+    const line = onlyLine(`n /x - ${option}`);
+    assertThrows(() => attachOfLine(line, FORMAT_NAMES), UsageError);
+  }
+});
+
+Deno.test("parseCommand() has --tab attach and detach lines, and nothing else with them", () => {
+  const tab = (...args: string[]): unknown => parseCommand(args, FORMAT_NAMES);
+  const asked = { kind: "tab", action: "attach", name: undefined, verbose: false };
+  assertEquals(tab("--tab"), asked);
+  assertEquals(tab("-d", "--tab=n"), { ...asked, action: "detach", name: "n" });
+  for (const args of [["--tab", "n"], ["--tab", "-r"], ["-d", "/dev/loop0", "--tab"]]) {
+    assertThrows(() => tab(...args), UsageError);
+  }
+});
