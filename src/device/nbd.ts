@@ -46,8 +46,11 @@ function isAttached(state: AttachState): boolean {
   return nbdDevice(indexOf(state))?.connected === true;
 }
 
+/** Neither /sys nor the driver may be in reach of a container. The loop driver is told by its node. */
 function requireSight(state: AttachState): void {
-  if (!hasLoopOnTop(state)) requireSysfs();
+  if (hasLoopOnTop(state)) return;
+  requireSysfs();
+  new NbdControl()[Symbol.dispose]();
 }
 
 function detach(state: AttachState): void {

@@ -32,7 +32,7 @@ export interface DeviceOperations {
   isAttached(state: AttachState): boolean;
 
   /**
-   * Makes sure that it could be seen whether it {@link isAttached}.
+   * Makes sure that it could be seen whether it {@link isAttached}, and that it could be told to go.
    *
    * @throws {KernelFeatureError} if not
    */

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { EPERM, SystemError } from "../sys/errno.ts";
-import { fileExists, readTextIfAny } from "../sys/files.ts";
+import { ENODEV, ENOENT, ENXIO, EPERM, SystemError } from "../sys/errno.ts";
+import { fileExists, O_RDWR, openFile, readTextIfAny } from "../sys/files.ts";
 import { runProgram } from "../sys/spawn.ts";
 import { KernelFeatureError } from "./feature_error.ts";
 import { GenericNetlinkSocket } from "./genetlink.ts";
-import { NBD_FAMILY } from "./nbd.ts";
+import { NBD_FAMILY, NBD_OUT_OF_REACH } from "./nbd.ts";
 import { parseMisc } from "./proc_tables.ts";
 import { requireSysfs } from "./sysfs_disks.ts";
 
@@ -20,6 +20,11 @@ const MODPROBE_PATHS = [
   "/usr/bin/modprobe",
 ];
 
+/** What is said of it in /sys or /proc may be hidden from a container that has the node. */
+const LOOP_CONTROL = "/dev/loop-control";
+/** What open(2) answers where there is no node, or no driver behind it. */
+const NO_DRIVER: readonly number[] = [ENOENT, ENXIO, ENODEV];
+
 /**
  * Makes sure that the nbd driver is there, loading its module if need be.
  *
@@ -30,10 +35,20 @@ export function requireNbd(): void {
   if (!canUseNbd()) {
     throw new KernelFeatureError(
       "nbd",
-      "this kernel has no nbd driver, and modprobe could not load it; " +
-        "loop devices (--find) and --socket work without",
+      `${whyNoNbd()}; loop devices (--find) and --socket work without`,
     );
   }
+}
+
+function whyNoNbd(): string {
+  return hasNbdModule()
+    ? NBD_OUT_OF_REACH
+    : "this kernel has no nbd driver, and modprobe could not load it";
+}
+
+/** Whether the driver is loaded, be it out of reach. */
+function hasNbdModule(): boolean {
+  return fileExists("/sys/module/nbd");
 }
 
 /**
@@ -52,9 +67,15 @@ export function requireLoop(): void {
   }
 }
 
-/** Loads the FUSE driver where it is a module; device managers let the node do that, where there is one. */
-export function loadFuse(): void {
-  if (!hasMiscDevice("fuse")) loadModule("fuse");
+/**
+ * Loads the FUSE driver where it is a module; device managers let the node do that, where there is one.
+ *
+ * @returns whether the kernel has it then
+ */
+export function loadFuse(): boolean {
+  if (hasMiscDevice("fuse")) return true;
+  loadModule("fuse");
+  return hasMiscDevice("fuse");
 }
 
 /** Whether the kernel has the nbd driver, loading its module if need be. */
@@ -73,13 +94,24 @@ export function hasNbd(): boolean {
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     // A sandbox may forbid to ask; the next step will then say what is wrong.
-    return error.errno === EPERM && fileExists("/sys/module/nbd");
+    return error.errno === EPERM && hasNbdModule();
   }
 }
 
 /** Whether the loop driver is in the kernel. */
 function hasLoop(): boolean {
-  return hasMiscDevice("loop-control");
+  return hasMiscDevice("loop-control") || isThere(LOOP_CONTROL);
+}
+
+/** Whether a driver answers at a node, be it with a refusal. */
+function isThere(node: string): boolean {
+  try {
+    openFile(node, O_RDWR).close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return !NO_DRIVER.includes(error.errno);
+  }
 }
 
 /** In sysfs, or where that is not mounted in /proc. */

@@ -11,10 +11,11 @@
  *
  * @module
  */
-import { EBUSY, EINVAL, SystemError } from "../sys/errno.ts";
+import { EBUSY, EINVAL, ENOENT, SystemError } from "../sys/errno.ts";
 import { O_RDONLY } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { openNode } from "./device_nodes.ts";
+import { KernelFeatureError } from "./feature_error.ts";
 import { awaitAnswer, type Command, forgetAnswers, GenericNetlinkSocket } from "./genetlink.ts";
 import {
   type Attribute,
@@ -131,6 +132,11 @@ export interface NbdChanges {
   readonly sockets?: readonly number[];
 }
 
+/** Its netlink family is one of the first network namespace's (`netnsok` is not set in drivers/block/nbd.c). */
+export const NBD_OUT_OF_REACH =
+  "the nbd driver cannot be reached: it is not loaded, or listens in " +
+  "another network namespace, the system's first";
+
 /**
  * The control socket of the nbd driver.
  *
@@ -142,7 +148,8 @@ export class NbdControl implements Disposable {
   readonly #familyId: number;
 
   /**
-   * @throws {SystemError} with ENOENT where the kernel has no nbd driver; `requireNbd()` says more
+   * @throws {KernelFeatureError} where there is no nbd driver to be reached; `requireNbd()` says more
+   * @throws {SystemError} as socket(2)
    */
   constructor() {
     this.#socket = new GenericNetlinkSocket();
@@ -150,7 +157,8 @@ export class NbdControl implements Disposable {
       this.#familyId = this.#socket.familyId(NBD_FAMILY);
     } catch (error) {
       this.#socket.close();
-      throw error;
+      const isMissing = error instanceof SystemError && error.errno === ENOENT;
+      throw isMissing ? new KernelFeatureError("nbd", NBD_OUT_OF_REACH) : error;
     }
   }
 

@@ -74,6 +74,46 @@ run inside $program -l
 same "killed, no nodes are left" "" "$(nodes)"
 nothing_left "killed"
 
+# Two at once, where every node of a partition leads to another disk.
+for disk in nbd0 nbd1 nbd2; do
+  for partition in 1 2; do
+    mknod /run/bare/${disk}p$partition b 259 $((RANDOM % 6))
+  done
+done
+for image in one two; do
+  inside $program -P -f --show --transport nbd /run/$image.raw >/run/$image.device 2>/run/$image.err &
+done
+eventually test -s /run/one.device -a -s /run/two.device
+for image in one two; do
+  same "two at once, $image, messages" "" "$(messages /run/$image.err)"
+  same "two at once, $image, the right disk" $image "$(second $(</run/$image.device))"
+done
+same "two at once, nodes" 4 "$(nodes | wc -w)"
+
+# From another network namespace the nbd driver cannot be told anything: nothing is ended halfway.
+first=$(</run/one.device) other=$(</run/two.device)
+for options in -d "-d --force" -c; do
+  fails "another network namespace, $options" "another network namespace" \
+    unshare --net $program $options $first
+done
+fails "another network namespace, attach" "another network namespace" \
+  unshare --net $program --transport nbd -f /run/one.raw
+same "another network namespace, it goes on" one "$(second $first)"
+
+# A container with a state folder of its own does not know that somebody reads the device. What it calls
+# process 1, say, is not what the kernel calls so.
+exec 9<$other
+run unshare --mount --pid --fork --mount-proc \
+  sh -c "mount -t tmpfs none $states && exec $program -d $other"
+same "another state folder, exit code" 0 "$code"
+same "another state folder, messages" \
+  "tslosetup: $other: warning: still open; it is detached when its last user closes it" "$err"
+check "another state folder, who has it open still reads" \
+  dd if=/proc/self/fd/9 of=/dev/null bs=4096 count=1 skip=64 iflag=direct status=none
+exec 9<&-
+check "two at once, -d" inside $program -d $first
+nothing_left "two at once"
+
 kill $container
 umount /run/bare
-rm /run/one.raw /run/two.raw
+rm /run/one.* /run/two.*
