@@ -4,12 +4,14 @@
  * @module
  */
 import { environment } from "../sys/environment.ts";
+import { ifPossible } from "../sys/errno.ts";
 import { absolutePath } from "./device_names.ts";
 
 /** Of programs that do without them after a reboot: on a disk, other than /tmp. */
 const TEMPORARY_FOLDER = "/var/tmp";
 
-/** Absolute path of the folder. */
+/** Path of the folder, which need not be there: hardly any image needs it. */
 export function temporaryFolder(): string {
-  return absolutePath(environment("TMPDIR") || TEMPORARY_FOLDER);
+  const folder = environment("TMPDIR") || TEMPORARY_FOLDER;
+  return ifPossible(() => absolutePath(folder)) ?? folder;
 }

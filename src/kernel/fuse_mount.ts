@@ -3,15 +3,19 @@
  *
  * @module
  */
-import { checked, EINVAL, ENODEV, ENOENT, SystemError } from "../sys/errno.ts";
+import { checked, EINVAL, ENODEV, ENOENT, ifPossible, SystemError } from "../sys/errno.ts";
 import { Fd, fileExists, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf, cString } from "../sys/memory.ts";
 import { mountDetached } from "./detached_mount.ts";
+import { ensureCharacterNode } from "./device_nodes.ts";
 import { KernelFeatureError } from "./feature_error.ts";
 import { loadFuse } from "./modules.ts";
 
 const DEVICE = "/dev/fuse";
+const NAME = "fuse";
+/** Documentation/admin-guide/devices.txt: FUSE_MINOR among the miscellaneous devices. */
+const NUMBER = { major: 10, minor: 229 } as const;
 
 /** linux/fuse.h: _IOR(229, 0, uint32_t) */
 const FUSE_DEV_IOC_CLONE = 0x8004e500;
@@ -27,7 +31,7 @@ const ROOT_MODE = "40000";
  */
 export function openFuseDevice(): Fd {
   try {
-    if (!fileExists(DEVICE)) loadFuse();
+    if (!fileExists(DEVICE)) makeDevice();
     return openFile(DEVICE, O_RDWR);
   } catch (error) {
     const missing = error instanceof SystemError &&
@@ -35,6 +39,12 @@ export function openFuseDevice(): Fd {
     if (!missing) throw error;
     throw noFuse();
   }
+}
+
+/** Where the kernel has FUSE, or can load it, and nobody else makes its node. */
+function makeDevice(): void {
+  // Who may not make one, is told that there is none.
+  if (loadFuse()) ifPossible(() => ensureCharacterNode(NAME, NUMBER));
 }
 
 /**

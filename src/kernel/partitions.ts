@@ -16,8 +16,9 @@ import { EBUSY, ENXIO, ifPossible, SystemError } from "../sys/errno.ts";
 import { O_RDONLY } from "../sys/files.ts";
 import { lastErrno, libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
-import { blockDeviceName, nodePath, partitionsOf } from "./block_devices.ts";
+import { arePartitionsKnown, blockDeviceName, nodePath, partitionsOf } from "./block_devices.ts";
 import { ensureBlockNodes, openNode } from "./device_nodes.ts";
+import { KernelFeatureError } from "./feature_error.ts";
 
 // linux/fs.h, linux/blkpg.h
 const BLKRRPART = 0x125f;
@@ -28,6 +29,8 @@ const BLKPG_ARGUMENT = { operation: 0, flags: 4, dataLength: 8, data: 16, size: 
 /** struct blkpg_partition; the names at its end are unused. */
 const BLKPG_PARTITION = { start: 0, length: 8, number: 16, size: 152 } as const;
 
+const NO_PARTITIONS = "neither /sys nor /proc/partitions is there, which tell of partitions";
+
 /** Rounds of reading or deleting while somebody (udev, blkid) has a partition open. */
 const BUSY_RETRY = { attempts: 50, pauseMicroseconds: 20_000 } as const;
 
@@ -37,8 +40,10 @@ const BUSY_RETRY = { attempts: 50, pauseMicroseconds: 20_000 } as const;
  * @param path node of a whole disk
  * @returns the partitions' nodes, none if the disk has no partition table
  * @throws {SystemError} as open(2) and mknod(2)
+ * @throws {KernelFeatureError} if nobody can tell which partitions there are, and whose their nodes
  */
 export function showPartitions(path: string): string[] {
+  if (!arePartitionsKnown()) throw new KernelFeatureError("partitions", NO_PARTITIONS);
   const disk = diskNameOf(path);
   using device = openNode(path, O_RDONLY);
   if (partitionsOf(disk).length === 0) rereadTable(device.number);
