@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { refuseStaleNode } from "../kernel/device_nodes.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import { EACCES, EROFS, SystemError } from "../sys/errno.ts";
 import {
@@ -22,6 +23,7 @@ import { refuseKind } from "./permission.ts";
  * Opens the file or block device an image lies in; for reading only where it is write-protected.
  *
  * @throws {SystemError} as open(2); EISDIR for a folder, ENOTBLK for other things without content
+ * @throws {Error} for a node that is not its device's any more
  */
 export function openImageFile(
   path: string,
@@ -30,6 +32,7 @@ export function openImageFile(
   using handle = openFile(path, O_PATH);
   const status = openFileStatus(handle.number);
   refuseKind(status, path);
+  refuseStaleNode(handle);
   if (!wanted.readOnly && !isReadOnlyDevice(status)) {
     try {
       const file = reopenFile(handle.number, path, O_RDWR);

@@ -21,6 +21,7 @@ import {
 import { folderOf, readLink } from "../sys/paths.ts";
 import { libc } from "../sys/libc.ts";
 import { handleIn, isSameFile, reopenFile } from "../sys/reopen.ts";
+import { refuseStaleNode } from "../kernel/device_nodes.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import { canOpen, type Choosers, choosersOf, isWritableByOthers } from "./choosers.ts";
 
@@ -50,13 +51,15 @@ interface Distrust {
  *
  * @param path the folder of a relative name, and the name
  * @throws {SystemError} as open(2); EISDIR for a folder, ENOTBLK for other things without content
- * @throws {Error} if the image may not name it; the message says which option allows it
+ * @throws {Error} if the image may not name it; the message says which option allows it. Also for a node
+ *   that is not its device's any more
  */
 export function openNamedFile(path: string, naming: Naming): ImageFile {
   const { folder } = naming;
   using start = folder === undefined ? undefined : openFile(folder, O_PATH);
   using handle = start === undefined ? openFile(path, O_PATH) : handleBelow(start, path, folder);
   refuseKind(openFileStatus(handle.number), path);
+  refuseStaleNode(handle);
   const distrust = distrustOf(naming, start && openFileStatus(start.number));
   if (distrust !== undefined) refusePlace(handle, naming, distrust);
   const access = naming.isWritten ? O_RDWR : O_RDONLY;

@@ -7,7 +7,7 @@ import { checked } from "../sys/errno.ts";
 import { linkStatusIfAny, O_RDONLY, openFile } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { addressOf } from "../sys/memory.ts";
-import { blockDeviceNumber, type DeviceNumber } from "./device_numbers.ts";
+import { blockDeviceNumber, type DeviceNumber, LOOP_MAJOR } from "./device_numbers.ts";
 import type { DiskSource, KnownPartition } from "./disk_source.ts";
 import { hasSysfs, SYSFS_DISKS } from "./sysfs_disks.ts";
 import { hasProcPartitions, UNMOUNTED_SYSFS } from "./unmounted_sysfs.ts";
@@ -18,6 +18,8 @@ export const SECTOR_BYTES = 512;
 const DEV = "/dev/";
 /** A name right in /dev, as the kernel's names of disks are. */
 const IN_DEV = /^\/dev\/([^/.][^/]*)$/;
+/** A name that nothing but the kernel gives: to a loop or nbd device, or a partition of one. */
+const KERNEL_NAME = /^(?:loop|nbd)\d+(?:p\d+)?$/;
 
 // linux/fs.h
 const BLKROSET = 0x125d;
@@ -39,7 +41,28 @@ export function blockDeviceName(path: string): string | undefined {
   const disk = diskInDev(path);
   if (disk !== undefined && mayBeNode(path)) return disk;
   const number = blockDeviceNumber(path);
-  return number === undefined ? undefined : source().nameOf(number);
+  if (number === undefined || deviceInstead(path, number) !== undefined) return undefined;
+  return source().nameOf(number) ?? unlistedName(number);
+}
+
+/** Without sysfs, a loop device that is not attached has no size, and is not listed. (max_part is 0 there.) */
+function unlistedName({ major, minor }: DeviceNumber): string | undefined {
+  return major === LOOP_MAJOR && !hasSysfs() ? `loop${minor}` : undefined;
+}
+
+/**
+ * The device that the node at `path` leads to, if that is not the one it is called after: a node that
+ * has stayed in a /dev which nobody keeps true.
+ *
+ * @param number what the node says
+ * @returns the kernel's name of it
+ */
+export function deviceInstead(path: string, number: DeviceNumber): string | undefined {
+  const name = IN_DEV.exec(path)?.[1];
+  const isNode = name !== undefined && KERNEL_NAME.test(name) && mayBeNode(path);
+  if (!isNode) return undefined;
+  const called = source().nameOf(number);
+  return called === name ? undefined : called;
 }
 
 /** The disk that is called so in /dev, whatever lies there. */

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { EEXIST, ifPossible, SystemError } from "../sys/errno.ts";
+import { EEXIST, ENXIO, ifPossible, SystemError } from "../sys/errno.ts";
 import { unsortedDirectory } from "../sys/directories.ts";
 import {
   type Fd,
@@ -15,17 +15,20 @@ import {
   fileStatusIfAny,
   linkStatusIfAny,
   openFile,
+  openFileStatus,
   removeFile,
 } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import { readLink } from "../sys/paths.ts";
 import {
   arePartitionsKnown,
+  deviceInstead,
   diskInDev,
   kernelDeviceNumber,
   nodePath,
   partitionsOf,
 } from "./block_devices.ts";
-import { type DeviceNumber, isSameNumber } from "./device_numbers.ts";
+import { blockDeviceNumber, type DeviceNumber, isSameNumber } from "./device_numbers.ts";
 import type { KnownDevice } from "./disk_source.ts";
 import { makeNode, type Node } from "./make_node.ts";
 
@@ -72,13 +75,35 @@ export function ensureCharacterNode(name: string, number: DeviceNumber): string 
  * Opens a device by the path of its node. For a name in /dev which the kernel has given to a disk, it is
  * that disk which is opened: its node is made if it is lost, and replaced if it is another device's.
  *
- * @throws {SystemError} as open(2) and {@link ensureBlockNode}
+ * @throws {SystemError} as open(2) and {@link ensureBlockNode}; ENXIO if the kernel has no device of that
+ *   name, and another one's number is in the node
  */
 export function openNode(path: string, flags: number): Fd {
   const name = diskInDev(path);
   const number = name === undefined ? undefined : kernelDeviceNumber(name);
-  if (name === undefined || number === undefined) return openFile(path, flags);
-  return openFile(ensureBlockNode(name, number), flags);
+  if (name !== undefined && number !== undefined) {
+    return openFile(ensureBlockNode(name, number), flags);
+  }
+  const inNode = blockDeviceNumber(path);
+  if (inNode !== undefined && deviceInstead(path, inNode) !== undefined) {
+    throw new SystemError("open", ENXIO, path);
+  }
+  return openFile(path, flags);
+}
+
+/**
+ * Makes sure that what somebody named as an image is no node that has stayed when its device went.
+ *
+ * @param handle open with O_PATH at least
+ * @throws {Error} if it is one, by whatever links it was named
+ */
+export function refuseStaleNode(handle: Fd): void {
+  const status = openFileStatus(handle.number);
+  if (status.kind !== "block") return;
+  const path = ifPossible(() => readLink(`/proc/self/fd/${handle.number}`)) ?? "";
+  const instead = deviceInstead(path, numberOf(status));
+  if (instead === undefined) return;
+  throw new Error(`the node ${path} is not that of its device any more: it leads to ${instead}`);
 }
 
 /**
@@ -89,7 +114,10 @@ export function openNode(path: string, flags: number): Fd {
  */
 export function removeStalePartitionNodes(): string[] {
   if (!arePartitionsKnown()) return [];
-  return unsortedDirectory(DEV).filter(isStale).map(nodePath).filter((path) => !isRemoved(path));
+  // Removed as soon as it was looked at: another command may be about to put a right one there.
+  return unsortedDirectory(DEV)
+    .filter((name) => isStale(name) && !isRemoved(nodePath(name)))
+    .map(nodePath);
 }
 
 /** Whether it is a partition's node by its name, but not of the partition that has that name now. */

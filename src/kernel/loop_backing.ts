@@ -15,6 +15,7 @@ import {
   openFileStatus,
 } from "../sys/files.ts";
 import { reopenFile } from "../sys/reopen.ts";
+import { refuseStaleNode } from "./device_nodes.ts";
 
 /** A backing file, open as the device is to be used. */
 export class Backing implements Disposable {
@@ -37,12 +38,14 @@ interface Wanted {
  * Opens a backing file, unless it is open: for reading only, where it is write-protected.
  *
  * @throws {SystemError} as open(2); EINVAL for what a loop device cannot have
+ * @throws {Error} for a node that is not its device's any more
  */
 export function openBacking({ backing, backingPath, readOnly, directIo }: Wanted): Backing {
   if (backing !== undefined) return new Backing(backing, readOnly);
   const flags = directIo === "required" ? O_DIRECT : 0;
   using handle = openFile(backingPath, O_PATH);
   refuseUnseekable(handle, backingPath);
+  refuseStaleNode(handle);
   const open = (access: number): Fd => reopenFile(handle.number, backingPath, access | flags);
   if (!readOnly) {
     try {

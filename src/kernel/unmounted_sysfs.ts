@@ -7,8 +7,9 @@
  *
  * @module
  */
+import { unsortedDirectory } from "../sys/directories.ts";
 import { ifPossible } from "../sys/errno.ts";
-import { type Fd, O_RDONLY, openFile, readAttributeIfAny } from "../sys/files.ts";
+import { type Fd, O_RDONLY, openFile, openFileStatus, readAttributeIfAny } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { decodeText, encodeText } from "../sys/text.ts";
@@ -44,16 +45,20 @@ export function hasProcPartitions(): boolean {
 }
 
 export const UNMOUNTED_SYSFS: DiskSource = {
-  disks: () => known().map(({ name }) => name).filter((name) => DISK.test(name)),
+  disks,
   hasDisk: (name) => DISK.test(name) && find((device) => device.name === name) !== undefined,
   attribute,
   numberOf,
   partitionsOf,
-  // One that is not attached has no size, and is not listed. (Its number is that: max_part is 0.)
-  nameOf: (number) =>
-    find((device) => isSameNumber(device.number, number))?.name ??
-      (number.major === LOOP_MAJOR ? `loop${number.minor}` : undefined),
+  nameOf: (number) => find((device) => isSameNumber(device.number, number))?.name,
 };
+
+/** Without /proc/partitions (proc with subset=pid), loop devices by their nodes. */
+function disks(): string[] {
+  return hasProcPartitions()
+    ? known().map(({ name }) => name).filter((name) => DISK.test(name))
+    : unsortedDirectory("/dev").filter((name) => LOOP.test(name));
+}
 
 /** Disks and partitions of some size. */
 function known(): KnownDevice[] {
@@ -66,8 +71,11 @@ function find(isIt: (device: KnownDevice) => boolean): KnownDevice | undefined {
 
 function numberOf(disk: string): DeviceNumber | undefined {
   const listed = find(({ name }) => name === disk)?.number;
-  const inNode = LOOP.test(disk) ? blockDeviceNumber(`/dev/${disk}`) : undefined;
-  return listed ?? (inNode?.major === LOOP_MAJOR ? inNode : undefined);
+  if (listed !== undefined || !LOOP.test(disk)) return listed;
+  const inNode = blockDeviceNumber(`/dev/${disk}`);
+  const isOthers = inNode !== undefined &&
+    find(({ number }) => isSameNumber(number, inNode)) !== undefined;
+  return inNode?.major === LOOP_MAJOR && !isOthers ? inNode : undefined;
 }
 
 function partitionsOf(disk: string): KnownPartition[] {
@@ -117,8 +125,15 @@ function attribute(disk: string, path: string): string | undefined {
   return ask === undefined ? undefined : ifPossible(() => {
     const node = `/dev/${disk}`;
     using fd = openFile(node, O_RDONLY);
-    return ask({ fd, path: node });
+    return isNodeOf(disk, fd) ? ask({ fd, path: node }) : undefined;
   });
+}
+
+/** A node may be another device's by now. */
+function isNodeOf(disk: string, fd: Fd): boolean {
+  const { specialMajor: major, specialMinor: minor } = openFileStatus(fd.number);
+  const listed = find((device) => isSameNumber(device.number, { major, minor }));
+  return listed === undefined || listed.name === disk;
 }
 
 function formattedIfAny(number: DeviceNumber | undefined): string | undefined {

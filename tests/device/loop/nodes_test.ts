@@ -7,61 +7,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { deviceTest } from "../fuse/device.ts";
 import type { Program } from "../../support/packages.ts";
-import { BARE_DEV, MountNamespace, NAMESPACE_TOOLS } from "../../support/mount_namespace.ts";
-import { asRoot, exists } from "../../support/program.ts";
-import { must, type Output, run } from "../../support/tools.ts";
+import { NAMESPACE_TOOLS } from "../../support/mount_namespace.ts";
+import { asRoot } from "../../support/program.ts";
+import { must } from "../../support/tools.ts";
+import { Container } from "./container.ts";
 import { LoopFolder } from "./loop_folder.ts";
 
 const MIB = 1024 * 1024;
 const NO_MKNOD = ["setpriv", "--bounding-set=-mknod", "--inh-caps=-mknod"];
 /** Devices that nobody else uses. */
 const [FIRST, SECOND] = [232, 233];
-
-/** A container with the program in it. */
-class Container implements AsyncDisposable {
-  readonly #program = asRoot().command;
-
-  private constructor(readonly namespace: MountNamespace) {}
-
-  static async start(): Promise<Container> {
-    return new Container(await MountNamespace.make(BARE_DEV));
-  }
-
-  run(...args: string[]): Promise<Output> {
-    return this.runAs([], ...args);
-  }
-
-  /** Runs the program by another one. */
-  runAs(prefix: readonly string[], ...args: string[]): Promise<Output> {
-    const [command = "", ...words] = [...this.namespace.command(), ...prefix, ...this.#program];
-    return run(command, ...words, ...args);
-  }
-
-  /** Runs the program, which has to succeed in silence; returns what it printed. */
-  async must(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.run(...args);
-    assertEquals([code, stderr], [0, ""], args.join(" "));
-    return stdout.trim();
-  }
-
-  async shell(script: string): Promise<string> {
-    const [command = "", ...words] = this.namespace.command();
-    return (await must(command, ...words, "sh", "-c", script)).trim();
-  }
-
-  has(node: string): boolean {
-    return exists(this.namespace.path(node));
-  }
-
-  /** Number of a block node, as `major:minor`. */
-  number(node: string): Promise<string> {
-    return this.shell(`echo $((0x$(stat -c %t ${node}))):$((0x$(stat -c %T ${node})))`);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.namespace[Symbol.asyncDispose]();
-  }
-}
 
 /** Forgets the devices of these tests again. */
 function ownDevices(folder: LoopFolder): AsyncDisposable {
