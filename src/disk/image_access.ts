@@ -18,10 +18,12 @@ import { type SharedSpool, SpoolFile } from "../storage/spool_file.ts";
 import { EIO, SystemError } from "../sys/errno.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import type { Change } from "./change.ts";
+import { ChangeJournal, type KeptChanges } from "./change_journal.ts";
 import { growDisk } from "./growth.ts";
 import { findRun, type Run } from "./runs.ts";
 import { PieceMemory } from "./piece_memory.ts";
 import { Reader, type ReadRequest } from "./reader.ts";
+import { SecuredBytes } from "./secured_bytes.ts";
 import type { Unpacking } from "./unpacker.ts";
 import type { SyncRound } from "./sync_round.ts";
 import { UpdateRound } from "./update_round.ts";
@@ -47,6 +49,14 @@ export interface AccessParts extends WindowLimits {
   readonly cacheSizes?: Partial<CacheSizes>;
   /** {@link ImageAccess.sharedPieces} of the thread that has opened the image first. */
   readonly pieces?: readonly SharedArrayBuffer[];
+  /** What outlives the daemon of the changes that are made. */
+  readonly kept?: KeptChanges | undefined;
+}
+
+/** Changes that outlive the daemon. */
+export interface Kept {
+  readonly journal: ChangeJournal;
+  readonly bytes: SecuredBytes;
 }
 
 /**
@@ -59,6 +69,8 @@ export class ImageAccess implements Disposable {
   readonly cannotTellCached: boolean;
   /** What the user had better know of the image and those below it. */
   readonly warnings: readonly string[];
+  /** Changes that outlive the daemon, if any do: of an image that is written to. */
+  readonly kept: Kept | undefined;
   #window: Window;
   readonly #files: readonly ImageFile[];
   readonly #parts: AccessParts;
@@ -85,13 +97,19 @@ export class ImageAccess implements Disposable {
     const { writing } = image;
     if (writing === undefined) return;
     const reader = this.#reader;
-    this.#writer = new Writer(writing, {
+    const old = {
       get sizeBytes(): number {
         return image.sizeBytes;
       },
       reader,
-    });
-    this.#round = new UpdateRound(writing);
+    };
+    this.kept = parts.kept && {
+      journal: new ChangeJournal(parts.kept, files),
+      bytes: new SecuredBytes(parts.kept),
+    };
+    const journal = this.kept?.journal;
+    this.#writer = new Writer(writing, old, journal);
+    this.#round = new UpdateRound(writing, journal);
   }
 
   get window(): Window {
@@ -166,12 +184,14 @@ export class ImageAccess implements Disposable {
 
   /** Whether tables have been changed, and not been written since. */
   get hasUpdates(): boolean {
-    return this.image.writing?.tables?.hasUpdates === true;
+    return this.image.writing?.tables?.hasUpdates === true ||
+      this.kept?.journal.hasRecords === true && !this.hasLost;
   }
 
   /** Whether so much has been changed that it had better be written now. */
   get wantsFlush(): boolean {
-    return this.image.writing?.tables?.wantsFlush === true;
+    return this.image.writing?.tables?.wantsFlush === true ||
+      this.kept?.journal.isCrowded === true && !this.hasLost;
   }
 
   /** As {@link Tables.wantsFlushSoon}. */

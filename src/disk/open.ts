@@ -5,6 +5,7 @@
  */
 import { LentFd } from "../sys/files.ts";
 import { missingLibrary } from "../codec/create.ts";
+import { isInUse } from "./change_journal.ts";
 import { Chain, type ChainOptions } from "./chain.ts";
 import type { Image } from "../image/driver.ts";
 import { UnsupportedFeatureError } from "../image/errors.ts";
@@ -42,7 +43,8 @@ export function openImage(
     throw new RangeError(`${driver.name} images have no internal snapshots`);
   }
   const chain = new Chain({ file, driver }, { request, ...more });
-  const options = { ...chain.openOptions, readOnly };
+  const isRevived = more.kept !== undefined && isInUse(more.kept);
+  const options = { ...chain.openOptions, readOnly, isRevived };
   try {
     const wanted = snapshot === undefined ? options : { ...options, snapshot };
     const image = lookWith({ driver, file }, () => driver.open(file, wanted));
@@ -59,7 +61,8 @@ function padded(image: Image, { paddedToBytes }: ImageRequest): Image {
 }
 
 /** What an image is opened with, and what decompresses its pieces. */
-export interface OpenMeans extends Omit<ChainOptions, "request">, Pick<AccessParts, "pieces"> {
+export interface OpenMeans
+  extends Omit<ChainOptions, "request">, Pick<AccessParts, "pieces" | "kept"> {
   readonly decoding?: DecodeLane | undefined;
   /** What is written to, so that the image, opened for reading only, stays as it is. */
   readonly overlay?: Overlay;
@@ -71,7 +74,7 @@ function accessTo(
   chain: Chain,
   means: OpenMeans & Pick<ChainOptions, "request">,
 ): ImageAccess {
-  const { request, overlay, decoding, pieces, mapOnly } = means;
+  const { request, overlay, decoding, pieces, kept, mapOnly } = means;
   const isEncrypted = (): boolean =>
     chain.layers.some(({ driver, file }) => driver.info?.(file).encrypted === true);
   const { offsetBytes, sizeLimitBytes } = request;
@@ -81,7 +84,7 @@ function accessTo(
       ...chain.layers.map(({ driver, file }) => driver.info?.(file).clusterBytes ?? Infinity),
     );
   const found = { isEncrypted, clusterBytes };
-  const more = { decoding, cacheSizes: request, ...found, ...(pieces ? { pieces } : {}) };
+  const more = { decoding, kept, cacheSizes: request, ...found, ...(pieces ? { pieces } : {}) };
   const opened: Image[] = [image];
   try {
     const stack = overlay === undefined

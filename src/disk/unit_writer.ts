@@ -12,6 +12,7 @@ import { SECTOR_BYTES } from "../crypt/sector_cipher.ts";
 import { Place, type Placement, type Tables } from "../image/writing.ts";
 import type { Attempt } from "../storage/attempt.ts";
 import { IoBuffer } from "../sys/memory.ts";
+import type { ChangeJournal } from "./change_journal.ts";
 import { type Reader, ReadRequest } from "./reader.ts";
 import { ChangeStep } from "./change_step.ts";
 
@@ -28,12 +29,14 @@ export interface OldBytes {
 export class UnitWriter {
   readonly #tables: Tables | undefined;
   readonly #old: OldBytes;
+  readonly #journal: ChangeJournal | undefined;
   readonly #reading = new ReadRequest();
   #buffer = new IoBuffer(0);
 
-  constructor(tables: Tables | undefined, old: OldBytes) {
+  constructor(tables: Tables | undefined, old: OldBytes, journal?: ChangeJournal) {
     this.#tables = tables;
     this.#old = old;
+    this.#journal = journal;
   }
 
   /** On whose behalf old bytes are read. */
@@ -65,6 +68,7 @@ export class UnitWriter {
     } finally {
       tables.settle(placement, isWritten);
     }
+    if (this.#journal !== undefined) record(this.#journal, tables, placement);
     return placement.lengthBytes;
   }
 
@@ -126,6 +130,13 @@ export class UnitWriter {
     }
     file.write(buffer, 0, hostOffset - headBytes, allBytes);
   }
+}
+
+/** What is in the tables on the disk at once, nobody has to remember, unless something older would undo it. */
+function record(journal: ChangeJournal, tables: Tables, placement: Placement): void {
+  const { guestOffset, lengthBytes, isCounted } = placement;
+  const mayBeThere = isCounted && !journal.hasRecords;
+  journal.wrote(placement, mayBeThere && tables.isRecorded(guestOffset, lengthBytes));
 }
 
 /** Of what is encrypted, whole sectors have to be written. */

@@ -12,19 +12,23 @@
 import { type Level, LEVELS, Updates } from "../image/updates.ts";
 import type { Writing } from "../image/writing.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import type { ChangeJournal } from "./change_journal.ts";
 import type { RoundOutcome, Scope, SyncRound } from "./sync_round.ts";
 
 const NOTHING: readonly ImageFile[] = [];
 
 export class UpdateRound implements SyncRound {
   readonly #writing: Writing;
+  readonly #journal: ChangeJournal | undefined;
   readonly #updates = new Updates();
   /** The level that is written next. */
   #level = 0;
   #scope: Scope = "everything";
 
-  constructor(writing: Writing) {
+  /** @param journal forgets what has become durable */
+  constructor(writing: Writing, journal?: ChangeJournal) {
     this.#writing = writing;
+    this.#journal = journal;
   }
 
   /** What is written to places that are known without tables depends on nothing. */
@@ -36,7 +40,10 @@ export class UpdateRound implements SyncRound {
   begin(scope: Scope): void {
     this.#level = 0;
     this.#scope = scope;
-    if (scope === "everything") this.#writing.tables?.takeUpdates(this.#updates);
+    if (scope !== "everything") return;
+    const { tables } = this.#writing;
+    tables?.takeUpdates(this.#updates);
+    this.#journal?.begin(tables?.hasUpdates !== true);
   }
 
   next(): readonly ImageFile[] {
@@ -56,7 +63,11 @@ export class UpdateRound implements SyncRound {
   }
 
   end(outcome: RoundOutcome): void {
-    if (this.#scope === "everything") this.#writing.tables?.updated(outcome === "durable");
+    if (outcome === "lost") this.#journal?.setLost();
+    if (this.#scope === "everything") {
+      if (outcome === "durable") this.#journal?.end();
+      this.#writing.tables?.updated(outcome === "durable");
+    }
     this.#updates.clear();
   }
 }

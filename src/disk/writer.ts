@@ -15,6 +15,7 @@ import type { Attempt } from "../storage/attempt.ts";
 import { zeroRange } from "../storage/zero_range.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { type Change, ChangeKind } from "./change.ts";
+import type { ChangeJournal } from "./change_journal.ts";
 import { ChangeStep } from "./change_step.ts";
 import { type OldBytes, UnitWriter } from "./unit_writer.ts";
 
@@ -27,12 +28,15 @@ export class Writer {
   readonly #old: OldBytes;
   readonly #placement: Placement;
   readonly #units: UnitWriter;
+  readonly #journal: ChangeJournal | undefined;
   #zeros: IoBuffer | undefined;
 
-  constructor(writing: Writing, old: OldBytes) {
+  /** @param journal remembers what is in no table on the disk yet */
+  constructor(writing: Writing, old: OldBytes, journal?: ChangeJournal) {
     this.#writing = writing;
     this.#old = old;
-    this.#units = new UnitWriter(writing.tables, old);
+    this.#journal = journal;
+    this.#units = new UnitWriter(writing.tables, old, journal);
     this.#placement = new Placement(this.#units.attempt);
   }
 
@@ -62,10 +66,19 @@ export class Writer {
    * @throws {SystemError} if the file cannot be written, ENOSPC among the reasons
    */
   write(change: Change, startBytes: number): number {
+    if (this.#isBlocked()) return ChangeStep.Blocked;
     const { source, position, doneBytes } = change;
     const placement = this.place(change, startBytes);
     if (source === undefined) throw new Error("nothing to write");
     return this.#write(placement, source, position + doneBytes);
+  }
+
+  /** Whether so much is remembered that it has to become durable before anything else is changed. */
+  #isBlocked(): boolean {
+    if (this.#journal?.isFull !== true) return false;
+    this.attempt.begin();
+    this.attempt.wantsFlush = true;
+    return true;
   }
 
   #write(placement: Placement, source: IoBuffer, position: number): number {
@@ -90,6 +103,7 @@ export class Writer {
     startBytes: number,
     { zeros, mostBytes }: { readonly zeros: IoBuffer; readonly mostBytes: number },
   ): number {
+    if (this.#isBlocked()) return ChangeStep.Blocked;
     const guestOffset = startBytes + change.offset + change.doneBytes;
     const lengthBytes = Math.min(change.restBytes, zeros.size, mostBytes);
     this.#placement.attempt.begin();
@@ -106,6 +120,7 @@ export class Writer {
    */
   clear(change: Change, startBytes: number, pieceBytes: number): number {
     const { tables } = this.#writing;
+    if (this.#isBlocked()) return ChangeStep.Blocked;
     if (tables !== undefined) return this.#clearUnits(change, startBytes, { tables, pieceBytes });
     const { file, hostOffset, lengthBytes, cipher } = this.place(change, startBytes);
     if (file === undefined) throw new Error("nowhere to clear");
@@ -136,7 +151,11 @@ export class Writer {
     }
     const most = Math.min(whole, Math.max(pieceBytes, tables.unitBytes));
     this.#placement.attempt.begin();
-    const count = tables.clear(guestOffset, most, clearedBy(change), this.#placement);
+    const to = clearedBy(change);
+    const count = tables.clear(guestOffset, most, to, this.#placement);
+    if (count > 0 && this.#journal !== undefined) {
+      recordCleared(this.#journal, this.#writing, this.#placement, { guestOffset, count, to });
+    }
     if (count !== ClearOutcome.Unable) return count;
     return this.#clearPart(change, startBytes, tables.unitBytes);
   }
@@ -155,6 +174,34 @@ export class Writer {
       this.#writing.isReadPlainly !== true;
     if (needsNothing) return lengthBytes;
     return this.#write(placement, zeros, 0);
+  }
+}
+
+interface ClearedUnits {
+  readonly guestOffset: number;
+  readonly count: number;
+  readonly to: Cleared;
+}
+
+/**
+ * What has a place still was cleared there, and what comes later goes there unrecorded: it is the place
+ * that is to be remembered, if no table on the disk has it.
+ */
+function recordCleared(
+  journal: ChangeJournal,
+  writing: Writing,
+  placement: Placement,
+  { guestOffset, count, to }: ClearedUnits,
+): void {
+  for (let done = 0; done < count; done += placement.lengthBytes) {
+    writing.place(guestOffset + done, count - done, placement);
+    if (placement.kind === Place.Blocked) {
+      throw new Error("tables have gone that were just changed");
+    }
+    const { kind, lengthBytes } = placement;
+    const isInTables = writing.tables?.isRecorded(guestOffset + done, lengthBytes) === true;
+    if (kind === Place.Fresh) journal.cleared(guestOffset + done, lengthBytes, to);
+    else if (!isInTables) journal.wrote(placement, isInTables);
   }
 }
 

@@ -108,6 +108,8 @@ export interface OpenOptions {
   readonly force?: boolean;
   /** What unlocks encrypted images; without it, they are refused. */
   readonly keys?: KeyRing;
+  /** Whether it was being written to, and is not to be changed before {@link Writing.reclaim}. */
+  readonly isRevived?: boolean;
   /** Whether only {@link Image.map} will be asked: that needs no key. */
   readonly mapOnly?: boolean;
   /** Upper bound of the metadata cache, in bytes; by default {@link DEFAULT_CACHES}. */

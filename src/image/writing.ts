@@ -46,7 +46,10 @@ export class Placement {
   /** Fresh: bytes of the first unit before them, and of the last one behind them, to be kept. */
   headBytes = 0;
   tailBytes = 0;
-  /** Fresh: whether those read as zeros. */
+  /** Fresh, once reserved: zeros before and behind all of these that get their place with them. */
+  blankBefore = 0;
+  blankBehind = 0;
+  /** Fresh: whether head and tail read as zeros. */
   readsAsZeros = false;
   /** Fresh: whether the units have a place already, which only is not in use. */
   hasPlace = false;
@@ -68,6 +71,8 @@ export class Placement {
     this.cipher = undefined;
     this.headBytes = 0;
     this.tailBytes = 0;
+    this.blankBefore = 0;
+    this.blankBehind = 0;
   }
 
   /** Units of their own, in which so many bytes come before and behind those that are written. */
@@ -76,6 +81,8 @@ export class Placement {
     this.headBytes = headBytes;
     this.lengthBytes = lengthBytes;
     this.tailBytes = tailBytes;
+    this.blankBefore = 0;
+    this.blankBehind = 0;
     this.cipher = undefined;
     this.hasPlace = false;
     this.isBlank = false;
@@ -167,6 +174,15 @@ export interface Writing {
   readonly growth?: Growth;
   /** What changes internal snapshots; without it, there are none. */
   readonly snapshots?: Snapshots;
+  /** What encrypts all that is written to units of their own, if that is encrypted. */
+  readonly cipher?: SectorCipher | undefined;
+  /**
+   * Frees what counts as used and is not, as a daemon leaves it that is killed. Called before the first
+   * change, when no round is under way.
+   *
+   * @throws {SystemError} if that cannot be written
+   */
+  reclaim?(): void;
   /**
    * Writes what says that the image was closed in order. Called once, when nobody changes it any more
    * and all that has been changed is durable; what it writes is made durable after it.

@@ -36,8 +36,15 @@ export class WholeChanges {
     this.#make(this.#change.ask(ChangeKind.Write, offset, lengthBytes).from(source, 0));
   }
 
-  writeZeros(offset: number, lengthBytes: number): void {
-    this.#make(this.#change.ask(ChangeKind.WriteZeroes, offset, lengthBytes));
+  /** @param keepAllocated as {@link Change.keepAllocated} */
+  writeZeros(offset: number, lengthBytes: number, { keepAllocated = false } = {}): void {
+    const change = this.#change.ask(ChangeKind.WriteZeroes, offset, lengthBytes);
+    change.keepAllocated = keepAllocated;
+    this.#make(change);
+  }
+
+  discard(offset: number, lengthBytes: number): void {
+    this.#make(this.#change.ask(ChangeKind.Discard, offset, lengthBytes));
   }
 
   #make(change: Change): void {

@@ -49,6 +49,8 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    // By an earlier daemon: whoever flushes is told so.
+    if (options.access.hasLost) this.#shared.setFlushFailed();
     this.#workers = new Workers({
       shared: this.#shared,
       log: options.log,

@@ -7,6 +7,7 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { memoryFolder, TempDirectory } from "../support/tools.ts";
+import { killAndRevive, REVIVAL_EFFORT } from "./revival_check.ts";
 import { AllowedContents } from "./qcow/write/allowed_contents.ts";
 import { CrashRun, type Sabotage } from "./qcow/write/crash_run.ts";
 import { crashStates } from "./qcow/write/crash_states.ts";
@@ -37,6 +38,8 @@ export interface CrashedImage {
   readByOthers?(bytes: Uint8Array<ArrayBuffer>, disk: Uint8Array): Uint8Array;
   /** Whether nothing that was answered is lost if the daemon alone is killed; discards may do nothing. */
   readonly outlivesKills?: boolean;
+  /** Whether what a kill leaves used in vain between other things stays so. */
+  readonly keepsGaps?: boolean;
 }
 
 /** Registers tests of images of one format, and of whether they would find out what goes wrong. */
@@ -53,6 +56,11 @@ export function testCrashes(
       const { faults, states } = crash(image, RUNS);
       assertEquals(faults.slice(0, 5), []);
       assertGreater(states, 100);
+    });
+  }
+  for (const image of images) {
+    Deno.test(`${image.format}: nothing is missing after a revival: ${image.name}`, async () => {
+      assertEquals(await revived(image), []);
     });
   }
   for (const sabotage of sabotages) {
@@ -100,6 +108,31 @@ function crash(
     }
   }
   return { faults, states };
+}
+
+/** Faults of an image whose daemons are killed, and revived. */
+async function revived(image: CrashedImage): Promise<string[]> {
+  using folder = new TempDirectory(FOLDER);
+  const { name, format, sizeBytes, metadataCacheBytes, limits = {} } = image;
+  const made = image.make(folder);
+  const [path, piece] = typeof made === "string" ? [made] as const : made;
+  const { faults } = await killAndRevive({
+    original: {
+      path,
+      recipe: { name, version: 1, sizeBytes, options: [] },
+      ...(piece === undefined ? {} : { dataPath: piece }),
+    },
+    storePath: folder.file("store"),
+    request: { format, ...(metadataCacheBytes === undefined ? {} : { metadataCacheBytes }) },
+    limits,
+    faults: () => {
+      const bytes = Deno.readFileSync(piece ?? path);
+      const leaks = image.leaksOf(bytes);
+      const isRight = leaks === 0 || image.keepsGaps && leaks < Infinity;
+      return [...image.faultsOf(bytes), ...(isRight ? [] : [`${leaks} are used in vain`])];
+    },
+  }, REVIVAL_EFFORT);
+  return faults.slice(0, 5);
 }
 
 type Contents = readonly Uint8Array<ArrayBuffer>[];

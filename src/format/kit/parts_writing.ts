@@ -7,6 +7,7 @@
 import type { Level, Updates } from "../../image/updates.ts";
 import type { Cleared, Placement, Tables, Writing } from "../../image/writing.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
+import { EIO, SystemError } from "../../sys/errno.ts";
 import { PartStarts } from "./parts.ts";
 import { clearPlain } from "./plain_writing.ts";
 
@@ -35,10 +36,12 @@ export class PartsWriting implements Writing {
     const unitBytes = commonUnit(parts, this.#starts);
     this.tables = unitBytes === undefined
       ? undefined
-      : new PartsTables(parts, this.#starts, unitBytes);
+      : new PartsTables(parts, this.#starts, { unitBytes, files: this.files });
   }
 
+  /** @throws {SystemError} EIO likewise if something of another part was lost that has tables */
   place(guestOffset: number, lengthBytes: number, placement: Placement): void {
+    if (this.tables !== undefined) refuseLost(this.files);
     const index = this.#starts.find(guestOffset);
     const inPart = guestOffset - this.#starts.at(index);
     const { sizeBytes, writing } = partAt(this.#parts, index);
@@ -46,9 +49,18 @@ export class PartsWriting implements Writing {
     placement.guestOffset = guestOffset;
   }
 
+  reclaim(): void {
+    for (const { writing } of this.#parts) writing.reclaim?.();
+  }
+
   conclude(): void {
     for (const { writing } of this.#parts) writing.conclude?.();
   }
+}
+
+/** No flush succeeds any more then, so that nothing else had better be written. */
+function refuseLost(files: readonly ImageFile[]): void {
+  for (const { hasLost, path } of files) if (hasLost) throw new SystemError("write", EIO, path);
 }
 
 function partAt(parts: readonly WritablePart[], index: number): WritablePart {
@@ -77,10 +89,16 @@ class PartsTables implements Tables {
   readonly unitBytes: number;
   readonly #parts: readonly WritablePart[];
   readonly #starts: PartStarts;
+  readonly #files: readonly ImageFile[];
   readonly #all: readonly Tables[];
 
-  constructor(parts: readonly WritablePart[], starts: PartStarts, unitBytes: number) {
+  constructor(
+    parts: readonly WritablePart[],
+    starts: PartStarts,
+    { unitBytes, files }: { readonly unitBytes: number; readonly files: readonly ImageFile[] },
+  ) {
     this.#parts = parts;
+    this.#files = files;
     this.#starts = starts;
     this.unitBytes = unitBytes;
     this.#all = parts.flatMap(({ writing }) => writing.tables ?? []);
@@ -110,6 +128,7 @@ class PartsTables implements Tables {
   }
 
   clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
+    refuseLost(this.#files);
     const index = this.#starts.find(guestOffset);
     const inPart = guestOffset - this.#starts.at(index);
     const { sizeBytes, writing } = partAt(this.#parts, index);

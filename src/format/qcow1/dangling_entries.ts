@@ -1,6 +1,6 @@
 /**
- * L2 entries that lead out of the file: an image that was cut off has such ones. New clusters come to lie
- * there, and would then show in two places of the disk.
+ * Where L2 entries lead to. An image that was cut off has some that lead out of the file: new clusters
+ * come to lie there, and would then show in two places of the disk.
  *
  * @module
  */
@@ -18,8 +18,40 @@ import { L2_COMPRESSED_HIGH, TABLE_ENTRY_BYTES } from "./layout.ts";
  * @throws {SystemError} if a table cannot be read
  */
 export function refuseDanglingEntries(file: ImageFile, header: Header, l1: L1Table): void {
-  const { clusterBytes, tableBytes } = header;
+  const { clusterBytes } = header;
   const endBytes = Math.ceil(file.sizeBytes / clusterBytes) * clusterBytes;
+  for (const { entryOffset, start, lengthBytes } of storedRanges(file, header, l1)) {
+    if (start + lengthBytes > endBytes) throw dangling(file, entryOffset, start);
+  }
+}
+
+/**
+ * Cuts off the end of the file that neither tables nor what they refer to lie in.
+ *
+ * @throws {SystemError} if a table cannot be read, or the file not be cut off
+ */
+export function cutUnusedEnd(file: ImageFile, header: Header, l1: L1Table): void {
+  const { clusterBytes, l1Offset, l1Entries, tableBytes } = header;
+  let end = l1Offset + l1Entries * TABLE_ENTRY_BYTES;
+  for (let index = 0; index < l1.entries; index++) {
+    end = Math.max(end, l1.tableOffset(index) + tableBytes);
+  }
+  for (const { start, lengthBytes } of storedRanges(file, header, l1)) {
+    end = Math.max(end, start + lengthBytes);
+  }
+  const wanted = Math.ceil(end / clusterBytes) * clusterBytes;
+  if (file.canGrow && wanted < file.sizeBytes) file.setSize(wanted);
+}
+
+/** What an entry refers to. */
+interface StoredRange {
+  readonly entryOffset: number;
+  readonly start: number;
+  readonly lengthBytes: number;
+}
+
+function* storedRanges(file: ImageFile, header: Header, l1: L1Table): Generator<StoredRange> {
+  const { clusterBytes, tableBytes } = header;
   // As in cluster entries: the bits of the length are above those of the offset.
   const lengthShift = 63 - header.clusterBits - 32;
   const compressedMask = 2 ** lengthShift - 1;
@@ -33,11 +65,11 @@ export function refuseDanglingEntries(file: ImageFile, header: Header, l1: L1Tab
       const low = table.view.getUint32(at + 4);
       if (high === 0 && low === 0) continue;
       const isCompressed = (high & L2_COMPRESSED_HIGH) !== 0;
-      const offset = (isCompressed ? high & compressedMask : high) * 2 ** 32 + low;
+      const start = (isCompressed ? high & compressedMask : high) * 2 ** 32 + low;
       const lengthBytes = isCompressed
         ? Math.max(1, (high >>> lengthShift) & (clusterBytes - 1))
         : clusterBytes;
-      if (offset + lengthBytes > endBytes) throw dangling(file, hostOffset + at, offset);
+      yield { entryOffset: hostOffset + at, start, lengthBytes };
     }
   }
 }

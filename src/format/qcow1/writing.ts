@@ -12,7 +12,7 @@ import type { L2Slices } from "../qcow/l2.ts";
 import { type EntryFormat, EntryKind } from "../uncounted/entry_format.ts";
 import { MetadataMap, type MetadataParts } from "../uncounted/metadata_map.ts";
 import { UncountedWriting } from "../uncounted/writing.ts";
-import { refuseDanglingEntries } from "./dangling_entries.ts";
+import { cutUnusedEnd, refuseDanglingEntries } from "./dangling_entries.ts";
 import type { Header } from "./header.ts";
 import { HEADER, L2_COMPRESSED_HIGH, SECTOR_BYTES, TABLE_ENTRY_BYTES } from "./layout.ts";
 
@@ -53,7 +53,13 @@ export function writingOf(parts: WritingParts): UncountedWriting {
   return unlessOnlyReadable(() => {
     const metadata = new MetadataMap(file, metadataOf(header), l1);
     refuseDanglingEntries(file, header, l1);
-    return new UncountedWriting({ ...parts, layout: header, format: ENTRY_FORMAT, metadata });
+    return new UncountedWriting({
+      ...parts,
+      layout: header,
+      format: ENTRY_FORMAT,
+      metadata,
+      cutUnusedEnd: () => cutUnusedEnd(file, header, l1),
+    });
   });
 }
 

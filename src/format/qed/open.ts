@@ -28,7 +28,7 @@ import { obstacleIn, writingOf } from "./writing.ts";
  * @throws as {@link RelatedFiles}
  */
 export function openQed(file: ImageFile, options: OpenOptions): Image {
-  const warnings = options.readOnly ? [] : readied(file);
+  const warnings = options.readOnly || options.isRevived ? [] : readied(file);
   const header = readHeader(file);
   const { clusterBytes } = header;
   options.related?.reserveMemory(header.l1Entries * TABLE_ENTRY_BYTES);

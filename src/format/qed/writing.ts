@@ -13,7 +13,8 @@ import type { L2Slices } from "../qcow/l2.ts";
 import { type EntryFormat, EntryKind } from "../uncounted/entry_format.ts";
 import { MetadataMap } from "../uncounted/metadata_map.ts";
 import { UncountedWriting } from "../uncounted/writing.ts";
-import type { Header } from "./header.ts";
+import { readyForWriting } from "./check/check.ts";
+import { type Header, readHeader } from "./header.ts";
 import { HeaderMark } from "./header_mark.ts";
 import { ENTRY_FREE, ENTRY_ZERO } from "./layout.ts";
 import { entryAt, setEntry } from "./table_entries.ts";
@@ -46,6 +47,7 @@ export function writingOf(parts: WritingParts): UncountedWriting {
     format: entryFormat(clusterBytes),
     metadata,
     mark: new HeaderMark(file, header),
+    cutUnusedEnd: () => readyForWriting(file, readHeader(file)),
     encryption: undefined,
   });
 }

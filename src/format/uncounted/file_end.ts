@@ -27,8 +27,9 @@ export interface FileEndParts {
 }
 
 export class FileEnd {
+  readonly #file: ImageFile;
   readonly #clusterBytes: number;
-  readonly #clusterFile: ClusterFile;
+  #clusterFile: ClusterFile;
   readonly #reserve: Reserve;
   /** What has been given out, but came back without anything ever having referred to it. */
   readonly #returned = new ClusterRuns();
@@ -38,12 +39,18 @@ export class FileEnd {
   readonly #allocation: Allocation = { first: 0, count: 0, isBlank: false, isCounted: false };
 
   constructor(file: ImageFile, { clusterBytes, reserves }: FileEndParts) {
+    this.#file = file;
     this.#clusterBytes = clusterBytes;
-    const metadata = new ClusterSet();
-    this.#clusterFile = new ClusterFile(file, { clusterBytes, metadata, punches: false });
+    this.#clusterFile = clustersOf(file, clusterBytes);
     this.#cursor = Math.ceil(file.sizeBytes / clusterBytes);
     this.#reserve = new Reserve(clusterBytes);
     if (!reserves || !file.canGrow) this.#reserve.stop();
+  }
+
+  /** The file was cut off, before anything was given out. */
+  startAnew(): void {
+    this.#clusterFile = clustersOf(this.#file, this.#clusterBytes);
+    this.#cursor = Math.ceil(this.#file.sizeBytes / this.#clusterBytes);
   }
 
   /** All that may be used ends before this offset in the file. */
@@ -148,4 +155,8 @@ export class FileEnd {
   dropCaches(): void {
     this.#clusterFile.dropCaches();
   }
+}
+
+function clustersOf(file: ImageFile, clusterBytes: number): ClusterFile {
+  return new ClusterFile(file, { clusterBytes, metadata: new ClusterSet(), punches: false });
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { SectorCipher } from "../../crypt/sector_cipher.ts";
 import { ImageFormatError } from "../../image/errors.ts";
 import { Level, type Updates } from "../../image/updates.ts";
 import {
@@ -47,6 +48,8 @@ export interface UncountedParts {
   readonly format: EntryFormat;
   readonly metadata: MetadataMap;
   readonly mark?: OpenMark;
+  /** Cuts off what a writer that was killed has left at the end of the file; throws {@link SystemError}. */
+  readonly cutUnusedEnd: () => void;
   readonly l1: L1Table;
   readonly slices: L2Slices;
   readonly hasBacking: boolean;
@@ -89,6 +92,10 @@ export class UncountedWriting implements TableWriting, Tables {
   /** It is its own: what it writes is nothing but tables. */
   get tables(): Tables {
     return this;
+  }
+
+  get cipher(): SectorCipher | undefined {
+    return this.#parts.encryption?.cipher;
   }
 
   place(guestOffset: number, lengthBytes: number, placement: Placement): void {
@@ -213,6 +220,12 @@ export class UncountedWriting implements TableWriting, Tables {
   /** Whether no change is made any more. */
   get #isClosed(): boolean {
     return this.#isDamaged || this.#parts.file.hasLost;
+  }
+
+  reclaim(): void {
+    this.#parts.cutUnusedEnd();
+    this.#end.startAnew();
+    this.#open();
   }
 
   isRecorded(guestOffset: number, lengthBytes: number): boolean {

@@ -11,18 +11,10 @@
  */
 import type { SnapshotChange } from "../../../image/snapshot_change.ts";
 import type { Snapshots } from "../../../image/writing.ts";
-import type { ImageFile } from "../../../storage/image_file.ts";
-import { readHeader } from "../header.ts";
-import { L1Table, offsetInEntry } from "../l1.ts";
-import type { L2Slices } from "../l2.ts";
 import { switchSnapshots } from "../snapshots/change.ts";
-import type { Allocator } from "./allocator.ts";
+import { changeTablesOnDisk, type TablesInMemory } from "./tables_anew.ts";
 
-export interface LiveSnapshotsParts {
-  readonly file: ImageFile;
-  readonly l1: L1Table;
-  readonly slices: L2Slices;
-  readonly allocator: Allocator;
+export interface LiveSnapshotsParts extends TablesInMemory {
   /** Throws {@link SystemError} if nothing may be changed any more, or the header lacks what is to be in it. */
   readonly refuseUnsaid: () => void;
 }
@@ -44,12 +36,7 @@ export class LiveSnapshots implements Snapshots {
     }
     this.#parts.refuseUnsaid();
     this.#settle(flush);
-    try {
-      switchSnapshots(file, change);
-    } finally {
-      // Of what was lost, nobody knows what is on the disk.
-      if (!file.hasLost) this.#readAnew();
-    }
+    changeTablesOnDisk(this.#parts, () => switchSnapshots(file, change));
   }
 
   /** Nothing is waiting to be written, or to be freed. */
@@ -59,19 +46,5 @@ export class LiveSnapshots implements Snapshots {
     while (allocator.freeSome());
     allocator.conclude();
     flush();
-  }
-
-  /** What cannot be read anew is not what is on the disk: nothing more is written then. */
-  #readAnew(): void {
-    const { file, l1, slices, allocator } = this.#parts;
-    try {
-      const header = readHeader(file);
-      l1.take(new L1Table(file, header, offsetInEntry));
-      slices.clear();
-      allocator.readAnew(header);
-    } catch (error) {
-      file.syncFailed();
-      throw error;
-    }
   }
 }

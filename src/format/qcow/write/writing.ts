@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { SectorCipher } from "../../../crypt/sector_cipher.ts";
 import type { Level, Updates } from "../../../image/updates.ts";
 import {
   Cleared,
@@ -37,6 +38,7 @@ import { QcowGrowth } from "./growth.ts";
 import { HeaderWriter } from "./header_writer.ts";
 import { LiveSnapshots } from "./live_snapshots.ts";
 import { findMetadata } from "./metadata_map.ts";
+import { reclaim } from "./reclaim.ts";
 import { Refcounts } from "./refcounts.ts";
 import { SharedClusters } from "./shared_clusters.ts";
 import { StandardEntries } from "./standard_entries.ts";
@@ -158,6 +160,10 @@ export class QcowWriting implements Writing, Tables {
   /** It is its own: what it writes is nothing but tables. */
   get tables(): Tables {
     return this;
+  }
+
+  get cipher(): SectorCipher | undefined {
+    return this.#parts.encryption?.cipher;
   }
 
   place(guestOffset: number, lengthBytes: number, placement: Placement): void {
@@ -360,6 +366,10 @@ export class QcowWriting implements Writing, Tables {
 
   freeSome(): boolean {
     return this.#image.freeSome();
+  }
+
+  reclaim(): void {
+    if (!this.#parts.file.isTemporary) reclaim({ ...this.#parts, allocator: this.#allocator });
   }
 
   conclude(): void {

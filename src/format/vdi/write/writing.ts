@@ -195,6 +195,11 @@ export class VdiWriting implements Writing, Tables {
     this.#isOpened = true;
   }
 
+  /** What was counted, or made ready, in vain is cut off when it is closed: as after a change. */
+  reclaim(): void {
+    this.#open();
+  }
+
   isRecorded(guestOffset: number, lengthBytes: number): boolean {
     const { blockBytes } = this.#header;
     const first = Math.floor(guestOffset / blockBytes);

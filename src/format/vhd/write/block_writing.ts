@@ -205,6 +205,11 @@ export class BlockWriting implements Writing, Tables {
     this.#isOpened = true;
   }
 
+  /** What was counted, or made ready, in vain is cut off when it is closed: as after a change. */
+  reclaim(): void {
+    this.#open();
+  }
+
   isRecorded(guestOffset: number, lengthBytes: number): boolean {
     return this.#table.areWritten(guestOffset, lengthBytes) &&
       this.#sectors.areWritten(guestOffset, lengthBytes);

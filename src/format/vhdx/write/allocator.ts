@@ -138,6 +138,10 @@ export class Allocator {
     placement.hostOffset = hostOffset + inBlock + headBytes;
     placement.isBlank = !hasPlace;
     placement.isCounted = false;
+    // Of others, each sector gets its bit when it is written to.
+    const areWhole = !hasPlace && bits === undefined;
+    placement.blankBefore = areWhole ? inBlock : 0;
+    placement.blankBehind = areWhole ? blocks * blockBytes - inBlock - wholeBytes(placement) : 0;
   }
 
   /** Has the file reach up to `end`, with zeros. */

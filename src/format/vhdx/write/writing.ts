@@ -172,6 +172,12 @@ export class VhdxWriting implements Writing, Tables {
     this.#isOpened = true;
   }
 
+  /** The log, which is not empty, is replayed, so that the image can be closed in order: as after a change. */
+  reclaim(): void {
+    this.#open();
+    this.#session.start();
+  }
+
   isRecorded(): boolean {
     return !this.#parts.pages.isUnwritten;
   }

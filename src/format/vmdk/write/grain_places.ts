@@ -16,13 +16,26 @@ const MAX_BYTES: number = 2 ** 32 * SECTOR_BYTES;
 export class GrainPlaces {
   readonly #file: ImageFile;
   readonly #grainBytes: number;
+  readonly #phase: number;
   #end: number;
 
   /** @param phase of the grains that there are: where each begins, modulo the size of one */
   constructor(file: ImageFile, grainBytes: number, phase: number) {
     this.#file = file;
     this.#grainBytes = grainBytes;
-    this.#end = Math.ceil((file.sizeBytes - phase) / grainBytes) * grainBytes + phase;
+    this.#phase = phase;
+    this.#end = this.#behind(file.sizeBytes);
+  }
+
+  /** Where a grain may begin, not before `hostOffset`. */
+  #behind(hostOffset: number): number {
+    return Math.ceil((hostOffset - this.#phase) / this.#grainBytes) * this.#grainBytes +
+      this.#phase;
+  }
+
+  /** What lies behind `hostOffset` nobody uses. */
+  startBehind(hostOffset: number): void {
+    this.#end = this.#behind(hostOffset);
   }
 
   /** Whether what is given out next has zeros. */

@@ -25,7 +25,7 @@ import { GrainEntries } from "../extents/grain_entries.ts";
 import { ENTRY_BYTES, ENTRY_ZERO } from "../layout.ts";
 import { GrainPlaces } from "./grain_places.ts";
 import type { HostedParts } from "./metadata_ranges.ts";
-import { grainPhase } from "./stored_grains.ts";
+import { grainPhase, renewCopies, storedEnd } from "./stored_grains.ts";
 import { UncleanFlag } from "./unclean_flag.ts";
 
 /** The cache is crowded if this fraction of it has been changed: 1/4. */
@@ -183,6 +183,14 @@ export class HostedWriting implements Writing, Tables {
     if (file.hasLost) throw new SystemError("write", EIO, file.path);
     this.#begin();
     this.#flag.set();
+  }
+
+  /** Grains that were given out in vain are so once more, and the copies of tables are what those are. */
+  reclaim(): void {
+    this.#open();
+    this.#places.startBehind(storedEnd(this.#parts));
+    renewCopies(this.#parts);
+    this.#flag.takeOver();
   }
 
   isRecorded(guestOffset: number, lengthBytes: number): boolean {

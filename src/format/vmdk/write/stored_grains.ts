@@ -49,6 +49,33 @@ export function grainPhase(parts: HostedParts, memory: MemoryLimit | undefined):
   return phase ?? header.overheadBytes % grainBytes;
 }
 
+/** Where in the file the last grain ends, or what comes before all of them; throws {@link SystemError}. */
+export function storedEnd(parts: HostedParts): number {
+  const { file, header, directory } = parts;
+  let end = Math.max(metadataEnd(parts), header.overheadBytes);
+  for (const entry of storedEntries(file, header, directory)) {
+    end = Math.max(end, entry * SECTOR_BYTES + header.grainBytes);
+  }
+  return end;
+}
+
+/**
+ * Has the copies of all tables say what those say.
+ *
+ * @throws {SystemError} if that cannot be read, or written
+ */
+export function renewCopies({ file, header, directory, copies }: HostedParts): void {
+  if (copies === undefined) return;
+  const table = new IoBuffer(header.tableEntries * ENTRY_BYTES);
+  const copy = new IoBuffer(table.size);
+  for (let index = 0; index < directory.count; index++) {
+    file.read(table, 0, directory.hostOffset(index), table.size);
+    file.read(copy, 0, copies.hostOffset(index), table.size);
+    const isSame = table.bytes.every((byte, at) => byte === copy.bytes[at]);
+    if (!isSame) file.write(table, 0, copies.hostOffset(index), table.size);
+  }
+}
+
 /** A bit for each. */
 class UsedGrains {
   readonly #bits: Uint8Array;

@@ -32,6 +32,11 @@ export class UncleanFlag {
     this.#before = before;
   }
 
+  /** It is set, and whoever has set it left nothing undone that has not been done since. */
+  takeOver(): void {
+    this.#before = 0;
+  }
+
   /** Has it be what it was before it was set, if it was; what others left undone, nobody has repaired. */
   restore(): void {
     if (this.#before !== undefined) this.#write(this.#before);

@@ -6,6 +6,7 @@
  * @module
  */
 import { Change, ChangeKind } from "../../../../src/disk/change.ts";
+import type { ChangeJournal, KeptChanges } from "../../../../src/disk/change_journal.ts";
 import type { Scope, SyncRound } from "../../../../src/disk/sync_round.ts";
 import { UpdateRound } from "../../../../src/disk/update_round.ts";
 import { type Level, LEVELS, Updates } from "../../../../src/image/updates.ts";
@@ -64,6 +65,10 @@ export interface RunOptions {
   readonly limits?: Partial<OpLimits>;
   /** Whether files keep their size, as block devices do. */
   readonly keepSize?: boolean;
+  /** What outlives a kill of its changes, and is recorded, too. */
+  readonly kept?: KeptChanges;
+  /** Has the journal of changes do something wrong. */
+  readonly spoil?: (journal: ChangeJournal) => void;
 }
 
 /** A disk that has no room for its tables without a flush makes one that is recorded, too. */
@@ -95,7 +100,7 @@ export class CrashRun {
   #covered: readonly DoneOp[] = [];
 
   constructor({ path, dataPath, backingPath }: Original, options: RunOptions) {
-    const { seed, keys, sabotage, request, limits = {}, keepSize } = options;
+    const { seed, keys, sabotage, request, limits = {}, keepSize, kept } = options;
     this.#random = new Random(seed);
     this.#sabotage = sabotage;
     this.#limits = limits;
@@ -105,15 +110,18 @@ export class CrashRun {
       file,
       ...(keys === undefined ? {} : { keys }),
       ...(request === undefined ? {} : { request }),
+      ...(kept === undefined ? {} : { kept }),
       ...(dataPath === undefined ? {} : { dataFile: this.recording.open(dataPath) }),
       ...(dataPath === undefined || backingPath === undefined ? {} : { backingPath }),
     };
     this.#disk = new RecordedDisk(path, opened, () => this.#flushAll());
-    const { writing } = this.#disk.access.image;
+    const { image: { writing }, kept: known } = this.#disk.access;
     if (writing === undefined) throw new Error("not opened for writing");
+    if (kept !== undefined) this.recording.watch(kept.memory.bytes);
+    if (known !== undefined) options.spoil?.(known.journal);
     this.#round = sabotage === undefined || sabotage === "all changes count as recorded"
-      ? new UpdateRound(writing)
-      : new SabotagedRound(writing, sabotage);
+      ? new UpdateRound(writing, known?.journal)
+      : new SabotagedRound(writing, sabotage, known?.journal);
   }
 
   /** Makes all changes, and leaves the disk as a daemon does that ends in order, or as one that is killed. */
@@ -139,6 +147,7 @@ export class CrashRun {
     // A flush for want of room would be one that the record knows nothing of.
     if (this.#disk.access.wantsFlush) this.#finishRound();
     this.#disk.apply(op);
+    this.recording.look();
     this.done.push({ op, began, ended: this.recording.steps.length, durable: Infinity });
   }
 
@@ -178,6 +187,7 @@ export class CrashRun {
       return;
     }
     this.#round.end("durable");
+    this.recording.look();
     const now = this.recording.steps.length;
     for (const done of this.#covered) done.durable = Math.min(done.durable, now);
   }
@@ -204,18 +214,21 @@ class SabotagedRound implements SyncRound {
   readonly isOver = false;
   readonly #writing: Writing;
   readonly #sabotage: Sabotage;
+  readonly #journal: ChangeJournal | undefined;
   readonly #updates = new Updates();
   #level = 0;
 
-  constructor(writing: Writing, sabotage: Sabotage) {
+  constructor(writing: Writing, sabotage: Sabotage, journal?: ChangeJournal) {
     this.#writing = writing;
     this.#sabotage = sabotage;
+    this.#journal = journal;
   }
 
   begin(): void {
     this.#level = 0;
     const { tables } = this.#writing;
     tables?.takeUpdates(this.#updates);
+    this.#journal?.begin(true);
     if (this.#sabotage !== "what is dropped is free at once") return;
     tables?.updated(true);
     while (tables?.freeSome());
@@ -252,6 +265,7 @@ class SabotagedRound implements SyncRound {
   }
 
   end(): void {
+    this.#journal?.end();
     if (this.#sabotage !== "what is dropped is free at once") this.#writing.tables?.updated(true);
     this.#updates.clear();
   }

@@ -47,6 +47,7 @@ export class Recording {
   readonly syncs: Sync[] = [];
   fault: Fault = () => 0;
   readonly #files: ImageFile[] = [];
+  #watched: WatchedMemory | undefined;
 
   /** Opens a file for writing; steps name it by the order in which files are opened. */
   open(path: string): ImageFile {
@@ -54,6 +55,24 @@ export class Recording {
     const file = new ImageFile(openFile(path, O_RDWR), path, { calls });
     this.#files.push(file);
     return file;
+  }
+
+  /**
+   * Watches memory that outlives the process: as a file, the next one after those that are open, which is
+   * written to before whatever is done next, and is always durable.
+   */
+  watch(memory: Uint8Array): void {
+    this.#watched = new WatchedMemory(memory, this.#files.length);
+  }
+
+  /** Takes notice of what has been stored in memory since. */
+  look(): void {
+    this.steps.push(...this.#watched?.changes() ?? []);
+  }
+
+  #add(step: Step): void {
+    this.look();
+    this.steps.push(step);
   }
 
   /** Closes the files, which mostly who has been given them does. */
@@ -76,7 +95,11 @@ export class Recording {
 
   #sync(file: number, began: number): number {
     const errno = this.fault("fdatasync", 0);
-    if (errno === 0) this.syncs.push({ file, began, ended: this.steps.length });
+    this.look();
+    const ended = this.steps.length;
+    if (errno === 0) this.syncs.push({ file, began, ended });
+    const memory = this.#watched?.file;
+    if (memory !== undefined) this.syncs.push({ file: memory, began: ended, ended });
     return errno;
   }
 
@@ -96,20 +119,20 @@ export class Recording {
       if (errno !== 0 && !isHalf) return failedWith(errno);
       const done = libc().pwrite(fd, address, isHalf ? half : count, offset);
       const bytes = bytesAt(Number(address), done);
-      this.steps.push({ kind: "write", file, offset: Number(offset), bytes });
+      this.#add({ kind: "write", file, offset: Number(offset), bytes });
       return done;
     };
     const fallocate: Libc["fallocate"] = (fd, mode, offset, length) => {
       const errno = this.fault("fallocate", Number(offset));
       if (errno !== 0) return failedWith(errno);
       const step = { kind: "punch", file, offset: Number(offset), length: Number(length) } as const;
-      this.steps.push(step);
+      this.#add(step);
       return libc().fallocate(fd, mode, offset, length);
     };
     const ftruncate: Libc["ftruncate"] = (fd, length) => {
       const errno = this.fault("ftruncate", Number(length));
       if (errno !== 0) return failedWith(errno);
-      this.steps.push({ kind: "size", file, sizeBytes: Number(length) });
+      this.#add({ kind: "size", file, sizeBytes: Number(length) });
       return libc().ftruncate(fd, length);
     };
     const fdatasync: Libc["fdatasync"] = () => {
@@ -121,3 +144,31 @@ export class Recording {
 }
 
 const SECTOR_BYTES = 512;
+/** What is stored in it is found out by such pieces. */
+const LINE_BYTES = 64;
+
+/** Memory, and what it was when it was looked at last. */
+class WatchedMemory {
+  readonly file: number;
+  readonly #memory: Uint8Array;
+  readonly #known: Uint8Array;
+
+  constructor(memory: Uint8Array, file: number) {
+    this.#memory = memory;
+    this.#known = memory.slice();
+    this.file = file;
+  }
+
+  /** What has been stored since, the first line last: that says how much of the rest counts. */
+  changes(): Step[] {
+    const steps: Step[] = [];
+    for (let offset = 0; offset < this.#memory.length; offset += LINE_BYTES) {
+      const bytes = this.#memory.slice(offset, offset + LINE_BYTES);
+      if (!bytes.some((byte, at) => byte !== this.#known[offset + at])) continue;
+      this.#known.set(bytes, offset);
+      steps.push({ kind: "write", file: this.file, offset, bytes });
+    }
+    if (steps[0]?.kind === "write" && steps[0].offset === 0) steps.push(...steps.splice(0, 1));
+    return steps;
+  }
+}

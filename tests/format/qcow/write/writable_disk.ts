@@ -4,6 +4,7 @@
  * @module
  */
 import { Change, ChangeKind } from "../../../../src/disk/change.ts";
+import type { KeptChanges } from "../../../../src/disk/change_journal.ts";
 import { ChangeStep } from "../../../../src/disk/change_step.ts";
 import type { ImageAccess } from "../../../../src/disk/image_access.ts";
 import { openImage } from "../../../../src/disk/open.ts";
@@ -32,6 +33,8 @@ export interface DiskOptions {
   /** Its backing file, to be named only beside a data file. */
   readonly backingPath?: string;
   readonly keys?: KeyRing;
+  /** What outlives it of its changes. */
+  readonly kept?: KeptChanges;
   readonly request?: Partial<ImageRequest>;
 }
 
@@ -55,10 +58,11 @@ export class WritableDisk implements Disposable {
       allowBacking: ["/"],
       ...options.request,
     };
-    const { dataFile, backingPath, keys } = options;
+    const { dataFile, backingPath, keys, kept } = options;
     const backing = backingPath === undefined ? [] : [openForWriting(backingPath)];
     this.access = openImage(options.file ?? openForWriting(path), request, {
       ...(keys === undefined ? {} : { keys }),
+      kept,
       ...(dataFile === undefined ? {} : { replay: [dataFile, ...backing] }),
     });
   }

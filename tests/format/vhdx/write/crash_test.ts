@@ -9,6 +9,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { IMAGE_TOOLS } from "../../../support/images.ts";
 import { memoryFolder, must, oracleTest, TempDirectory } from "../../../support/tools.ts";
 import { AllowedContents } from "../../qcow/write/allowed_contents.ts";
+import { killAndRevive, REVIVAL_EFFORT } from "../../revival_check.ts";
 import { CrashRun, type Sabotage } from "../../qcow/write/crash_run.ts";
 import { crashStates } from "../../qcow/write/crash_states.ts";
 import { BLOCK_BYTES, FileContent } from "../../qcow/write/file_content.ts";
@@ -188,6 +189,25 @@ for (const kind of KINDS) {
     const { faults, states } = crash(kind, RUNS);
     assertEquals(faults.slice(0, 5), []);
     assertGreater(states, 30);
+  });
+}
+
+for (const kind of KINDS) {
+  Deno.test(`vhdx: nothing is missing after a revival: ${kind.name}`, async () => {
+    using folder = new TempDirectory(FOLDER);
+    const original = makeImage(folder, kind);
+    const { hasParent = false, parts: { sectorBytes } } = kind;
+    const { faults } = await killAndRevive({
+      original,
+      storePath: folder.file("store"),
+      request: REQUEST,
+      limits: LIMITS,
+      faults: () =>
+        sectorBytes === undefined
+          ? faultsOfVhdx(Deno.readFileSync(original.path), { blocks: 3, hasParent })
+          : [],
+    }, { ...REVIVAL_EFFORT, share: REVIVAL_EFFORT.share / 3 });
+    assertEquals(faults.slice(0, 5), []);
   });
 }
 

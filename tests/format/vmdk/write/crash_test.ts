@@ -91,6 +91,7 @@ const IMAGES: readonly CrashedImage[] = KINDS.map((kind) => ({
   make: (folder) => makeImage(folder, kind),
   faultsOf: faultsOfVmdk,
   leaksOf: (bytes) => leaksOf(bytes, kind),
+  keepsGaps: true,
   ...(kind.isCramped ? { metadataCacheBytes: 2048 } : {}),
 }));
 

@@ -1,0 +1,103 @@
+/**
+ * Making once more what a daemon had answered that was killed, before anybody is served.
+ *
+ *     1. the bytes of all changes are held elsewhere      (the image is only read)
+ *     2. what the killed one had in reserve is given back
+ *     3. all changes are made, in their order, and made durable
+ *     4. they are forgotten
+ *
+ * Whenever that is killed itself, it is done anew: up to 4 nothing of what it takes is changed.
+ *
+ * @module
+ */
+import type { SectorCipher } from "../crypt/sector_cipher.ts";
+import { type KeptChange, KeptKind } from "../disk/change_journal.ts";
+import type { ImageAccess } from "../disk/image_access.ts";
+import type { SecuredBytes } from "../disk/secured_bytes.ts";
+import { IoBuffer } from "../sys/memory.ts";
+import { WholeChanges } from "./whole_changes.ts";
+
+const WRITTEN_BYTES = 1024 * 1024;
+
+/**
+ * Makes all changes that are recorded of an image which has just been opened.
+ *
+ * @returns how many there were
+ * @throws {SystemError | ImageFormatError} if one cannot be made, or not be made durable
+ */
+export function replayChanges(access: ImageAccess): number {
+  const { kept, image: { writing } } = access;
+  if (kept === undefined || writing === undefined) return 0;
+  const { journal, bytes } = kept;
+  bytes.take(journal);
+  const changes = new WholeChanges(access);
+  const replay = new Replay(access, changes, { bytes, cipher: writing.cipher });
+  writing.reclaim?.();
+  let count = 0;
+  for (const [change, position] of bytes.of(journal)) {
+    replay.make(change, position);
+    count++;
+  }
+  changes.flush();
+  journal.resume();
+  bytes.drop();
+  // What was lost is so for good, whoever was told of it.
+  if (journal.hasLost) { for (const file of writing.files) file.syncFailed(); }
+  return count;
+}
+
+interface ReplayMeans {
+  readonly bytes: SecuredBytes;
+  readonly cipher: SectorCipher | undefined;
+}
+
+class Replay {
+  readonly #changes: WholeChanges;
+  readonly #bytes: SecuredBytes;
+  readonly #cipher: SectorCipher | undefined;
+  /** Changes are of the whole disk, whatever part of it is served. */
+  readonly #startBytes: number;
+  readonly #sizeBytes: number;
+  readonly #buffer = IoBuffer.ofPages(WRITTEN_BYTES);
+
+  constructor({ window, image }: ImageAccess, changes: WholeChanges, means: ReplayMeans) {
+    this.#startBytes = window.startBytes;
+    this.#sizeBytes = image.sizeBytes;
+    this.#changes = changes;
+    this.#bytes = means.bytes;
+    this.#cipher = means.cipher;
+  }
+
+  /** What lies behind the end, a unit has there, or a disk that was to be made larger. */
+  make(change: KeptChange, position: number): void {
+    const { kind, guestOffset } = change;
+    const lengthBytes = Math.min(change.lengthBytes, this.#sizeBytes - guestOffset);
+    if (lengthBytes <= 0) return;
+    const offset = guestOffset - this.#startBytes;
+    switch (kind) {
+      case KeptKind.Data:
+        return this.#write({ ...change, lengthBytes }, position);
+      case KeptKind.Discarded:
+        return this.#changes.discard(offset, lengthBytes);
+      case KeptKind.Zeros:
+        return this.#changes.writeZeros(offset, lengthBytes);
+      case KeptKind.KeptZeros:
+        return this.#changes.writeZeros(offset, lengthBytes, { keepAllocated: true });
+    }
+  }
+
+  #write({ guestOffset, lengthBytes, firstSector }: KeptChange, position: number): void {
+    const offset = guestOffset - this.#startBytes;
+    for (let done = 0; done < lengthBytes;) {
+      const most = Math.min(lengthBytes - done, WRITTEN_BYTES);
+      const stored = this.#bytes.stored(position + done, most);
+      const count = Math.abs(stored);
+      if (stored > 0 || this.#cipher !== undefined) {
+        this.#bytes.read(this.#buffer, position + done, count);
+        this.#cipher?.decrypt(this.#buffer.bytes.subarray(0, count), firstSector + done / 512);
+        this.#changes.write(this.#buffer, offset + done, count);
+      } else this.#changes.writeZeros(offset + done, count);
+      done += count;
+    }
+  }
+}
