@@ -7,7 +7,7 @@ import { createQcow } from "../format/qcow/create.ts";
 import type { Image } from "../image/driver.ts";
 import { memoryFile } from "../kernel/memory_file.ts";
 import type { ImageFile } from "../storage/image_file.ts";
-import { TemporaryFile } from "../storage/temporary_file.ts";
+import { TemporaryFile, type TemporaryOptions } from "../storage/temporary_file.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { unnamedFile } from "../sys/unnamed_file.ts";
 import type { Overlay } from "./overlay.ts";
@@ -29,14 +29,17 @@ const ELSEWHERE = " ($TMPDIR names another folder, --overlay=ram needs none)";
  *
  * @throws {Error} if it cannot be made: why, and where
  */
-export function temporaryOverlay({ folder, limitBytes = Infinity }: TemporaryOverlay): Overlay {
+export function temporaryOverlay(
+  { folder, limitBytes = Infinity }: TemporaryOverlay,
+  options: TemporaryOptions = {},
+): Overlay {
   const name = `the overlay in ${folder ?? "memory"}`;
   const advice = folder === undefined ? "" : ELSEWHERE;
   try {
     const fd = folder === undefined
       ? memoryFile("tslosetup overlay", new Uint8Array(0))
       : unnamedFile(folder);
-    const file = new TemporaryFile(fd, name, limitBytes);
+    const file = new TemporaryFile(fd, name, limitBytes, options);
     return { file, cover: (image) => coverWith(file, image), advice };
   } catch (error) {
     throw new Error(`${name}: ${reasonOf(error)}${advice}`, { cause: error });

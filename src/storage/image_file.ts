@@ -63,6 +63,8 @@ export class ImageFile implements Disposable {
   readonly tellsWritesOfEarlierOnes: boolean;
   /** Whether what is written to it need not outlive the process: see {@link TemporaryFile}. */
   readonly isTemporary: boolean = false;
+  /** Whether nobody wants it back after a crash of the machine, so that nothing has to be durable. */
+  readonly isVolatile: boolean = false;
   #hasUnsynced = false;
   #hasLost = false;
   readonly #descriptor: Fd | LentFd;

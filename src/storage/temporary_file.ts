@@ -1,22 +1,35 @@
 /**
- * Files that nobody will ever want back: what is written to them need not outlive the process, so that
- * nothing has to be durable, in whatever order.
+ * Files that nobody will ever want back after a crash of the machine: nothing in them has to be durable.
+ * What is written to one need not outlive the process, either, in whatever order it is, unless another
+ * one is to take its place.
  *
  * @module
  */
 import { type Fd, type LentFd, openFileStatus } from "../sys/files.ts";
 import { ImageFile } from "./image_file.ts";
 
+export interface TemporaryOptions {
+  /** Whether another process may go on with it. */
+  readonly outlivesProcess?: boolean;
+}
+
 export class TemporaryFile extends ImageFile {
-  override readonly isTemporary = true;
+  override readonly isTemporary: boolean;
+  override readonly isVolatile = true;
   /** What may be stored of it, in bytes. */
   readonly limitBytes: number;
   /** So much can be stored for sure before it has to be looked how much there is. */
   #roomBytes = 0;
 
-  constructor(descriptor: Fd | LentFd, path: string, limitBytes: number) {
+  constructor(
+    descriptor: Fd | LentFd,
+    path: string,
+    limitBytes: number,
+    { outlivesProcess = false }: TemporaryOptions = {},
+  ) {
     super(descriptor, path);
     this.limitBytes = limitBytes;
+    this.isTemporary = !outlivesProcess;
   }
 
   /**
@@ -30,6 +43,11 @@ export class TemporaryFile extends ImageFile {
     if (this.#roomBytes < lengthBytes) return false;
     this.#roomBytes -= lengthBytes;
     return true;
+  }
+
+  /** Nothing is left to be synced, ever. */
+  override takeUnsynced(): boolean {
+    return false;
   }
 
   override sync(): void {}

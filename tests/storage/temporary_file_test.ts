@@ -42,3 +42,11 @@ Deno.test("TemporaryFile is never synced", () => {
   file[Symbol.dispose]();
   file.sync();
 });
+
+Deno.test("TemporaryFile that outlives the process is not synced, either", () => {
+  const fd = memoryFile("test", new Uint8Array(0));
+  using file = new TemporaryFile(fd, "test", PAGE, { outlivesProcess: true });
+  assertEquals([file.isTemporary, file.isVolatile], [false, true]);
+  file.write(new IoBuffer(PAGE), 0, 0, PAGE);
+  assertEquals(file.takeUnsynced(), false);
+});

@@ -260,10 +260,10 @@ export class Allocator {
 
   /**
    * Says that a part of a cluster that stays in use is not read any more. It is given back to the file
-   * system only in a temporary file: the disk may still refer to it.
+   * system only in a file that no crash of the machine matters to: the disk may still refer to it.
    */
   dropPart(hostOffset: number, lengthBytes: number): void {
-    if (this.#file.isTemporary) this.#clusterFile.punchBytes(hostOffset, lengthBytes);
+    if (this.#file.isVolatile) this.#clusterFile.punchBytes(hostOffset, lengthBytes);
   }
 
   get hasUpdates(): boolean {

@@ -28,7 +28,7 @@ export class LiveSnapshots implements Snapshots {
 
   change(change: SnapshotChange, flush: () => void): void {
     const { file } = this.#parts;
-    if (file.isTemporary) {
+    if (file.isVolatile) {
       throw new RangeError("its image is only read: what is written goes to an overlay");
     }
     if (change.action === "apply") {
