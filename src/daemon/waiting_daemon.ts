@@ -104,6 +104,7 @@ export class WaitingDaemon implements Launching, Disposable {
         this.#furnish(device);
         writeText(lifeline.number, `${GO}${device}`);
         lifeline.close();
+        this.#job.close();
       },
       abandon: () => {
         lifeline.close();

@@ -40,6 +40,8 @@ export class FuseChannel implements Channel {
   readonly #replies: Replies;
   readonly #nodes: NodeRequests;
   readonly #disk: DiskRequests;
+  /** Whether pages of the input may be missing. */
+  #isReleased = true;
   readonly #buffers: { readonly input: IoBuffer; readonly output: IoBuffer };
 
   /** @param fd a non-blocking descriptor of /dev/fuse */
@@ -82,6 +84,7 @@ export class FuseChannel implements Channel {
   /** Takes the next request, without waiting. The end of the file system is an error (ENODEV). */
   #receive(): boolean {
     if (this.#disk.isGone) return false;
+    this.#havePages();
     let count = this.#receiveOnce();
     // Said twice: see lastErrno().
     if (count < 0 && !isPassing(lastErrno())) count = this.#receiveOnce();
@@ -90,6 +93,16 @@ export class FuseChannel implements Channel {
       return false;
     }
     return true;
+  }
+
+  /**
+   * A process that is killed while the kernel makes a page for what it hands out has that request fail, where
+   * another process would answer it (fuse_dev_do_read(), fs/fuse/dev.c: EIO).
+   */
+  #havePages(): void {
+    if (!this.#isReleased) return;
+    this.#isReleased = false;
+    this.#input.populatePages();
   }
 
   #receiveOnce(): number {
@@ -142,6 +155,7 @@ export class FuseChannel implements Channel {
 
   releaseMemory(): void {
     this.#input.releasePages();
+    this.#isReleased = true;
     this.#replies.output.releasePages();
   }
 

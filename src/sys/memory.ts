@@ -18,6 +18,8 @@ export function addressOf(bytes: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayB
 const PAGE_BYTES = 65536;
 /** Takes pages away (asm-generic/mman-common.h): of memory that is no file's, they come back as zeros. */
 export const MADV_DONTNEED = 4;
+/** Has pages be there, as if they had been written to; since Linux 5.14. */
+const MADV_POPULATE_WRITE = 23;
 
 /**
  * Where buffers of messages begin in a page. The processors' string move, which the kernel copies
@@ -85,6 +87,12 @@ export class IoBuffer {
   releasePages(): void {
     if (!this.#ownsPages) return;
     libc().madvise(this.address - this.#start, this.#start + this.size, MADV_DONTNEED);
+  }
+
+  /** Has the memory of a buffer of whole pages be there before it is touched, where the kernel can do that. */
+  populatePages(): void {
+    if (!this.#ownsPages) return;
+    libc().madvise(this.address - this.#start, this.#start + this.size, MADV_POPULATE_WRITE);
   }
 
   get size(): number {

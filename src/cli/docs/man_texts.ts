@@ -197,8 +197,8 @@ export const NOTES: readonly string[] = [
   "SIGTERM makes a serving process detach its device when the last user closes it: at shutdown " +
   "the signal comes before file systems are unmounted. systemd spares these processes, and does " +
   "not wait for them, when it leaves the initramfs and when all others are ended, as their name " +
-  "begins with an @. If one is killed, reads and writes fail at once, `-l` says so, and `-d` " +
-  "cleans up.",
+  "begins with an @. If one of a loop device over FUSE is killed, another one takes its place (Linux 6.9), up to " +
+  "four times in a minute. Otherwise reads and writes fail at once, `-l` says so, and `-d` cleans up.",
   "After a write error that a flush has reported, every later flush fails as well.",
   "What a flush has confirmed in a QCOW image is there after any crash, and the image is valid: at " +
   "worst, clusters that are not used count as used. Damage that is found while writing ends all " +

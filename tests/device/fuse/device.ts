@@ -163,6 +163,7 @@ export class Device implements AsyncDisposable {
   /** Kills who serves it, and waits until somebody else does. */
   async killAndRevive(): Promise<void> {
     const { currentPid, revivals } = this;
+    if (currentPid === 0) throw new Error(`${this.path} has no state`);
     Deno.kill(currentPid, "SIGKILL");
     await eventually(() => this.revivals > revivals, "another daemon");
   }

@@ -56,7 +56,13 @@ revivalTest("a file system sees nothing of daemons that are killed", [
   const fio = runPatiently(
     ...["fio", "--name=x", `--filename=${mountPoint}/file`, "--size=64M"] as const,
     ...["--rw=randwrite", "--bs=16k", "--direct=1", "--ioengine=libaio", "--iodepth=16"],
-    ...["--verify=crc32c", "--verify_fatal=1", "--do_verify=1", "--rate_iops=1000"],
+    ...[
+      "--verify=crc32c",
+      "--verify_fatal=1",
+      "--do_verify=1",
+      "--verify_state_save=0",
+      "--rate_iops=1000",
+    ],
   );
   for (let kills = 0; kills < 3; kills++) {
     await eventually(() => device.inFlight > 0, "requests");
