@@ -5,6 +5,7 @@
  */
 import type { CheckOptions, CheckResult } from "../image/checking.ts";
 import { refuseHugeFile } from "../image/exact.ts";
+import { checkContent } from "./check_content.ts";
 import { lookWith } from "./format_hints.ts";
 import { type InspectOptions, openToInspect } from "./inspect.ts";
 
@@ -30,6 +31,10 @@ export function checkImage(
   using file = opened.file;
   const { driver } = opened;
   refuseHugeFile(file, driver.name);
+  if (driver.contentSteps !== undefined) {
+    const result = lookWith(opened, () => checkContent(opened, options, check));
+    return { format: driver.info?.(file).format ?? driver.name, result };
+  }
   if (driver.check === undefined) return { format: driver.name, result: undefined };
   const look = driver.check;
   const result = lookWith({ driver, file }, () => look(file, check));

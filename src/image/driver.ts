@@ -10,6 +10,7 @@
  */
 import type { Arriving } from "./arriving.ts";
 import type { CheckOptions, CheckResult } from "./checking.ts";
+import type { ContentStep } from "./content_steps.ts";
 import type { Packing } from "./decoding.ts";
 import type { Format } from "./formats.ts";
 import type { ImageFile } from "../storage/image_file.ts";
@@ -74,6 +75,13 @@ export interface FormatDriver extends Format {
    * @throws as {@link FormatDriver.open}; {RangeError} if it takes too much memory
    */
   check?(file: ImageFile, options: CheckOptions): CheckResult;
+  /**
+   * Says how the content of the disk is verified, from its start to its end: checking an image of this
+   * format is that.
+   *
+   * @throws as {@link FormatDriver.open}
+   */
+  contentSteps?(file: ImageFile, related: RelatedFiles): Iterable<ContentStep>;
   /**
    * Changes the internal snapshots of an image that nobody else has open; needs no key, and opens no other
    * file. Whatever comes between, the image is as it was, or as it is to be. Without it, images of this

@@ -11,8 +11,9 @@ import {
   ORIGINAL_TOOLS,
   type OriginalRecipe,
 } from "../format/qcow/write/originals.ts";
+import { seededBytes } from "../nbd/served_image.ts";
 import { asRoot, ExportedImage, type Finished } from "../support/program.ts";
-import { oracleTest, run, TempDirectory } from "../support/tools.ts";
+import { must, oracleTest, run, TempDirectory } from "../support/tools.ts";
 
 const HALF: OriginalRecipe = {
   name: "half full",
@@ -141,5 +142,28 @@ oracleTest(
     assert(new ImageBytes(path).isMarkedCorrupt);
     assertEquals((await asRoot().run("--check", "--repair", "all", path)).code, 0);
     assertEquals(new ImageBytes(path).u64(72), 0);
+  },
+);
+
+oracleTest(
+  "tslosetup --check compares an EWF image with its digests, as ewfverify does",
+  ["ewfacquirestream", "ewfverify"],
+  async () => {
+    using folder = new TempDirectory();
+    const disk = folder.file("disk");
+    Deno.writeFileSync(disk, seededBytes(6000 * 512, 16));
+    // A stream cannot be had from Deno.Command without writing to it piece by piece.
+    const acquire = `ewfacquirestream -q -d sha1 -S 1.4MiB -t ${folder.file("e")} < ${disk}`;
+    await must("sh", "-c", acquire);
+    const image = folder.file("e.E01");
+    const both = async (): Promise<[ours: number, theirs: boolean]> => {
+      const { code } = await asRoot().run("--check", image);
+      return [code, (await run("ewfverify", "-q", "-d", "sha1", image)).code === 0];
+    };
+    assertEquals(await both(), [0, true]);
+    const second = Deno.readFileSync(folder.file("e.E02"));
+    second[second.length >> 1] = (second[second.length >> 1] ?? 0) ^ 1;
+    Deno.writeFileSync(folder.file("e.E02"), second);
+    assertEquals(await both(), [2, false]);
   },
 );

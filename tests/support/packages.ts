@@ -62,7 +62,7 @@ export const PACKAGES = {
     "android-sdk-libsparse-utils": ["img2simg", "simg2img"],
     bximage: ["bximage"],
     "cloop-utils": ["create_compressed_fs"],
-    "ewf-tools": ["ewfacquirestream"],
+    "ewf-tools": ["ewfacquirestream", "ewfverify"],
     fio: ["fio"],
     "libnbd-bin": ["nbdcopy", "nbdfuse", "nbdinfo"],
     nbdkit: ["nbdkit"],

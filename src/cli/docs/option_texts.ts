@@ -191,8 +191,9 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "check": [
     "Look for damage in the metadata of <file>, as `qemu-img check` does, with its words, exit codes and, " +
-    "with `--json`, keys. Standard error has a line for each of the first hundred faults. No passphrase is asked for, and " +
-    "no other file opened. An image that is being written is refused, unless there is `--force`: it is then seen as it " +
+    "with `--json`, keys. Of images with checksums of their disk (EWF, DMG, ANDROID-SPARSE), all of that is read and " +
+    "compared with them. Standard error has a line for each of the first hundred faults. No passphrase is asked for, and " +
+    "no other file opened but the pieces of such a disk. An image that is being written is refused, unless there is `--force`: it is then seen as it " +
     "is on the disk, where what is about to be written looks like damage.",
   ],
   "repair": [

@@ -28,6 +28,13 @@ export interface Chunks {
   readonly hostOffsets: Float64Array;
 }
 
+/** What goes along with it. */
+export interface ReadMeans {
+  readonly memory?: MemoryLimit | undefined;
+  /** Is told of each checksum, and of how many blocks it is: all that are before it. */
+  readonly onSum?: (sum: number, blocks: number) => void;
+}
+
 /**
  * Goes through all chunks.
  *
@@ -35,7 +42,11 @@ export interface Chunks {
  * @throws {RangeError} if they take too much memory
  * @throws {SystemError} if the file cannot be read
  */
-export function readChunks(file: ImageFile, header: Header, memory?: MemoryLimit): Chunks {
+export function readChunks(
+  file: ImageFile,
+  header: Header,
+  { memory, onSum }: ReadMeans = {},
+): Chunks {
   const { chunks, blockBytes, headerBytes } = header;
   memory?.reserveMemory(chunks * CHUNK_MEMORY_BYTES);
   const window = new Window(file);
@@ -47,6 +58,7 @@ export function readChunks(file: ImageFile, header: Header, memory?: MemoryLimit
   for (let number = 0; number < chunks; number++) {
     const chunk = chunkAt(window, hostOffset, { header, number });
     hostOffset += chunk.totalBytes;
+    if (chunk.sum !== undefined) onSum?.(chunk.sum, blocks);
     if (chunk.blocks === 0) continue;
     blocks += chunk.blocks;
     kinds[sizes.length] = chunk.kind;
@@ -65,6 +77,8 @@ interface Chunk {
   readonly blocks: number;
   readonly storedOffset: number;
   readonly totalBytes: number;
+  /** Of a checksum: what it is. */
+  readonly sum: number | undefined;
 }
 
 function chunkAt(
@@ -92,7 +106,9 @@ function chunkAt(
     : type === ChunkType.fill
     ? kindOfPattern(window, storedOffset)
     : ChunkKind.Nothing;
-  return { kind, blocks: type === ChunkType.crc32 ? 0 : blocks, storedOffset, totalBytes };
+  if (type !== ChunkType.crc32) return { kind, blocks, storedOffset, totalBytes, sum: undefined };
+  const sum = window.view.getUint32(window.find(storedOffset, WORD_BYTES), true);
+  return { kind, blocks: 0, storedOffset, totalBytes, sum };
 }
 
 /** What is stored of a chunk; undefined if it is of no known type. */

@@ -10,10 +10,12 @@ import { readChunks } from "./chunks.ts";
 import { readHeader } from "./header.ts";
 import { AndroidSparseImage } from "./image.ts";
 
+export { contentSteps } from "./sums.ts";
+
 /** @throws as {@link readHeader} and {@link readChunks} */
 export function open(file: ImageFile, { related }: OpenOptions): Image {
   const header = readHeader(file);
-  return new AndroidSparseImage(file, header, readChunks(file, header, related));
+  return new AndroidSparseImage(file, header, readChunks(file, header, { memory: related }));
 }
 
 /** @throws as {@link readHeader} */

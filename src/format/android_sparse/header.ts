@@ -29,6 +29,8 @@ export interface Header {
   /** Of the file's header and of each chunk's, which may be longer than what is known of them. */
   readonly headerBytes: number;
   readonly chunkHeaderBytes: number;
+  /** CRC-32 of the disk; 0 if it was not computed. */
+  readonly sum: number;
 }
 
 /**
@@ -62,6 +64,7 @@ export function readHeader(file: ImageFile): Header {
     chunks: fields.total_chunks,
     headerBytes: fields.file_hdr_sz,
     chunkHeaderBytes: fields.chunk_hdr_sz,
+    sum: fields.image_checksum,
   };
 }
 

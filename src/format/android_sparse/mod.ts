@@ -16,4 +16,5 @@ export const androidSparse: FormatDriver = {
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
   open: (file, options) => code().open(file, options),
   info: (file) => code().info(file),
+  contentSteps: (file, related) => code().contentSteps(file, related),
 };

@@ -7,6 +7,7 @@ import type { Image, OpenOptions } from "../../image/driver.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { openDmg } from "./open.ts";
 
+export { contentSteps } from "./sums.ts";
 export { describeDmg as info } from "./open.ts";
 
 /** @throws as {@link openDmg} */

@@ -73,6 +73,24 @@ function addEntry(table: Table, index: number, { chunks, file }: Target): number
   return end;
 }
 
+/** What of the disk belongs to the checksum of a table, in the order of its entries: all but free space. */
+export function* summedRanges(
+  table: Table,
+): Generator<{ readonly guestOffset: number; readonly lengthBytes: number }> {
+  const { view, firstSector } = table;
+  for (let index = 0; index < table.entries; index++) {
+    const at = TABLE.sizeBytes + index * ENTRY.sizeBytes;
+    const type = view.getUint32(at + ENTRY.offsets.type);
+    if (NOT_SUMMED.includes(type)) continue;
+    yield {
+      guestOffset: (firstSector + wordsAt(view, at + ENTRY.offsets.sector)) * SECTOR_BYTES,
+      lengthBytes: wordsAt(view, at + ENTRY.offsets.sectors) * SECTOR_BYTES,
+    };
+  }
+}
+
+const NOT_SUMMED: readonly number[] = [ChunkType.free, ChunkType.comment, ChunkType.end];
+
 function methodOf(type: number, { path }: ImageFile): Chunk["method"] {
   if (type === ChunkType.raw) return RAW_CHUNK;
   const method = METHODS.get(type);

@@ -56,6 +56,9 @@ export const TRAILER = new RecordLayout({
   padding: "bytes12",
 }, { sizeBytes: 512, endian: "big" });
 
+/** How a checksum of 136 bytes begins; of a CRC-32, the first word of the rest is all. */
+export const CHECKSUM = { type: 0, bits: 4, value: 8, crc32: 2 } as const;
+
 /** "mish" */
 export const TABLE_MAGIC = 0x6d697368;
 

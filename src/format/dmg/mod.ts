@@ -21,4 +21,5 @@ export const dmg: FormatDriver = {
   ],
   open: (file, options) => code().open(file, options),
   info: (file) => code().info(file),
+  contentSteps: (file, related) => code().contentSteps(file, related),
 };

@@ -26,6 +26,8 @@ export interface Range {
 export interface Trailer {
   readonly sectors: bigint;
   readonly dataForkOffset: bigint;
+  /** The checksum of the tables' checksums, as it is recorded. */
+  readonly masterSum: DataView;
   /** What has the tables: one of them at least. */
   readonly plist: Range | undefined;
   readonly resources: Range | undefined;
@@ -61,6 +63,7 @@ export function readTrailer(file: ImageFile): Trailer {
   return {
     sectors: fields.sectors,
     dataForkOffset: fields.data_fork_offset,
+    masterSum: new DataView(fields.master_checksum.buffer),
     plist,
     resources,
   };

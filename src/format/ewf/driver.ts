@@ -8,6 +8,7 @@ import type { ImageFile } from "../../storage/image_file.ts";
 import { segmentNumber } from "./sections.ts";
 import { findVolume } from "./volume.ts";
 
+export { contentSteps } from "./digests.ts";
 export { openEwf as open } from "./open.ts";
 
 /** @throws as {@link findVolume} */

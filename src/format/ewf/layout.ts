@@ -7,6 +7,7 @@
  *     "volume"  size of the disk, of a chunk, of a sector; in later segments "data" repeats it
  *     "sectors" chunks: zlib streams, or plain bytes with an Adler-32 behind them
  *     "table"   where those chunks are; "table2" is its copy
+ *     "hash"    MD5 of the disk; "digest" has its SHA-1, too
  *
  *     table     │ entries, base offset, Adler-32 │ entries: bit 31 compressed, else offset - base │ Adler-32 │
  *
@@ -57,6 +58,21 @@ export const TABLE = new RecordLayout({
   padding2: "u32",
   checksum: "u32",
 }, { sizeBytes: 24, endian: "little" });
+
+/** Of the section "hash". */
+export const HASH = new RecordLayout({
+  md5: "bytes16",
+  unknown: "bytes16",
+  checksum: "u32",
+}, { sizeBytes: 36, endian: "little" });
+
+/** Of the section "digest". */
+export const DIGEST = new RecordLayout({
+  md5: "bytes16",
+  sha1: "bytes20",
+  padding: "bytes40",
+  checksum: "u32",
+}, { sizeBytes: 80, endian: "little" });
 
 export const ENTRY_BYTES = 4;
 export const CHECKSUM_BYTES = 4;

@@ -17,4 +17,5 @@ export const ewf: FormatDriver = {
   hasPieces: true,
   open: (file, options) => code().open(file, options),
   info: (file) => code().info(file),
+  contentSteps: (file, related) => code().contentSteps(file, related),
 };

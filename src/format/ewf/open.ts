@@ -72,7 +72,12 @@ function readSegment(
   return { isLast, volume };
 }
 
-function openNext(first: ImageFile, number: number, { related }: OpenOptions): ImageFile {
+/** The segment with a number; throws as {@link openEwf}. */
+export function openNext(
+  first: ImageFile,
+  number: number,
+  { related }: Pick<OpenOptions, "related">,
+): ImageFile {
   const name = segmentName(baseName(first.path), number);
   if (name === undefined || number > MAX_SEGMENTS) {
     throw damaged(first, "it goes on in a further segment, but is not called .E01");

@@ -7,7 +7,9 @@ import { deflateSync } from "node:zlib";
 import { adler32 } from "../../../src/codec/zlib.ts";
 import {
   COMPRESSED_FLAG,
+  DIGEST,
   FILE_HEADER,
+  HASH,
   MAGIC,
   SECTION,
   TABLE,
@@ -33,6 +35,9 @@ export interface EwfOptions {
   /** Says that more segments follow. */
   readonly goesOn?: boolean;
   readonly number?: number;
+  /** Digests of the disk that it ends with: of MD5, and of SHA-1 if there is one. */
+  readonly md5?: Uint8Array;
+  readonly sha1?: Uint8Array;
 }
 
 type Bytes = readonly number[];
@@ -60,8 +65,15 @@ export function buildEwf(options: EwfOptions = {}): Uint8Array<ArrayBuffer> {
   ];
   add(bytes, "table", table);
   add(bytes, "table2", table);
+  addDigests(bytes, options);
   add(bytes, goesOn ? "next" : "done", []);
   return Uint8Array.from(bytes);
+}
+
+function addDigests(bytes: number[], { md5, sha1 }: EwfOptions): void {
+  if (md5 === undefined) return;
+  add(bytes, "hash", summed(HASH, { md5 }));
+  if (sha1 !== undefined) add(bytes, "digest", summed(DIGEST, { md5, sha1 }));
 }
 
 function storedChunks(start: number): { readonly chunks: Bytes; readonly entries: Bytes } {
