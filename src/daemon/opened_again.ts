@@ -29,6 +29,7 @@ export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
   const [file, ...replay] = files;
   if (file === undefined) throw new Error("an image without a file");
   const keys = readKeyFile(keyFile);
+  if (keyFile !== undefined) new Fd(keyFile).close();
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
   const access = openImage(file, request, {
     keys,

@@ -30,11 +30,15 @@ export function askForSize(
 ): AttachState {
   using end = new DaemonEnd(state);
   const { pid, sizeChecks: before = 0 } = state;
+  let asked = state.pid;
   if (!signalProcess(state, SIGHUP)) throw outOfSight(state);
   for (const deadline = performance.now() + patienceMs; performance.now() < deadline;) {
     const hasEnded = end.hasCome;
     const now = states.reread(state);
     if (now !== undefined && (now.sizeChecks ?? 0) > before) return now;
+    // Killed by now, it may not have heard of it; the one in its place is asked, too.
+    if (now !== undefined && now.pid !== asked) signalProcess(now, SIGHUP);
+    asked = now?.pid ?? asked;
     if (hasEnded) throw new DaemonSilentError(`its daemon (pid ${pid}) has ended`);
     libc().usleep(PAUSE_US);
   }

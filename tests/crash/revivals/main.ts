@@ -15,8 +15,8 @@ import { type FileSystem, KEEPINGS, Scene } from "./scene.ts";
 
 const FILE_SYSTEMS: readonly FileSystem[] = ["ext4", "xfs"];
 const DEFAULT_KILLS = 200;
-/** Devices of each kind. */
-const COPIES = 2;
+/** So many devices at least: each may have its daemon killed four times in a minute. */
+const DEVICES = 12;
 const LONGEST_PAUSE_MS = 1500;
 const SEEK_END = 2;
 /** Of the kernel's log, at most (kernel/printk/printk.c, PRINTK_MESSAGE_MAX). */
@@ -26,7 +26,7 @@ async function beginAll(folder: TempDirectory, keepings: readonly string[]): Pro
   const kinds = KEEPINGS.filter((keeping) => keepings.length === 0 || keepings.includes(keeping))
     .flatMap((keeping) => FILE_SYSTEMS.map((fileSystem) => ({ keeping, fileSystem })));
   const scenes: Scene[] = [];
-  for (let number = 0; number < COPIES; number++) {
+  for (let number = 0; number * kinds.length < DEVICES; number++) {
     for (const kind of kinds) scenes.push(await Scene.make(folder, { ...kind, number }));
   }
   for (const scene of scenes) await scene.begin();

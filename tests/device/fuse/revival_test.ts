@@ -31,6 +31,24 @@ function watcherOf(device: Device): number | undefined {
   });
 }
 
+/** What a process has open that has a name, or had one. */
+function openFiles(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/fd`;
+  const targets = [...Deno.readDirSync(folder)].map(({ name }) => {
+    const target = linkOf(`${folder}/${name}`);
+    return target.startsWith("/") ? target.replace(/.*\/(renamed|disk)$/, "the image") : "";
+  });
+  return [...new Set(targets)].sort();
+}
+
+function linkOf(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
 function textOf(path: string): string {
   try {
     return Deno.readTextFileSync(path);
@@ -89,12 +107,25 @@ revivalTest("an image need not be found again, nor its passphrase", ["cryptsetup
   Deno.renameSync(image, folder.file("renamed"));
   Deno.removeSync(key);
   const watcher = watcherOf(device);
+  const openBefore = openFiles(device.currentPid);
   await device.killAndRevive();
   await device.killAndRevive();
   assertEquals(await read(device), before);
   await eventually(() => !isRunning(watcher ?? 0), "the first watcher to end");
+  assertEquals(openFiles(device.currentPid), openBefore);
   await device.program.must("-d", device.path);
   await eventually(() => !isRunning(device.currentPid), "the daemon to end");
+});
+
+revivalTest("-c asks the next daemon if the first one was just killed", [], async () => {
+  using folder = new TempDirectory();
+  const image = makeSparse(folder.file("disk"), MIB);
+  await using device = await Device.attach(image, "-t", "RAW");
+  Deno.truncateSync(image, 2 * MIB);
+  device.kill("SIGKILL");
+  await device.program.must("-c", device.path);
+  assertEquals(device.sizeBytes, 2 * MIB);
+  await device.detach();
 });
 
 revivalTest("daemons that are killed again and again are given up", [], async () => {
