@@ -14,6 +14,7 @@ import { backendOf } from "./backend.ts";
 import { requireSysfs } from "../kernel/sysfs_disks.ts";
 import { O_RDONLY } from "../sys/files.ts";
 import type { DeviceOperations } from "./operations.ts";
+import { reconnectNbd } from "./nbd_revival.ts";
 import { detachLoopOver, isLoopAttached, resizeLoop } from "./own_loop.ts";
 import { disconnectDead, isOwnNbd } from "./own_nbd.ts";
 
@@ -29,6 +30,7 @@ export const NBD: DeviceOperations = {
   resize,
   isLeftOver: (state) => isOwnNbd(indexOf(state)),
   clear,
+  reconnect: reconnectNbd,
   abort: () => {},
 };
 

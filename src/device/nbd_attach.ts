@@ -6,6 +6,7 @@
  * @module
  */
 import type { Ready } from "../daemon/job.ts";
+import { makeKeptMemory } from "../daemon/kept_memory.ts";
 import { startWatcher } from "../daemon/watcher.ts";
 import type { Launched } from "../daemon/launched.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
@@ -36,6 +37,7 @@ import {
 import { backendOf } from "./backend.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { type DeviceName, freeDeviceNamed } from "./device_names.ts";
+import { DEAD_CONNECTION_SECONDS, IO_TIMEOUT_MS } from "./nbd_revival.ts";
 
 /** Several of the largest requests fit into a connection's buffer. (FUSE bounds them itself.) */
 const MAX_SECTORS_KB = 1024;
@@ -57,10 +59,14 @@ export function attachNbd(request: AttachRequest): Attached {
 /**
  * How many connections to try, one number after the other: that the kernel listens on several of them
  * is to be seen first. When it has not once, it has made the threads for it in the meantime. An image
- * may have use for fewer.
+ * may have use for fewer. Unless asked for a number of threads, there is one where another daemon shall be
+ * able to take the place of this: see nbd_revival.ts.
  */
 function connectionCounts(command: AttachCommand): readonly number[] {
-  const wanted = areReceiversVisible() ? threadCount(command) : 1;
+  const { revive, threads } = command;
+  const wanted = areReceiversVisible() && !(revive && threads === undefined)
+    ? threadCount(command)
+    : 1;
   return wanted === 1 ? [1] : [wanted, wanted, 1];
 }
 
@@ -76,16 +82,20 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const threads = threadCount(request.command);
   const job = jobFor(request, { transport: "nbd", threads });
   using stateFile = request.states.begin();
+  using kept = request.command.revive ? makeKeptMemory() : undefined;
   const launching = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),
     stateFile,
     control: duplicate(means.control.fd),
+    ...(kept === undefined ? {} : { kept }),
   });
   const launched = patientAnswer(launching, request);
   let attached: Attached | undefined;
   try {
     const ready = readyAnswer(launched, request);
-    attached = configure({ request, launched, ready, stateFile, kernelEnds, ...means });
+    const isRevivable = kept !== undefined && Math.min(count, ready.connections) === 1;
+    const setup = { request, launched, ready, stateFile, kernelEnds, isRevivable };
+    attached = configure({ ...setup, ...means });
     return attached;
   } finally {
     if (attached === undefined) {
@@ -103,6 +113,7 @@ interface Setup extends Means {
   readonly ready: Ready;
   readonly stateFile: UnfinishedFile;
   readonly kernelEnds: readonly Fd[];
+  readonly isRevivable: boolean;
 }
 
 /** @returns undefined as {@link attachOver} does */
@@ -134,8 +145,13 @@ function configure(setup: Setup): Attached | undefined {
       sizeBytes,
     });
     ignoreInterruptions();
+    // From here on, the device outlives a daemon that is killed: nothing may be asked of that any more.
+    using heritage = setup.isRevivable ? launched.heritage() : undefined;
+    if (heritage !== undefined) {
+      control.reconfigure(index, { backend, deadConnectionSeconds: DEAD_CONNECTION_SECONDS });
+    }
     request.states.write(state, setup.stateFile);
-    startWatcher(state, { watch: launched.watch, nbd: { control, index, backend } });
+    startWatcher(state, { watch: launched.watch, nbd: { control, index, backend }, heritage });
     launched.confirm(path);
     const warnings = reclaimWarnings(request, launched, ready);
     return { shown: path, device: path, isNew: true, warnings };
@@ -170,11 +186,16 @@ interface Connected {
 }
 
 /** Completes a device that is connected, and the loop device on top; returns what to call it. */
-function makeUsable({ request, ready, control, device }: Setup, connected: Connected): string {
+function makeUsable(setup: Setup, connected: Connected): string {
+  const { request, ready, control, device } = setup;
   const { index, sizeBytes, sectorBytes, backend } = connected;
   const { readOnly } = ready;
   const { partScan } = request.command;
-  const queue = { ...QUEUE, maxSectorsKb: MAX_SECTORS_KB };
+  const queue = {
+    ...QUEUE,
+    maxSectorsKb: MAX_SECTORS_KB,
+    ...(setup.isRevivable ? { ioTimeoutMs: IO_TIMEOUT_MS } : {}),
+  };
   const node = waitUntilUsable(index, { sizeBytes, readOnly, queue });
   if (device?.kind !== "loop") {
     if (partScan) showPartitions(node);

@@ -84,11 +84,6 @@ export interface NbdConnection {
   readonly sizeBytes: number;
   /** Logical block size, a power of two from 512 to the page size. */
   readonly blockSizeBytes: number;
-  /**
-   * How long requests wait for new sockets when all have ended; left out, they fail at once.
-   * See {@link NbdChanges.sockets}.
-   */
-  readonly deadConnectionSeconds?: number;
   /** NBD transmission flags. More than one socket needs NBD_FLAG_CAN_MULTI_CONN. */
   readonly serverFlags: number;
   /**
@@ -128,6 +123,8 @@ export interface NbdChanges {
   readonly backend: string;
   readonly clientFlags?: number;
   readonly sizeBytes?: number;
+  /** How long requests wait for new sockets when all have ended: 0 at first, they fail at once. */
+  readonly deadConnectionSeconds?: number;
   /** The kernel's ends of connections that take the places of dead ones; without a dead one, a socket is not taken. */
   readonly sockets?: readonly number[];
 }
@@ -229,6 +226,9 @@ export class NbdControl implements Disposable {
     if (changes.sizeBytes !== undefined) {
       attributes.push(u64Attribute(NBD_ATTR.sizeBytes, changes.sizeBytes));
     }
+    if (changes.deadConnectionSeconds !== undefined) {
+      attributes.push(u64Attribute(NBD_ATTR.deadConnTimeout, changes.deadConnectionSeconds));
+    }
     if (changes.sockets !== undefined) attributes.push(socketsAttribute(changes.sockets));
     this.#command("reconfigure", attributes);
   }
@@ -285,7 +285,6 @@ export class NbdControl implements Disposable {
 
 function connectAttributes(connection: NbdConnection): Uint8Array[] {
   const { index, sockets, sizeBytes, blockSizeBytes, serverFlags, backend } = connection;
-  const { deadConnectionSeconds = 0 } = connection;
   if (new TextEncoder().encode(backend).length > NBD_BACKEND_MAX_BYTES) {
     throw new RangeError(`a backend identifier has at most ${NBD_BACKEND_MAX_BYTES} bytes`);
   }
@@ -296,7 +295,6 @@ function connectAttributes(connection: NbdConnection): Uint8Array[] {
     u64Attribute(NBD_ATTR.sizeBytes, sizeBytes),
     u64Attribute(NBD_ATTR.blockSizeBytes, blockSizeBytes),
     u64Attribute(NBD_ATTR.serverFlags, serverFlags),
-    u64Attribute(NBD_ATTR.deadConnTimeout, deadConnectionSeconds),
     socketsAttribute(sockets),
     stringAttribute(NBD_ATTR.backendIdentifier, backend),
   ];

@@ -25,6 +25,8 @@ const KTHREADD = "/proc/2";
 
 /** Where all listen, it takes them a few milliseconds to begin with it. */
 const LISTEN_MS = 1000;
+/** How long to wait for what cannot be seen. */
+const UNSEEN_MS = 100;
 
 /** Whether kernel threads can be seen from here: not in a PID namespace, nor with hidepid. */
 export function areReceiversVisible(): boolean {
@@ -53,6 +55,17 @@ export function waitForReceivers(index: number, connections: number): boolean {
     if (performance.now() > deadline) return false;
     libc().usleep(pauseUs);
   }
+}
+
+/**
+ * Waits until the kernel listens on no connection of a device any more: it knows that they are dead, as soon as
+ * their other ends are closed. Where its threads cannot be seen, for as long as that takes on a busy machine.
+ */
+export function waitUntilUnheard(index: number): void {
+  const deadline = performance.now() + (areReceiversVisible() ? LISTEN_MS : UNSEEN_MS);
+  const isOver = (): boolean =>
+    areReceiversVisible() && countReceivers(processNames(), index) === 0;
+  while (!isOver() && performance.now() < deadline) libc().usleep(1000);
 }
 
 function processNames(): string[] {

@@ -46,7 +46,7 @@ export interface RevivalEffort {
 
 const RUNS = Number(Deno.env.get("TSLOSETUP_REVIVALS") ?? 1);
 
-/** A little of everything, or, with TSLOSETUP_REVIVALS, more of that (`deno task test:revivals`). */
+/** A little of everything, or, with TSLOSETUP_REVIVALS, more of that (`deno task test:revived-changes`). */
 export const REVIVAL_EFFORT: RevivalEffort = { runs: RUNS, share: RUNS > 1 ? 0.1 : 0.02 };
 
 /** What came of it. */

@@ -19,6 +19,7 @@ const GUESTS: readonly (readonly string[])[] = [
   ["switch_root"],
   ["overlays"],
   ["snapshots"],
+  ["revival"],
 ];
 const AT_ONCE = 2;
 

@@ -313,9 +313,8 @@ await check("a killed server fails new reads; unanswered ones wait for DISCONNEC
 });
 
 await check("new sockets in place of a dead one: requests wait for them, none fails", async () => {
-  const { index, servers } = attach({
-    ...{ control, index: 4, stallOffset: STALL_OFFSET, deadConnectionSeconds: 60 },
-  });
+  const { index, servers } = attach({ control, index: 4, stallOffset: STALL_OFFSET });
+  control.reconfigure(index, { backend: BACKEND, deadConnectionSeconds: 60 });
   tuneQueue(`nbd${index}`, { ioTimeoutMs: 500 });
   const holder = Deno.openSync(`/dev/nbd${index}`);
   const copy = (offset: number, ...args: string[]): Promise<number> => {

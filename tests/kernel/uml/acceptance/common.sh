@@ -91,7 +91,8 @@ nothing_left() {
   same "$1, nothing is left" "" "${rest//$'\n'/ | }"
 }
 
-daemon_of() { sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$states/nbd${1}.json"; }
+# The last line of a state that was changed since is what holds.
+daemon_of() { sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$states/nbd${1}.json" | tail -n 1; }
 
 # has_ended PID: a zombie has, and has no command line (files in /proc have no size that would tell)
 has_ended() { [[ -z $(tr -d '\0' 2>/dev/null </proc/$1/cmdline) ]]; }

@@ -67,7 +67,7 @@ for transport in loop nbd fuse; do
 done
 
 # A daemon that was killed: its device is detached with all its nodes.
-shows "killed, one" one --transport nbd
+shows "killed, one" one --transport nbd --no-revive
 kill -9 $(daemon_of ${out#/dev/nbd})
 eventually eval '! [[ -e /sys/block/${out#/dev/}/pid ]]'
 run inside $program -l

@@ -47,7 +47,7 @@ tree_is_right "mounted, without its state" $mnt
 umount $mnt
 nothing_left "mounted, without its state"
 
-attach "dead and open" -r -t QCOW /dev/nbd0 $images/plain.qcow2
+attach "dead and open" --no-revive -r -t QCOW /dev/nbd0 $images/plain.qcow2
 sleep 1000 </dev/nbd0 &
 opener=$!
 kill -9 $(daemon_of 0)

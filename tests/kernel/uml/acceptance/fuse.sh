@@ -36,7 +36,7 @@ run e2fsck -f -n $image
 same "FUSE, e2fsck of the image" 0 "$code"
 same "FUSE, what was written" "before after" "$(echo $(debugfs -R 'cat file' $image 2>/dev/null))"
 
-attach "FUSE, kill -9" --transport fuse -r -t QCOW /dev/loop0 $images/plain.qcow2
+attach "FUSE, kill -9" --no-revive --transport fuse -r -t QCOW /dev/loop0 $images/plain.qcow2
 kill -9 $(fuse_daemon_of 0)
 run read_block /dev/loop0 100
 same "FUSE, kill -9, reads fail" 1 "$code"

@@ -1,4 +1,5 @@
-# kill -9 of the daemon: nothing hangs, nothing lies, everything can be used again.
+# kill -9 of a daemon that has no other one to take its place: nothing hangs, nothing lies, everything can be used
+# again.
 
 image=/run/disk.img
 cp $images/ext4.raw $image
@@ -27,7 +28,7 @@ list_is() {
   same "$1" "$2" "$(echo $out)"
 }
 
-attach "killed when idle" -r /dev/nbd0 $image
+attach "killed when idle" --no-revive -r /dev/nbd0 $image
 read_block /dev/nbd0
 kill -9 $(daemon_of 0)
 check "killed when idle, reads fail at once" eval '! read_block /dev/nbd0 5 2>/dev/null'
@@ -35,7 +36,7 @@ nothing_left "killed when idle"
 list_is "killed when idle, the list" ""
 fails "killed when idle, -d" "/dev/nbd0: .*No such device or address" tslosetup -d /dev/nbd0
 
-attach "killed under load" -r /dev/nbd0 $image
+attach "killed under load" --no-revive -r /dev/nbd0 $image
 (while dd if=/dev/nbd0 of=/dev/null bs=64k iflag=direct status=none 2>/dev/null; do :; done) &
 load=$!
 unanswered /dev/nbd0 $(daemon_of 0)
@@ -44,7 +45,7 @@ fails_in_time "killed under load"
 check "killed under load, the load ends" eventually has_ended $load
 nothing_left "killed under load"
 
-attach "killed when mounted" /dev/nbd0 $image
+attach "killed when mounted" --no-revive /dev/nbd0 $image
 mount /dev/nbd0 $mnt
 echo new >$mnt/new
 pid=$(daemon_of 0)
@@ -63,7 +64,7 @@ same "killed when mounted, the list afterwards" 0 "$code"
 
 # What reads the table of partitions keeps every other open waiting, that of whoever asks for users, too.
 requests_wait() { [[ $(</sys/block/nbd0/inflight) =~ [1-9] ]]; }
-attach "killed while partitions are looked for" /dev/nbd0 $image
+attach "killed while partitions are looked for" --no-revive /dev/nbd0 $image
 kill -STOP $(daemon_of 0)
 echo 3 >/proc/sys/vm/drop_caches
 blockdev --rereadpt /dev/nbd0 2>/dev/null &
@@ -73,7 +74,7 @@ kill -9 $(daemon_of 0)
 check "killed while partitions are looked for, the search ends" eventually has_ended $reader
 nothing_left "killed while partitions are looked for"
 
-attach "killed, then -d when mounted" /dev/nbd0 $image
+attach "killed, then -d when mounted" --no-revive /dev/nbd0 $image
 mount /dev/nbd0 $mnt
 kill -9 $(daemon_of 0)
 run tslosetup -d /dev/nbd0
@@ -86,7 +87,7 @@ attach "the next attach" -r /dev/nbd0 $images/ext4.raw
 mounted_tree "the next attach" /dev/nbd0
 detached "the next attach, -d" -d /dev/nbd0
 
-attach "killed below a loop device" -r -f QCOW /dev/loop0 $images/plain.qcow2
+attach "killed below a loop device" --no-revive -r -f QCOW /dev/loop0 $images/plain.qcow2
 mount -o ro /dev/loop0 $mnt
 unanswered /dev/loop0 $(daemon_of 0)
 kill -9 $(daemon_of 0)
@@ -95,7 +96,7 @@ list_is "killed below a loop device, the list" "/dev/loop0 -"
 check "killed below a loop device, umount" patiently umount $mnt
 detached "killed below a loop device, tslosetup -d" -d /dev/loop0
 
-attach "again below a loop device" -r -f QCOW /dev/loop0 $images/plain.qcow2
+attach "again below a loop device" --no-revive -r -f QCOW /dev/loop0 $images/plain.qcow2
 kill -9 $(daemon_of 0)
 check "again below a loop device, reads fail" eval '! read_block /dev/loop0 5 2>/dev/null'
 eventually eval '! processes | grep -q -e '--[i]nternal''
