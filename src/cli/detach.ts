@@ -32,15 +32,14 @@ export async function detachAsked(
   return detach(devices, runtimeDirectory, command);
 }
 
-/** An image stands for the devices that show it; a name that stands for none is an error later. */
+/** An image, or a piece of one, stands for the devices that show it; a name that stands for none is an error later. */
 async function devicesMeant(asked: string, states: StateStore): Promise<string[]> {
   const name = await imageMeant(asked);
   const kind = resolveDevice(name).kind === "other" ? fileStatusIfAny(name)?.kind : undefined;
   if (kind !== "file" && kind !== "block") return [name];
   const { allDevices } = await import("./listing/devices.ts");
-  const { wantedFile } = await import("./listing/wanted_file.ts");
-  const wanted = wantedFile(name);
-  const devices = allDevices(states.all()).filter((device) => device.isOf(wanted));
+  const { devicesShowing } = await import("./listing/showing.ts");
+  const devices = await devicesShowing(name, allDevices(states.all()));
   return devices.length === 0 ? [name] : devices.map(({ path }) => path);
 }
 

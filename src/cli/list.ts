@@ -20,7 +20,6 @@ import { currentStates } from "./listing/own_states.ts";
 import { formatRaw } from "./listing/raw.ts";
 import { type CharacterSet, safeText } from "../sys/safe_text.ts";
 import { formatTable, type TableOptions } from "./listing/table.ts";
-import { wantedFile } from "./listing/wanted_file.ts";
 
 /** Prints all devices, those of an image, or one, in the form that is asked for. */
 export async function list(
@@ -32,7 +31,7 @@ export async function list(
   const device = name === undefined ? undefined : await deviceNamed(name, states);
   const choice = chooseColumns(command.columns);
   if (device === undefined) warnOfUnseen();
-  const devices = device === undefined ? allDevices(states).filter(isWanted(command)) : [device];
+  const devices = device === undefined ? await wantedDevices(command, states) : [device];
   print(format(devices, choice, command));
   return 0;
 }
@@ -78,15 +77,17 @@ function warnOfUnseen(): void {
   complain("warning: /sys is not mounted: nbd devices are not listed");
 }
 
-function isWanted(
+async function wantedDevices(
   { file, offsetBytes, unlimited }: ListCommand,
-): (device: AnyDevice) => boolean {
-  if (file === undefined) return () => true;
-  const wanted = wantedFile(file);
-  return (device) =>
-    device.isOf(wanted) &&
+  states: readonly AttachState[],
+): Promise<AnyDevice[]> {
+  const all = allDevices(states);
+  if (file === undefined) return all;
+  const { devicesShowing } = await import("./listing/showing.ts");
+  return (await devicesShowing(file, all)).filter((device) =>
     (offsetBytes === undefined || Number(device.cell("OFFSET")) === offsetBytes) &&
-    (!unlimited || Number(device.cell("SIZELIMIT")) === 0);
+    (!unlimited || Number(device.cell("SIZELIMIT")) === 0)
+  );
 }
 
 function format(

@@ -10,7 +10,7 @@ import { RelatedFileError } from "../image/errors.ts";
 import type { ImageFile } from "../storage/image_file.ts";
 import type { ImageInfo } from "../image/info.ts";
 import { RAW } from "../image/formats.ts";
-import { allocatedBytesOf } from "./disk_space.ts";
+import { filesOf } from "./disk_files.ts";
 import { contentHint, lookWith } from "./format_hints.ts";
 import { lockImage } from "./lock.ts";
 import { openImageFile, openToWrite } from "./open_file.ts";
@@ -109,12 +109,16 @@ function below({ request, ignoreLocks }: InspectOptions): InspectOptions {
 /** Without the pieces that are missing, which is a problem. */
 function spaceOf(layer: Layer, options: InspectOptions, problems: string[]): number {
   try {
-    return allocatedBytesOf(layer, options);
+    return filesOf(layer, options, (files) => files.reduce((sum, file) => sum + spaceIn(file), 0));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     problems.push(problemBelow(error, layer));
-    return openFileStatus(layer.file.fd).allocatedBytes;
+    return spaceIn(layer.file);
   }
+}
+
+function spaceIn(file: ImageFile): number {
+  return openFileStatus(file.fd).allocatedBytes;
 }
 
 /** An error of the file itself does not say which file it was. */

@@ -1,5 +1,6 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { buildExtent, descriptor } from "../format/vmdk/image_builder.ts";
 import { asRoot, ExportedImage } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 
@@ -25,6 +26,27 @@ Deno.test("-d of an image detaches all that shows it, by whatever name, and noth
   assert(one.isGone && two.isGone && other.isRunning);
   assertEquals((await other.program.run("-d", another)).stderr, "");
   assert(other.isGone);
+});
+
+Deno.test("-j and -d of any piece find the device of the image", async () => {
+  using folder = new TempDirectory();
+  const image = folder.file("x.vmdk");
+  const pieces = ["x-s001.vmdk", "x-flat.vmdk"].map((name) => folder.file(name));
+  const [sparse = "", flat = ""] = pieces;
+  const lines = ['RW 16 SPARSE "x-s001.vmdk"', 'RW 8 FLAT "x-flat.vmdk" 0'];
+  Deno.writeTextFileSync(image, descriptor(lines));
+  Deno.writeFileSync(sparse, buildExtent({ map: [0, 1] }));
+  Deno.writeFileSync(flat, new Uint8Array(4096));
+  const stranger = makeImage(folder.file("x-f001.vmdk"));
+  await using exported = await ExportedImage.attach({ folder, image, options: ["-t", "VMDK"] });
+  const { program, socket } = exported;
+  for (const name of [image, ...pieces]) {
+    assertStringIncludes(await program.must("-j", name), socket);
+  }
+  assertEquals(await program.must("-j", stranger), "");
+  assertEquals((await program.run("-d", stranger)).code, 1);
+  await program.must("-d", flat);
+  assert(exported.isGone);
 });
 
 Deno.test("-v announces only what there is to detach", async () => {

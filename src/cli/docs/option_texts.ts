@@ -19,7 +19,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "Detach the devices that are named, or end the sockets that are. A device that is in use goes " +
     "with its last user; of one that is not, the command returns when its image is closed and " +
     "everything written is on disk, and fails if that is not sure. An image stands for all devices " +
-    "and sockets that show it. Sockets of other users, and nbd devices that other programs " +
+    "and sockets that show it, and so does each file that its disk lies in. Sockets of other users, and nbd devices that other programs " +
     "have set up, are left alone; `--force` detaches the latter. If the serving process stands " +
     "still, the command fails and says why, and the device goes when the process goes on.",
   ],
@@ -33,7 +33,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "`-f -t QCOW` <file>.",
   ],
   "associated": [
-    "Show the devices of this image, or of this overlay that stays, by whatever name it is known. " +
+    "Show the devices of this image, or of this overlay that stays, by whatever name it is known; " +
+    "a file that its disk lies in, as a VMDK image's pieces, will do. " +
     "With `--offset`, only those that begin there.",
   ],
   "nooverlap": [

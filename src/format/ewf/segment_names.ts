@@ -27,6 +27,13 @@ export function segmentName(first: string, number: number): string | undefined {
   return stem + (isSmall ? ending.toLowerCase() : ending);
 }
 
+/** What the first segment of an image is called that has a segment at `path`, if the name of that tells. */
+export function firstSegmentName(path: string): string | undefined {
+  const ending = path.slice(-4);
+  if (!/^\.[e-z](?:\d\d|[a-z]{2})$/i.test(ending)) return undefined;
+  return path.slice(0, -3) + (ending === ending.toLowerCase() ? "e01" : "E01");
+}
+
 function endingOf(number: number): string {
   if (number <= DIGITS) return `E${String(number).padStart(2, "0")}`;
   const index = number - DIGITS - 1;
