@@ -3,6 +3,8 @@
  *
  *     deno task test:revivals [KILLS [KEEPING...]]
  *
+ * In a mount namespace of its own: a copy of a mount that somebody else's has would keep its device.
+ *
  * @module
  */
 import { O_NONBLOCK, O_RDONLY, openFile } from "../../../src/sys/files.ts";

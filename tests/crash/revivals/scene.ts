@@ -110,6 +110,10 @@ export class Scene {
 
   /** Kills the daemon, and waits for the next one. */
   async kill(): Promise<void> {
+    const { revivals } = this.#device;
+    if (revivals !== this.#kills.length) {
+      throw new Error(`${this.name}: ${revivals} revivals after ${this.#kills.length} kills`);
+    }
     this.#kills.push(performance.now());
     await this.#device.killAndRevive();
   }
