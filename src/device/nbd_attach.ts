@@ -37,7 +37,7 @@ import {
 import { backendOf } from "./backend.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { type DeviceName, freeDeviceNamed } from "./device_names.ts";
-import { DEAD_CONNECTION_SECONDS, IO_TIMEOUT_MS } from "./nbd_revival.ts";
+import { DEAD_CONNECTION_SECONDS, IO_TIMEOUT_MS, wantsRevival } from "./nbd_revival.ts";
 
 /** Several of the largest requests fit into a connection's buffer. (FUSE bounds them itself.) */
 const MAX_SECTORS_KB = 1024;
@@ -63,10 +63,8 @@ export function attachNbd(request: AttachRequest): Attached {
  * able to take the place of this: see nbd_revival.ts.
  */
 function connectionCounts(command: AttachCommand): readonly number[] {
-  const { revive, threads } = command;
-  const wanted = areReceiversVisible() && !(revive && threads === undefined)
-    ? threadCount(command)
-    : 1;
+  const isOneEnough = command.threads === undefined && wantsRevival(command);
+  const wanted = areReceiversVisible() && !isOneEnough ? threadCount(command) : 1;
   return wanted === 1 ? [1] : [wanted, wanted, 1];
 }
 
@@ -82,7 +80,7 @@ function attachOver(count: number, request: AttachRequest, means: Means): Attach
   const threads = threadCount(request.command);
   const job = jobFor(request, { transport: "nbd", threads });
   using stateFile = request.states.begin();
-  using kept = request.command.revive ? makeKeptMemory() : undefined;
+  using kept = wantsRevival(request.command) ? makeKeptMemory() : undefined;
   const launching = request.daemons.launch(job, {
     served: pairs.map(([, end]) => end),
     stateFile,

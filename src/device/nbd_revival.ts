@@ -12,12 +12,13 @@
  *
  * @module
  */
-import type { Heritage } from "../daemon/heritage.ts";
 import type { AttachState } from "../daemon/state.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { waitUntilUnheard } from "../kernel/nbd_receivers.ts";
+import { isLinuxSince } from "../kernel/release.ts";
 import { duplicate, streamPair } from "../sys/sockets.ts";
+import type { AttachCommand } from "./attach_command.ts";
 import { backendOf } from "./backend.ts";
 import type { Reconnection } from "./operations.ts";
 
@@ -33,8 +34,19 @@ export const DEAD_CONNECTION_SECONDS = 600;
  */
 export const IO_TIMEOUT_MS = 2000;
 
+/**
+ * Version of Linux. The first where a device says whose it is, so that none gets sockets meant for another; much
+ * older ones fail what they should send once more.
+ */
+const REVIVABLE_SINCE = [5, 14] as const;
+
+/** Whether another daemon is to take the place of a killed one, if there is one connection only. */
+export function wantsRevival({ revive }: Pick<AttachCommand, "revive">): boolean {
+  return revive && isLinuxSince(...REVIVABLE_SINCE);
+}
+
 /** A connection for the next daemon, with the device of the one that was killed. */
-export function reconnectNbd(state: AttachState, _heritage: Heritage): Reconnection {
+export function reconnectNbd(state: AttachState): Reconnection {
   const { nbdIndex: index = -1, format, image } = state;
   using made = new DisposableStack();
   const control = made.use(new NbdControl());

@@ -129,7 +129,7 @@ export interface NbdChanges {
   readonly sockets?: readonly number[];
 }
 
-/** Its netlink family is one of the first network namespace's (`netnsok` is not set in drivers/block/nbd.c). */
+/** In older kernels (6.1, not 7.2) its netlink family is one of the first network namespace's: `netnsok` is not set. */
 export const NBD_OUT_OF_REACH =
   "the nbd driver cannot be reached: it is not loaded, or listens in " +
   "another network namespace, the system's first";

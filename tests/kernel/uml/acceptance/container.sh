@@ -90,15 +90,18 @@ for image in one two; do
 done
 same "two at once, nodes" 4 "$(nodes | wc -w)"
 
-# From another network namespace the nbd driver cannot be told anything: nothing is ended halfway.
+# From another network namespace the nbd driver of older kernels (6.1, not 7.2) cannot be told anything: nothing is
+# ended halfway.
 first=$(</run/one.device) other=$(</run/two.device)
-for options in -d "-d --force" -c; do
-  fails "another network namespace, $options" "another network namespace" \
-    unshare --net $program $options $first
-done
-fails "another network namespace, attach" "another network namespace" \
-  unshare --net $program --transport nbd -f /run/one.raw
-same "another network namespace, it goes on" one "$(second $first)"
+if ! unshare --net genl ctrl get name nbd >/dev/null 2>&1; then
+  for options in -d "-d --force" -c; do
+    fails "another network namespace, $options" "another network namespace" \
+      unshare --net $program $options $first
+  done
+  fails "another network namespace, attach" "another network namespace" \
+    unshare --net $program --transport nbd -f /run/one.raw
+  same "another network namespace, it goes on" one "$(second $first)"
+fi
 
 # A container with a state folder of its own does not know that somebody reads the device. What it calls
 # process 1, say, is not what the kernel calls so.
