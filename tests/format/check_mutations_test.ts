@@ -5,12 +5,14 @@
  */
 // @ts-types="../support/std_assert.d.ts"
 import { assertGreater } from "@std/assert";
+import { parallels } from "../../src/format/parallels/mod.ts";
 import { vdi } from "../../src/format/vdi/mod.ts";
 import { vhd } from "../../src/format/vhd/mod.ts";
 import { ImageFormatError, UnsupportedFeatureError } from "../../src/image/errors.ts";
 import { memoryFolder, TempDirectory } from "../support/tools.ts";
 import { mutated } from "./mutations.ts";
 import { openImageFile } from "./opened_image.ts";
+import { parallelsOriginal } from "./parallels/original.ts";
 import { Random } from "./qcow/write/random_ops.ts";
 import { vdiOriginal } from "./vdi/original.ts";
 import { vhdOriginal } from "./vhd/original.ts";
@@ -21,6 +23,7 @@ for (
   const { driver, original } of [
     { driver: vdi, original: vdiOriginal() },
     { driver: vhd, original: vhdOriginal() },
+    ...parallelsOriginal().slice(0, 1).map((original) => ({ driver: parallels, original })),
   ]
 ) {
   Deno.test(`${driver.name}: damaged images are checked`, () => {

@@ -4,6 +4,7 @@
  * @module
  */
 export {
+  checkParallels as check,
   describeParallels as info,
   obstacleIn as obstacleToWriting,
   openParallels as open,

@@ -22,4 +22,5 @@ export const parallels: FormatDriver = {
   open: (file, options) => code().open(file, options),
   obstacleToWriting: (file) => code().obstacleToWriting(file),
   info: (file) => code().info(file),
+  check: (file, options) => code().check(file, options),
 };

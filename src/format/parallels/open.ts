@@ -3,7 +3,10 @@
  *
  * @module
  */
+import type { CheckOptions, CheckResult } from "../../image/checking.ts";
 import type { Image, OpenOptions } from "../../image/driver.ts";
+import { UnsupportedFeatureError } from "../../image/errors.ts";
+import { PARALLELS } from "../../image/formats.ts";
 import type { ImageInfo } from "../../image/info.ts";
 import type { ImageFile } from "../../storage/image_file.ts";
 import { IoBuffer } from "../../sys/memory.ts";
@@ -11,6 +14,7 @@ import { readDescriptor } from "./bundle/descriptor.ts";
 import { isDescriptor } from "./bundle/mark.ts";
 import { describeBundle } from "./bundle/info.ts";
 import { openBundle } from "./bundle/open.ts";
+import { checkExpanding } from "./check.ts";
 import { describeExpanding } from "./info.ts";
 import { openExpanding } from "./open_expanding.ts";
 import { readHeader } from "./header.ts";
@@ -34,6 +38,15 @@ export function obstacleIn(file: ImageFile): string | undefined {
   return isBundle(file)
     ? obstacleInBundle(readDescriptor(file))
     : obstacleInHeader(readHeader(file));
+}
+
+/**
+ * @throws as {@link checkExpanding}
+ * @throws {UnsupportedFeatureError} if it is a folder: each of its images is checked by itself
+ */
+export function checkParallels(file: ImageFile, options: CheckOptions): CheckResult {
+  if (!isBundle(file)) return checkExpanding(file, options);
+  throw new UnsupportedFeatureError(PARALLELS.name, file.path, "a check of all images of a folder");
 }
 
 function isBundle(file: ImageFile): boolean {
