@@ -35,7 +35,8 @@ export const KEPT_SECTIONS = {
   journal: { offset: PAGE_BYTES, lengthBytes: JOURNAL_BYTES },
 } as const satisfies Readonly<Record<string, Section>>;
 
-const TOTAL_BYTES = PAGE_BYTES + JOURNAL_BYTES;
+/** All sections end here; the file may go on. */
+export const KEPT_BYTES: number = PAGE_BYTES + JOURNAL_BYTES;
 
 /**
  * Makes it, for a daemon to be started with.
@@ -43,7 +44,7 @@ const TOTAL_BYTES = PAGE_BYTES + JOURNAL_BYTES;
  * @throws {SystemError} as memfd_create(2)
  */
 export function makeKeptMemory(): Fd {
-  return emptyMemoryFile(NAME, TOTAL_BYTES);
+  return emptyMemoryFile(NAME, KEPT_BYTES);
 }
 
 /** It, as a daemon has it: mapped as long as the process lives. */
@@ -55,7 +56,7 @@ export class KeptMemory {
    * @throws {SystemError} as mmap(2)
    */
   constructor(fd: number) {
-    this.#address = mapShared(fd, TOTAL_BYTES);
+    this.#address = mapShared(fd, KEPT_BYTES);
   }
 
   section(name: keyof typeof KEPT_SECTIONS): IoBuffer {

@@ -29,6 +29,7 @@ import { readyFor, type Sectored, tryToAnswer } from "./answer.ts";
 import { DaemonFd, decodeJob, DONE, type Job } from "./job.ts";
 import { handOver } from "./hand_over.ts";
 import { type DescriptorLists, takenApart } from "./job_descriptors.ts";
+import { keptChanges } from "./kept_changes.ts";
 import { progressLine } from "./progress.ts";
 import { Guard } from "./guard.ts";
 import { Log } from "../sys/log.ts";
@@ -132,7 +133,7 @@ function tryToOpen(
   try {
     if (job.inherited !== undefined) return openAgain(job, descriptors);
     using _guard = job.passphrase === undefined ? undefined : new Guard(job, means);
-    return openJob(job);
+    return openJob(job, keptChanges(descriptors));
   } catch (error) {
     const message = reasonOf(error);
     const needsPassphrase = isPassphraseMissing(error) && { needsPassphrase: true as const };

@@ -11,6 +11,7 @@ import { openImage } from "../disk/open.ts";
 import { openImageFile, reopenReadOnly } from "../disk/open_file.ts";
 import { type Base, lastingOverlay } from "../disk/lasting_overlay.ts";
 import type { Overlay } from "../disk/overlay.ts";
+import type { KeptChanges } from "../disk/change_journal.ts";
 import { temporaryOverlay } from "../disk/temporary_overlay.ts";
 import { driverFor } from "../disk/probe.ts";
 import type { ImageRequest } from "../disk/request.ts";
@@ -18,6 +19,7 @@ import type { FormatDriver } from "../image/driver.ts";
 import { RAW } from "../image/formats.ts";
 import { forgetPassphrase, type KeyRing, keyRing, UNUSED_PASSPHRASE } from "../image/key_ring.ts";
 import type { ImageFile } from "../storage/image_file.ts";
+import type { TemporaryOptions } from "../storage/temporary_file.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import type { Job } from "./job.ts";
 
@@ -38,9 +40,10 @@ export interface Opened {
 /**
  * Opens and locks it.
  *
+ * @param kept what outlives the daemon of its changes
  * @throws {Error} if it cannot be served as it shall
  */
-export function openJob(job: Job): Opened {
+export function openJob(job: Job, kept?: KeptChanges): Opened {
   const asked = job.image;
   const isKept = asked.readOnly || asked.overlay !== undefined;
   const first = openImageFile(job.imagePath, { readOnly: isKept });
@@ -68,10 +71,12 @@ export function openJob(job: Job): Opened {
   };
   const keys = keyRing(job.passphrase);
   const decoding = new ThreadedDecodeLane(Math.min(job.threads - 1, MAX_DECODE_THREADS));
-  const overlay = overlayFor(asked, { file, driver });
+  const outlivesProcess = kept !== undefined;
+  const overlay = overlayFor(asked, { file, driver }, { outlivesProcess });
   const access = openImage(file, request, {
     keys,
     decoding,
+    kept,
     ...(overlay === undefined ? {} : { overlay }),
   });
   if (job.passphrase !== undefined && keys.volumeKeys.size === 0) {
@@ -85,9 +90,14 @@ export function openJob(job: Job): Opened {
 }
 
 /** What is to be written to instead of the image, if that shall stay as it is. */
-function overlayFor({ overlay }: ImageRequest, base: Base): Overlay | undefined {
+function overlayFor(
+  { overlay }: ImageRequest,
+  base: Base,
+  options: TemporaryOptions,
+): Overlay | undefined {
   if (overlay === undefined) return undefined;
-  return "path" in overlay ? lastingOverlay(overlay.path, base) : temporaryOverlay(overlay);
+  if ("path" in overlay) return lastingOverlay(overlay.path, base);
+  return temporaryOverlay(overlay, options);
 }
 
 /** Whether what is written may be on a disk when the device has gone. */

@@ -5,25 +5,31 @@
  * @module
  */
 import { openImage } from "../disk/open.ts";
+import { replayChanges } from "../loop/replay_changes.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import { SpoolFile } from "../storage/spool_file.ts";
-import { TemporaryFile } from "../storage/temporary_file.ts";
+import { TemporaryFile, type TemporaryOptions } from "../storage/temporary_file.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Fd } from "../sys/files.ts";
 import type { InheritedFile, Job } from "./job.ts";
 import type { DescriptorLists } from "./job_descriptors.ts";
+import { keptChanges } from "./kept_changes.ts";
 import { readKeyFile } from "./key_file.ts";
 import type { Opened } from "./opened.ts";
 
 /**
- * Opens it.
+ * Opens it, and makes all changes once more that were answered and are not in it yet.
  *
- * @throws {Error} if it has become something that cannot be served
+ * @throws {Error} if it has become something that cannot be served, or one cannot be made
  */
 export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
   const { image: request, inherited = [] } = job;
   const { files: numbers = [], keys: [keyFile] = [] } = descriptors;
-  const files = inherited.map((file, n) => openInherited(file, numbers[n] ?? -1));
+  const kept = keptChanges(descriptors);
+  const outlivesProcess = kept !== undefined;
+  const files = inherited.map((file, n) =>
+    openInherited(file, numbers[n] ?? -1, { outlivesProcess })
+  );
   // The layer that is written to comes last.
   const layer = request.overlay === undefined ? undefined : files.pop();
   const [file, ...replay] = files;
@@ -36,12 +42,18 @@ export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
     decoding,
     replay,
     isInherited: true,
+    kept,
     ...(layer === undefined ? {} : { overlay: { file: layer } }),
   });
+  replayChanges(access);
   return { access, keys, decoding, request, warnings: [] };
 }
 
-function openInherited({ path, kind, limitBytes }: InheritedFile, number: number): ImageFile {
+function openInherited(
+  { path, kind, limitBytes }: InheritedFile,
+  number: number,
+  options: TemporaryOptions,
+): ImageFile {
   const fd = new Fd(number);
   switch (kind) {
     case "image":
@@ -49,6 +61,6 @@ function openInherited({ path, kind, limitBytes }: InheritedFile, number: number
     case "spool":
       return new SpoolFile(fd, path);
     case "temporary":
-      return new TemporaryFile(fd, path, limitBytes ?? Infinity);
+      return new TemporaryFile(fd, path, limitBytes ?? Infinity, options);
   }
 }

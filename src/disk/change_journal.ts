@@ -194,11 +194,13 @@ export class ChangeJournal {
     for (let n = this.#begin; n !== this.#end; n = n + 1 >>> 0) {
       const at = n % this.#capacity * RECORD_FIELDS;
       const field = (index: number): number => this.#records[at + index] ?? 0;
+      const kind = field(Field.kind) as KeptKind;
       yield {
-        kind: field(Field.kind) as KeptKind,
+        kind,
         guestOffset: field(Field.guestOffset),
         lengthBytes: field(Field.lengthBytes),
-        file: this.#files[field(Field.file)],
+        // What a record is not about, an older one has left there.
+        file: kind === KeptKind.Data ? this.#files[field(Field.file)] : undefined,
         hostOffset: field(Field.hostOffset),
         firstSector: field(Field.firstSector),
       };

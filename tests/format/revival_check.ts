@@ -11,7 +11,7 @@ import { IoBuffer } from "../../src/sys/memory.ts";
 import { AllowedContents } from "./qcow/write/allowed_contents.ts";
 import { CrashRun, type RunOptions } from "./qcow/write/crash_run.ts";
 import { type CrashState, crashStates } from "./qcow/write/crash_states.ts";
-import { FileContent } from "./qcow/write/file_content.ts";
+import { BLOCK_BYTES, FileContent } from "./qcow/write/file_content.ts";
 import type { Original } from "./qcow/write/originals.ts";
 import { Random } from "./qcow/write/random_ops.ts";
 import { Recording } from "./qcow/write/recording.ts";
@@ -113,8 +113,18 @@ function pathsOf({ path, dataPath }: Original): string[] {
 }
 
 function restore(paths: readonly string[], contents: Left): void {
-  for (const [n, path] of paths.entries()) {
-    Deno.writeFileSync(path, contents[n] ?? new Uint8Array());
+  for (const [n, path] of paths.entries()) writeSparsely(path, contents[n] ?? new Uint8Array());
+}
+
+/** What is all zeros is a hole. */
+function writeSparsely(path: string, bytes: Uint8Array): void {
+  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
+  file.truncateSync(bytes.length);
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    const block = bytes.subarray(at, at + BLOCK_BYTES);
+    if (block.every((byte) => byte === 0)) continue;
+    file.seekSync(at, Deno.SeekMode.Start);
+    file.writeSync(block);
   }
 }
 
