@@ -21,7 +21,7 @@ const SIZE = 32 * MIB;
 const KIB = 1024;
 const BLOCK = 4 * KIB;
 const CHANGES = 14;
-/** One, of a few kinds of images, or so many of all of them (`deno task test:revivals`). */
+/** One, of a few kinds of images, or so many of all of them (`deno task test:revived-changes`). */
 const KILLS = Number(Deno.env.get("TSLOSETUP_REVIVALS") ?? 1);
 
 interface Kind {
