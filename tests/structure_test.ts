@@ -26,6 +26,7 @@ const LAYERS = [
   "daemon",
   "device",
   "cli",
+  "boot",
   "main.ts",
 ];
 /** Pairs on one level: protocols know nothing of each other. */

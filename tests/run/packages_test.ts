@@ -1,10 +1,15 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
-import { KERNEL_PACKAGES, packageNames, type Packages } from "../support/packages.ts";
+import {
+  BOOT_PACKAGES,
+  KERNEL_PACKAGES,
+  packageNames,
+  type Packages,
+} from "../support/packages.ts";
 import { must, oracleTest, run } from "../support/tools.ts";
 import { installPackages, missingIn } from "./packages.ts";
 
-const PACKAGES: Packages = KERNEL_PACKAGES;
+const PACKAGES: Packages = { ...KERNEL_PACKAGES, ...BOOT_PACKAGES };
 const TESTS = new URL("../", import.meta.url).pathname;
 
 Deno.test("missingIn() finds what dpkg does not call installed", () => {

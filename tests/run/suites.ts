@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KERNEL_PACKAGES, PACKAGES, type Packages } from "../support/packages.ts";
+import { BOOT_PACKAGES, KERNEL_PACKAGES, PACKAGES, type Packages } from "../support/packages.ts";
 
 /** Tests that are run together. */
 export interface Suite {
@@ -23,10 +23,11 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   all: {
     packages: PACKAGES,
     paths: ["tests"],
-    ignored: ["tests/kernel/uml"],
+    ignored: ["tests/kernel/uml", "tests/boot/machine"],
     beside: ["tests/crypt", "tests/disk", "tests/format", "tests/hostile", "tests/matrix"],
   },
   kernel: { packages: KERNEL_PACKAGES, paths: ["tests/kernel/uml"], ignored: [], beside: [] },
+  boot: { packages: BOOT_PACKAGES, paths: ["tests/boot/machine"], ignored: [], beside: [] },
 };
 
 /**

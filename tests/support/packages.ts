@@ -14,7 +14,7 @@ export type Packages = Readonly<Record<string, Readonly<Record<string, readonly 
 /** What the tests need besides Node.js and npm. */
 export const PACKAGES = {
   "what every Debian has": {
-    apt: ["apt-get"],
+    apt: ["apt-cache", "apt-get"],
     bash: ["bash"],
     bsdutils: ["script"],
     coreutils: [
@@ -23,6 +23,7 @@ export const PACKAGES = {
       "dd",
       "df",
       "env",
+      "install",
       "mkfifo",
       "mv",
       "rm",
@@ -87,6 +88,7 @@ export const PACKAGES = {
   "structures against the kernel's headers": { gcc: ["cc"], "libc6-dev": [] },
   "what programs ask the kernel for": { strace: ["strace"] },
   "what makers of an initramfs do to a program": { binutils: ["strip"] },
+  "the shells of an initramfs": { busybox: ["busybox"] },
   "the installation": { curl: ["curl"], shellcheck: ["shellcheck"], systemd: ["systemd-escape"] },
   "readers of the man page and of completions": {
     fish: ["fish"],
@@ -104,13 +106,23 @@ export const KERNEL_PACKAGES = {
   "real kernels": { patchelf: ["patchelf"], "user-mode-linux": ["linux.uml"] },
 } as const satisfies Packages;
 
+/** What the tests of booting need, too. */
+export const BOOT_PACKAGES = {
+  ...PACKAGES,
+  "a machine to boot, and its root": {
+    cpio: [],
+    mmdebstrap: ["mmdebstrap"],
+    "qemu-system-x86": ["qemu-system-x86_64"],
+  },
+} as const satisfies Packages;
+
 type Values<Table> = Table[keyof Table];
 type Programs<Table> = Table extends Packages
   ? { [Purpose in keyof Table]: Values<Table[Purpose]> }[keyof Table]
   : never;
 
 /** A program that tests may ask for. */
-export type Program = Programs<typeof KERNEL_PACKAGES>[number];
+export type Program = Programs<typeof KERNEL_PACKAGES | typeof BOOT_PACKAGES>[number];
 
 /** The names of packages. */
 export function packageNames(packages: Packages): string[] {

@@ -1,0 +1,58 @@
+#!/bin/sh
+# pack.sh FILE [PROGRAM]: packs the root that a machine's root is served from into FILE, a squashfs:
+# tslosetup, the libraries it loads, a shell with its tools, folders to mount on. What is there is kept
+# if it has been made of the same files: compressing takes half a minute.
+set -eu
+
+fail() { echo "tslosetup: $*" >&2; exit 1; }
+
+file=$1
+program=${2:-$(command -v tslosetup)} || fail "tslosetup is not installed"
+here=$(dirname "$(readlink -f "$0")")
+command -v mksquashfs >/dev/null || fail "mksquashfs is missing: install squashfs-tools"
+shell=$(command -v busybox) || fail "busybox is missing"
+# Loaded while the program runs, where they are: codec/libraries.ts
+optional='libdeflate.so.0 libzstd.so.1 liblzma.so.5 libbz2.so.1.0 libz.so.1'
+applets='sh dd mount umount chroot sync reboot poweroff halt cat ln'
+
+# libraries_of FILE...: what the dynamic linker would load for them.
+libraries_of() { ldd "$@" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ :]*\) (0x.*/\1/p' | sort -u; }
+
+optional_paths() {
+	for name in $optional; do
+		/sbin/ldconfig -p | sed -n "s/^[[:space:]]*$name (.*x86-64.*=> //p; s/^[[:space:]]*$name (.*AArch64.*=> //p" | head -n 1
+	done
+}
+
+contents() {
+	more=$(optional_paths)
+	# shellcheck disable=SC2086
+	libraries_of "$program" "$shell" $more
+	# shellcheck disable=SC2086
+	printf '%s\n' $more
+}
+
+copy() { mkdir -p "$tree/$(dirname "$2")" && cp -L --preserve=mode,timestamps "$1" "$tree/$2"; }
+
+files=$(contents | sort -u)
+# shellcheck disable=SC2086
+made_of=$(for each in "$program" "$shell" "$0" "$here/shutdown.sh" $files; do
+	stat -L -c '%n %s %Y' "$each"
+done)
+[ ! -e "$file" ] || [ "$(cat "$file.made-of" 2>/dev/null)" != "$made_of" ] || exit 0
+
+tree=$(mktemp -d)
+trap 'rm -rf "$tree" "$file.new"' EXIT
+chmod 755 "$tree"
+for folder in dev proc sys run bin var/tmp; do mkdir -p "$tree/$folder"; done
+for each in $files; do copy "$each" "$each"; done
+copy "$program" bin/tslosetup
+copy "$shell" bin/busybox
+for applet in $applets; do ln -s busybox "$tree/bin/$applet"; done
+copy "$here/shutdown.sh" shutdown
+chmod 755 "$tree/shutdown"
+mkdir -p "$(dirname "$file")"
+mksquashfs "$tree" "$file.new" -comp zstd -Xcompression-level 15 -b 256K -all-root -noappend \
+	-no-progress -quiet >/dev/null
+mv "$file.new" "$file"
+printf '%s\n' "$made_of" >"$file.made-of"

@@ -1,0 +1,60 @@
+#!/bin/sh
+# shutdown.sh: what systemd-shutdown(8) runs from /run/initramfs, as the last process there is but for
+# those that serve the root: /oldroot is unmounted, its device detached, the image's place unmounted.
+# The first argument says how to go: reboot, poweroff, halt or kexec.
+#
+# The shell and its tools are in the root that is served from, which is still mounted below the old
+# one: the links /bin and /lib lead there (common.sh: tslosetup_prepare_shutdown).
+
+# shellcheck shell=dash disable=SC3043
+
+OLD=/oldroot/run/initramfs
+PATH=/bin
+export PATH
+
+say() { echo "tslosetup: $*" >/dev/console; }
+
+# Both are to be had without the old root.
+take_along() {
+	local name
+	mount -o bind "$OLD/tslosetup" /tslosetup
+	mount -o bind "$OLD/tslosetup-source" /tslosetup-source
+	for name in dev proc sys run; do mount -o bind "/$name" "/tslosetup/$name"; done
+	for name in bin lib lib64 usr; do
+		[ ! -d "/tslosetup/$name" ] || ln -sfn "tslosetup/$name" "/$name"
+	done
+	# What serves the root has its files open there.
+	umount -l /oldroot/run
+}
+
+# unmount_below FOLDER: what was mounted last comes first.
+unmount_below() {
+	local places='' place
+	while read -r _ place _; do
+		case $place in "$1" | "$1"/*) places="$place $places" ;; esac
+	done </proc/mounts
+	for place in $places; do
+		umount "$place" 2>/dev/null || mount -o remount,ro "$place" 2>/dev/null ||
+			say "$place stays mounted"
+	done
+}
+
+detach_all() {
+	local device
+	while read -r device; do
+		chroot /tslosetup /bin/tslosetup --detach "$device" || say "$device stays attached"
+	done </tslosetup-devices
+}
+
+[ ! -d "$OLD/tslosetup/bin" ] || take_along
+unmount_below /oldroot
+sync
+detach_all
+sync
+umount /tslosetup-source 2>/dev/null || mount -o remount,ro /tslosetup-source 2>/dev/null || :
+say "the root is detached"
+case ${1-} in
+reboot | halt) "$1" -f ;;
+kexec) kexec -e || reboot -f ;;
+*) poweroff -f ;;
+esac

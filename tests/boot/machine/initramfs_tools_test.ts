@@ -1,0 +1,130 @@
+/**
+ * A machine whose root lies in an image, attached by an initramfs that initramfs-tools has made: it comes
+ * up, serves all of its root without any of it, and leaves a clean image.
+ *
+ * @module
+ */
+// @ts-types="../../support/std_assert.d.ts"
+import { assertEquals, assertMatch } from "@std/assert";
+import { must, rootTest, TempDirectory } from "../../support/tools.ts";
+import { debianKernel, debianRoot } from "./debian.ts";
+import { faultsOf, makeHostDisk, makeRootDisk, type RootDisk } from "./disks.ts";
+import { Guest, type GuestOptions } from "./guest.ts";
+import { makeInitramfs, programUnderTest } from "./initramfs.ts";
+import { INITRAMFS_TOOLS, MAKE_BY_INITRAMFS_TOOLS } from "./initramfs_tools.ts";
+import { blockErrors, openedInOldRoot, servers } from "./questions.ts";
+
+const COMPRESSED: RootDisk = {
+  partitioned: true,
+  convert: ["-O", "qcow2", "-c", "-o", "compression_type=zstd"],
+};
+const PLAIN: RootDisk = { convert: ["-O", "qcow2"] };
+const IMAGE = "root.qcow2";
+
+interface Scene {
+  readonly name: string;
+  readonly disk: RootDisk;
+  readonly words: readonly string[];
+  /** What the guest has of the host; the image is in `share`, a folder in `folder`. */
+  readonly place: (share: string, folder: TempDirectory) => Promise<Partial<GuestOptions>>;
+  /** Where the image is afterwards. */
+  readonly imageAfter: (share: string, folder: TempDirectory) => Promise<string>;
+  /** Whether it is to be as it was, and nothing the guest has written is there after a reboot. */
+  readonly isKept?: boolean;
+}
+
+const SHARED: Pick<Scene, "place" | "imageAfter"> = {
+  place: (share) => Promise.resolve({ shares: { images: share } }),
+  imageAfter: (share) => Promise.resolve(`${share}/${IMAGE}`),
+};
+
+const SCENES: readonly Scene[] = [
+  {
+    name: "a compressed image on a 9p share, with an overlay in memory",
+    disk: COMPRESSED,
+    words: [
+      ...["root=tslosetup", `tslosetup.image=9p:images:/${IMAGE}`, "tslosetup.partition=1"],
+      "tslosetup.overlay=ram",
+    ],
+    ...SHARED,
+    isKept: true,
+  },
+  {
+    name: "an image on a 9p share that is written to, root found by its label",
+    disk: PLAIN,
+    words: ["root=LABEL=guestroot", `tslosetup.image=9p:images:/${IMAGE}`],
+    ...SHARED,
+  },
+  {
+    name: "an image on a disk's file system that is written to",
+    disk: PLAIN,
+    words: ["root=tslosetup", `tslosetup.image=/dev/vda:/${IMAGE}`],
+    place: async (share, folder) => {
+      await makeHostDisk(folder.file("disk"), `${share}/${IMAGE}`, IMAGE);
+      return { disks: [folder.file("disk")] };
+    },
+    imageAfter: async (_share, folder) => {
+      const disk = folder.file("disk");
+      await must("e2fsck", "-f", "-n", disk);
+      await must("debugfs", "-R", `dump /${IMAGE} ${folder.file("dumped")}`, disk);
+      return folder.file("dumped");
+    },
+  },
+  {
+    name: "a disk that is the image",
+    disk: PLAIN,
+    words: ["root=tslosetup", "tslosetup.image=/dev/vda"],
+    // The image needs room: its file as the disk would end where the image does so far.
+    place: async (share, folder) => {
+      await must("cp", `${share}/${IMAGE}`, folder.file("disk"));
+      await must("truncate", "-s", "1G", folder.file("disk"));
+      return { disks: [folder.file("disk")] };
+    },
+    imageAfter: (_share, folder) => Promise.resolve(folder.file("disk")),
+  },
+];
+
+const made = Promise.all([debianKernel(), debianRoot(...INITRAMFS_TOOLS)]);
+
+for (const scene of SCENES) {
+  rootTest(`initramfs-tools: ${scene.name}`, ["qemu-system-x86_64", "mmdebstrap"], async () => {
+    using folder = new TempDirectory();
+    const [kernel, root] = await made;
+    const initramfs = folder.file("initramfs");
+    const recipe = { root, kernel, program: programUnderTest(), ...MAKE_BY_INITRAMFS_TOOLS };
+    await makeInitramfs(initramfs, recipe);
+    const share = folder.file("share");
+    Deno.mkdirSync(share);
+    await makeRootDisk(`${share}/${IMAGE}`, root, scene.disk);
+    const place = await scene.place(share, folder);
+    const before = await must("sha256sum", `${share}/${IMAGE}`);
+
+    const console = await useGuest({ kernel, initramfs, words: scene.words, ...place }, scene);
+    assertEquals(console.split("tslosetup: the root is detached").length - 1, 2);
+    if (scene.isKept) assertEquals(await must("sha256sum", `${share}/${IMAGE}`), before);
+    assertEquals(await faultsOf(await scene.imageAfter(share, folder), scene.disk), []);
+  });
+}
+
+/** Boots, writes, boots anew and switches off. Returns all that the console showed. */
+async function useGuest(options: GuestOptions, { isKept = false }: Scene): Promise<string> {
+  await using guest = new Guest(options);
+  await guest.isUp();
+  assertEquals((await guest.run("systemctl is-system-running --wait")).trim(), "running");
+  assertEquals(await blockErrors(guest), []);
+  assertEquals(await servers(guest), 2);
+  assertEquals(await openedInOldRoot(guest), []);
+  const sum = await guest.run("head -c 20M /dev/urandom >/big && sync && sha256sum /big");
+  assertEquals(await guest.run("echo 3 >/proc/sys/vm/drop_caches; sha256sum /big"), sum);
+  // Everything that is not open is read anew, the program that serves it as well.
+  assertMatch(await guest.run("ls -lR /usr | tail -n 1; echo read"), /read/);
+  await guest.run("echo written >/unsynced");
+  await guest.send("systemctl reboot");
+  await guest.isUp();
+  const { text } = await guest.try("cat /unsynced && sha256sum /big");
+  if (!isKept) assertEquals(text, `written\n${sum}`);
+  assertEquals(await blockErrors(guest), []);
+  await guest.send("systemctl poweroff");
+  await guest.hasEnded();
+  return guest.console;
+}
