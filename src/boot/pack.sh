@@ -13,7 +13,7 @@ command -v mksquashfs >/dev/null || fail "mksquashfs is missing: install squashf
 shell=$(command -v busybox) || fail "busybox is missing"
 # Loaded while the program runs, where they are: codec/libraries.ts
 optional='libdeflate.so.0 libzstd.so.1 liblzma.so.5 libbz2.so.1.0 libz.so.1'
-applets='sh dd mount umount chroot sync reboot poweroff halt cat ln'
+applets='sh dd mount umount chroot sync reboot poweroff halt cat ln sleep'
 
 # libraries_of FILE...: what the dynamic linker would load for them.
 libraries_of() { ldd "$@" 2>/dev/null | sed -n 's/^[^/]*\(\/[^ :]*\) (0x.*/\1/p' | sort -u; }

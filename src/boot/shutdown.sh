@@ -46,10 +46,29 @@ detach_all() {
 	done </tslosetup-devices
 }
 
+# A daemon gives back what it has kept ready, and closes the image, after its device has gone. It is
+# given a minute.
+wait_for_servers() {
+	local tries=0
+	while are_there_servers && [ "$tries" -lt 300 ]; do
+		sleep 0.2
+		tries=$((tries + 1))
+	done
+}
+
+are_there_servers() {
+	local folder name
+	for folder in /proc/[0-9]*; do
+		read -r name 2>/dev/null <"$folder/comm" && [ "$name" = tslosetup ] && return
+	done
+	return 1
+}
+
 [ ! -d "$OLD/tslosetup/bin" ] || take_along
 unmount_below /oldroot
 sync
 detach_all
+wait_for_servers
 sync
 umount /tslosetup-source 2>/dev/null || mount -o remount,ro /tslosetup-source 2>/dev/null || :
 say "the root is detached"
