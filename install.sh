@@ -3,6 +3,7 @@
 #
 #   curl -fsSL https://…/install.sh | sh     install a release binary
 #   ./install.sh                             in a checkout: build it, or install the sources
+#   ./install.sh --with-boot                 and what boots a machine from an image: src/boot/README.md
 #   ./install.sh --uninstall                 remove what an earlier run installed
 #
 # Environment:
@@ -35,7 +36,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 usage() {
 	cat <<-'EOF'
-	Usage: install.sh [--uninstall | --help]
+	Usage: install.sh [--with-boot | --uninstall | --help]
 	Installs tslosetup below $PREFIX (/usr/local for root, ~/.local for others).
 	TSLOSETUP_INSTALL=auto|release|build|source chooses how, TSLOSETUP_URL names the release binary.
 	EOF
@@ -382,7 +383,52 @@ uninstall() {
 	{ documents; system_documents; } | while read -r _ _ _ place; do rm -f "$DESTDIR$PREFIX/$place"; done
 	unlink_mount_helpers
 	reload_units
+	uninstall_boot
 	say "removed from $DESTDIR$PREFIX"
+}
+
+# --- booting from an image -----------------------------------------------------------------------
+
+INITRAMFS_TOOLS=/etc/initramfs-tools
+DRACUT=/usr/lib/dracut
+
+check_boot() {
+	{ [ -n "$checkout" ] && [ -d "$checkout/src/boot" ]; } || fail "--with-boot needs a checkout"
+	is_for_system || fail "--with-boot is for root: it is about the whole system"
+	makes_initramfs "$INITRAMFS_TOOLS" || makes_initramfs "$DRACUT" ||
+		fail "neither initramfs-tools nor dracut is installed"
+}
+
+# makes_initramfs FOLDER: whether who looks there is to be told; packagers tell everybody.
+makes_initramfs() { [ -n "$DESTDIR" ] || [ -d "$1" ]; }
+
+install_boot() {
+	for script in "$checkout"/src/boot/*.sh; do
+		put_boot 644 "$script" "$PREFIX/lib/tslosetup/boot/${script##*/}"
+	done
+	! makes_initramfs "$INITRAMFS_TOOLS" || {
+		put_boot 755 "$checkout/src/boot/initramfs-tools/hook.sh" "$INITRAMFS_TOOLS/hooks/tslosetup"
+		put_boot 755 "$checkout/src/boot/initramfs-tools/local-top.sh" "$INITRAMFS_TOOLS/scripts/local-top/tslosetup"
+	}
+	! makes_initramfs "$DRACUT" || for script in "$checkout"/src/boot/dracut/*.sh; do
+		[ ! -e "$script" ] || put_boot 755 "$script" "$DRACUT/modules.d/90tslosetup/${script##*/}"
+	done
+}
+
+# put_boot MODE FILE TARGET: with the places of this installation in it.
+put_boot() {
+	target=$DESTDIR$3
+	{
+		mkdir -p "${target%/*}" &&
+			sed "s|/usr/local/lib/tslosetup|$PREFIX/lib/tslosetup|g; s|/usr/local/bin|$PREFIX/bin|g" "$2" >"$target.new" &&
+			chmod "$1" "$target.new" && mv -f "$target.new" "$target"
+	} 2>/dev/null || fail "cannot write $target"
+}
+
+uninstall_boot() {
+	is_for_system || return 0
+	rm -f "$DESTDIR$INITRAMFS_TOOLS/hooks/tslosetup" "$DESTDIR$INITRAMFS_TOOLS/scripts/local-top/tslosetup"
+	rm -rf "$DESTDIR$DRACUT/modules.d/90tslosetup" "$DESTDIR/var/cache/tslosetup"
 }
 
 # --- main --------------------------------------------------------------------------------------
@@ -441,20 +487,23 @@ install() {
 }
 
 main() {
-	reason='' detail='' stage='' work='' sources='' checkout='' deno='' new='' meter=''
+	reason='' detail='' stage='' work='' sources='' checkout='' deno='' new='' meter='' with_boot=''
 	case ${1:-} in
 	'') ;;
+	--with-boot) with_boot=yes ;;
 	--uninstall) settle_prefix; uninstall; return ;;
 	-h | --help) usage; return ;;
 	*) usage >&2; exit 1 ;;
 	esac
 	check_machine
 	settle_prefix
-	make_stage
 	find_checkout
+	[ -z "$with_boot" ] || check_boot
+	make_stage
 	# Deno knows only its own certificate authorities unless told; a company's proxy needs the system's.
 	export DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-mozilla,system}" NO_COLOR=1
 	install
+	[ -z "$with_boot" ] || install_boot
 	say "installed $bindir/tslosetup ($version)"
 	case :${PATH:-}: in *:"$PREFIX/bin":*) ;; *) say "note: $PREFIX/bin is not on your PATH" ;; esac
 }

@@ -36,9 +36,7 @@ copy() { mkdir -p "$tree/$(dirname "$2")" && cp -L --preserve=mode,timestamps "$
 
 files=$(contents | sort -u)
 # shellcheck disable=SC2086
-made_of=$(for each in "$program" "$shell" "$0" "$here/shutdown.sh" $files; do
-	stat -L -c '%n %s %Y' "$each"
-done)
+made_of=$(cksum "$here/pack.sh" "$here/shutdown.sh" && stat -L -c '%n %s %Y' "$program" "$shell" $files)
 [ ! -e "$file" ] || [ "$(cat "$file.made-of" 2>/dev/null)" != "$made_of" ] || exit 0
 
 tree=$(mktemp -d)

@@ -23,8 +23,6 @@ take_along() {
 	for name in bin lib lib64 usr; do
 		[ ! -d "/tslosetup/$name" ] || ln -sfn "tslosetup/$name" "/$name"
 	done
-	# What serves the root has its files open there.
-	umount -l /oldroot/run
 }
 
 # unmount_below FOLDER: what was mounted last comes first.
@@ -64,7 +62,15 @@ are_there_servers() {
 	return 1
 }
 
+# What was opened by way of the old root: this shell itself, the console, the files of what serves it.
+let_go() {
+	local name
+	exec </dev/console >/dev/console 2>&1
+	for name in run dev proc sys; do umount -l "/oldroot/$name"; done
+}
+
 [ ! -d "$OLD/tslosetup/bin" ] || take_along
+let_go
 unmount_below /oldroot
 sync
 detach_all

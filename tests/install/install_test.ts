@@ -159,6 +159,31 @@ Deno.test("install.sh keeps DESTDIR apart from PREFIX", async () => {
   assertMatch(launcher, /exec '\/opt\/x\/lib\/tslosetup\/sources\.\w+'\/deno run /);
 });
 
+Deno.test("install.sh --with-boot installs the hooks for an initramfs, and removes them", async () => {
+  using site = new Site();
+  const script = await site.checkout(COMPILES);
+  const folder = script.replace(/install\.sh$/, "src/boot");
+  await must("cp", "-r", `${CHECKOUT}/src/boot`, folder);
+  const environment = { DESTDIR: site.file("package"), PREFIX: "/opt/x" };
+  assertEquals((await site.install(environment, script, "--with-boot")).code, 0);
+  const hook = site.file("package/etc/initramfs-tools/hooks/tslosetup");
+  const text = await Deno.readTextFile(hook);
+  assertStringIncludes(text, "PROGRAM=/opt/x/bin/tslosetup\nLIBRARY=/opt/x/lib/tslosetup/boot\n");
+  assertEquals((Deno.statSync(hook).mode ?? 0) & 0o777, 0o755);
+  const inPackage = ["opt/x/lib/tslosetup/boot/common.sh", "opt/x/lib/tslosetup/boot/pack.sh"];
+  inPackage.push("etc/initramfs-tools/scripts/local-top/tslosetup");
+  for (const path of inPackage) assertEquals(exists(site.file(`package/${path}`)), true, path);
+  assertEquals((await site.install(environment, script, "--uninstall")).code, 0);
+  assertEquals(await must("find", site.file("package"), "-type", "f"), "");
+});
+
+Deno.test("install.sh --with-boot needs a checkout", async () => {
+  using site = new Site();
+  const { code, stderr } = await site.installPiped({}, "--with-boot");
+  assertEquals([code, stderr], [1, "install.sh: --with-boot needs a checkout\n"]);
+  assertEquals(exists(site.prefix), false);
+});
+
 Deno.test("install.sh makes sources that do not make the file of SSLKEYLOGFILE", async () => {
   using site = new Site();
   assertEquals((await site.install({}, await site.checkout("exit 1"))).code, 0);
