@@ -13,7 +13,7 @@
  * @module
  */
 import { ifPossible } from "../sys/errno.ts";
-import { type Fd, fileExists, readText, writeText } from "../sys/files.ts";
+import { type Fd, fileExists, readText, readTextIfAny, writeText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { isReadable } from "../sys/poll.ts";
 import { pipe } from "../sys/sockets.ts";
@@ -71,7 +71,7 @@ export class DaemonScope implements Disposable {
 
   /** Has one made, where systemd runs and takes orders from who this is: root. */
   static begin(): DaemonScope | undefined {
-    if (libc().geteuid() !== 0 || !fileExists(SYSTEMD_RUNS)) return undefined;
+    if (libc().geteuid() !== 0 || !fileExists(SYSTEMD_RUNS) || !isFirstHere()) return undefined;
     const program = SYSTEMD_RUN.find(fileExists);
     return program === undefined ? undefined : ifPossible(() => DaemonScope.#make(program));
   }
@@ -118,6 +118,14 @@ export class DaemonScope implements Disposable {
     this.#words.close();
     this.#processes.close();
   }
+}
+
+/**
+ * Whether systemd counts processes as this process does. In a container that shares no more than /run
+ * with it, it would take the ids for those of its own processes, and move these.
+ */
+function isFirstHere(): boolean {
+  return readTextIfAny("/proc/1/comm") === "systemd";
 }
 
 function tryToWrite(fd: number, text: string): boolean {

@@ -67,6 +67,16 @@ machineTest("a device outlives the unit and the login that has made it", async (
   assertStringIncludes(await checked(machine, "/srv/a.qcow2"), "No errors");
 });
 
+machineTest("where processes have other ids than for systemd, it is not asked", async (machine) => {
+  await machine.boot();
+  await makeImage(machine, "/srv/a.qcow2");
+  const scopes = "journalctl --sync; journalctl -b | grep -c 'Started tslosetup-[0-9]'";
+  const before = await machine.unit(scopes);
+  await machine.unit(`unshare --fork --pid --mount-proc sh -euc \
+    "tslosetup /dev/loop305 -t QCOW /srv/a.qcow2; tslosetup -d /dev/loop305"`);
+  assertEquals(await machine.unit(scopes), before);
+});
+
 machineTest("a killed daemon has its successor in the same scope", async (machine) => {
   await machine.boot();
   await makeImage(machine, "/srv/a.qcow2");
