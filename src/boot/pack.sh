@@ -8,6 +8,8 @@ fail() { echo "tslosetup: $*" >&2; exit 1; }
 
 file=$1
 program=${2:-$(command -v tslosetup)} || fail "tslosetup is not installed"
+[ "$(head -c 4 "$program" | tail -c 3)" = ELF ] ||
+	fail "$program is no binary: install a build or a release (TSLOSETUP_INSTALL)"
 here=$(dirname "$(readlink -f "$0")")
 command -v mksquashfs >/dev/null || fail "mksquashfs is missing: install squashfs-tools"
 shell=$(command -v busybox) || fail "busybox is missing"
