@@ -14,6 +14,7 @@
 import { libc } from "../sys/libc.ts";
 import type { IoBuffer } from "../sys/memory.ts";
 import { SIGKILL } from "../sys/signals.ts";
+import { daemonWords } from "./daemon_words.ts";
 import type { DescriptorLists } from "./job_descriptors.ts";
 import { KeptMemory } from "./kept_memory.ts";
 import { idHere, type ProcessIdentity, waitUntil, waitUntilGone } from "./processes.ts";
@@ -61,12 +62,16 @@ export class Charge {
     view.setFloat64(AT.attemptStart, startTime, true);
   }
 
-  /** Ends the daemon that was being started, if there is one. */
+  /**
+   * Ends the daemon that was being started, if there is one. Daemons can write to this memory, too: what
+   * is no daemon is left alone, whatever stands there.
+   */
   endAttempt(): void {
     const { view } = this.#counters;
     const pid = view.getUint32(AT.attempt, true);
     const attempt = { pid, startTime: view.getFloat64(AT.attemptStart, true) };
-    if (pid === 0 || idHere(attempt) === undefined) return;
+    const idThere = pid === 0 ? undefined : idHere(attempt);
+    if (idThere === undefined || daemonWords(idThere) === undefined) return;
     libc().kill(pid, SIGKILL);
     waitUntilGone(attempt, END_MS);
   }

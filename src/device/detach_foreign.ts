@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DAEMON_ARGUMENT } from "../daemon/hidden_arguments.ts";
+import { daemonWords } from "../daemon/daemon_words.ts";
 import { NbdControl } from "../kernel/nbd.ts";
 import { type NbdDevice, nbdDevice, waitUntilDisconnected } from "../kernel/nbd_devices.ts";
 import { areReceiversVisible } from "../kernel/nbd_receivers.ts";
@@ -61,7 +61,7 @@ function hasGoneLazily({ index, backend = "", path: node }: NbdDevice): boolean 
 
 /** Whether no process serves a device: nobody then answers what is under way. */
 function isForsaken(path: string): boolean {
-  return areKernelIds() && !listDirectory("/proc").some((id) => serves(id, path));
+  return areKernelIds() && !listDirectory("/proc").map(Number).some((id) => serves(id, path));
 }
 
 /** Whether process ids here are those of the kernel: where its own threads cannot be seen, they are not. */
@@ -69,9 +69,8 @@ function areKernelIds(): boolean {
   return areReceiversVisible();
 }
 
-function serves(id: string, path: string): boolean {
-  const words = (readTextIfAny(`/proc/${id}/cmdline`) ?? "").split("\0");
-  return words.includes(DAEMON_ARGUMENT) && words.includes(path);
+function serves(id: number, path: string): boolean {
+  return daemonWords(id)?.includes(path) === true;
 }
 
 /** What the kernel knows of whoever connected a device. */

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { DAEMON_ARGUMENT } from "../daemon/hidden_arguments.ts";
+import { daemonWords } from "../daemon/daemon_words.ts";
 import { identityOf } from "../daemon/processes.ts";
 import { type AttachState, readState, type StateStore } from "../daemon/state.ts";
 import { RAW } from "../image/formats.ts";
 import { ifPossible } from "../sys/errno.ts";
 import { listDirectory } from "../sys/directories.ts";
-import { fileStatusIfAny, linkStatus, readTextIfAny } from "../sys/files.ts";
+import { fileStatusIfAny, linkStatus } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { readLink } from "../sys/paths.ts";
 import { listenerOf } from "../sys/sockets.ts";
@@ -20,12 +20,8 @@ export function lostState(path: string, states: StateStore): AttachState | undef
   const listener = listenerOf(path);
   if (listener === undefined || listener.uid !== libc().geteuid()) return undefined;
   const { pid } = listener;
-  return isDaemon(pid) ? heldState(pid, { path, states }) ?? makeshiftState(pid, path) : undefined;
-}
-
-function isDaemon(pid: number): boolean {
-  const words = (readTextIfAny(`/proc/${pid}/cmdline`) ?? "").split("\0");
-  return words.includes(DAEMON_ARGUMENT);
+  if (daemonWords(pid) === undefined) return undefined;
+  return heldState(pid, { path, states }) ?? makeshiftState(pid, path);
 }
 
 /** What a daemon holds, read by way of its descriptor. */
