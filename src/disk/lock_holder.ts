@@ -21,18 +21,31 @@ export function lockHolder(file: FileStatus, byte: number): string | undefined {
   return lockingProcess(file, byte) ?? loopOn(file);
 }
 
+/** A daemon of this program: its watcher, a shell, has all that it has open, too, and is not meant. */
+const DAEMON = "tslosetup";
+
 function lockingProcess(file: FileStatus, byte: number): string | undefined {
   const own = libc().getpid();
-  for (const entry of listDirectory("/proc")) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || pid === own) continue;
-    const folder = `/proc/${pid}/fdinfo`;
-    const holds = listDirectory(folder).some((fd) =>
-      holdsLock(readTextIfAny(`${folder}/${fd}`) ?? "", file, byte)
-    );
-    if (holds) return `${readTextIfAny(`/proc/${pid}/comm`) ?? "a process"} (pid ${pid})`;
-  }
-  return undefined;
+  const all = listDirectory("/proc").map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== own)
+    .map((pid) => ({ pid, name: readTextIfAny(`/proc/${pid}/comm`) ?? "a process" }));
+  const [daemons, others] = [all.filter(isDaemon), all.filter((process) => !isDaemon(process))];
+  const holder = [...daemons, ...others].find(({ pid }) => holdsOpen(pid, { file, byte }));
+  return holder && `${holder.name} (pid ${holder.pid})`;
+}
+
+function isDaemon({ name }: { readonly name: string }): boolean {
+  return name === DAEMON;
+}
+
+function holdsOpen(
+  pid: number,
+  { file, byte }: { readonly file: FileStatus; readonly byte: number },
+): boolean {
+  const folder = `/proc/${pid}/fdinfo`;
+  return listDirectory(folder).some((fd) =>
+    holdsLock(readTextIfAny(`${folder}/${fd}`) ?? "", file, byte)
+  );
 }
 
 function loopOn(file: FileStatus): string | undefined {

@@ -4,7 +4,13 @@
  * @module
  */
 // @ts-types="../../support/std_assert.d.ts"
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { isLinuxSince } from "../../../src/kernel/release.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { keyFileOf, makeVolume } from "../../support/encrypted.ts";
@@ -125,6 +131,9 @@ revivalTest("-c asks the next daemon if the first one was just killed", [], asyn
   device.kill("SIGKILL");
   await device.program.must("-c", device.path);
   assertEquals(device.sizeBytes, 2 * MIB);
+  // The watcher has the image open, too.
+  const { stderr } = await device.program.run("-t", "RAW", "--socket", folder.file("s"), image);
+  assertStringIncludes(stderr, ` by tslosetup (pid ${device.currentPid})`);
   await device.detach();
 });
 
