@@ -18,7 +18,7 @@
 import type { NbdControl, PreparedMessages } from "../kernel/nbd.ts";
 import { nbdName } from "../kernel/nbd_devices.ts";
 import { ifPossible } from "../sys/errno.ts";
-import { type Fd, fileExists, O_RDONLY, openFile } from "../sys/files.ts";
+import { type Fd, fileExists, fileStatusIfAny, O_RDONLY, openFile } from "../sys/files.ts";
 import { openKernelLog } from "../sys/kernel_log.ts";
 import { logLine } from "../sys/log.ts";
 import { baseName, realPath } from "../sys/paths.ts";
@@ -64,6 +64,11 @@ export interface Watched {
   readonly nbd?: WatchedNbd;
   /** What the next daemon needs; undefined if there is to be none. */
   readonly heritage?: Heritage | undefined;
+}
+
+/** Whether there is what it consists of: not in each chroot. */
+export function canWatch(): boolean {
+  return fileStatusIfAny(SHELL)?.kind === "file";
 }
 
 /** Starts it, puts it in charge, and closes `watch` here. */

@@ -14,7 +14,7 @@ import type { Launched } from "../daemon/launched.ts";
 import { waitUntilGone } from "../daemon/processes.ts";
 import { makeKeptMemory } from "../daemon/kept_memory.ts";
 import type { UnfinishedFile } from "../daemon/state_file.ts";
-import { startWatcher } from "../daemon/watcher.ts";
+import { canWatch, startWatcher } from "../daemon/watcher.ts";
 import type { ImageRequest } from "../disk/request.ts";
 import { diskPath } from "../fuse/disk_path.ts";
 import { diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
@@ -75,7 +75,7 @@ export class ServedFile implements Disposable {
     const job = { ...usual, ...more, image: { ...usual.image, ...image } };
     // From here on only the daemon has the device: if it dies, the file system does.
     this.#stateFile = held.use(request.states.begin());
-    const isRevivable = request.command.revive && isLinuxSince(...RESENDS_SINCE);
+    const isRevivable = request.command.revive && isLinuxSince(...RESENDS_SINCE) && canWatch();
     this.#kept = isRevivable ? held.use(makeKeptMemory()) : undefined;
     const descriptors = {
       served: [fuse, ...clones],

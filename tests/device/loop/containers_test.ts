@@ -69,6 +69,16 @@ containerTest("the node of FUSE is made where it is missing", async () => {
   assertEquals(await container.number("/dev/fuse"), "10:229");
 });
 
+containerTest("without a shell there is a device, whose daemon is not revived", async () => {
+  using folder = new LoopFolder();
+  await using container = await Container.start("mount --bind /dev/null /bin/sh");
+  const image = folder.sparse("disk", MIB);
+  const { code, stdout } = await container.run(...FUSE, "-f", "--show", image);
+  assertEquals(code, 0);
+  await container.must("-d", stdout.trim());
+  assertEquals(folder.attached(), []);
+});
+
 containerTest("without /sys and tables in /proc, nodes say which devices there are", async () => {
   using folder = new LoopFolder();
   await using container = await Container.start(`${WITHOUT_SYSFS} && ${BARE_PROC}`);
