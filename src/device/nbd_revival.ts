@@ -17,6 +17,7 @@ import { NbdControl } from "../kernel/nbd.ts";
 import { nbdDevice } from "../kernel/nbd_devices.ts";
 import { waitUntilUnheard } from "../kernel/nbd_receivers.ts";
 import { isLinuxSince } from "../kernel/release.ts";
+import { hasHungUp } from "../sys/poll.ts";
 import { duplicate, streamPair } from "../sys/sockets.ts";
 import type { AttachCommand } from "./attach_command.ts";
 import { backendOf } from "./backend.ts";
@@ -52,6 +53,8 @@ export function reconnectNbd(state: AttachState): Reconnection {
   const control = made.use(new NbdControl());
   const [kernelEnd, served] = streamPair();
   made.use(kernelEnd);
+  // Once it is the daemon's alone, this tells whether the kernel has the other end.
+  const probe = made.use(duplicate(served.number));
   const backend = nbdDevice(index)?.backend ?? backendOf(format, image);
   const owned = made.move();
   return {
@@ -63,6 +66,7 @@ export function reconnectNbd(state: AttachState): Reconnection {
       waitUntilUnheard(index);
       control.reconfigure(index, { backend, sockets: [kernelEnd.number] });
       kernelEnd.close();
+      if (hasHungUp(probe.number)) throw new Error("the kernel holds on to the old connection");
     },
     [Symbol.dispose]: () => owned.dispose(),
   };

@@ -50,7 +50,8 @@ mount -o ro /dev/loop0 $mnt
 kill -9 $(daemon_of 0)
 tree_is_right "killed below a loop device" $mnt
 check "killed below a loop device, umount" patiently umount $mnt
-detached "killed below a loop device, -d" -d /dev/loop0
+kill -9 $(daemon_of 0)
+detached "killed just before, -d" -d /dev/loop0
 log_has_no_errors "killed below a loop device"
 
 # Each of its daemons is killed, most of them before they serve: on a slow machine, too, that is five within a minute.
