@@ -60,7 +60,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-const FEW = ["QCOW", "VDI", "VMDK", "an overlay in memory"];
+const FEW = ["QCOW", "an overlay in memory"];
 
 function revivalTest(name: string, body: () => Promise<void>): void {
   const obstacle = isLinuxSince(6, 9) ? undefined : "no FUSE_NOTIFY_RESEND before Linux 6.9";
