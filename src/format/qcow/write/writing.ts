@@ -214,7 +214,7 @@ export class QcowWriting implements Writing, Tables {
   #reserve(placement: Placement): boolean {
     if (!this.#haveOwnSlice(placement)) return false;
     const { file } = this.#parts;
-    this.#takeRoom(placement);
+    if (!this.#takeRoom(placement)) return false;
     placement.kind = Place.Fresh;
     placement.file = file;
     if (this.#dataFile !== undefined) this.#dataFile.reserve(placement);
@@ -223,15 +223,19 @@ export class QcowWriting implements Writing, Tables {
     return true;
   }
 
-  /** What has been freed may not have been given back yet. */
-  #takeRoom({ headBytes, lengthBytes, tailBytes }: Placement): void {
+  /** What has been freed may not have been given back yet, or be free only once that is in the tables. */
+  #takeRoom(placement: Placement): boolean {
+    const { headBytes, lengthBytes, tailBytes } = placement;
     const { file } = this.#parts;
     const bytes = headBytes + lengthBytes + tailBytes;
     while (!file.takeRoom(bytes)) {
-      if (!this.#allocator.freeSome() && !file.takeRoom(bytes)) {
-        throw new SystemError("write", ENOSPC, file.path);
-      }
+      if (this.#allocator.freeSome() || file.takeRoom(bytes)) continue;
+      if (this.#allocator.waiting === 0) throw new SystemError("write", ENOSPC, file.path);
+      placement.attempt.wantsFlush = true;
+      placement.setBlocked();
+      return false;
     }
+    return true;
   }
 
   /** Has the slice for a placement be in memory, of a table that nobody else uses. */
