@@ -7,6 +7,7 @@
 #   tslosetup.overlay=    ram, or a file on the same file system as the image
 #   tslosetup.partition=  the number of root's partition; without it, root is the whole disk
 #   tslosetup.options=    further options, between double quotes if there are several
+#   tslosetup.program=    where the packed program is beside the image, if not in the initramfs
 #
 # Everything that the device is served by, now and after a restart of its daemon, is in a root of its
 # own, which nothing of the served file system is needed for. systemd leaves alone what is mounted
@@ -49,7 +50,8 @@ tslosetup_word() {
 	return "$found"
 }
 
-# tslosetup_read_words [LINE]: sets $image, $format, $overlay, $partition, $options and $is_read_only.
+# tslosetup_read_words [LINE]: sets $image, $format, $overlay, $partition, $options, $program
+# and $is_read_only.
 # Fails if no image is asked for.
 tslosetup_read_words() {
 	local line="${1-}"
@@ -59,6 +61,7 @@ tslosetup_read_words() {
 	overlay=$(tslosetup_word tslosetup.overlay "$line") || :
 	partition=$(tslosetup_word tslosetup.partition "$line") || :
 	options=$(tslosetup_word tslosetup.options "$line") || :
+	program=$(tslosetup_word tslosetup.program "$line") || :
 	is_read_only=
 	[ "$overlay" != ram ] || is_read_only=yes
 	case " $options " in *' -r '* | *' --read-only '*) is_read_only=yes ;; esac
@@ -156,11 +159,16 @@ tslosetup_mount_virtiofs() {
 	tslosetup_mount -t virtiofs -o "$1" "$place" "$TSLOSETUP_SOURCE"
 }
 
+# Only where the initramfs has been given it.
+# shellcheck disable=SC1091
+[ ! -e /usr/lib/tslosetup/nfs.sh ] || . /usr/lib/tslosetup/nfs.sh
+
 # --- the root of its own -----------------------------------------------------------------------
 
 # tslosetup_open_root: mounts it from the initramfs's own memory, where it stays compressed: what is
 # needed of it is in the page cache, which the kernel can empty.
 tslosetup_open_root() {
+	[ -z "$program" ] || TSLOSETUP_PACKED=$TSLOSETUP_SOURCE$program
 	modprobe -qa loop squashfs
 	tslosetup_mount -t squashfs -o loop,ro "$TSLOSETUP_PACKED" "$TSLOSETUP_ROOT" ||
 		tslosetup_fail "cannot mount $TSLOSETUP_PACKED" || return

@@ -114,6 +114,12 @@ export const BOOT_PACKAGES = {
     mmdebstrap: ["mmdebstrap"],
     "qemu-system-x86": ["qemu-system-x86_64"],
   },
+  "an NFS server": {
+    iproute2: ["ip"],
+    "nfs-ganesha": ["ganesha.nfsd"],
+    "nfs-ganesha-vfs": [],
+    rpcbind: ["rpcbind"],
+  },
 } as const satisfies Packages;
 
 type Values<Table> = Table[keyof Table];

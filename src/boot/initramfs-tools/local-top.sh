@@ -7,6 +7,7 @@ case ${1-} in prereqs) exit 0 ;; esac
 tslosetup_read_words || exit 0
 log_begin_msg "Attaching $image"
 wait_for_udev 10
+case $image in nfs:*) configure_networking ;; esac
 tslosetup_boot || panic "tslosetup: no root"
 # Any other root= is looked for as usual: it may be a UUID on the disk.
 case ${ROOT-} in '' | tslosetup) echo "ROOT=$root_device" >>/conf/param.conf ;; esac

@@ -14,6 +14,8 @@ const PROCESSOR = "max,-erms,-fsrm";
 /** What an initramfs says when it has found no root, and the kernel when it ends. */
 const GIVEN_UP = /Kernel panic|Rebooting automatically|Dropping to a shell|Entering emergency mode/;
 const LAST_WORDS = 60;
+/** What has come with the initramfs's tools, and asks for modules that the root has not. */
+const MASKED = ["nfs-client.target", "rpcbind.service", "rpcbind.socket"];
 
 /** What a guest is started with. */
 export interface GuestOptions {
@@ -26,6 +28,8 @@ export interface GuestOptions {
   readonly disks?: readonly string[];
   /** Folders that it has over 9p, by their tags. */
   readonly shares?: Readonly<Record<string, string>>;
+  /** What the emulator is started by: what puts it into another network. */
+  readonly launcher?: readonly string[];
   /** Further arguments of the emulator. */
   readonly more?: readonly string[];
 }
@@ -42,8 +46,9 @@ export class Guest implements AsyncDisposable {
   constructor(options: GuestOptions) {
     this.#console = new SerialPort(this.#folder.file("console"));
     this.#agent = new SerialPort(this.#folder.file("agent"));
-    this.#emulator = new Deno.Command(EMULATOR, {
-      args: machineArguments(options, [this.#console.path, this.#agent.path]),
+    const [program = EMULATOR, ...before] = [...(options.launcher ?? []), EMULATOR];
+    this.#emulator = new Deno.Command(program, {
+      args: [...before, ...machineArguments(options, [this.#console.path, this.#agent.path])],
       stdin: "null",
     }).spawn();
     void this.#emulator.status.then(() => this.#hasEnded = true);
@@ -125,14 +130,22 @@ export class Guest implements AsyncDisposable {
 function machineArguments(options: GuestOptions, serial: readonly string[]): string[] {
   const { kernel, initramfs, words, memoryMib = 1024, disks = [], shares = {}, more = [] } =
     options;
-  const line = ["console=ttyS0", "panic=-1", "tsc=reliable", "systemd.show_status=yes", ...words];
+  const line = [
+    "console=ttyS0",
+    "panic=-1",
+    "tsc=reliable",
+    "no_timer_check",
+    "systemd.show_status=yes",
+    ...words,
+  ];
+  const masked = MASKED.map((unit) => `systemd.mask=${unit}`);
   return [
     ...["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", PROCESSOR, "-m", `${memoryMib}M`],
     ...["-nodefaults", "-display", "none"],
     ...serial.flatMap((path, n) => [
       ...["-chardev", `socket,id=serial${n},path=${path}`, "-serial", `chardev:serial${n}`],
     ]),
-    ...["-kernel", kernel.image, "-initrd", initramfs, "-append", line.join(" ")],
+    ...["-kernel", kernel.image, "-initrd", initramfs, "-append", [...line, ...masked].join(" ")],
     ...disks.flatMap((file) => ["-drive", `file=${file},format=raw,if=virtio,cache=writeback`]),
     ...Object.entries(shares).flatMap(([tag, path]) => [
       ...["-virtfs", `local,path=${path},mount_tag=${tag},security_model=none,multidevs=remap`],

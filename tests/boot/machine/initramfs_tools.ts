@@ -6,7 +6,7 @@
 import type { InitramfsRecipe } from "./initramfs.ts";
 
 /** What the guest's root has for it. */
-export const INITRAMFS_TOOLS = ["initramfs-tools"];
+export const INITRAMFS_TOOLS = ["initramfs-tools", "nfs-common", "keyutils", "netbase"];
 
 /** Few modules, and none of this machine's: all that is needed beside them is the hook's to name. */
 export const MAKE_BY_INITRAMFS_TOOLS: Pick<InitramfsRecipe, "install" | "make"> = {

@@ -5,14 +5,12 @@
  * @module
  */
 // @ts-types="../../support/std_assert.d.ts"
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { must, rootTest, TempDirectory } from "../../support/tools.ts";
-import { debianKernel, debianRoot, type Kernel } from "./debian.ts";
 import { faultsOf, makeHostDisk, makeRootDisk, type RootDisk } from "./disks.ts";
-import { Guest, type GuestOptions } from "./guest.ts";
-import { makeInitramfs, programUnderTest } from "./initramfs.ts";
-import { INITRAMFS_TOOLS, MAKE_BY_INITRAMFS_TOOLS } from "./initramfs_tools.ts";
-import { blockErrors, openedInOldRoot, servers } from "./questions.ts";
+import type { GuestOptions } from "./guest.ts";
+import { made } from "./made.ts";
+import { useGuest } from "./use_guest.ts";
 
 const COMPRESSED: RootDisk = {
   partitioned: true,
@@ -86,28 +84,10 @@ const SCENES: readonly Scene[] = [
   },
 ];
 
-/** Of this run of the tests. */
-interface Made {
-  readonly kernel: Kernel;
-  readonly root: string;
-  readonly initramfs: string;
-}
-let made: Promise<Made> | undefined;
-const FOLDER = new TempDirectory();
-globalThis.addEventListener("unload", () => FOLDER[Symbol.dispose]());
-
-async function make(): Promise<Made> {
-  const [kernel, root] = [await debianKernel(), await debianRoot(...INITRAMFS_TOOLS)];
-  const initramfs = FOLDER.file("initramfs");
-  const recipe = { root, kernel, program: programUnderTest(), ...MAKE_BY_INITRAMFS_TOOLS };
-  await makeInitramfs(initramfs, recipe);
-  return { kernel, root, initramfs };
-}
-
 for (const scene of SCENES) {
   rootTest(`initramfs-tools: ${scene.name}`, ["qemu-system-x86_64", "mmdebstrap"], async () => {
     using folder = new TempDirectory();
-    const { kernel, root, initramfs } = await (made ??= make());
+    const { kernel, root, initramfs } = await made("initramfs-tools");
     const share = folder.file("share");
     Deno.mkdirSync(share);
     await makeRootDisk(`${share}/${IMAGE}`, root, scene.disk);
@@ -122,28 +102,4 @@ for (const scene of SCENES) {
     if (scene.isKept) assertEquals(await must("sha256sum", `${share}/${IMAGE}`), before);
     assertEquals(await faultsOf(await scene.imageAfter(share, folder), scene.disk), []);
   });
-}
-
-/** Boots, writes, boots anew if so, and switches off. Returns all that the console showed. */
-async function useGuest(options: GuestOptions, { reboots = false }: Scene): Promise<string> {
-  await using guest = new Guest(options);
-  await guest.isUp();
-  assertEquals((await guest.run("systemctl is-system-running --wait")).trim(), "running");
-  assertEquals(await blockErrors(guest), []);
-  assertEquals(await servers(guest), 2);
-  assertEquals(await openedInOldRoot(guest), []);
-  const sum = await guest.run("head -c 20M /dev/urandom >/big && sync && sha256sum /big");
-  assertEquals(await guest.run("echo 3 >/proc/sys/vm/drop_caches; sha256sum /big"), sum);
-  // Everything that is not open is read anew, the program that serves it as well.
-  assertMatch(await guest.run("ls -lR /usr | tail -n 1; echo read"), /read/);
-  await guest.run("echo written >/unsynced");
-  if (reboots) {
-    await guest.send("systemctl reboot");
-    await guest.isUp();
-    assertEquals(await guest.run("cat /unsynced && sha256sum /big"), `written\n${sum}`);
-    assertEquals(await blockErrors(guest), []);
-  }
-  await guest.send("systemctl poweroff");
-  await guest.hasEnded();
-  return guest.console;
 }
