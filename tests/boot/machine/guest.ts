@@ -88,7 +88,7 @@ export class Guest implements AsyncDisposable {
   async try(line: string): Promise<{ text: string; code: number }> {
     const start = this.#agent.text.length;
     await this.send(line);
-    const end = /^@done (\d+)\n/m;
+    const end = /@done (\d+)\n$/;
     await this.#until(() => end.test(this.#agent.text.slice(start)), `the end of ${line}`);
     const text = this.#agent.text.slice(start);
     const found = end.exec(text);

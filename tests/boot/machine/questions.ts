@@ -21,8 +21,9 @@ export async function blockErrors(guest: Guest): Promise<string[]> {
 export async function openedInOldRoot(guest: Guest): Promise<string[]> {
   const links = "for p in $(pgrep -f ^@tslosetup); do";
   const device = (await guest.run("stat -c %d /")).trim();
-  const mapped = (await guest.run(`stat -c '%Hd %Ld' / | { read a b; printf '%02x:%02x' $a $b; }`))
-    .trim();
+  const mapped =
+    (await guest.run(`stat -c '%Hd %Ld' / | { read a b; printf '%02x:%02x\\n' $a $b; }`))
+      .trim();
   const found = await guest.run([
     `${links} for f in /proc/$p/fd/* /proc/$p/cwd /proc/$p/root /proc/$p/exe; do`,
     `[ "$(stat -L -c %d $f 2>/dev/null)" = ${device} ] && echo "$f $(readlink $f)"; done;`,
