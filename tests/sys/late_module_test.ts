@@ -8,8 +8,8 @@ import { missingTools, TempDirectory, testIfPossible } from "../support/tools.ts
 const ROOT = new URL("../../", import.meta.url).pathname;
 const LATE = /lateModule<\s*typeof import\("([^"]+)"\)\s*>\(\s*"([^"]+)",?\s*\)/g;
 
-Deno.test("lateModule() gives the module that import gives", () => {
-  const errors = lateModule<typeof import("../../src/image/errors.ts")>("image/errors");
+Deno.test("lateModule() gives the module that import gives", async () => {
+  const errors = await lateModule<typeof import("../../src/image/errors.ts")>("image/errors");
   assertStrictEquals(errors().ImageFormatError, ImageFormatError);
 });
 

@@ -8,7 +8,7 @@ import { ANDROID_SPARSE } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/android_sparse/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/android_sparse/driver");
 
 /** The ANDROID-SPARSE driver. */
 export const androidSparse: FormatDriver = {

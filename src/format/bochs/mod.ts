@@ -8,7 +8,7 @@ import { BOCHS } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/bochs/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/bochs/driver");
 
 /** The BOCHS driver. */
 export const bochs: FormatDriver = {

@@ -8,7 +8,7 @@ import { CLOOP } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/cloop/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/cloop/driver");
 
 /** The CLOOP driver. */
 export const cloop: FormatDriver = {

@@ -8,7 +8,7 @@ import { DMG } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { ENCRYPTED_MAGIC, OLD_ENCRYPTED_MAGIC, TRAILER, TRAILER_MAGIC } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/dmg/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/dmg/driver");
 
 /** The DMG driver. Encrypted images are found, too, to be refused by name. */
 export const dmg: FormatDriver = {

@@ -8,7 +8,7 @@ import { EWF } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC, MAGIC_2 } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/ewf/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/ewf/driver");
 
 /** The EWF driver. */
 export const ewf: FormatDriver = {

@@ -8,7 +8,7 @@ import { GZIP } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/gzip/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/gzip/driver");
 
 /** The GZIP driver. */
 export const gzip: FormatDriver = {

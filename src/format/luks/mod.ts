@@ -7,7 +7,7 @@ import type { FormatDriver } from "../../image/driver.ts";
 import { LUKS } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/luks/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/luks/driver");
 
 /**
  * The LUKS driver. It has no magic, so that it is only taken where it is asked for: a disk that holds

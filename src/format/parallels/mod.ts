@@ -10,7 +10,7 @@ import { lateModule } from "../../sys/late_module.ts";
 import { isDescriptor } from "./bundle/mark.ts";
 import { MAGICS } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/parallels/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/parallels/driver");
 
 /** The PARALLELS driver. */
 export const parallels: FormatDriver = {

@@ -10,9 +10,9 @@ import { lateModule } from "../../sys/late_module.ts";
 import { qcow1 } from "../qcow1/mod.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/qcow/driver");
-const checking = lateModule<typeof import("./check/check.ts")>("format/qcow/check/check");
-const changing = lateModule<typeof import("./snapshots/change.ts")>(
+const code = await lateModule<typeof import("./driver.ts")>("format/qcow/driver");
+const checking = await lateModule<typeof import("./check/check.ts")>("format/qcow/check/check");
+const changing = await lateModule<typeof import("./snapshots/change.ts")>(
   "format/qcow/snapshots/change",
 );
 

@@ -8,7 +8,7 @@ import { QCOW1 } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/qcow1/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/qcow1/driver");
 
 /** The QCOW1 driver. */
 export const qcow1: FormatDriver = {

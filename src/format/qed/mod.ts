@@ -8,7 +8,7 @@ import { QED } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/qed/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/qed/driver");
 
 /** The QED driver. */
 export const qed: FormatDriver = {

@@ -8,7 +8,7 @@ import { SPARSEBUNDLE } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { isPropertyList } from "./mark.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/sparsebundle/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/sparsebundle/driver");
 
 /** The SPARSEBUNDLE driver: its files are property lists. */
 export const sparsebundle: FormatDriver = {

@@ -8,7 +8,7 @@ import { SPARSEIMAGE } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { HEADER } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/sparseimage/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/sparseimage/driver");
 
 /** "sprs", and the version's upper bytes, which have been zeros ever since. */
 const MARK = Uint8Array.of(0x73, 0x70, 0x72, 0x73, 0, 0, 0);

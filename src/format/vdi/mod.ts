@@ -8,7 +8,7 @@ import { VDI } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC_BYTES, MAGIC_OFFSET } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/vdi/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/vdi/driver");
 
 /** The VDI driver. */
 export const vdi: FormatDriver = {

@@ -8,7 +8,7 @@ import { VHD } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { COOKIE, FOOTER_BYTES } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/vhd/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/vhd/driver");
 
 /** The VHD driver. A fixed image has a mark at its end only. */
 export const vhd: FormatDriver = {

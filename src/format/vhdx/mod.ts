@@ -8,7 +8,7 @@ import { VHDX } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MARK } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/vhdx/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/vhdx/driver");
 
 /** The VHDX driver. */
 export const vhdx: FormatDriver = {

@@ -9,7 +9,7 @@ import { lateModule } from "../../sys/late_module.ts";
 import { isDescriptor } from "./descriptor/mark.ts";
 import { COWD_MARK, DESCRIPTOR_MARK, HOSTED_MARK, SESPARSE_MARK } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/vmdk/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/vmdk/driver");
 
 /** The VMDK driver. */
 export const vmdk: FormatDriver = {

@@ -8,7 +8,7 @@ import { XZ } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/xz/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/xz/driver");
 
 /** The XZ driver. */
 export const xz: FormatDriver = {

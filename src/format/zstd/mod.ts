@@ -8,7 +8,7 @@ import { ZSTD } from "../../image/formats.ts";
 import { lateModule } from "../../sys/late_module.ts";
 import { MAGIC, PZSTD_MAGIC } from "./layout.ts";
 
-const code = lateModule<typeof import("./driver.ts")>("format/zstd/driver");
+const code = await lateModule<typeof import("./driver.ts")>("format/zstd/driver");
 
 /** The ZSTD driver. */
 export const zstd: FormatDriver = {
