@@ -53,9 +53,9 @@ deviceTest("as nobody it says what is missing and names --socket", ["setpriv"], 
 /** Ways to take something away from the program, in a mount namespace of its own. */
 const MISSING: readonly { what: string; prepare: string; reason: RegExp }[] = [
   {
-    what: "/dev/fuse",
+    what: "a /dev/fuse that it could make",
     prepare: "mount -t tmpfs none /mnt && cp -a /dev/loop* /dev/null /dev/urandom /mnt && " +
-      "mount --bind /mnt /dev",
+      "mount -o remount,ro /mnt && mount --bind /mnt /dev",
     reason: /FUSE.*\/dev\/fuse/,
   },
   {
@@ -65,7 +65,9 @@ const MISSING: readonly { what: string; prepare: string; reason: RegExp }[] = [
   },
   {
     what: "a loop driver",
-    prepare: "mount -t tmpfs none /sys/class/misc && mount --bind /dev/null /proc/misc",
+    prepare: "mount -t tmpfs none /sys/class/misc && mount --bind /dev/null /proc/misc && " +
+      "mount -t tmpfs none /mnt && cp -a /dev/fuse /dev/null /dev/urandom /mnt && " +
+      "mount --bind /mnt /dev",
     reason: /loop driver/,
   },
 ];

@@ -215,6 +215,7 @@ deviceTest("devices of our own are listed with the image, not what carries it", 
     "size": 512 * 1024,
     "pid": pid,
     "transport": "fuse",
+    "revived": 0,
   }]);
   const line = await program.must(path);
   assertMatch(line, new RegExp(`:${ino} .*, offset 1048576, sizelimit 524288, file-format RAW\n$`));
@@ -289,13 +290,13 @@ deviceTest(
     const rows = (await program.must("-l", "--raw")).split("\n");
     assertEquals(
       rows[0],
-      "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT",
+      "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT REVIVED",
     );
     assert(
-      rows.includes(`${socket} 0 0 0 0 ${image} RAW 0 - ${MIB} ${pid} socket`),
+      rows.includes(`${socket} 0 0 0 0 ${image} RAW 0 - ${MIB} ${pid} socket 0`),
       rows.join("\n"),
     );
-    assert(rows.includes(`${loop} 0 0 0 0 ${folder.file("disk")} RAW 0 512 ${MIB} - loop`));
+    assert(rows.includes(`${loop} 0 0 0 0 ${folder.file("disk")} RAW 0 512 ${MIB} - loop -`));
     const table = (await program.must("-l", socket)).split("\n").map(words);
     assertEquals(table, [
       ["NAME", "RO", "BACK-FILE", "FILE-FORMAT", "SIZE"],
