@@ -14,6 +14,7 @@
 import { emptyMemoryFile } from "../kernel/memory_file.ts";
 import type { Fd } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
+import { ifPossible } from "../sys/errno.ts";
 import { mapShared } from "../sys/pages.ts";
 
 /** Shows in /proc/PID/fd. */
@@ -39,12 +40,11 @@ export const KEPT_SECTIONS = {
 export const KEPT_BYTES: number = PAGE_BYTES + JOURNAL_BYTES;
 
 /**
- * Makes it, for a daemon to be started with.
- *
- * @throws {SystemError} as memfd_create(2)
+ * Makes it, for a daemon to be started with. Undefined where the system has none, or a sandbox refuses it:
+ * then nobody takes the place of that daemon.
  */
-export function makeKeptMemory(): Fd {
-  return emptyMemoryFile(NAME, KEPT_BYTES);
+export function makeKeptMemory(): Fd | undefined {
+  return ifPossible(() => emptyMemoryFile(NAME, KEPT_BYTES));
 }
 
 /** It, as a daemon has it: mapped as long as the process lives. */

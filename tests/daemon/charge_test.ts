@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Charge } from "../../src/daemon/charge.ts";
 import { DAEMON_ARGUMENT } from "../../src/daemon/hidden_arguments.ts";
 import { KeptMemory, makeKeptMemory } from "../../src/daemon/kept_memory.ts";
@@ -21,6 +21,7 @@ async function ended(process: Deno.ChildProcess): Promise<void> {
 
 Deno.test("Charge.endAttempt() ends a daemon, and nothing else that is noted in its memory", async () => {
   using memory = makeKeptMemory();
+  assert(memory);
   const charge = new Charge(new KeptMemory(memory.number));
   charge.endAttempt();
   for (const [word, survives] of [["other", true], [DAEMON_ARGUMENT, false]] as const) {

@@ -1,5 +1,5 @@
 // @ts-types="../support/std_assert.d.ts"
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { KEPT_SECTIONS, KeptMemory, makeKeptMemory } from "../../src/daemon/kept_memory.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 
@@ -8,6 +8,7 @@ openLibc();
 
 Deno.test("KeptMemory: who maps it next finds what was stored", () => {
   using fd = makeKeptMemory();
+  assert(fd);
   const before = new KeptMemory(fd.number);
   const after = new KeptMemory(fd.number);
   before.section("journal").bytes.set([1, 2, 3], 4 * 1024 * 1024);
