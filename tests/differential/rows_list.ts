@@ -95,6 +95,7 @@ const FILES = [
   "-j dangling",
   "-j folder",
   "-j ''",
+  "-j missing/folder/disk",
   "-lj nowhere",
   "-Jlj nowhere",
   "-l --raw -j nowhere",

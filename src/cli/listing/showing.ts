@@ -4,6 +4,7 @@
  * @module
  */
 import { absolutePath } from "../../device/device_names.ts";
+import { ifPossible } from "../../sys/errno.ts";
 import type { AnyDevice } from "./devices.ts";
 import { wantedFile } from "./wanted_file.ts";
 
@@ -16,7 +17,8 @@ export async function devicesShowing(
   const found = devices.filter((device) => device.isOf(wanted));
   if (found.length > 0 || devices.length === 0) return found;
   const { imageOfPiece } = await import("../../disk/whole_image.ts");
-  const whole = imageOfPiece(absolutePath(asked));
+  const piece = ifPossible(() => absolutePath(asked));
+  const whole = piece === undefined ? undefined : imageOfPiece(piece);
   if (whole === undefined) return [];
   const image = wantedFile(whole);
   return devices.filter((device) => device.isOf(image));
