@@ -49,12 +49,12 @@ Deno.test("tslosetup --list shows what is attached", async () => {
   const [heading, ...rows] = lines.map((line) => line.trim().split(/\s+/));
   assertEquals(
     heading?.join(" "),
-    "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT",
+    "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT REVIVED",
   );
   const row = rows.find(([name]) => name === exported.socket)?.join(" ");
   assertEquals(
     row,
-    `${exported.socket} 4096 512 0 0 ${image} RAW 0 - 4096 ${exported.pid} socket`,
+    `${exported.socket} 4096 512 0 0 ${image} RAW 0 - 4096 ${exported.pid} socket 0`,
   );
   const filtered = await exported.program.must("-j", image);
   assertStringIncludes(filtered, exported.socket);
