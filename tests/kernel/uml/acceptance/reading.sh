@@ -14,10 +14,10 @@ run tslosetup -l
 same "tslosetup -l, for people" "NAME RO BACK-FILE FILE-FORMAT SIZE" "$(echo $(head -n 1 <<<"$out"))"
 run tslosetup -l --raw
 same "tslosetup -l --raw, columns" \
-  "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT" \
+  "NAME SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE FILE-FORMAT DIO LOG-SEC SIZE PID TRANSPORT REVIVED" \
   "$(echo $(head -n 1 <<<"$out"))"
 same "tslosetup -l --raw, truth" \
-  "/dev/loop0 0 0 0 1 $images/plain.qcow2 QCOW 0 512 $ext4_bytes $(daemon_of 0) nbd" \
+  "/dev/loop0 0 0 0 1 $images/plain.qcow2 QCOW 0 512 $ext4_bytes $(daemon_of 0) nbd 0" \
   "$(echo $(tail -n +2 <<<"$out"))"
 same "ps tells what the daemon of -l serves" "@tslosetup --internal-daemon /dev/loop0 $images/plain.qcow2" \
   "$(echo $(tr '\0' ' ' </proc/$(daemon_of 0)/cmdline))"
