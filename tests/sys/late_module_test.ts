@@ -53,3 +53,22 @@ testIfPossible({
     assertEquals([...new Set(paths.map(([, path]) => path))], ["/package.json"]);
   },
 });
+
+Deno.test("drivers hand on all that their code is asked with", async () => {
+  const asked = ["open", "info", "check", "contentSteps", "obstacleToWriting"] as const;
+  let compared = 0;
+  for (const [by, , path] of lateModules()) {
+    if (!path.endsWith("/driver")) continue;
+    const code: Record<string, unknown> = await import(`${ROOT}src/${path}.ts`);
+    const shown: Record<string, Record<string, unknown>> = await import(by);
+    for (const driver of Object.values(shown)) {
+      for (const name of asked) {
+        const [outer, inner] = [driver[name], code[name]];
+        if (typeof outer !== "function" || typeof inner !== "function") continue;
+        assertEquals(outer.length, inner.length, `${path}: ${name}`);
+        compared++;
+      }
+    }
+  }
+  assert(compared > 30, `${compared} compared`);
+});

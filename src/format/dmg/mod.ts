@@ -20,6 +20,6 @@ export const dmg: FormatDriver = {
     { offset: -OLD_ENCRYPTED_MAGIC.length, bytes: OLD_ENCRYPTED_MAGIC },
   ],
   open: (file, options) => code().open(file, options),
-  info: (file) => code().info(file),
+  info: (file, memory) => code().info(file, memory),
   contentSteps: (file, related) => code().contentSteps(file, related),
 };

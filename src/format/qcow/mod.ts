@@ -22,7 +22,7 @@ export const qcow: FormatDriver = {
   magics: [{ offset: 0, bytes: MAGIC_BYTES }],
   otherVersions: [qcow1],
   open: (file, options) => code().open(file, options),
-  info: (file) => code().info(file),
+  info: (file, memory) => code().info(file, memory),
   check: (file, options) => checking().checkQcow(file, options),
   changeSnapshots: (file, change) => changing().changeSnapshots(file, change),
 };

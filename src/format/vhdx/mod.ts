@@ -16,5 +16,5 @@ export const vhdx: FormatDriver = {
   magics: [{ offset: 0, bytes: MARK }],
   extensions: ["vhdx", "avhdx"],
   open: (file, options) => code().open(file, options),
-  info: (file) => code().info(file),
+  info: (file, memory) => code().info(file, memory),
 };
