@@ -185,7 +185,8 @@ interface ClearedUnits {
 
 /**
  * What has a place still was cleared there, and what comes later goes there unrecorded: it is the place
- * that is to be remembered, if no table on the disk has it.
+ * that is to be remembered, if no table on the disk has it. Where nothing was changed, nothing may be made once
+ * more: what is written to the place that others get may be in tables already, and not be remembered.
  */
 function recordCleared(
   journal: ChangeJournal,
@@ -200,8 +201,11 @@ function recordCleared(
     }
     const { kind, lengthBytes } = placement;
     const isInTables = writing.tables?.isRecorded(guestOffset + done, lengthBytes) === true;
-    if (kind === Place.Fresh) journal.cleared(guestOffset + done, lengthBytes, to);
-    else if (!isInTables) journal.wrote(placement, isInTables);
+    if (kind === Place.Fresh) {
+      if (writing.tables?.clearsInPlace !== true) {
+        journal.cleared(guestOffset + done, lengthBytes, to);
+      }
+    } else if (!isInTables) journal.wrote(placement, isInTables);
   }
 }
 

@@ -219,6 +219,11 @@ export interface Tables {
   /** Size of a unit in bytes, a power of two. */
   readonly unitBytes: number;
   /**
+   * Whether units that have a place keep it, and get it with others that then have one, too: what is cleared and
+   * has none has never had one, and nothing is changed by that.
+   */
+  readonly clearsInPlace?: boolean;
+  /**
    * Reserves the place that a Fresh placement is about, and says where it is. Of whole units it may be
    * fewer than asked for. To be followed by {@link Tables.settle} at once.
    *

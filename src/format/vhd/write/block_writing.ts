@@ -49,6 +49,7 @@ export class BlockWriting implements Writing, Tables {
   readonly files: readonly ImageFile[];
   readonly writers = "one";
   readonly unitBytes: number = SECTOR_BYTES;
+  readonly clearsInPlace = true;
   readonly #file: ImageFile;
   readonly #header: BlockHeader;
   readonly #table: AllocationTable;

@@ -29,6 +29,8 @@ interface Kind {
   readonly hasParent?: boolean;
   /** Whether there is hardly any room for the table and for bitmaps. */
   readonly isCramped?: boolean;
+  /** Whether most changes are of parts of blocks. */
+  readonly isFine?: boolean;
 }
 
 const EMPTY = Array.from({ length: BLOCKS }, () => undefined);
@@ -40,6 +42,7 @@ const STORED = BLOCKS / 3;
 const KINDS: readonly Kind[] = [
   { name: "empty", parts: { map: EMPTY, stored: 0 } },
   { name: "some blocks", parts: { map: SOME, stored: STORED } },
+  { name: "parts of blocks", parts: { map: SOME, stored: STORED }, isFine: true },
   { name: "blocks with bits of 0", parts: { map: SOME, stored: STORED, bits: PARTLY } },
   {
     name: "a disk that ends within a block",
@@ -106,7 +109,7 @@ const IMAGES: readonly CrashedImage[] = KINDS.map((kind) => ({
   readByOthers: readByBits,
   // What is left is less than a block.
   leaksOf: (bytes) => Math.floor(unusedBytes(bytes) / STRIDE),
-  limits: { unitBytes: BLOCK, mostBytes: 6 * BLOCK },
+  limits: { unitBytes: kind.isFine ? 512 : BLOCK, mostBytes: 6 * BLOCK },
   outlivesKills: !kind.hasParent,
   ...(kind.isCramped ? { metadataCacheBytes: 4096 } : {}),
 }));
