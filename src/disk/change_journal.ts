@@ -54,6 +54,8 @@ const HEAD_BYTES = RECORD_BYTES;
 const Field = { kind: 0, guestOffset: 1, lengthBytes: 2, file: 3, hostOffset: 4, firstSector: 5 };
 const RECORD_FIELDS = RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT;
 
+/** One change is recorded piece by piece: for so many of all records, there is always room. */
+const SPARE = 1 / 8;
 /** So many bytes may have to be held once more when the changes are made anew. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
@@ -115,7 +117,7 @@ export class ChangeJournal {
   /** Whether no change may be made before that. */
   get isFull(): boolean {
     return !this.#isPaused &&
-      (this.#count >= this.#capacity || this.#bytes >= MOST_BYTES);
+      (this.#count >= this.#capacity * (1 - SPARE) || this.#bytes >= MOST_BYTES);
   }
 
   /**

@@ -81,7 +81,8 @@ Deno.test("ChangeJournal is full before a record is written over, and before too
   }
   assertEquals(seen[3], [false, false]);
   assertEquals(seen[4], [true, false]);
-  assertEquals([seen[7], journal.isFull], [[true, false], true]);
+  // One change may be recorded in several pieces.
+  assertEquals([seen[6], seen[7], journal.isFull], [[true, false], [true, true], true]);
 
   const large = new ChangeJournal({ memory: memoryFor(8) }, []);
   const placement = new Placement();
