@@ -30,6 +30,7 @@ export class SecuredBytes {
    * that.
    *
    * @throws {SystemError} if they cannot be read, or there is no room
+   * @throws {Error} if nobody knows where they are
    */
   take(journal: ChangeJournal): void {
     if (journal.isSecured) return;
@@ -37,7 +38,9 @@ export class SecuredBytes {
     this.drop();
     const buffer = IoBuffer.ofPages(COPIED_BYTES);
     for (const [change, position] of this.of(journal)) {
-      if (change.file !== undefined) this.#copy(change.file, change, position, buffer);
+      if (change.kind !== KeptKind.Data) continue;
+      if (change.file === undefined) throw new Error("bytes in a file that is none of the image's");
+      this.#copy(change.file, change, position, buffer);
     }
     journal.setSecured();
   }

@@ -8,6 +8,9 @@
  *
  * Whenever that is killed itself, it is done anew: up to 4 nothing of what it takes is changed.
  *
+ * After a write that was lost, they are made in memory only, to be read: nobody knows what is on the disk, so
+ * nothing of that is used anew, and no table is written. Each flush fails, and so does each further change.
+ *
  * @module
  */
 import type { SectorCipher } from "../crypt/sector_cipher.ts";
@@ -30,20 +33,36 @@ export function replayChanges(access: ImageAccess): number {
   if (kept === undefined || writing === undefined) return 0;
   const { journal, bytes } = kept;
   bytes.take(journal);
-  const changes = new WholeChanges(access);
+  const { hasLost } = journal;
+  const changes = hasLost ? new ChangesInMemory(access) : new WholeChanges(access);
   const replay = new Replay(access, changes, { bytes, cipher: writing.cipher });
-  writing.reclaim?.();
+  if (!hasLost) writing.reclaim?.();
   let count = 0;
   for (const [change, position] of bytes.of(journal)) {
     replay.make(change, position);
     count++;
   }
-  changes.flush();
-  journal.resume();
-  bytes.drop();
-  // What was lost is so for good, whoever was told of it.
-  if (journal.hasLost) { for (const file of writing.files) file.syncFailed(); }
+  if (!hasLost) {
+    changes.flush();
+    journal.resume();
+    bytes.drop();
+  }
+  for (const file of writing.files) {
+    // What was written in place is not a part of any flush yet.
+    file.hasWritten(0, file.sizeBytes);
+    // What was lost is so for good, whoever was told of it.
+    if (hasLost) file.syncFailed();
+  }
   return count;
+}
+
+class ChangesInMemory extends WholeChanges {
+  /** @throws {Error} in any case */
+  override flush(): never {
+    throw new Error(
+      "something that was written was lost, and there is no room for what came after it",
+    );
+  }
 }
 
 interface ReplayMeans {
