@@ -66,6 +66,7 @@ export function isInUse({ memory }: Pick<KeptChanges, "memory">): boolean {
 
 export class ChangeJournal {
   readonly #head: Int32Array;
+  readonly #address: number;
   readonly #records: Float64Array;
   readonly #capacity: number;
   readonly #files: readonly ImageFile[];
@@ -85,6 +86,7 @@ export class ChangeJournal {
    */
   constructor({ memory }: Pick<KeptChanges, "memory">, files: readonly ImageFile[]) {
     const { buffer, byteOffset } = memory.bytes;
+    this.#address = memory.address;
     const records = Math.floor((memory.size - HEAD_BYTES) / RECORD_BYTES);
     this.#capacity = 2 ** Math.floor(Math.log2(records));
     this.#head = new Int32Array(buffer, byteOffset, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
@@ -189,6 +191,11 @@ export class ChangeJournal {
 
   setLost(): void {
     this.#head[Head.hasLost] = 1;
+  }
+
+  /** Where that is, for threads that have no journal: 4 bytes, 0 if nothing was lost. */
+  get lostAddress(): number {
+    return this.#address + Head.hasLost * Int32Array.BYTES_PER_ELEMENT;
   }
 
   /** The changes that are recorded, in their order. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { IoBuffer } from "../sys/memory.ts";
 import { MAX_THREADS } from "./threads.ts";
 
 const Field = {
@@ -20,10 +21,16 @@ const Field = {
 /** Counters and flags that every thread sees. */
 export class SharedState {
   readonly #fields: Int32Array<SharedArrayBuffer>;
+  /** Where the next daemon looks, if there may be one. */
+  readonly lostAddress: number | undefined;
 
-  /** @param memory another thread's {@link SharedState.memory}, or nothing for a new state */
-  constructor(memory?: SharedArrayBuffer) {
+  /**
+   * @param memory another thread's {@link SharedState.memory}, or nothing for a new state
+   * @param lostAddress as {@link ChangeJournal.lostAddress}
+   */
+  constructor(memory?: SharedArrayBuffer, lostAddress?: number) {
     this.#fields = new Int32Array(memory ?? new SharedArrayBuffer(Field.count * 4));
+    this.lostAddress = lostAddress;
   }
 
   get memory(): SharedArrayBuffer {
@@ -51,7 +58,10 @@ export class SharedState {
     return Atomics.load(this.#fields, Field.FlushFailed) !== 0;
   }
 
+  /** Nobody is told of it before the next daemon would know. */
   setFlushFailed(): void {
+    const { lostAddress } = this;
+    if (lostAddress !== undefined) IoBuffer.over(lostAddress, 4).view.setInt32(0, 1, true);
     Atomics.store(this.#fields, Field.FlushFailed, 1);
   }
 

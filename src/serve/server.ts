@@ -34,7 +34,7 @@ export const MAX_CONNECTIONS = 512;
 
 export class Server {
   readonly #options: ServerOptions;
-  readonly #shared = new SharedState();
+  readonly #shared: SharedState;
   readonly #channels: Channels;
   readonly #loop: ServeLoop;
   readonly #workers: Workers;
@@ -45,10 +45,12 @@ export class Server {
   /** Descriptors of a FUSE session that no thread serves yet. */
   readonly #spareFuse: number[] = [];
   #listener: Listener | undefined;
-  readonly #sizeRounds = new SizeRounds(this.#shared);
+  readonly #sizeRounds: SizeRounds;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#shared = new SharedState(undefined, options.access.kept?.journal.lostAddress);
+    this.#sizeRounds = new SizeRounds(this.#shared);
     // By an earlier daemon: whoever flushes is told so.
     if (options.access.hasLost) this.#shared.setFlushFailed();
     this.#workers = new Workers({
@@ -259,6 +261,7 @@ export class Server {
       sectorBytes,
       ...(servedLayout === undefined ? {} : { servedLayout }),
       sharedMemory: this.#shared.memory,
+      lostAddress: this.#shared.lostAddress,
       wakeFd: this.#wake[1].number,
     };
   }

@@ -61,7 +61,7 @@ class ControlPipe {
 
   constructor(start: WorkerStart) {
     this.#start = start;
-    this.shared = new SharedState(start.sharedMemory);
+    this.shared = new SharedState(start.sharedMemory, start.lostAddress);
   }
 
   /** The next command; waits for it. */

@@ -16,6 +16,8 @@ export interface WorkerStart extends SharedImage {
   /** As {@link FuseFile.servedLayout}. */
   readonly servedLayout?: ServedLayout;
   readonly sharedMemory: SharedArrayBuffer;
+  /** As {@link SharedState.lostAddress}. */
+  readonly lostAddress?: number | undefined;
   readonly maySpin: boolean;
   readonly writePolicy: WritePolicy;
   readonly cleanIntervalMs: number;

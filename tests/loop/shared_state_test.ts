@@ -2,6 +2,11 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { SharedState } from "../../src/loop/shared_state.ts";
 import { MAX_THREADS } from "../../src/loop/threads.ts";
+import { openLibc } from "../../src/sys/libc.ts";
+import { IoBuffer } from "../../src/sys/memory.ts";
+
+// The C library stays open for good: opened within a test, it would count as a leak of that test.
+openLibc();
 
 Deno.test("SharedState counts the connections of each thread, seen by all", () => {
   const state = new SharedState();
@@ -36,4 +41,12 @@ Deno.test("SharedState.startSpinning() lets one thread spin at a time", () => {
   state.stopSpinning(0);
   assert(other.startSpinning(1));
   assertFalse(state.startSpinning(0));
+});
+
+Deno.test("SharedState tells the next daemon that a flush has failed, whichever thread says so", () => {
+  const lost = new IoBuffer(4);
+  const state = new SharedState(undefined, lost.address);
+  assertEquals(lost.view.getInt32(0, true), 0);
+  new SharedState(state.memory, state.lostAddress).setFlushFailed();
+  assertEquals([lost.view.getInt32(0, true), state.flushFailed], [1, true]);
 });
