@@ -24,8 +24,8 @@ const AT = { token: 0, attempt: 4, attemptStart: 8 } as const;
 
 /** How long a watcher may have to wait for what is handed over next. */
 const CHANGE_MS = 2000;
-/** How long the system may take to end a process that has nothing to write back. */
-const END_MS = 10_000;
+/** How long the system may take to end a process, which may wait for a disk that does not answer. */
+const END_MS = 10 * 60_000;
 
 export class Charge {
   readonly #counters: IoBuffer;
@@ -65,6 +65,8 @@ export class Charge {
   /**
    * Ends the daemon that was being started, if there is one. Daemons can write to this memory, too: what
    * is no daemon is left alone, whatever stands there.
+   *
+   * @throws {Error} if it does not end: what it still writes would come after what another one has written
    */
   endAttempt(): void {
     const { view } = this.#counters;
@@ -73,6 +75,6 @@ export class Charge {
     const idThere = pid === 0 ? undefined : idHere(attempt);
     if (idThere === undefined || daemonWords(idThere) === undefined) return;
     libc().kill(pid, SIGKILL);
-    waitUntilGone(attempt, END_MS);
+    if (!waitUntilGone(attempt, END_MS)) throw new Error(`process ${pid} does not end`);
   }
 }
