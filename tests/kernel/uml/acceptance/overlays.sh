@@ -19,6 +19,9 @@ taken() {
   echo $sum
 }
 
+# gives_back PID: so it has, but for what an empty overlay takes; a second later, when its tables say so
+gives_back() { (($(taken $1) <= 300)); }
+
 # change NAME DEVICE: writes to its file system, which is right then, and has what was written
 change() {
   check "$1, mount" mount $2 $mnt
@@ -49,7 +52,7 @@ for transport in nbd fuse; do
     daemon=$(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$states/$state.json")
     check "$name, takes what was written" test "$(taken $daemon)" -ge 2900
     check "$name, blkdiscard" blkdiscard -f $device
-    check "$name, gives it back" test "$(taken $daemon)" -le 300
+    check "$name, gives it back" eventually gives_back $daemon
     detached "$name, -d" -d $device
     attach "$name, once more" --transport $transport -t QCOW $overlay $device $base
     check "$name, once more, mount" mount -o ro $device $mnt
