@@ -24,7 +24,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
     packages: PACKAGES,
     paths: ["tests"],
     ignored: ["tests/kernel/uml", "tests/boot/machine"],
-    beside: ["tests/crypt", "tests/disk", "tests/format", "tests/hostile", "tests/matrix"],
+    beside: ["tests/crypt", "tests/disk", "tests/format", "tests/hostile"],
   },
   kernel: { packages: KERNEL_PACKAGES, paths: ["tests/kernel/uml"], ignored: [], beside: [] },
   boot: { packages: BOOT_PACKAGES, paths: ["tests/boot/machine"], ignored: [], beside: [] },
