@@ -15,6 +15,7 @@ import type { AttachCommand } from "../../device/attach_command.ts";
 import type { DetachOptions } from "../../device/detach_options.ts";
 import type { WantedSectors } from "../../disk/sector_size.ts";
 import { chooseColumns } from "../listing/column_list.ts";
+import { CACHE_OPTIONS, DISK_OPTIONS } from "./option_list.ts";
 import type { OptionName } from "./option_table.ts";
 import { type SnapshotCommand, snapshotCommand } from "./snapshot_command.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -147,18 +148,7 @@ const OWN_SETUP_OPTIONS = [
   "pid-file",
   "no-revive",
 ] as const;
-const IMAGE_OPTIONS = [
-  "backing-fmt",
-  "no-backing",
-  "parent",
-  "allow-backing",
-  "key-file",
-  "snapshot",
-  "overlay",
-  "overlay-size",
-  "force",
-] as const;
-const CACHE_OPTIONS = ["cache-size", "data-cache-size", "cache-clean-interval"] as const;
+const IMAGE_OPTIONS = [...DISK_OPTIONS, "force"] as const;
 
 /** `-b`, and `--sizelimit 0`, are overlooked where nothing is set up, as by losetup. */
 function refuseSetupOptions(command: Command, settings: Settings): void {

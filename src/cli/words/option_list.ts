@@ -27,12 +27,8 @@ export function listedOptions(list: string): ListedOption[] {
   });
 }
 
-/** What is said of images in such a list, too, in the words of the command line. */
-export const LISTED_SETTINGS = [
-  "offset",
-  "sizelimit",
-  "sector-size",
-  "direct-io",
+/** What says which disk of an image is meant, and what may be opened for it. */
+export const DISK_OPTIONS = [
   "backing-fmt",
   "no-backing",
   "parent",
@@ -41,9 +37,17 @@ export const LISTED_SETTINGS = [
   "snapshot",
   "overlay",
   "overlay-size",
-  "cache-size",
-  "data-cache-size",
-  "cache-clean-interval",
+] as const;
+export const CACHE_OPTIONS = ["cache-size", "data-cache-size", "cache-clean-interval"] as const;
+
+/** What is said of images in such a list, too, in the words of the command line. */
+export const LISTED_SETTINGS = [
+  "offset",
+  "sizelimit",
+  "sector-size",
+  "direct-io",
+  ...DISK_OPTIONS,
+  ...CACHE_OPTIONS,
   "cache",
   "detect-zeroes",
   "transport",

@@ -23,6 +23,8 @@ export function info(file: ImageFile): ImageInfo {
   requireMagic(file);
   return { format: "gzip", sizeBytes: undefined };
 }
+
+/** @throws {ImageFormatError} if it does not begin as such files do */
 function requireMagic(file: ImageFile): void {
   const head = new IoBuffer(MAGIC.length);
   file.read(head, 0, 0, head.size);
