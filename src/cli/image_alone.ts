@@ -9,9 +9,7 @@ import { NoDeviceError } from "../device/device_names.ts";
 import { openImageFile } from "../disk/open_file.ts";
 import { recognise } from "../disk/probe.ts";
 import { CommandError } from "../sys/command_error.ts";
-
-/** What a shell takes as one word as it stands. */
-const PLAIN_WORD = /^[\w@%+=:,./-]+$/;
+import { shellPath } from "./words/shell_word.ts";
 
 /**
  * The error of a command whose only word is `name`, with what to type instead if that is an image. (Of
@@ -26,7 +24,7 @@ function hint(name: string): string {
     using file = openImageFile(imageFileAt(name), { readOnly: true }).file;
     const found = recognise(file);
     if (found === undefined || !isSupported(found)) return prefixed(lookOf(file));
-    return `; to attach the image: tslosetup -r --find --show -t ${found.name} ${shellWord(name)}`;
+    return `; to attach the image: tslosetup -r --find --show -t ${found.name} ${shellPath(name)}`;
   } catch (error) {
     // What cannot be read, or is no file, is no image.
     if (error instanceof Error) return "";
@@ -36,9 +34,4 @@ function hint(name: string): string {
 
 function prefixed(look: string | undefined): string {
   return look === undefined ? "" : `; it ${look}`;
-}
-
-function shellWord(name: string): string {
-  const word = name.startsWith("-") ? `./${name}` : name;
-  return PLAIN_WORD.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

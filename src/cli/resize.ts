@@ -11,12 +11,12 @@ import { CommandError } from "../sys/command_error.ts";
 import { reasonOf } from "../sys/reason.ts";
 import type { ResizeCommand } from "./words/command.ts";
 
-/** Where nothing is attached, `-c` may be meant as qemu-nbd's, certainly so with a file behind it. */
+/** Where nothing is attached, `-c` may be meant as qemu-nbd's (which names a file, too). */
 function hint({ device: name, file }: ResizeCommand): string {
+  if (file !== undefined) return "";
   const device = resolveDevice(name);
   const isFree = device.kind === "nbd" && nbdDevice(device.index)?.connected !== true;
-  if (!isFree && file === undefined) return "";
-  return `; to attach an image: tslosetup ${device.path} ${file ?? "<file>"}`;
+  return isFree ? `; to attach an image: tslosetup ${device.path} <file>` : "";
 }
 
 /** @throws {CommandError} if the device cannot be resized */

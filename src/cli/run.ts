@@ -25,20 +25,27 @@ export async function runCommand(
   try {
     return await perform(parseCommand(args, FORMAT_NAMES), runtimeDirectory);
   } catch (error) {
-    if (error instanceof UsageError) printError(await hinted(error));
-    else if (error instanceof CommandError) complain(error.message);
+    if (error instanceof UsageError) printError(await hinted(error, args));
+    else if (error instanceof CommandError) complain(await withHint(error, args));
     else complain(`failed: ${await explained(error)}`);
     return 1;
   }
 }
 
 /** A wrong use, and what stands here for it where it is right for qemu-nbd. */
-async function hinted(error: UsageError): Promise<string> {
-  const { unknownOption } = error;
-  const instead = unknownOption === undefined
-    ? undefined
-    : (await import("./words/qemu_nbd_options.ts")).insteadOf(unknownOption);
-  return usageErrorText(error, "tslosetup", instead);
+async function hinted(error: UsageError, args: readonly string[]): Promise<string> {
+  return usageErrorText(error, "tslosetup", await hintOf(args, error.unknownOption));
+}
+
+/** Lines of qemu-nbd's can be right here, and ask for devices that are none. */
+async function withHint({ message }: CommandError, args: readonly string[]): Promise<string> {
+  const hint = await hintOf(args);
+  return hint === undefined ? message : `${message}; ${hint}`;
+}
+
+/** The hints are loaded when something has failed. */
+async function hintOf(args: readonly string[], unknown?: string): Promise<string | undefined> {
+  return (await import("./words/qemu_nbd_hint.ts")).qemuNbdHint(args, unknown);
 }
 
 /** What was not foreseen, with the file it is about. Only system calls need the C library here. */

@@ -104,11 +104,12 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
   {
-    line: "-k {dir}/socket disk",
+    line: "-k socket disk",
     reason: "an option that is qemu-nbd's: what stands for it here is said",
     instead: {
       code: 1,
-      stderr: "PROGRAM: invalid option -- 'k'\nFor qemu-nbd's -k: --socket <path>.\n",
+      stderr: "PROGRAM: invalid option -- 'k'; for qemu-nbd's -k: tslosetup --socket " +
+        "socket -t auto disk\n",
     },
   },
   {

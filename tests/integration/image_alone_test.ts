@@ -50,6 +50,23 @@ Deno.test("-c of an nbd device with nothing on it gets a hint: it is not qemu-nb
   assertMatch(stderr, /^tslosetup: .*; to attach an image: tslosetup \/dev\/nbd77 <file>\n$/);
 });
 
+Deno.test("lines of qemu-nbd's are refused on one line that has our words", async () => {
+  const image = "/nowhere/a.qcow2";
+  const ours = `tslosetup -r -t QCOW /dev/nbd77 ${image}`;
+  const lines = [
+    ["-rc", "/dev/nbd77", "-f", "qcow2", image, ours],
+    ["-c", "/dev/nbd77", image, `tslosetup -t auto /dev/nbd77 ${image}`],
+    ["--connect=/dev/nbd77", "-r", "--format=qcow2", image, ours],
+    ["-P", "1", image, "-P without a number makes a device of each partition"],
+  ];
+  for (const words of lines) {
+    const { code, stdout, stderr } = await asRoot().run(...words.slice(0, -1));
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, /^tslosetup: .*; for qemu-nbd's -(c|P|-connect): .*\n$/);
+    assertEquals(stderr.split(": ").at(-1), `${words.at(-1)}\n`);
+  }
+});
+
 Deno.test("--man prints the man page", async () => {
   const { code, stdout } = await asRoot().run("--man");
   assertEquals(code, 0);

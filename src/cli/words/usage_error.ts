@@ -42,9 +42,7 @@ export class UsageError extends Error {
  * ```
  */
 export function usageErrorText(error: UsageError, program: string, instead?: string): string {
-  const hint = instead === undefined
-    ? `Try '${program} --help' for more information.\n`
-    : `For qemu-nbd's ${error.unknownOption}: ${instead}.\n`;
-  const isHinted = error.hint || instead !== undefined;
-  return `${program}: ${safeText(error.message)}\n${isHinted ? hint : ""}`;
+  const line = (end: string): string => `${program}: ${safeText(error.message + end)}\n`;
+  if (instead !== undefined) return line(`; ${instead}`);
+  return error.hint ? `${line("")}Try '${program} --help' for more information.\n` : line("");
 }

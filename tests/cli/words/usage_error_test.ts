@@ -1,8 +1,5 @@
 // @ts-types="../../support/std_assert.d.ts"
-import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseCommand } from "../../../src/cli/words/command.ts";
-import { FORMAT_NAMES } from "../../../src/image/formats.ts";
-import { insteadOf } from "../../../src/cli/words/qemu_nbd_options.ts";
+import { assertEquals, assertInstanceOf } from "@std/assert";
 import { UsageError, usageErrorText } from "../../../src/cli/words/usage_error.ts";
 
 Deno.test("UsageError() gives no hint unless asked", () => {
@@ -19,20 +16,7 @@ Deno.test("usageErrorText() adds the line about --help for a hint only", () => {
   );
 });
 
-Deno.test("usageErrorText() says what an option of qemu-nbd's is here", () => {
-  const hintOf = (...args: string[]): string | undefined => {
-    const error = assertThrows(() => parseCommand(args, FORMAT_NAMES), UsageError);
-    const instead = insteadOf(error.unknownOption ?? "");
-    return usageErrorText(error, "tslosetup", instead).split("\n")[1];
-  };
-  assertEquals(hintOf("-k", "/tmp/s", "a"), "For qemu-nbd's -k: --socket <path>.");
-  assertEquals(hintOf("-rs", "a"), "For qemu-nbd's -s: --overlay.");
-  assertStringIncludes(hintOf("--connect=/dev/nbd0", "a") ?? "", "tslosetup <device> <file>");
-  assertStringIncludes(hintOf("--connect", "/dev/nbd0", "a") ?? "", "tslosetup <device> <file>");
-  assertStringIncludes(hintOf("--fork", "a") ?? "", "not needed");
-  assertStringIncludes(hintOf("-x", "disk", "a") ?? "", "one export");
-  assertStringIncludes(hintOf("--cache=none", "-t", "QCOW", "-f", "a") ?? "", "--direct-io");
-  assertEquals(hintOf("--cache", "never", "-t", "QCOW", "-f", "a"), "");
-  assertEquals(hintOf("-y", "a"), "Try 'tslosetup --help' for more information.");
-  assertEquals(hintOf("--toString"), "Try 'tslosetup --help' for more information.");
+Deno.test("usageErrorText() says on the same line what stands for another program's words", () => {
+  const error = new UsageError("bad\n", { hint: true });
+  assertEquals(usageErrorText(error, "losetup", "type \x1b"), "losetup: bad\\x0a; type \\x1b\n");
 });
