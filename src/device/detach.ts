@@ -19,6 +19,7 @@ import { letGo, noteIn } from "./let_go.ts";
 import { lostState } from "./lost_state.ts";
 import { checkOutcome } from "./outcome.ts";
 import { detachWhenAwake, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
+import { withSuccessor } from "./successor.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** How long a device that no one is known to use may stay open: udev and blkid look for a moment. */
@@ -66,8 +67,14 @@ function refuse(name: string): never {
 export function detachState(
   state: AttachState,
   states: StateStore,
-  { force }: DetachOptions,
+  options: DetachOptions,
 ): void {
+  const current = withSuccessor(state, states);
+  // A device that went meanwhile has taken its state along.
+  if (current !== undefined) detachPresent(current, states, options);
+}
+
+function detachPresent(state: AttachState, states: StateStore, { force }: DetachOptions): void {
   if (isStale(state)) return takeAwayDead(state, states);
   operationsOf(state).requireSight(state);
   using end = new DaemonEnd(state);

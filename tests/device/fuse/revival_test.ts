@@ -169,16 +169,25 @@ revivalTest("a daemon that is killed before it serves has one in its place, too"
   await device.gone();
 });
 
-revivalTest("-d detaches a device whose daemon was just killed", [], async () => {
+const JUST_KILLED =
+  "-d detaches a device whose daemon was just killed, and what that had answered is there";
+
+revivalTest(JUST_KILLED, ["qemu-img"], async () => {
   for (const force of [[], ["--force"]]) {
     using folder = new TempDirectory();
-    await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
+    const [image, piece, copy] = ["disk", "piece", "copy"].map((name) => folder.file(name));
+    await must("qemu-img", "create", "-q", "-f", "qcow2", `${image}`, "4M");
+    Deno.writeFileSync(`${piece}`, crypto.getRandomValues(new Uint8Array(65536)));
+    await using device = await Device.attach(`${image}`, "-t", "QCOW");
     const watcher = watcherOf(device);
+    await must("dd", `if=${piece}`, `of=${device.path}`, "bs=64k", "oflag=direct", "status=none");
     device.kill("SIGKILL");
     const { code, stderr } = await device.program.run("-d", ...force, device.path);
     assertEquals(code, 0, stderr);
     await device.gone();
     await eventually(() => !isRunning(watcher ?? 0), "the watcher to end");
+    await must("qemu-img", "convert", "-f", "qcow2", "-O", "raw", `${image}`, `${copy}`);
+    await must("cmp", "-n", "65536", `${piece}`, `${copy}`);
   }
 });
 

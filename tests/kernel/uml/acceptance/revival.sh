@@ -54,6 +54,21 @@ kill -9 $(daemon_of 0)
 detached "killed just before, -d" -d /dev/loop0
 log_has_no_errors "killed below a loop device"
 
+# What the killed one had answered is written back before the device goes.
+cp $images/plain.qcow2 /run/written.qcow2
+head -c 1M /dev/urandom >/run/piece
+for force in "" --force; do
+  attach "killed just before -d $force" -t QCOW /dev/nbd0 /run/written.qcow2
+  dd if=/run/piece of=/dev/nbd0 bs=64k oflag=direct status=none
+  kill -9 $(daemon_of 0)
+  detached "killed just before -d $force" -d $force /dev/nbd0
+  attach "killed just before -d $force, once more" -r -t QCOW /dev/nbd0 /run/written.qcow2
+  check "killed just before -d $force, what was written" cmp -n 1M /run/piece /dev/nbd0
+  detached "killed just before -d $force, once more" -d /dev/nbd0
+  head -c 1M /dev/urandom >/run/piece
+done
+rm /run/written.qcow2 /run/piece
+
 # Each of its daemons is killed, most of them before they serve: on a slow machine, too, that is five within a minute.
 kill_daemons() { processes | sed -n 's/ .*--[i]nternal-daemon.*//p' | xargs -r kill -9 2>/dev/null; }
 attach "killed too often" -r -t QCOW /dev/nbd0 $images/plain.qcow2
