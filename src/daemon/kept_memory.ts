@@ -4,7 +4,8 @@
  * that was stored by an instruction that has run.
  *
  *     offset
- *     0          counters   a page
+ *     0          counters   64 bytes
+ *     64         orders     the rest of a page
  *     4096       journal    8 MiB
  *
  * All is zero at first, and takes up memory only once it is touched.
@@ -26,12 +27,16 @@ interface Section {
 }
 
 const PAGE_BYTES = 4096;
+const COUNTERS_BYTES = 64;
+const ORDERS_BYTES = PAGE_BYTES - COUNTERS_BYTES;
 const JOURNAL_BYTES = 8 * 1024 * 1024;
 
 /** What is where. Both daemons are the same program, or one and its upgrade: sections stay where they are. */
 export const KEPT_SECTIONS = {
   /** Numbers that are counted on from daemon to daemon. */
-  counters: { offset: 0, lengthBytes: PAGE_BYTES },
+  counters: { offset: 0, lengthBytes: COUNTERS_BYTES },
+  /** What a daemon was told to do, and has not answered. */
+  orders: { offset: COUNTERS_BYTES, lengthBytes: ORDERS_BYTES },
   /** Changes of an image that are acknowledged, but not in the image yet. */
   journal: { offset: PAGE_BYTES, lengthBytes: JOURNAL_BYTES },
 } as const satisfies Readonly<Record<string, Section>>;

@@ -26,6 +26,7 @@ import { keepBuffersApart } from "../sys/startup_memory.ts";
 import { compressedContentHint } from "../disk/compressed_content.ts";
 import { sectorBytesOf } from "../disk/sector_size.ts";
 import { readyFor, type Sectored, tryToAnswer } from "./answer.ts";
+import { NotedOrders } from "./control/noted_orders.ts";
 import { DaemonFd, decodeJob, DONE, type Job } from "./job.ts";
 import { handOver } from "./hand_over.ts";
 import { type DescriptorLists, takenApart } from "./job_descriptors.ts";
@@ -90,7 +91,8 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
     begin: () => isRevived && attempt(job, () => goOnLeaving(own, lazyDetach)),
     giveUp: isRevived ? dieInPlace : () => server.finish(),
   });
-  for (const fd of descriptors.commands ?? []) takeCommands(new Fd(fd), server, own);
+  const noted = NotedOrders.of(descriptors);
+  for (const fd of descriptors.commands ?? []) takeCommands(new Fd(fd), server, { own, noted });
   watchSignals(server, job, { ...means, lazyDetach });
   if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }, hint), nothing)) {
     keepBuffersApart();

@@ -8,6 +8,8 @@ import type { Server } from "../serve/server.ts";
 import type { Fd } from "../sys/files.ts";
 import { daemonSignals, SIGHUP, SIGINT, SignalReader, SIGTERM } from "../sys/signals.ts";
 import { ControlServer } from "./control/control_server.ts";
+import type { ControlAnswer, ControlRequest } from "./control/messages.ts";
+import type { NotedOrders } from "./control/noted_orders.ts";
 import type { Job } from "./job.ts";
 import type { LazyDetach } from "./lazy_detach.ts";
 import { attempt, type Means } from "./means.ts";
@@ -40,20 +42,50 @@ export function watchSignals(
   });
 }
 
+/** What those need who take commands. */
+export interface CommandMeans {
+  readonly own: OwnState;
+  readonly noted: NotedOrders;
+}
+
 /** What signals cannot say is asked for on a socket. */
-export function takeCommands(listener: Fd, server: Server, own: OwnState): void {
-  new ControlServer(listener, server, (request, answer) => {
-    if (request.kind === "snapshot") {
-      server.changeSnapshots(request.change);
-      return answer({ ok: true, sizeBytes: server.description.sizeBytes });
+export function takeCommands(listener: Fd, server: Server, { own, noted }: CommandMeans): void {
+  new ControlServer(listener, server, (request, send) => {
+    const answer = (said: ControlAnswer): void => {
+      send(said);
+      noted.end(request.id);
+    };
+    try {
+      obey(server, request, { own, noted, answer });
+    } catch (error) {
+      noted.end(request.id);
+      throw error;
     }
-    const chooseBytes = (hasBytes: number): number => wantedBytes(request, hasBytes);
-    server.grow(chooseBytes, () => {
-      const { sizeBytes } = server.description;
-      own.change({ sizeBytes });
-      answer({ ok: true, sizeBytes });
-    });
   });
+}
+
+interface Obeying extends CommandMeans {
+  readonly answer: (answer: ControlAnswer) => void;
+}
+
+/** What an earlier daemon has done, and could not say any more, is only made durable. */
+function obey(server: Server, request: ControlRequest, { own, noted, answer }: Obeying): void {
+  if (request.kind === "snapshot") {
+    const isDone = noted.begin(request.id, server.snapshots);
+    if (isDone) server.flush();
+    else server.changeSnapshots(request.change);
+    return answer({ ok: true, sizeBytes: server.description.sizeBytes });
+  }
+  const hasGrown = (): void => {
+    const { sizeBytes } = server.description;
+    own.change({ sizeBytes });
+    answer({ ok: true, sizeBytes });
+  };
+  if (noted.begin(request.id, server.diskBytes)) {
+    server.flush();
+    return server.refreshSize(hasGrown);
+  }
+  server.grow((hasBytes) => wantedBytes(request, hasBytes), hasGrown);
 }
 
 /** The state file tells the command that asked for it which size was found. */

@@ -137,6 +137,12 @@ export interface Growth {
  */
 export interface Snapshots {
   /**
+   * How many there are, on the disk.
+   *
+   * @throws {SystemError | ImageFormatError} if that cannot be read
+   */
+  readonly count: number;
+  /**
    * Creates a snapshot, or deletes one; whatever comes between, the image is as it was, or as it is to be.
    *
    * @param flush makes durable what has been changed

@@ -16,6 +16,7 @@ import type { ServeLoop } from "../loop/serve_loop.ts";
 import { SharedState } from "../loop/shared_state.ts";
 import type { ExportDescription } from "../nbd/export.ts";
 import { isEnding } from "../nbd/first_words.ts";
+import { EIO, SystemError } from "../sys/errno.ts";
 import type { Fd } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
 import { IoBuffer } from "../sys/memory.ts";
@@ -183,6 +184,29 @@ export class Server {
     if (access.readOnly || round === undefined) throw new RangeError("the device is read-only");
     this.#loop.executor.finishFlushes();
     access.changeSnapshots(change, () => flushAtEnd(round, this.#shared));
+  }
+
+  /** How many internal snapshots the image has. */
+  get snapshots(): number {
+    return this.#options.access.image.writing?.snapshots?.count ?? 0;
+  }
+
+  /** Size of the whole disk, whatever part of it is served. */
+  get diskBytes(): number {
+    return this.#options.access.image.sizeBytes;
+  }
+
+  /**
+   * Makes durable what has been changed.
+   *
+   * @throws {SystemError} EIO if that fails
+   */
+  flush(): void {
+    const { round, path } = this.#options.access;
+    this.#loop.executor.finishFlushes();
+    if (round !== undefined && !flushAtEnd(round, this.#shared)) {
+      throw new SystemError("fdatasync", EIO, path);
+    }
   }
 
   /**

@@ -2,8 +2,8 @@
  * What commands ask of a daemon, and what it answers: one line of JSON each, and one request for each
  * connection.
  *
- *     command ── {"version":1,"kind":"grow","bytes":1048576,"isMore":true} ──> daemon
- *             ── {"version":1,"kind":"snapshot","change":{"action":"create","name":"x"}} ──>
+ *     command ── {"version":1,"id":42,"kind":"grow","bytes":1048576,"isMore":true} ──> daemon
+ *             ── {"version":1,"id":43,"kind":"snapshot","change":{"action":"create","name":"x"}} ──>
  *             <────────── {"version":1,"ok":true,"sizeBytes":5242880} ────────
  *             <───── {"version":1,"ok":false,"message":"the device is …"} ────
  *
@@ -30,7 +30,17 @@ export interface SnapshotRequest {
   readonly change: SnapshotChange;
 }
 
-export type ControlRequest = GrowRequest | SnapshotRequest;
+/** What is to be done. */
+export type Order = GrowRequest | SnapshotRequest;
+
+/** An order with a number of its own: whoever is told it again has to do it once only. */
+export type ControlRequest = Order & { readonly id: number };
+
+/** A number that no order has yet, most probably. */
+export function newOrderId(): number {
+  const [id = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return id + 1;
+}
 
 /** It has been done. */
 export interface Done {
@@ -58,10 +68,12 @@ export function encodeMessage(message: ControlRequest | ControlAnswer): string {
  * @throws {Error} if it is none that this version understands
  */
 export function decodeRequest(line: string): ControlRequest {
-  const { version, kind, ...rest }: { version?: unknown; kind?: unknown } = parse(line);
-  if (version === VERSION && kind === "grow" && isGrowth(rest)) return { kind, ...rest };
-  if (version === VERSION && kind === "snapshot" && isSnapshotChange(rest)) {
-    return { kind, change: rest.change };
+  const { version, kind, id = newOrderId(), ...rest }: Partial<
+    Record<"version" | "kind" | "id", unknown>
+  > = parse(line);
+  if (version === VERSION && typeof id === "number") {
+    if (kind === "grow" && isGrowth(rest)) return { kind, id, ...rest };
+    if (kind === "snapshot" && isSnapshotChange(rest)) return { kind, id, change: rest.change };
   }
   throw new Error("it is of another version, and does not understand the command");
 }

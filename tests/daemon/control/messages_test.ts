@@ -10,8 +10,8 @@ import {
 
 Deno.test("decodeRequest() understands what encodeMessage() makes of a request", () => {
   const requests: readonly ControlRequest[] = [
-    { kind: "grow", bytes: 2 ** 40, isMore: true },
-    { kind: "snapshot", change: { action: "delete", name: 'a "b"\n' } },
+    { kind: "grow", id: 1, bytes: 2 ** 40, isMore: true },
+    { kind: "snapshot", id: 2 ** 32, change: { action: "delete", name: 'a "b"\n' } },
   ];
   for (const request of requests) assertEquals(decodeRequest(encodeMessage(request)), request);
 });

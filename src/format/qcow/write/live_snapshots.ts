@@ -11,6 +11,7 @@
  */
 import type { SnapshotChange } from "../../../image/snapshot_change.ts";
 import type { Snapshots } from "../../../image/writing.ts";
+import { readHeader } from "../header.ts";
 import { switchSnapshots } from "../snapshots/change.ts";
 import { changeTablesOnDisk, type TablesInMemory } from "./tables_anew.ts";
 
@@ -24,6 +25,10 @@ export class LiveSnapshots implements Snapshots {
 
   constructor(parts: LiveSnapshotsParts) {
     this.#parts = parts;
+  }
+
+  get count(): number {
+    return readHeader(this.#parts.file).snapshots.entries;
   }
 
   change(change: SnapshotChange, flush: () => void): void {
