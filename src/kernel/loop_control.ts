@@ -22,6 +22,7 @@ import { ensureBlockNode, ensureCharacterNode } from "./device_nodes.ts";
 import { blockDeviceNumber, LOOP_MAJOR } from "./device_numbers.ts";
 import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import { loopBackingPath, loopNumber } from "./loop_status.ts";
+import { hasSysfs } from "./sysfs_disks.ts";
 import { HIGH_LOOPS } from "./view_labels.ts";
 
 const CONTROL = {
@@ -29,8 +30,6 @@ const CONTROL = {
   path: "/dev/loop-control",
   number: { major: 10, minor: 237 },
 };
-/** Without it, only trying tells which devices there are. */
-const SYSFS = "/sys/block";
 /** A minor number has 20 bits (linux/kdev_t.h). */
 const MAX_LOOP_NUMBER = 2 ** 20 - 1;
 
@@ -90,7 +89,8 @@ export function onHighLoop<T>(setUp: (path: string) => T): T {
     const name = `loop${number}`;
     if (loopBackingPath(name) !== undefined) continue;
     try {
-      if (!diskExists(name) && !makeLoop(number) && fileExists(SYSFS)) continue;
+      // Without sysfs, only trying tells which devices there are.
+      if (!diskExists(name) && !makeLoop(number) && hasSysfs()) continue;
       return setUp(nodeOf(number));
     } catch (error) {
       if (!(error instanceof SystemError) || !isOthers(error)) throw error;

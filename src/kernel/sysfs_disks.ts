@@ -4,6 +4,7 @@
  * @module
  */
 import { unsortedDirectory } from "../sys/directories.ts";
+import { fileSystemAt, SYSFS_MAGIC } from "../sys/file_systems.ts";
 import { fileExists, readAttributeIfAny } from "../sys/files.ts";
 import { realPath } from "../sys/paths.ts";
 import { formatDeviceNumber, parseDeviceNumber } from "./device_numbers.ts";
@@ -13,9 +14,9 @@ import type { DiskSource, KnownPartition } from "./disk_source.ts";
 const SYS_BLOCK = "/sys/block";
 const SYS_DEV_BLOCK = "/sys/dev/block";
 
-/** Whether sysfs is mounted. */
+/** Whether sysfs is mounted. (Containers may have an empty folder, or a tmpfs, in its place.) */
 export function hasSysfs(): boolean {
-  return fileExists(SYS_BLOCK);
+  return fileSystemAt(SYS_BLOCK)?.type === SYSFS_MAGIC;
 }
 
 /**
@@ -26,7 +27,10 @@ export function hasSysfs(): boolean {
  */
 export function requireSysfs(hint = ""): void {
   if (hasSysfs()) return;
-  throw new KernelFeatureError("sysfs", `/sys is not mounted, and nbd devices need it${hint}`);
+  const obstacle = fileExists(SYS_BLOCK)
+    ? `${SYS_BLOCK} is not the kernel's`
+    : "/sys is not mounted";
+  throw new KernelFeatureError("sysfs", `${obstacle}, and nbd devices need it${hint}`);
 }
 
 /** Path of a whole disk's attribute. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { EAGAIN, EFBIG, EINTR, EIO, ENXIO, EOPNOTSUPP, SystemError } from "../sys/errno.ts";
+import { fileSystemOf, NFS_SUPER_MAGIC, RAMFS_MAGIC, TMPFS_MAGIC } from "../sys/file_systems.ts";
 import {
   type Fd,
   type FileStatus,
@@ -18,11 +19,9 @@ import { IoBuffer, setUint64 } from "../sys/memory.ts";
 /** linux/fs.h: fail with EAGAIN instead of waiting for a disk. */
 const RWF_NOWAIT = 0x8;
 
-// linux/magic.h. These file systems are memory, so that reading them never waits.
-const MEMORY_FILE_SYSTEMS: readonly number[] = [0x01021994, /* tmpfs */ 0x858458f6 /* ramfs */];
+/** These are memory, so that reading them never waits. */
+const MEMORY_FILE_SYSTEMS: readonly number[] = [TMPFS_MAGIC, RAMFS_MAGIC];
 
-const NFS_SUPER_MAGIC = 0x6969;
-const STATFS_SIZE = 120;
 const VECTOR_BYTES = 16;
 
 /** linux/fadvise.h: have the kernel begin to read a range, without waiting for it. */
@@ -84,7 +83,7 @@ export class ImageFile implements Disposable {
     this.fd = descriptor.number;
     this.status = openFileStatus(this.fd);
     this.#sizeBytes = sizeBytes ?? Number(seekableSize(this.fd, path));
-    const fileSystem = this.#fileSystemType();
+    const fileSystem = fileSystemOf(this.fd)?.type ?? 0;
     this.cacheKnowledge = this.#findCacheKnowledge(fileSystem);
     this.tellsWritesOfEarlierOnes = fileSystem === NFS_SUPER_MAGIC;
   }
@@ -325,13 +324,6 @@ export class ImageFile implements Disposable {
     const count = this.#readCached(probe.address, 0, 1);
     if (count >= 0 || lastErrno() === EAGAIN) return "asks";
     return MEMORY_FILE_SYSTEMS.includes(fileSystem) ? "memory" : "unknown";
-  }
-
-  /** Its magic number, or 0. */
-  #fileSystemType(): number {
-    const statfs = new Uint8Array(STATFS_SIZE);
-    if (this.#libc.fstatfs(this.fd, statfs) !== 0) return 0;
-    return new DataView(statfs.buffer).getUint32(0, true);
   }
 
   [Symbol.dispose](): void {

@@ -6,9 +6,8 @@
  *
  * @module
  */
+import { fileSystemOf } from "../sys/file_systems.ts";
 import type { Fd, LentFd } from "../sys/files.ts";
-import { libc } from "../sys/libc.ts";
-import { uint64 } from "../sys/memory.ts";
 import { ImageFile, type SharedFile } from "./image_file.ts";
 
 /** What the mark is counted in. */
@@ -20,9 +19,6 @@ export const SPOOL_ADVICE = " ($TMPDIR names another folder)";
 /** What all threads know, as indexes of 32-bit integers. */
 const Field = { State: 0, Steps: 1, size: 2 } as const;
 const State = { Filling: 0, Complete: 1, Failed: 2 } as const;
-
-/** struct statfs: what blocks are counted in, and how many others than the superuser can have. */
-const STATFS = { blockBytes: 8, availableBlocks: 32, size: 120 } as const;
 
 /** A spool that another thread has open, for as long as the process lives. */
 export interface SharedSpool extends SharedFile {
@@ -53,10 +49,7 @@ export class SpoolFile extends ImageFile {
 
   /** How many bytes its file system has room for; Infinity where it does not say. */
   get roomBytes(): number {
-    const statfs = new Uint8Array(STATFS.size);
-    if (libc().fstatfs(this.fd, statfs) !== 0) return Infinity;
-    const view = new DataView(statfs.buffer);
-    return uint64(view, STATFS.blockBytes) * uint64(view, STATFS.availableBlocks);
+    return fileSystemOf(this.fd)?.roomBytes ?? Infinity;
   }
 
   get isComplete(): boolean {

@@ -84,6 +84,10 @@ export const SYMBOLS = {
   ftruncate: { parameters: ["i32", /* int fd */ "i64" /* off_t length */], result: "i32" },
   fsync: { parameters: ["i32" /* int fd */], result: "i32" },
   fdatasync: { parameters: ["i32" /* int fd */], result: "i32" },
+  statfs: {
+    parameters: ["buffer", /* const char *path */ "buffer" /* struct statfs * */],
+    result: "i32",
+  },
   fstatfs: { parameters: ["i32", /* int fd */ "buffer" /* struct statfs * */], result: "i32" },
   statx: {
     parameters: [

@@ -11,6 +11,8 @@ export const BARE_DEV = "mount -t tmpfs none /mnt && " +
   "mount --rbind /mnt /dev";
 /** A chroot in which packages are built. */
 export const WITHOUT_SYSFS = "umount --lazy /sys";
+/** A container that has something else there. */
+export const FAKE_SYSFS = "mount -t tmpfs none /sys && mkdir -p /sys/block /sys/dev/block";
 
 const READY = "ready";
 /** Lives as long as its standard input, and so ends with a test run that is killed. */
