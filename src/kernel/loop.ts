@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { EINVAL, ENOSYS, ENOTTY, SystemError } from "../sys/errno.ts";
+import { EINVAL, ENOSYS, ENOTTY, EPERM, SystemError } from "../sys/errno.ts";
 import { type Fd, type LentFd, O_RDONLY, O_RDWR } from "../sys/files.ts";
 import { IoBuffer } from "../sys/memory.ts";
 import { openNode } from "./device_nodes.ts";
 import { type Backing, openBacking } from "./loop_backing.ts";
 import { loopNode, onFreeLoop, onHighLoop } from "./loop_control.ts";
-import { loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
+import { type LoopCall, type LoopIoctl, loopIoctl, tryLoopIoctl } from "./loop_ioctl.ts";
 import {
   clearAutoClear,
   encodeLoopConfig,
@@ -185,7 +185,7 @@ export function detachLoop(device: string): void {
  */
 export function setLoopCapacity(device: string): void {
   using loop = openLoop(device);
-  loopIoctl("LOOP_SET_CAPACITY", loop);
+  change("LOOP_SET_CAPACITY", loop);
 }
 
 /**
@@ -195,7 +195,7 @@ export function setLoopCapacity(device: string): void {
  */
 export function setLoopDirectIo(device: string, wanted: "on" | "off"): void {
   using loop = openLoop(device);
-  loopIoctl("LOOP_SET_DIRECT_IO", { ...loop, argument: wanted === "on" ? 1 : 0 });
+  change("LOOP_SET_DIRECT_IO", { ...loop, argument: wanted === "on" ? 1 : 0 });
 }
 
 /**
@@ -205,7 +205,7 @@ export function setLoopDirectIo(device: string, wanted: "on" | "off"): void {
  */
 export function setLoopBlockSize(device: string, sectorSizeBytes: number): void {
   using loop = openLoop(device);
-  loopIoctl("LOOP_SET_BLOCK_SIZE", { ...loop, argument: sectorSizeBytes });
+  change("LOOP_SET_BLOCK_SIZE", { ...loop, argument: sectorSizeBytes });
 }
 
 /**
@@ -222,11 +222,22 @@ function keepOpenLoop(loop: OpenLoop): void {
   const info = new IoBuffer(LOOP_INFO_BYTES);
   loopIoctl("LOOP_GET_STATUS64", { ...loop, argument: info.address });
   clearAutoClear(info.view);
-  loopIoctl("LOOP_SET_STATUS64", { ...loop, argument: info.address });
+  change("LOOP_SET_STATUS64", { ...loop, argument: info.address });
 }
 
-/** Opened for reading, which does for all calls. */
-function openLoop(path: string): OpenLoop & Disposable {
-  const fd = openNode(path, O_RDONLY);
+/**
+ * Changes a device that is set up. The kernel lets do so whoever is root of the whole system, not only of a
+ * user namespace, or has the device open for writing, even a read-only one: which udev looks at each time.
+ */
+function change(name: LoopIoctl, call: LoopCall): void {
+  const result = tryLoopIoctl(name, call);
+  if (result.ok) return;
+  if (result.errno !== EPERM) throw new SystemError(`ioctl ${name}`, result.errno, call.path);
+  using writable = openLoop(call.path, O_RDWR);
+  loopIoctl(name, { ...call, fd: writable.fd });
+}
+
+function openLoop(path: string, flags = O_RDONLY): OpenLoop & Disposable {
+  const fd = openNode(path, flags);
   return { path, fd, [Symbol.dispose]: () => fd.close() };
 }

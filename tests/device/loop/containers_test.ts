@@ -69,6 +69,39 @@ containerTest("the node of FUSE is made where it is missing", async () => {
   assertEquals(await container.number("/dev/fuse"), "10:229");
 });
 
+const USER_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"];
+
+/** Why none can be made, if so: that can be switched off. */
+function lackOfUserNamespaces(): string | undefined {
+  const max = Deno.readTextFileSync("/proc/sys/user/max_user_namespaces").trim();
+  return max === "0" ? "no user namespaces" : undefined;
+}
+
+deviceTest(
+  "root of a user namespace sets up devices, changes them, and detaches them",
+  NAMESPACE_TOOLS,
+  async () => {
+    using folder = new LoopFolder();
+    await using container = await Container.start("true");
+    const image = folder.sparse("disk", MIB);
+    const must = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await container.runAs(USER_NAMESPACE, ...args);
+      assertEquals([code, stderr.includes("not permitted")], [0, false], stderr);
+      return stdout.trim();
+    };
+    for (const how of [["-r"], []]) {
+      const device = await must(...FUSE, ...how, "-f", "--show", image);
+      Deno.truncateSync(image, 2 * MIB);
+      await must("-c", device);
+      assertEquals(folder.attached().map(({ sectors }) => Number(sectors)), [2 * MIB / 512]);
+      await must("-d", device);
+      assertEquals(folder.attached(), []);
+      Deno.truncateSync(image, MIB);
+    }
+  },
+  { obstacle: lackOfUserNamespaces() },
+);
+
 containerTest("without a shell there is a device, whose daemon is not revived", async () => {
   using folder = new LoopFolder();
   await using container = await Container.start("mount --bind /dev/null /bin/sh");
