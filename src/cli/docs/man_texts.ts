@@ -82,8 +82,8 @@ export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
 
 export const COLUMNS_TEXT =
   "Headings, in the order of `--output-all`. By default losetup's are shown. Where a device is " +
-  "listed that losetup could not have made, `--json` and `--raw` have FILE-FORMAT, SIZE, PID and " +
-  "TRANSPORT besides, and the table has NAME, RO, BACK-FILE, FILE-FORMAT and SIZE, with SIZELIMIT " +
+  "listed that losetup could not have made, `--json` and `--raw` have FILE-FORMAT, SIZE, PID, " +
+  "TRANSPORT and REVIVED besides, and the table has NAME, RO, BACK-FILE, FILE-FORMAT and SIZE, with SIZELIMIT " +
   "and OFFSET if a device has one. On a terminal, that table leaves out the middle of names that " +
   "are too long for it. Scripts should name columns with `--output`.";
 
@@ -192,19 +192,23 @@ export const EXAMPLES: readonly Example[] = [
 export const NOTES: readonly string[] = [
   "Images that are served are locked as qemu locks them: any number of readers, or one writer, be " +
   "it tslosetup or qemu. Whoever comes too late is refused with the name and process of who holds " +
-  "the image. A plain loop device holds no lock, as with losetup, but is not made for writing " +
-  "beside such a holder.",
+  "the image. Plain loop devices hold their locks as well, but bear each other, as those of losetup, " +
+  "which hold none; with `-r` they are refused beside nobody.",
   "SIGTERM makes a serving process detach its device when the last user closes it: at shutdown " +
   "the signal comes before file systems are unmounted. systemd spares these processes, and does " +
   "not wait for them, when it leaves the initramfs and when all others are ended, as their name " +
-  "begins with an @. If one of a loop device over FUSE is killed, another one takes its place (Linux 6.9), up to " +
-  "four times in a minute. Otherwise reads and writes fail at once, `-l` says so, and `-d` cleans up.",
+  "begins with an @.",
+  "If the serving process of an nbd device (Linux 5.14), of a loop device over FUSE or of a view (6.9) is " +
+  "killed, another one takes its place, up to four times in a minute: file systems on the device see a " +
+  "pause, what was answered is there, and `-l` counts (REVIVED). Not so with `--no-revive`, with several " +
+  "connections to an nbd device (`--threads`), with images of more than 200 files, and without " +
+  "`/bin/sh`. Then, as on a socket, reads and writes fail at once, `-l` says so, and `-d` cleans up.",
   "After a write error that a flush has reported, every later flush fails as well.",
   "What a flush has confirmed in a QCOW image is there after any crash, and the image is valid: at " +
   "worst, clusters that are not used count as used. Damage that is found while writing ends all " +
   "writing for good, and marks the image (version 3) as corrupt. An image that was not closed in order by a " +
   "program that keeps no reference counts meanwhile is repaired before it is written to, as by `--check --repair all`; " +
-  "one whose file was cut off is refused. Persistent bitmaps become invalid.",
+  "one whose file was cut off is refused. Persistent bitmaps are kept up to date, and count as inconsistent after a crash.",
   "An image of version 1 never gets smaller: it gets new clusters behind its end, and what it has given up " +
   "stays where it is, but for what is discarded. In a LUKS volume, discards change nothing.",
   "I/O errors are told to syslog or the journal, or to the kernel's log where neither runs.",
