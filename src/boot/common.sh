@@ -137,6 +137,8 @@ tslosetup_open_source() {
 	[ -z "$is_read_only" ] || mode=ro
 	[ "$kind" != device ] || tslosetup_wait_for "$place" || return
 	if [ -z "$path" ]; then file=$place; return; fi
+	[ "$kind" != nfs ] || ! tslosetup_lacks_nfs ||
+		tslosetup_fail "no NFS in this initramfs: install its tools where it is made" || return
 	file=$TSLOSETUP_SOURCE$path
 	mode=$mode,nodev,nosuid${mount_options:+,$mount_options}
 	"tslosetup_mount_$kind" "$mode" || tslosetup_fail "cannot mount $place"
@@ -160,8 +162,11 @@ tslosetup_mount_virtiofs() {
 }
 
 # Only where the initramfs has been given it.
-# shellcheck disable=SC1091
-[ ! -e /usr/lib/tslosetup/nfs.sh ] || . /usr/lib/tslosetup/nfs.sh
+TSLOSETUP_NFS=/usr/lib/tslosetup/nfs.sh
+# shellcheck disable=SC1090
+[ ! -e "$TSLOSETUP_NFS" ] || . "$TSLOSETUP_NFS"
+
+tslosetup_lacks_nfs() { [ ! -e "$TSLOSETUP_NFS" ]; }
 
 # --- the root of its own -----------------------------------------------------------------------
 

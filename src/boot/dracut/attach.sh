@@ -11,7 +11,7 @@ tslosetup_has_network() { ip -o address show scope global | grep -q inet; }
 # device of the name "tslosetup", finds that done.
 tslosetup_attach_once() {
 	[ ! -e "$TSLOSETUP_DEVICES" ] && tslosetup_read_words || return 0
-	case $image in nfs:*) tslosetup_has_network || return 0 ;; esac
+	case $image in nfs:*) tslosetup_lacks_nfs || tslosetup_has_network || return 0 ;; esac
 	tslosetup_boot || die "tslosetup: no root"
 	[ "${root-}" = tslosetup ] || return 0
 	mount -t "${fstype:-auto}" -o "${rflags:-ro}" "$root_device" "$NEWROOT" ||

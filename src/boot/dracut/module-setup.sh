@@ -2,8 +2,6 @@
 # tslosetup: what a machine needs in its initramfs whose root lies in a disk image. See ../README.md.
 # Once installed, it is in every initramfs; dracut --omit tslosetup leaves it out.
 
-# shellcheck disable=SC3043
-
 TSLOSETUP_LIBRARY=/usr/local/lib/tslosetup/boot
 TSLOSETUP_CACHE=/var/cache/tslosetup/root.squashfs
 
@@ -14,14 +12,21 @@ check() {
 	[ -e "$TSLOSETUP_LIBRARY/common.sh" ] && tslosetup_program >/dev/null && require_binaries mksquashfs busybox blkid
 }
 
-# The network, for NFS only: mount.nfs says whether it is wanted. dracut's choice of networkd does not
-# obey ip=, where there is nothing else.
+# The network, for NFS only: mount.nfs says whether that is wanted. What cannot be installed is not asked
+# for: dracut would leave out all of this.
 depends() {
 	echo base rootfs-block
 	command -v mount.nfs >/dev/null || return 0
-	if command -v dhclient >/dev/null && command -v arping >/dev/null; then echo network-legacy; fi
-	echo network
+	tslosetup_network || dinfo "tslosetup: without NFS, as dracut cannot install its module network (package dracut-network)"
 }
+
+# tslosetup_network: prints what dracut can install of it, and fails if that is none. Its choice of
+# networkd does not obey ip=, where there is nothing else.
+tslosetup_network() (
+	add_dracutmodules="${add_dracutmodules-} network-legacy network"
+	! check_module network-legacy >/dev/null 2>&1 || legacy=network-legacy
+	check_module network >/dev/null 2>&1 && echo "${legacy-}" network
+)
 
 installkernel() {
 	hostonly='' instmods loop squashfs nbd fuse erofs 9p 9pnet_virtio virtiofs nfs nfsv3 nfsv4
@@ -35,15 +40,13 @@ install() {
 		sh "$TSLOSETUP_LIBRARY/pack.sh" "$TSLOSETUP_CACHE" "$(tslosetup_program)" || return
 		inst_simple "$TSLOSETUP_CACHE" /usr/lib/tslosetup/root.squashfs
 	fi
-	local script
-	for script in common.sh nfs.sh; do
-		inst_simple "$TSLOSETUP_LIBRARY/$script" "/usr/lib/tslosetup/$script"
-	done
+	inst_simple "$TSLOSETUP_LIBRARY/common.sh" /usr/lib/tslosetup/common.sh
 	inst_multiple blkid cat chown chroot cp grep ln mkdir mount modprobe rm sleep stat umount
 	inst_hook cmdline 20 "$moddir/cmdline.sh"
 	inst_hook initqueue/settled 20 "$moddir/attach.sh"
 	dracut_need_initqueue
-	command -v mount.nfs >/dev/null || return 0
+	command -v mount.nfs >/dev/null && dracut_module_included network || return 0
+	inst_simple "$TSLOSETUP_LIBRARY/nfs.sh" /usr/lib/tslosetup/nfs.sh
 	inst_multiple -o ip mount.nfs mount.nfs4 keyctl /sbin/request-key
 	inst_multiple -o /etc/netconfig /etc/protocols /etc/services /etc/nsswitch.conf
 	inst_libdir_file 'libnss_dns.so*' 'libnss_files.so*'
