@@ -17,15 +17,22 @@ import { SIGKILL } from "../sys/signals.ts";
 import { daemonWords } from "./daemon_words.ts";
 import type { DescriptorLists } from "./job_descriptors.ts";
 import { KeptMemory } from "./kept_memory.ts";
-import { idHere, type ProcessIdentity, waitUntil, waitUntilGone } from "./processes.ts";
+import { hasGone, idHere, type ProcessIdentity, waitUntil, waitUntilGone } from "./processes.ts";
 
 /** Where what lies in the kept memory's counters, in bytes. */
 const AT = { token: 0, attempt: 4, attemptStart: 8 } as const;
 
-/** How long a watcher may have to wait for what is handed over next. */
-const CHANGE_MS = 2000;
+/** So long a watcher waits for what is handed over next, even if it cannot see by whom. */
+const CHANGE_MS = 500;
 /** How long the system may take to end a process, which may wait for a disk that does not answer. */
 const END_MS = 10 * 60_000;
+
+/** A watcher, as others know it. */
+export interface Watcher {
+  readonly token: number;
+  /** Who has started it, and is to put it in charge. */
+  readonly giver: ProcessIdentity;
+}
 
 export class Charge {
   readonly #counters: IoBuffer;
@@ -50,9 +57,12 @@ export class Charge {
     this.#counters.view.setUint32(AT.token, token, true);
   }
 
-  /** Whether the watcher with that number is in charge, or is at once. */
-  isOf(token: number): boolean {
-    return waitUntil(() => this.#counters.view.getUint32(AT.token, true) === token, CHANGE_MS);
+  /** Whether a watcher is in charge, or is once who has started it goes on. */
+  isOf({ token, giver }: Watcher): boolean {
+    const isGiven = (): boolean => this.#counters.view.getUint32(AT.token, true) === token;
+    if (waitUntil(isGiven, CHANGE_MS)) return true;
+    waitUntil(() => isGiven() || hasGone(giver), Infinity);
+    return isGiven();
   }
 
   /** Says which daemon is being started: it is nobody's if its starter is killed. */

@@ -11,6 +11,7 @@
 import { isSealed, sealedMemoryFile } from "../kernel/memory_file.ts";
 import { type Fd, readText } from "../sys/files.ts";
 import { libc } from "../sys/libc.ts";
+import type { Watcher } from "./charge.ts";
 import type { HandedOver } from "./hand_over.ts";
 import type { Job, Ready } from "./job.ts";
 import {
@@ -27,7 +28,7 @@ export const HeritageFd = { State: 7, Manifest: 8, First: 10 } as const;
 const NAME = "tslosetup-heritage";
 const SEEK_SET = 0;
 /** Of what a manifest says: an upgrade of the program may read that of the one before. */
-const VERSION = 1;
+const VERSION = 2;
 
 export interface Heritage {
   /** What the next daemon is to do. */
@@ -38,11 +39,8 @@ export interface Heritage {
   readonly deaths: readonly number[];
 }
 
-/** A watcher's. */
-export interface Manifest extends Heritage {
-  /** Which watcher that is: see {@link Charge}. */
-  readonly token: number;
-}
+/** A watcher's, of which it says which one that is. */
+export interface Manifest extends Heritage, Watcher {}
 
 interface Written extends Omit<Manifest, "descriptors"> {
   readonly version: number;

@@ -57,6 +57,12 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
   return { pid, startTime: Number(fields[START_TIME_FIELD]) };
 }
 
+/** That of this process. */
+export function ownIdentity(): ProcessIdentity {
+  const pid = libc().getpid();
+  return { pid, startTime: 0, ...identityOf(pid), ...ownSurroundings() };
+}
+
 /** What process ids mean here. */
 export function ownSurroundings(): Pick<ProcessIdentity, "pidNamespace" | "boot"> {
   const pidNamespace = pidNamespaceOf("self");

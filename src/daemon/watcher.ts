@@ -30,6 +30,7 @@ import { descriptorsLeft, type Heritage, HeritageFd, makeManifest } from "./heri
 import { REAP_ARGUMENT, REVIVE_ARGUMENT } from "./hidden_arguments.ts";
 import { LEAVE } from "./job.ts";
 import { ownCommand, passedEnvironment, processName } from "./own_program.ts";
+import { ownIdentity } from "./processes.ts";
 import type { AttachState } from "./state.ts";
 
 /** Above its standard input: the daemon's words. */
@@ -75,7 +76,7 @@ export function canWatch(): boolean {
 export function startWatcher(state: AttachState, watched: Watched): void {
   const { watch, nbd, heritage } = watched;
   const token = Charge.newToken();
-  using manifest = heritage && makeManifest({ ...heritage, token });
+  using manifest = heritage && makeManifest({ ...heritage, token, giver: ownIdentity() });
   using nothing = openNull();
   using attribute = nbd && openAttribute(nbd.index);
   using log = openKernelLog() ?? openNull();

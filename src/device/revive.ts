@@ -31,7 +31,7 @@ const DEATHS_MS = 60_000;
 export function revive(device: string): number {
   const manifest = readHeritage();
   const charge = Charge.over(manifest.descriptors);
-  if (!charge.isOf(manifest.token)) return 0;
+  if (!charge.isOf(manifest)) return 0;
   const state = new OwnState(HeritageFd.State).read();
   if (state?.device !== device || state.isForsaken === true) return 1;
   const log = new Log(state.image);

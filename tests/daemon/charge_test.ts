@@ -34,3 +34,24 @@ Deno.test("Charge.endAttempt() ends a daemon, and nothing else that is noted in 
     charge.endAttempt();
   }
 });
+
+Deno.test("Charge.isOf() waits for who is to put a watcher in charge, as long as that may", async () => {
+  using memory = makeKeptMemory();
+  assert(memory);
+  const charge = new Charge(new KeptMemory(memory.number));
+  const give =
+    `printf '\\7' | dd of=/proc/${Deno.pid}/fd/${memory.number} conv=notrunc status=none`;
+  for (
+    const [token, script, isGiven] of [[7, `sleep 1; ${give}`, true], [
+      8,
+      "sleep 1",
+      false,
+    ]] as const
+  ) {
+    const process = new Deno.Command("sh", { args: ["-c", `${script}; exit`] }).spawn();
+    const giver = identityOf(process.pid);
+    assert(giver);
+    assertEquals(charge.isOf({ token, giver }), isGiven);
+    await process.status;
+  }
+});
