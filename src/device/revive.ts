@@ -34,6 +34,8 @@ export function revive(device: string): number {
   if (!charge.isOf(manifest)) return 0;
   const state = new OwnState(HeritageFd.State).read();
   if (state?.device !== device || state.isForsaken === true) return 1;
+  // Nothing is left to be served.
+  if (state.outcome !== undefined) return 1;
   const log = new Log(state.image);
   log.error(`the daemon of ${device} (pid ${state.pid}) was killed`);
   try {
