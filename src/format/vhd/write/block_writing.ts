@@ -155,13 +155,28 @@ export class BlockWriting implements Writing, Tables {
     if (!isWritten) return;
     const entry = start / SECTOR_BYTES;
     if (isNew) this.#table.link(position, entry);
-    if (!isDifferencing) return;
+    if (!isDifferencing) {
+      if (isNew && !this.#table.areWritten(guestOffset, lengthBytes)) this.#widen(placement);
+      return;
+    }
     this.#sectors.add(
       entry,
       guestOffset - headBytes,
       headBytes + lengthBytes + tailBytes,
       placement,
     );
+  }
+
+  /**
+   * Has a placement be about all of its block, which is in no table on the disk yet: whatever is written to it
+   * is so in place, and does not get places of its own.
+   */
+  #widen(placement: Placement): void {
+    const { guestOffset, headBytes, lengthBytes, tailBytes } = placement;
+    const { blockBytes } = this.#header;
+    const inBlock = guestOffset % blockBytes;
+    placement.blankBefore = inBlock - headBytes;
+    placement.blankBehind = blockBytes - inBlock - lengthBytes - tailBytes;
   }
 
   clear(guestOffset: number, lengthBytes: number, to: Cleared, placement: Placement): number {
