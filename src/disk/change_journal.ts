@@ -77,6 +77,9 @@ export class ChangeJournal {
   /** Of the records that there are, and of those before the mark. */
   #bytes = 0;
   #markedBytes = 0;
+  /** What the places of these records have room for besides, of all of them and of those behind the mark. */
+  #blankBytes = 0;
+  #laterBlankBytes = 0;
   /** Whether changes are being made anew, which are recorded already. */
   #isPaused: boolean;
 
@@ -137,9 +140,19 @@ export class ChangeJournal {
     records[at + Field.file] = file === undefined ? -1 : this.#files.indexOf(file);
     records[at + Field.hostOffset] = hostOffset - before;
     records[at + Field.firstSector] = placement.firstSector - Math.floor(before / SECTOR_BYTES);
-    // What is blank is not held.
-    this.#bytes += allBytes - placement.blankBefore - placement.blankBehind;
+    // What is blank is not held, until it is written to.
+    const blankBytes = placement.blankBefore + placement.blankBehind;
+    this.#bytes += allBytes - blankBytes;
+    this.#blankBytes += blankBytes;
+    this.#laterBlankBytes += blankBytes;
     this.#append();
+  }
+
+  /** Takes notice of bytes that were written where they had a place: perhaps one that a record is about. */
+  wroteInPlace(lengthBytes: number): void {
+    const count = Math.min(lengthBytes, this.#blankBytes);
+    this.#blankBytes -= count;
+    this.#bytes += count;
   }
 
   /** Records that whole units have been cleared. */
@@ -169,6 +182,7 @@ export class ChangeJournal {
   begin(hasTakenAll: boolean): void {
     this.#mark = hasTakenAll ? this.#end : this.#begin;
     this.#markedBytes = hasTakenAll ? this.#bytes : 0;
+    this.#laterBlankBytes = hasTakenAll ? 0 : this.#blankBytes;
   }
 
   /** The changes that the round has taken are durable. To be said before their old places are free. */
@@ -177,6 +191,7 @@ export class ChangeJournal {
     this.#drop(this.#mark);
     this.#bytes -= this.#markedBytes;
     this.#markedBytes = 0;
+    this.#blankBytes = this.#laterBlankBytes;
   }
 
   #drop(end: number): void {

@@ -89,6 +89,7 @@ export class Writer {
     }
     if (file === undefined) throw new Error("nowhere to write");
     file.write(source, position, hostOffset, lengthBytes);
+    this.#journal?.wroteInPlace(lengthBytes);
     return lengthBytes;
   }
 

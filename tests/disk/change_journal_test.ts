@@ -84,6 +84,25 @@ Deno.test("ChangeJournal is full before a record is written over, and before too
   // One change may be recorded in several pieces.
   assertEquals([seen[6], seen[7], journal.isFull], [[true, false], [true, true], true]);
 
+  const blank = new ChangeJournal({ memory: memoryFor(8) }, []);
+  const block = new Placement();
+  block.setFresh(0, 512, 0);
+  block.blankBehind = 200 * MIB;
+  blank.wroteInPlace(512 * MIB);
+  blank.wrote(block, false);
+  assertEquals([blank.isCrowded, blank.isFull], [false, false]);
+  blank.wroteInPlace(127 * MIB);
+  assertEquals([blank.isCrowded, blank.isFull], [false, false]);
+  blank.wroteInPlace(MIB);
+  assertEquals([blank.isCrowded, blank.isFull], [true, false]);
+  blank.begin(true);
+  blank.wrote(block, false);
+  blank.end();
+  assertEquals([blank.isCrowded, blank.isFull], [false, false]);
+  // There is no more room than that in what is remembered.
+  for (let n = 0; n < 3; n++) blank.wroteInPlace(100 * MIB);
+  assertEquals([blank.isCrowded, blank.isFull], [true, false]);
+
   const large = new ChangeJournal({ memory: memoryFor(8) }, []);
   const placement = new Placement();
   placement.setFresh(0, 128 * MIB, 0);
