@@ -19,7 +19,7 @@ export const DISTANCE_CODE: CodeShape = { symbols: 64, states: 256 };
 const CODES = [LENGTH_CODE, MATCH_CODE, DISTANCE_CODE, LITERAL_CODE] as const;
 const SYMBOLS = CODES.reduce((sum, { symbols }) => sum + symbols, 0);
 
-export const MAX_MATCHES = 10_000;
+const MAX_MATCHES = 10_000;
 export const MAX_LITERALS: number = 4 * MAX_MATCHES;
 const MOST_BITS_LESS = 7;
 

@@ -48,7 +48,7 @@ const MOVED = "moved\n";
  * What moves processes to the cgroup that it is in: that of the unified hierarchy, and of systemd's own
  * where there are several (cgroups(7)).
  */
-export const MOVER = [
+const MOVER = [
   "echo ready",
   "read -r pids || exit",
   "while IFS=: read -r number controllers path; do case $controllers in " +

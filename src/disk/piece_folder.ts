@@ -10,7 +10,7 @@ import { folderOf } from "../sys/paths.ts";
 import type { NamedPlace } from "./parent_places.ts";
 
 /** So many are open at the same time, at most. */
-export const MAX_PIECES = 16_384;
+const MAX_PIECES = 16_384;
 
 /** Path of the folder `name` in `folder`, or of that itself where the name is empty. */
 export function pathIn(folder: string, name: string): string {

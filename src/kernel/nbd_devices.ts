@@ -9,7 +9,6 @@ import { libc } from "../sys/libc.ts";
 import {
   diskAttribute,
   diskExists,
-  diskNames,
   diskSizeBytes,
   isDiskReadOnly,
   kernelDeviceNumber,
@@ -104,16 +103,6 @@ export function nbdDevice(index: number): NbdDevice | undefined {
     sizeBytes: diskSizeBytes(name),
     readOnly: isDiskReadOnly(name),
   };
-}
-
-/** All connected nbd devices, by number. */
-export function connectedNbdDevices(): NbdDevice[] {
-  return diskNames(PREFIX)
-    .map(nbdIndex)
-    .filter((index) => index !== undefined)
-    .sort((a, b) => a - b)
-    .map(nbdDevice)
-    .filter((device) => device?.connected === true) as NbdDevice[];
 }
 
 /** What a device should be before its user is told of it. */

@@ -25,7 +25,7 @@ export function widenForReplies(fd: number): void {
 }
 
 /** How long a client may take for its handshake, which needs a few messages. */
-export const HANDSHAKE_MS = 60_000;
+const HANDSHAKE_MS = 60_000;
 
 export interface NbdChannelOptions {
   /** What to tell a new client; undefined for the kernel, which asks nothing. */

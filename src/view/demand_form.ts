@@ -16,7 +16,7 @@ const BLOCK_BYTES = 2 ** MAX_BLOCK_BITS;
 /** Each takes a loop device. */
 const MAX_WINDOWS = 64;
 /** No larger disk has a view. */
-export const MAX_DEMAND_BYTES = MAX_WINDOWS * windowBytes(MAX_BLOCK_BITS);
+const MAX_DEMAND_BYTES = MAX_WINDOWS * windowBytes(MAX_BLOCK_BITS);
 
 export class DemandForm implements ViewForm {
   readonly isDecoding = false;

@@ -4,6 +4,7 @@ import { identityOf } from "../../src/daemon/processes.ts";
 import { type AttachState, isStale, stateDirectory, StateStore } from "../../src/daemon/state.ts";
 import { SystemError } from "../../src/sys/errno.ts";
 import { openLibc } from "../../src/sys/libc.ts";
+import { attachState } from "../support/states.ts";
 import { rootTest, TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
@@ -13,22 +14,8 @@ const OWN = identityOf(Deno.pid);
 const NOBODY = 65534;
 
 function state(fields: Partial<AttachState>): AttachState {
-  return {
-    version: 1,
-    pid: Deno.pid,
-    startTime: OWN?.startTime ?? 0,
-    device: "/tmp/socket",
-    transport: "socket",
-    image: "/images/disk",
-    imageDevice: [8, 1],
-    imageInode: 1234,
-    format: "RAW",
-    readOnly: false,
-    sizeBytes: 512,
-    offsetBytes: 0,
-    sizeLimitBytes: 0,
-    ...fields,
-  };
+  const process = { pid: Deno.pid, startTime: OWN?.startTime ?? 0 };
+  return attachState({ ...process, device: "/tmp/socket", transport: "socket", ...fields });
 }
 
 /** A store in a folder of its own. */

@@ -1,30 +1,14 @@
 // @ts-types="../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import type { AttachState } from "../../src/daemon/state.ts";
 import { letGo } from "../../src/device/let_go.ts";
 import { ENOSPC, SystemError } from "../../src/sys/errno.ts";
 import { openLibc } from "../../src/sys/libc.ts";
+import { attachState } from "../support/states.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
 
-const STATE: AttachState = {
-  version: 1,
-  pid: 1,
-  startTime: 0,
-  device: "/dev/loop0",
-  transport: "fuse",
-  image: "/image",
-  imageDevice: [0, 0],
-  imageInode: 0,
-  format: "QCOW",
-  readOnly: true,
-  offsetBytes: 0,
-  sizeLimitBytes: 0,
-  view: {},
-  partScan: false,
-  sizeBytes: 0,
-};
+const STATE = attachState();
 
 Deno.test("letGo() has a device go although nothing can be noted of it", () => {
   let gone = 0;

@@ -3,26 +3,13 @@ import { assert, assertEquals } from "@std/assert";
 import { type AttachState, isStale, StateStore } from "../../src/daemon/state.ts";
 import { withSuccessor } from "../../src/device/successor.ts";
 import { openLibc } from "../../src/sys/libc.ts";
+import { attachState } from "../support/states.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
 
-const KILLED: AttachState = {
-  version: 1,
-  pid: 2 ** 22 + 1,
-  startTime: 0,
-  device: "/dev/loop0",
-  transport: "fuse",
-  image: "/image",
-  imageDevice: [0, 0],
-  imageInode: 0,
-  format: "QCOW",
-  readOnly: false,
-  sizeBytes: 512,
-  offsetBytes: 0,
-  sizeLimitBytes: 0,
-};
+const KILLED = attachState();
 
 /** What becomes of the state of a killed daemon while `script` runs, which is told the file, beside a watcher. */
 async function after(script: string): Promise<AttachState | undefined> {

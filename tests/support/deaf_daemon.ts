@@ -10,6 +10,7 @@ import { SIGHUP, SIGINT, SIGTERM } from "../../src/sys/signals.ts";
 import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
 import { eventually } from "./patience.ts";
 import { asRoot, isRunning, type Surroundings } from "./program.ts";
+import { attachState } from "./states.ts";
 
 // The C library stays open for good: opened within a test, it would count as a leak of that test.
 openLibc();
@@ -27,20 +28,8 @@ export class DeafDaemon implements Disposable {
     const blockedSignals = [SIGHUP, SIGINT, SIGTERM];
     this.pid = spawn("/bin/sleep", { argv: ["sleep", "1000"], fds, blockedSignals });
     const { startTime = 0 } = identityOf(this.pid) ?? {};
-    states.write({
-      version: 1,
-      pid: this.pid,
-      startTime,
-      ...ownSurroundings(),
-      imageDevice: [0, 0],
-      imageInode: 0,
-      format: "RAW",
-      readOnly: false,
-      sizeBytes: 512,
-      offsetBytes: 0,
-      sizeLimitBytes: 0,
-      ...what,
-    }, file);
+    const process = { pid: this.pid, startTime, ...ownSurroundings() };
+    states.write(attachState({ ...process, imageDevice: [0, 0], imageInode: 0, ...what }), file);
   }
 
   get isRunning(): boolean {

@@ -16,7 +16,7 @@ import {
 } from "./stream_decoder.ts";
 
 /** zlib.h; the interface has been stable since version 1.2. */
-export const LIBZ_NAMES: readonly string[] = ["libz.so.1"];
+const LIBZ_NAMES: readonly string[] = ["libz.so.1"];
 const SYMBOLS = {
   inflateInit2_: {
     parameters: [

@@ -35,7 +35,7 @@ import {
 } from "./layout.ts";
 
 /** qemu's default. */
-export const DEFAULT_CLUSTER_BITS = 16;
+const DEFAULT_CLUSTER_BITS = 16;
 /** Counts have 16 bits, as qemu's. */
 const REFCOUNT_ORDER = 4;
 /** That of qemu: with the compression type, and padded. */
