@@ -5,8 +5,10 @@
  */
 import { DaemonEnd } from "../daemon/daemon_end.ts";
 import { notifyManager } from "../daemon/service_manager.ts";
-import { type AttachState, isStale, StateStore } from "../daemon/state.ts";
+import { type AttachState, StateStore } from "../daemon/state.ts";
+import { takeAwayDead } from "../device/dead_devices.ts";
 import { checkOutcome } from "../device/outcome.ts";
+import { operationsOf } from "../device/transport_table.ts";
 import { loopBackingPath } from "../kernel/loop_status.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
@@ -18,8 +20,8 @@ import { detach } from "./detach.ts";
 const STOPS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /** How often it is looked whether the device is still there; waiting costs next to nothing then. */
 const LOOK_MS = 500;
-/** How long whoever revives a device may take, at most. */
-const REVIVAL_MS = 10_000;
+/** Anybody may know whom to signal. */
+const PID_FILE_MODE = 0o644;
 
 /** What is stayed for. */
 export interface Staying {
@@ -41,52 +43,53 @@ export interface Staying {
  */
 export async function stay(staying: Staying): Promise<number> {
   const { device, file, pidFile, runtimeDirectory } = staying;
+  const states = new StateStore(staying.stateDirectory);
   if (pidFile !== undefined) writePidFile(pidFile, () => detach([device], runtimeDirectory));
   const stop = (): void => {
     notifyManager({ STOPPING: 1, STATUS: `${device} goes with its last close` });
-    detach([device], runtimeDirectory);
+    if (isThere(device, states)) detach([device], runtimeDirectory);
   };
   for (const signal of STOPS) Deno.addSignalListener(signal, stop);
   notifyManager({ READY: 1, MAINPID: Deno.pid, STATUS: `${device} shows ${file}` });
-  const code = await endOf(device, new StateStore(staying.stateDirectory));
+  const code = await endOf(device, states);
   for (const signal of STOPS) Deno.removeSignalListener(signal, stop);
   if (pidFile !== undefined) removeFile(pidFile);
   return code;
 }
 
+/** Whether there is anything left to be detached: its daemon may still write back. */
+function isThere(device: string, states: StateStore): boolean {
+  const state = states.find((candidate) => candidate.device === device);
+  if (state === undefined) return loopBackingPath(baseName(device)) !== undefined;
+  const { isBlockDevice, isAttached } = operationsOf(state);
+  return !isBlockDevice || isAttached(state);
+}
+
 function writePidFile(path: string, undo: () => void): void {
   try {
-    replaceFile(path, `${Deno.pid}\n`);
+    replaceFile(path, `${Deno.pid}\n`, PID_FILE_MODE);
   } catch (error) {
     undo();
     throw new CommandError(`${path}: cannot write the process id: ${reasonOf(error)}`);
   }
 }
 
-/** Waits for the end of one daemon after the other, as long as another one takes its place. */
+/** Waits until the last of the daemons that take each other's place has ended, or was killed. */
 async function endOf(device: string, states: StateStore): Promise<number> {
-  const onDevice = (): AttachState | undefined => states.find((state) => state.device === device);
-  let state = onDevice();
+  const state = states.find((candidate) => candidate.device === device);
   if (state === undefined) return await endOfPlainLoop(device);
-  for (;;) {
-    using end: DaemonEnd = new DaemonEnd(state);
-    while (!end.hasCome) await pause();
-    const next = end.outcome === "none" ? await successor(onDevice) : undefined;
-    if (next === undefined) return codeFor(state, end);
-    state = next;
-  }
+  using end = new DaemonEnd(state);
+  while (!end.hasCome) await pause();
+  return end.outcome === "none" ? takeAwayKilled(state, states) : codeFor(state, end);
 }
 
-/** Who has taken the place of a daemon that was killed, if anybody does. */
-async function successor(
-  onDevice: () => AttachState | undefined,
-): Promise<AttachState | undefined> {
-  for (let waitedMs = 0; waitedMs < REVIVAL_MS; waitedMs += LOOK_MS) {
-    const state = onDevice();
-    if (state === undefined || !isStale(state)) return state;
-    await pause();
-  }
-  return undefined;
+/** Nobody takes the daemon's place: who would do that would hold its state. */
+function takeAwayKilled(state: AttachState, states: StateStore): number {
+  const { device, pid, readOnly } = states.reread(state) ?? state;
+  const loss = readOnly ? "" : "; the last writes may not have reached the disk";
+  complain(`${device}: its daemon (pid ${pid}) was killed${loss}`);
+  takeAwayDead(state, states);
+  return 1;
 }
 
 async function endOfPlainLoop(device: string): Promise<number> {

@@ -297,12 +297,13 @@ export function writeAttribute(path: string, text: string): void {
 /**
  * Puts `text` at `path` at once: readers see the old content or the new, never a part.
  *
+ * @param mode of the file; what umask(2) masks, it has not
  * @throws {SystemError} as open(2), write(2) and rename(2)
  */
-export function replaceFile(path: string, text: string): void {
+export function replaceFile(path: string, text: string, mode = 0o600): void {
   const temporary = `${path}.${libc().getpid()}.new`;
   try {
-    using file = openFile(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    using file = openFile(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
     writeText(file.number, text, temporary);
     checked(libc().rename(cString(temporary), cString(path)), "rename", path);
   } catch (error) {

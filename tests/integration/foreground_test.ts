@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DatagramListener } from "../support/datagram_listener.ts";
 import { eventually } from "../support/patience.ts";
-import { asRoot, exists, type Finished, type Surroundings } from "../support/program.ts";
+import { asRoot, exists, type Finished, statesIn, type Surroundings } from "../support/program.ts";
 import { TempDirectory } from "../support/tools.ts";
 
 /** A server in the foreground, and what it tells. */
@@ -42,6 +42,7 @@ Deno.test("tslosetup --foreground tells when it is ready, and ends its server at
   await eventually(() => foreground.heard.includes("READY=1"), "the server to be ready");
   const pid = Number(Deno.readTextFileSync(foreground.pidFile));
   assertStringIncludes(foreground.heard, `MAINPID=${pid}\n`);
+  assertEquals((Deno.statSync(foreground.pidFile).mode ?? 0) & 0o777, 0o644);
   Deno.kill(pid, "SIGTERM");
   const { code, stdout, stderr } = await running;
   assertEquals([code, stdout, stderr], [0, `nbd+unix:///?socket=${foreground.socket}\n`, ""]);
@@ -56,6 +57,22 @@ Deno.test("tslosetup --foreground ends when its server is detached by others", a
   await eventually(() => foreground.heard.includes("READY=1"), "the server to be ready");
   await foreground.program.must("-d", foreground.socket);
   assertEquals((await running).code, 0);
+  assert(!exists(foreground.pidFile));
+});
+
+Deno.test("tslosetup --foreground fails, and leaves nothing, when its daemon is killed", async () => {
+  using foreground = new Foreground();
+  const running = foreground.run();
+  await eventually(() => foreground.heard.includes("READY=1"), "the server to be ready");
+  const [state] = statesIn(foreground.program.stateDirectory)
+    .filter(({ device }) => device === foreground.socket);
+  const pid = state?.pid ?? 0;
+  Deno.kill(pid, "SIGKILL");
+  const { code, stderr } = await running;
+  const loss = "the last writes may not have reached the disk";
+  const line = `tslosetup: ${foreground.socket}: its daemon (pid ${pid}) was killed; ${loss}\n`;
+  assertEquals([code, stderr], [1, line]);
+  assert(!exists(foreground.socket));
   assert(!exists(foreground.pidFile));
 });
 

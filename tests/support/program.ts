@@ -322,6 +322,7 @@ export function mustSoon(...command: [string, ...string[]]): Promise<string> {
 /** A state file, as far as tests look into it. */
 export interface SeenState {
   readonly device: string;
+  readonly image: string;
   readonly pid: number;
   readonly revivals?: number;
 }

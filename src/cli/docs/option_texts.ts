@@ -233,10 +233,11 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "an image, whose format the end of its name tells. See TABLE OF IMAGES.",
   ],
   "foreground": [
-    "Do not return before the device has gone: for service managers. The device is ready when its name is printed, and " +
-    "`READY=1` sent to who asks for that by `NOTIFY_SOCKET` (`sd_notify`(3)). SIGTERM, SIGINT and SIGHUP " +
+    "Do not return before the device has gone: for service managers. Where `--show` is given, the device is ready when its " +
+    "name is printed; who asks for that by `NOTIFY_SOCKET` (`sd_notify`(3)) is sent `READY=1` then. SIGTERM, SIGINT and SIGHUP " +
     "detach it, as `-d` does: in use, it goes with its last close, and only then the command ends, with 0 if all that " +
-    "was written is on disk. The serving process stays in the unit, or login, that the command belongs to; see SYSTEMD.",
+    "was written is on disk. If its daemon is killed, and none takes its place, the device is detached, and the command " +
+    "ends with 1. The serving process stays in the unit, or login, that the command belongs to; see SYSTEMD.",
   ],
   "pid-file": [
     "With `--foreground`: write the process id of the command to <file> when the device is ready, and remove <file> at the end.",
