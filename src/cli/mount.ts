@@ -26,6 +26,7 @@ import { baseName, realPath } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { attachDevice } from "./attach.ts";
 import { detach } from "./detach.ts";
+import { loopedImage } from "./loop_of_mount.ts";
 import { headStart } from "./head_start.ts";
 import { runVisibly } from "./run_visibly.ts";
 import { withFileOfFolder } from "./image_folders.ts";
@@ -48,7 +49,8 @@ export async function mount(
   runtimeDirectory: string | undefined,
 ): Promise<number> {
   try {
-    return await perform(mountCommand(args, FORMAT_NAMES), runtimeDirectory);
+    const context = { formats: FORMAT_NAMES, imageBelow: loopedImage };
+    return await perform(mountCommand(args, context), runtimeDirectory);
   } catch (error) {
     complain(error instanceof CommandError ? error.message : reasonOf(error));
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
@@ -80,9 +82,13 @@ async function perform(
   return mountAttached(command, { attached, states, goes, runtimeDirectory });
 }
 
-function devicesOf({ file }: AttachCommand, states: StateStore): ReturnType<typeof allDevices> {
+function devicesOf(
+  { file, passedOver }: AttachCommand,
+  states: StateStore,
+): ReturnType<typeof allDevices> {
   const wanted = wantedFile(file);
-  return allDevices(states.all()).filter((device) => device.isOf(wanted));
+  return allDevices(states.all())
+    .filter((device) => device.isOf(wanted) && device.path !== passedOver);
 }
 
 function isMountedOn(device: string, folder: string): boolean {

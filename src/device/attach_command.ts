@@ -43,6 +43,8 @@ export interface AttachCommand {
   readonly loopReference: string | undefined;
   /** Whether to take a device of the same part of the image that is there, and to refuse overlaps. */
   readonly noOverlap: boolean;
+  /** A device of the image that does not count there, for it goes at once and nothing is written by it. */
+  readonly passedOver: string | undefined;
   /** Canonical name, or `auto`; undefined is RAW, by default. */
   readonly format: string | undefined;
   /** Format of backing files that have none recorded: canonical name, or `auto`. */

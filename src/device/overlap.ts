@@ -51,7 +51,8 @@ export function reusableDevice(
   states: StateStore,
 ): Attached | undefined {
   // What has a daemon comes first: a view can have one, and is a loop device to be found, too.
-  const rivals = [...ownDevicesOf(command.file, states), ...loopsOf(command.file, deadOf(states))];
+  const rivals = [...ownDevicesOf(command.file, states), ...loopsOf(command.file, deadOf(states))]
+    .filter(({ path }) => path !== command.passedOver);
   const match = rivals.find((rival) => showsTheSame(rival, command, choice));
   if (match !== undefined && command.device === undefined) return reuse(match, { command, states });
   if (match === undefined && !rivals.some((rival) => overlaps(rival, command, choice))) {

@@ -43,6 +43,7 @@ export function attachCommand(settings: Settings, operands: AttachOperands): Att
     directIo: settings.openDirect ? "on" : settings.directIo,
     loopReference: settings.loopReference,
     noOverlap: seen.has("nooverlap"),
+    passedOver: undefined,
     format: settings.format,
     backingFormat: settings.backingFormat,
     snapshot: settings.snapshot,

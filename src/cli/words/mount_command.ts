@@ -45,18 +45,36 @@ const NOT_PASSED: readonly string[] = ["fake", "options", "types"];
 /** mount(8) would make one more device of the device. */
 const LOOP = "loop";
 
+/** An image, and the part of it, for which there is another source. */
+export type MountedImage = Pick<
+  AttachCommand,
+  "file" | "offsetBytes" | "sizeLimitBytes" | "passedOver"
+>;
+
+/** What is known of the words besides. */
+export interface MountContext {
+  readonly formats: FormatNames;
+  /** What a source stands for; undefined if it is the image itself. */
+  readonly imageBelow: (source: string) => MountedImage | undefined;
+}
+
 /** @throws {UsageError} if they cannot be understood */
-export function mountCommand(args: readonly string[], formats: FormatNames): MountCommand {
+export function mountCommand(
+  args: readonly string[],
+  { formats, imageBelow }: MountContext,
+): MountCommand {
   const { operands, values, flags } = readWords(args);
-  const [file, folder, ...excess] = operands;
-  if (file === undefined || folder === undefined || excess.length > 0) {
+  const [source, folder, ...excess] = operands;
+  if (source === undefined || folder === undefined || excess.length > 0) {
     throw new UsageError("mount.tslosetup takes an image and a folder");
   }
   const listed = listedOptions(values.get("options")?.join(",") ?? "");
   const partition = partitionOf(listed);
   const rest = listed.filter((option) => isForeign(option));
+  const image = imageBelow(source) ?? { file: source };
+  const context = { formats, hasPartition: partition !== undefined };
   return {
-    attach: attachFor(file, listed, { formats, hasPartition: partition !== undefined }),
+    attach: { ...attachFor(image.file, listed, context), ...image },
     folder,
     partition,
     fileSystem: values.get("types")?.at(-1)?.split(".").slice(1).join(".") || undefined,

@@ -5,12 +5,23 @@
  */
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals, assertThrows } from "@std/assert";
-import { type MountCommand, mountCommand } from "../../../src/cli/words/mount_command.ts";
+import {
+  type MountCommand,
+  mountCommand,
+  type MountedImage,
+} from "../../../src/cli/words/mount_command.ts";
 import { UsageError } from "../../../src/cli/words/usage_error.ts";
 import { FORMAT_NAMES } from "../../../src/image/formats.ts";
 
+/** As if mount(8) had made a loop device of a part of an image. */
+function imageBelow(source: string): MountedImage | undefined {
+  return source === "/dev/loop9"
+    ? { file: "/i.vdi", offsetBytes: 1024, sizeLimitBytes: 512, passedOver: source }
+    : undefined;
+}
+
 function parsed(...args: string[]): MountCommand {
-  return mountCommand(args, FORMAT_NAMES);
+  return mountCommand(args, { formats: FORMAT_NAMES, imageBelow });
 }
 
 Deno.test("mountCommand() tells options of the image from those of the file system", () => {
@@ -53,4 +64,16 @@ Deno.test("mountCommand() refuses what makes no sense", () => {
   for (const args of [...wrong, ["i", "/mnt", "-o", "format=nosuch"]]) {
     assertThrows(() => parsed(...args), UsageError);
   }
+});
+
+Deno.test("mountCommand() takes the image below a loop device that mount(8) has made of it", () => {
+  const { attach } = parsed("/dev/loop9", "/mnt", "-o", "rw");
+  const { file, format, offsetBytes, sizeLimitBytes, passedOver } = attach;
+  assertEquals([file, format, offsetBytes, sizeLimitBytes, passedOver], [
+    "/i.vdi",
+    "VDI",
+    1024,
+    512,
+    "/dev/loop9",
+  ]);
 });
