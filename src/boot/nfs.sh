@@ -47,13 +47,20 @@ tslosetup_forget_names() {
 	tslosetup_names_are_forgotten && return
 	was=$(cat "$maps_none") && echo N >"$maps_none" || return
 	for root in "${place%%:/*}:/" "$place"; do
-		mount.nfs "$root" "$TSLOSETUP_SOURCE" -o "$1,rw,soft,timeo=100,nosharecache,vers=4" || continue
+		mount.nfs "$root" "$TSLOSETUP_SOURCE" -o "$(tslosetup_asking_options "$1")" || continue
 		chown "$(stat -c %u:%g "$TSLOSETUP_SOURCE")" "$TSLOSETUP_SOURCE"
 		umount "$TSLOSETUP_SOURCE"
 		tslosetup_names_are_forgotten && break
 	done 2>/dev/null
 	echo "$was" >"$maps_none"
 	tslosetup_names_are_forgotten
+}
+
+# tslosetup_asking_options OPTIONS: mount.nfs takes a version only once.
+tslosetup_asking_options() {
+	local version=,vers=4
+	case ",$1," in *,vers=* | *,nfsvers=* | *,v4*) version='' ;; esac
+	echo "$1,rw,soft,timeo=100,nosharecache$version"
 }
 
 # IR: instantiated, revoked (proc_keys(5)).

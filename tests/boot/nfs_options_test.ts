@@ -34,7 +34,23 @@ const REFUSED = [
   ["rw,vers=3,lock", "no", "locks of NFSv3"],
 ] as const;
 
+/** What has the kernel ask for names, at a mount that is asked for with these options. */
+const ASKING = [
+  ["hard,ro", "hard,ro,rw,soft,timeo=100,nosharecache,vers=4"],
+  ["ro,vers=4.1", "ro,vers=4.1,rw,soft,timeo=100,nosharecache"],
+  ["nfsvers=4.2,ro", "nfsvers=4.2,ro,rw,soft,timeo=100,nosharecache"],
+  ["ro,v4.0", "ro,v4.0,rw,soft,timeo=100,nosharecache"],
+] as const;
+
 for (const shell of SHELLS) {
+  oracleTest(`${shell.join(" ")} asks for names by one version of NFS`, [shell[0]], async () => {
+    const script = `. ${BOOT}nfs.sh; tslosetup_asking_options "$1"`;
+    for (const [options, expected] of ASKING) {
+      const { stdout } = await run("env", ...shell, "-uc", script, "sh", options);
+      assertEquals(stdout.trim(), expected);
+    }
+  });
+
   const call = async (options: string, asks: string): Promise<Awaited<ReturnType<typeof run>>> => {
     using tools = new TempDirectory();
     const write = (name: string, text: string): void =>
