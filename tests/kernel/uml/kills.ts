@@ -14,6 +14,10 @@ import { type Kernel, runGuest } from "./uml.ts";
 const KILLS = 200;
 /** On each of six devices: fewer than five within a minute. */
 const PAUSE_SECONDS = 3;
+/** For all that a kill takes on a machine that is busy. */
+const MINUTES_PER_KILL = 0.3;
+/** For everything else. */
+const MORE_MINUTES = 15;
 const FOLDER = new URL(".", import.meta.url).pathname;
 const SCRIPT = ["acceptance/common.sh", "kills.sh"].map((name) => `source ${FOLDER}${name}`);
 
@@ -27,7 +31,9 @@ async function killOn(kernel: Kernel, kills: number): Promise<number> {
   const program = Deno.realPathSync(Deno.env.get("TSLOSETUP_BINARY") ?? built);
   using images = new TempDirectory();
   const env = { program, images: images.path, kills: `${kills}`, pause: `${PAUSE_SECONDS}` };
-  const { checks, finished } = await runGuest(SCRIPT.join("\n"), { kernel, env, memory: "3G" });
+  const timeLimitMinutes = kills * MINUTES_PER_KILL + MORE_MINUTES;
+  const options = { kernel, env, memory: "3G", timeLimitMinutes };
+  const { checks, finished } = await runGuest(SCRIPT.join("\n"), options);
   for (const { name, passed, details } of checks) {
     say(passed ? `ok ${name}` : `not ok ${name}: ${details}`);
   }

@@ -22,7 +22,8 @@ const INIT = new URL("guest_init.sh", import.meta.url).pathname;
 const PROJECT = new URL("../../../", import.meta.url).pathname;
 const END_MARKER = "# end";
 /** Several times what a guest takes on an idle machine, and more than the patience of a single check. */
-const TIME_LIMIT_MS = 1_800_000;
+const TIME_LIMIT_MINUTES = 30;
+const MS_PER_MINUTE = 60_000;
 const KILL_DELAY_MS = 3_000;
 
 /** A user-mode Linux: its program, and the folder of its modules. */
@@ -36,6 +37,8 @@ export interface GuestOptions {
   readonly kernel: Kernel;
   /** Memory of the guest, as the kernel's `mem=` takes it. */
   readonly memory?: string;
+  /** Ended after so long, if it has not come to its end; 30. */
+  readonly timeLimitMinutes?: number;
   /** Further environment variables of the script. */
   readonly env?: Readonly<Record<string, string>>;
   /** Called with the shared folder before the guest starts, for example to put images there. */
@@ -122,10 +125,11 @@ async function boot(folder: string, options: GuestOptions): Promise<string> {
     stdout: "piped",
     stderr: "null",
   }).spawn();
+  const limitMs = (options.timeLimitMinutes ?? TIME_LIMIT_MINUTES) * MS_PER_MINUTE;
   // Asked nicely, the guest takes its helper processes along.
   const timers = [
-    setTimeout(() => child.kill("SIGTERM"), TIME_LIMIT_MS),
-    setTimeout(() => child.kill("SIGKILL"), TIME_LIMIT_MS + KILL_DELAY_MS),
+    setTimeout(() => child.kill("SIGTERM"), limitMs),
+    setTimeout(() => child.kill("SIGKILL"), limitMs + KILL_DELAY_MS),
   ];
   const { stdout } = await child.output();
   timers.forEach(clearTimeout);
