@@ -112,6 +112,7 @@ export const BOOT_PACKAGES = {
   "a machine to boot, and its root": {
     cpio: [],
     mmdebstrap: ["mmdebstrap"],
+    "qemu-system-common": ["/usr/lib/qemu/virtiofsd"],
     "qemu-system-x86": ["qemu-system-x86_64"],
   },
   "an NFS server": {

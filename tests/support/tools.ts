@@ -8,8 +8,9 @@
 import type { Program } from "./packages.ts";
 import { patiently } from "./patience.ts";
 
-/** Whether `program` is found on PATH. */
+/** Whether `program` is found on PATH, or where its own path says. */
 export function hasTool(program: string): boolean {
+  if (program.startsWith("/")) return isFile(program);
   const folders = (Deno.env.get("PATH") ?? "").split(":").concat("/usr/sbin", "/sbin");
   return folders.some((folder) => isFile(`${folder}/${program}`));
 }

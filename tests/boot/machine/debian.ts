@@ -29,6 +29,8 @@ const MASKED = [
     "systemd-networkd-wait-online.service",
   ],
 ];
+/** What kills the root's daemon as soon as there is an init, and then is the usual one. */
+export const KILLING_INIT = "/usr/local/sbin/killing-init";
 /** The label of the root's file system. */
 export const ROOT_LABEL = "guestroot";
 
@@ -51,7 +53,9 @@ function cacheFolder(): string {
  * @param packages what it has besides what all have: one of initramfs-tools and dracut, most of all
  */
 export async function debianRoot(...packages: readonly string[]): Promise<string> {
-  const files = ["agent.sh", "agent.service"].map((name) => Deno.readTextFileSync(GUEST + name));
+  const files = ["agent.sh", "agent.service", "killing_init.sh"].map((name) =>
+    Deno.readTextFileSync(GUEST + name)
+  );
   const recipe = JSON.stringify([SUITE, MIRROR, BASE, MASKED, packages, files]);
   return await kept(`root-${await digest(recipe)}`, (folder) => makeRoot(folder, packages));
 }
@@ -67,6 +71,7 @@ async function makeRoot(folder: string, packages: readonly string[]): Promise<vo
   write("/etc/fstab", `LABEL=${ROOT_LABEL} / ext4 defaults 0 1\n`);
   write("/etc/hostname", "guest\n");
   await must("install", "-m", "755", `${GUEST}agent.sh`, `${folder}/usr/local/sbin/agent`);
+  await must("install", "-m", "755", `${GUEST}killing_init.sh`, folder + KILLING_INIT);
   await must("install", "-m", "644", `${GUEST}agent.service`, `${folder}/etc/systemd/system`);
   const units = `${folder}/etc/systemd/system`;
   for (const name of MASKED) Deno.symlinkSync("/dev/null", `${units}/${name}`);

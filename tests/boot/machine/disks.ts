@@ -32,13 +32,24 @@ export async function makeRootDisk(file: string, root: string, disk: RootDisk): 
   await must("qemu-img", "convert", "-f", "raw", ...disk.convert, raw, file);
 }
 
-/** Writes a disk that has nothing but a file system with one file. */
-export async function makeHostDisk(file: string, content: string, name: string): Promise<void> {
+/** As e2fsck and debugfs name the file system in the disk's first partition. */
+export function firstPartition(disk: string): string {
+  return `${disk}?offset=${MIB}`;
+}
+
+/** Writes a disk that has nothing but a partition, whose file system has one file and that UUID. */
+export async function makeHostDisk(
+  file: string,
+  content: string,
+  { name, uuid }: { readonly name: string; readonly uuid: string },
+): Promise<void> {
   using folder = new TempDirectory();
   await must("cp", "--sparse=always", content, folder.file(name));
   const sizeMib = Math.ceil(Deno.statSync(content).size / MIB) + 512;
-  await must("truncate", "-s", `${sizeMib}M`, file);
-  await must("mkfs.ext4", "-q", "-d", folder.path, file);
+  await must("truncate", "-s", `${sizeMib + 2}M`, file);
+  const options = ["-q", "-U", uuid, "-E", `offset=${MIB}`, "-d", folder.path];
+  await must("mkfs.ext4", ...options, file, `${sizeMib}M`);
+  await must("sh", "-c", PARTITION, "sh", file);
 }
 
 /** What is wrong with a QCOW image, and with the file system in it; nothing, if all goes well. */
@@ -50,7 +61,7 @@ export async function faultsOf(image: string, disk: { partitioned?: boolean }): 
   using folder = new TempDirectory();
   const raw = folder.file("raw");
   await must("qemu-img", "convert", "-O", "raw", image, raw);
-  const place = disk.partitioned ? `${raw}?offset=${MIB}` : raw;
+  const place = disk.partitioned ? firstPartition(raw) : raw;
   const fsck = await run("e2fsck", "-f", "-n", place);
   if (fsck.code !== 0) faults.push(`e2fsck: ${fsck.stdout}${fsck.stderr}`);
   return faults;

@@ -17,6 +17,7 @@ interface Scene {
   readonly disk: RootDisk;
   readonly words: readonly string[];
   readonly reboots?: boolean;
+  readonly isKilledAtBoot?: boolean;
 }
 
 const SCENES: readonly Scene[] = [
@@ -33,6 +34,7 @@ const SCENES: readonly Scene[] = [
       ...["ro", "rootfstype=ext4"],
     ],
     reboots: true,
+    isKilledAtBoot: true,
   },
 ];
 

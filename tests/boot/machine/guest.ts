@@ -15,7 +15,13 @@ const PROCESSOR = "max,-erms,-fsrm";
 const GIVEN_UP = /Kernel panic|Rebooting automatically|Dropping to a shell|Entering emergency mode/;
 const LAST_WORDS = 60;
 /** What has come with the initramfs's tools, and asks for modules that the root has not. */
-const MASKED = ["nfs-client.target", "rpcbind.service", "rpcbind.socket"];
+const MASKED = [
+  ...["nfs-client.target", "rpcbind.service", "rpcbind.socket"],
+  ...["proc-sys-fs-binfmt_misc.automount", "systemd-binfmt.service"],
+];
+
+/** The memory of each guest. */
+export const MEMORY_MIB = 1024;
 
 /** What a guest is started with. */
 export interface GuestOptions {
@@ -23,7 +29,6 @@ export interface GuestOptions {
   readonly initramfs: string;
   /** Words of the kernel command line, besides those for the console. */
   readonly words: readonly string[];
-  readonly memoryMib?: number;
   /** Files that it has as its virtio disks, vda first. */
   readonly disks?: readonly string[];
   /** Folders that it has over 9p, by their tags. */
@@ -128,8 +133,7 @@ export class Guest implements AsyncDisposable {
 }
 
 function machineArguments(options: GuestOptions, serial: readonly string[]): string[] {
-  const { kernel, initramfs, words, memoryMib = 1024, disks = [], shares = {}, more = [] } =
-    options;
+  const { kernel, initramfs, words, disks = [], shares = {}, more = [] } = options;
   const line = [
     "console=ttyS0",
     "panic=-1",
@@ -140,7 +144,7 @@ function machineArguments(options: GuestOptions, serial: readonly string[]): str
   ];
   const masked = MASKED.map((unit) => `systemd.mask=${unit}`);
   return [
-    ...["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", PROCESSOR, "-m", `${memoryMib}M`],
+    ...["-accel", "tcg,thread=multi", "-smp", "2", "-cpu", PROCESSOR, "-m", `${MEMORY_MIB}M`],
     ...["-nodefaults", "-display", "none"],
     ...serial.flatMap((path, n) => [
       ...["-chardev", `socket,id=serial${n},path=${path}`, "-serial", `chardev:serial${n}`],

@@ -27,11 +27,14 @@ export interface InitramfsRecipe {
   readonly make: string;
 }
 
-/** In a copy of the folder that is seen by this script alone: an overlay below which it stays. */
+/**
+ * In a copy of the folder that is seen by this script alone: an overlay below which it stays. No
+ * variable is called ROOT: mkinitramfs has that be the machine's root.
+ */
 const SCRIPT = `set -e
 mkdir "$WORK/upper" "$WORK/work" "$WORK/root"
 mount -t tmpfs tmpfs "$WORK/upper"; mkdir "$WORK/upper/u" "$WORK/upper/w"
-mount -t overlay -o "lowerdir=$ROOT,upperdir=$WORK/upper/u,workdir=$WORK/upper/w" overlay "$WORK/root"
+mount -t overlay -o "lowerdir=$SYSTEM,upperdir=$WORK/upper/u,workdir=$WORK/upper/w" overlay "$WORK/root"
 cd "$WORK/root"
 mkdir -p checkout usr/lib/modules var/cache/tslosetup
 for pair in "$CHECKOUT:checkout" "$MODULES:usr/lib/modules" "$CACHE:var/cache/tslosetup" \\
@@ -56,7 +59,7 @@ export async function makeInitramfs(file: string, recipe: InitramfsRecipe): Prom
   const cache = `${root}.packed`;
   Deno.mkdirSync(cache, { recursive: true });
   const variables = {
-    ...{ WORK: work.path, ROOT: root, CHECKOUT, CACHE: cache, PROGRAM: program },
+    ...{ WORK: work.path, SYSTEM: root, CHECKOUT, CACHE: cache, PROGRAM: program },
     ...{ KERNEL: kernel.image, MODULES: kernel.modules, VERSION: kernel.version },
     ...{ INSTALL: install, MAKE: make, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
   };

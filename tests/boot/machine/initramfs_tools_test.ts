@@ -7,10 +7,11 @@
 // @ts-types="../../support/std_assert.d.ts"
 import { assertEquals } from "@std/assert";
 import { must, rootTest, TempDirectory } from "../../support/tools.ts";
-import { faultsOf, makeHostDisk, makeRootDisk, type RootDisk } from "./disks.ts";
+import { faultsOf, firstPartition, makeHostDisk, makeRootDisk, type RootDisk } from "./disks.ts";
 import type { GuestOptions } from "./guest.ts";
 import { made } from "./made.ts";
 import { useGuest } from "./use_guest.ts";
+import { VIRTIOFS_SERVER, VirtiofsServer } from "./virtiofs_server.ts";
 
 const COMPRESSED: RootDisk = {
   partitioned: true,
@@ -18,23 +19,33 @@ const COMPRESSED: RootDisk = {
 };
 const PLAIN: RootDisk = { convert: ["-O", "qcow2"] };
 const IMAGE = "root.qcow2";
+/** Of the file system that an image lies on. */
+const HOST_UUID = "5a8cf5f3-7f0c-4a57-9c4b-0d2a1e6b7f10";
+
+const TOOLS = ["qemu-system-x86_64", "mmdebstrap", VIRTIOFS_SERVER] as const;
 
 interface Scene {
   readonly name: string;
   readonly disk: RootDisk;
   readonly words: readonly string[];
   /** What the guest has of the host; the image is in `share`, a folder in `folder`. */
-  readonly place: (share: string, folder: TempDirectory) => Promise<Partial<GuestOptions>>;
+  readonly place: (
+    share: string,
+    folder: TempDirectory,
+    resources: AsyncDisposableStack,
+  ) => Promise<Partial<GuestOptions>>;
   /** Where the image is afterwards. */
   readonly imageAfter: (share: string, folder: TempDirectory) => Promise<string>;
   /** Whether it is to be as it was. */
   readonly isKept?: boolean;
   readonly reboots?: boolean;
+  readonly isKilledAtBoot?: boolean;
 }
 
+const imageAfter: Scene["imageAfter"] = (share) => Promise.resolve(`${share}/${IMAGE}`);
 const SHARED: Pick<Scene, "place" | "imageAfter"> = {
   place: (share) => Promise.resolve({ shares: { images: share } }),
-  imageAfter: (share) => Promise.resolve(`${share}/${IMAGE}`),
+  imageAfter,
 };
 
 const SCENES: readonly Scene[] = [
@@ -54,17 +65,33 @@ const SCENES: readonly Scene[] = [
     words: ["root=LABEL=guestroot", `tslosetup.image=9p:images:/${IMAGE}`],
     ...SHARED,
     reboots: true,
+    isKilledAtBoot: true,
   },
   {
-    name: "an image on a disk's file system that is written to",
+    name: "an image on a virtiofs share, with an overlay beside it",
+    disk: COMPRESSED,
+    words: [
+      ...["root=tslosetup", `tslosetup.image=virtiofs:images:/${IMAGE}`, "tslosetup.partition=1"],
+      "tslosetup.overlay=/root.overlay",
+    ],
+    place: async (share, _folder, resources) => {
+      const server = resources.use(await VirtiofsServer.start(share));
+      return { more: server.emulatorArguments("images") };
+    },
+    imageAfter,
+    isKept: true,
+  },
+  {
+    name: "an image on a partition that is written to",
     disk: PLAIN,
-    words: ["root=tslosetup", `tslosetup.image=/dev/vda:/${IMAGE}`],
+    words: ["root=tslosetup", `tslosetup.image=UUID=${HOST_UUID}:/${IMAGE}`],
     place: async (share, folder) => {
-      await makeHostDisk(folder.file("disk"), `${share}/${IMAGE}`, IMAGE);
+      const content = { name: IMAGE, uuid: HOST_UUID };
+      await makeHostDisk(folder.file("disk"), `${share}/${IMAGE}`, content);
       return { disks: [folder.file("disk")] };
     },
     imageAfter: async (_share, folder) => {
-      const disk = folder.file("disk");
+      const disk = firstPartition(folder.file("disk"));
       await must("e2fsck", "-f", "-n", disk);
       await must("debugfs", "-R", `dump /${IMAGE} ${folder.file("dumped")}`, disk);
       return folder.file("dumped");
@@ -85,13 +112,14 @@ const SCENES: readonly Scene[] = [
 ];
 
 for (const scene of SCENES) {
-  rootTest(`initramfs-tools: ${scene.name}`, ["qemu-system-x86_64", "mmdebstrap"], async () => {
+  rootTest(`initramfs-tools: ${scene.name}`, TOOLS, async () => {
     using folder = new TempDirectory();
     const { kernel, root, initramfs } = await made("initramfs-tools");
     const share = folder.file("share");
     Deno.mkdirSync(share);
     await makeRootDisk(`${share}/${IMAGE}`, root, scene.disk);
-    const place = await scene.place(share, folder);
+    await using resources = new AsyncDisposableStack();
+    const place = await scene.place(share, folder, resources);
     const before = await must("sha256sum", `${share}/${IMAGE}`);
 
     const console = await useGuest({ kernel, initramfs, words: scene.words, ...place }, scene);

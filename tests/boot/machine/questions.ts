@@ -37,3 +37,16 @@ export async function servers(guest: Guest): Promise<number> {
   const listing = await guest.run("ps -axo args= | grep -c '^@tslosetup'");
   return Number(listing);
 }
+
+const STATES = "/run/tslosetup/nbd*.json";
+
+/** Shell that waits until the daemon of the root has been replaced by another one that often. */
+export function revivedTimes(times: number): string {
+  return `until grep -q '"revivals":${times}\\b' ${STATES}; do sleep 0.1; done`;
+}
+
+/** Shell that kills the daemon of the root, and waits for what takes its place, for the `times`th time. */
+export function killingDaemon(times: number): string {
+  const pid = `sed -n 's/.*"pid":\\([0-9]*\\).*/\\1/p' ${STATES} | tail -n 1`;
+  return `kill -9 $(${pid}); ${revivedTimes(times)}`;
+}
