@@ -69,9 +69,11 @@ export function detachState(
   states: StateStore,
   options: DetachOptions,
 ): void {
+  using end = new DaemonEnd(state);
   const current = withSuccessor(state, states);
   // A device that went meanwhile has taken its state along.
-  if (current !== undefined) detachPresent(current, states, options);
+  if (current === undefined) return checkOutcome(state, end);
+  detachPresent(current, states, options);
 }
 
 function detachPresent(state: AttachState, states: StateStore, { force }: DetachOptions): void {

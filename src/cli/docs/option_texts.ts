@@ -225,7 +225,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "threads": [
     "Serve with <num> threads, 1 to 16. By default there is one, and up to three more while there " +
-    "is more to do than it can.",
+    "is more to do than it can. An nbd device gets as many connections, and is not revived if it has several.",
   ],
   "tab": [
     "Attach the image of line <name> in /etc/tslosetuptab, or of each line that is not `noauto`; with `--detach`, detach " +
