@@ -22,6 +22,8 @@ import type { FormatNames } from "./values.ts";
 export const TAB_PATH = "/etc/tslosetuptab";
 
 export interface TabLine {
+  /** Where it is in the table, from 1 on; 0 for what is in none. */
+  readonly number: number;
   readonly name: string;
   /** Absolute path. */
   readonly image: string;
@@ -43,44 +45,81 @@ const SETTINGS: readonly string[] = [...LISTED_SETTINGS, ...MORE_SETTINGS];
 /** What says when a line counts, and what others make of it. */
 const ABOUT_LINES = /^(?:auto|noauto|nofail|_netdev|defaults|rw|x-.*)$/;
 
-/** The lines of a table; `\040` stands for a space, as in fstab(5). */
-export function parseTab(text: string): TabLine[] {
-  return text.split("\n").map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => {
-      const [name = "", image = "", device = "-", options = "", ...excess] = line.split(/\s+/)
-        .map(unescaped);
-      if (!image.startsWith("/") || excess.length > 0) {
-        throw new UsageError(`${TAB_PATH}: not NAME /IMAGE [DEVICE [OPTIONS]]: ${line}`);
-      }
-      return {
-        name,
-        image,
-        device: device === "-" || device === "none" ? undefined : device,
-        options: listedOptions(options),
-      };
+/** A line that is none. */
+export interface TabFault {
+  readonly name: string;
+  /** What is wrong, and with which line. */
+  readonly message: string;
+}
+
+export interface Table {
+  readonly lines: readonly TabLine[];
+  readonly faults: readonly TabFault[];
+}
+
+/** What a table says; `\040` stands for a space, as in fstab(5). A line that says nothing is in no other's way. */
+export function parseTab(text: string): Table {
+  const lines: TabLine[] = [];
+  const faults: TabFault[] = [];
+  text.split("\n").map((line) => line.trim()).forEach((line, index) => {
+    if (line === "" || line.startsWith("#")) return;
+    const number = index + 1;
+    const [name = "", image = "", device = "-", options = "", ...excess] = line.split(/\s+/)
+      .map(unescaped);
+    if (!image.startsWith("/") || excess.length > 0) {
+      const message = `${placeOf(number)}not NAME /IMAGE [DEVICE [OPTIONS]]: ${line}`;
+      faults.push({ name, message });
+      return;
+    }
+    lines.push({
+      number,
+      name,
+      image,
+      device: device === "-" || device === "none" ? undefined : device,
+      options: listedOptions(options),
     });
+  });
+  return { lines, faults };
+}
+
+/** What an error about a line begins with. */
+function placeOf(number: number): string {
+  return number === 0 ? "" : `${TAB_PATH}:${number}: `;
 }
 
 export function has({ options }: TabLine, name: "noauto" | "nofail"): boolean {
   return options.some((option) => option.name === name);
 }
 
-/** What attaches the image of a line. */
+/**
+ * What attaches the image of a line.
+ *
+ * @throws {UsageError} if its options make no sense
+ */
 export function attachOfLine(line: TabLine, formats: FormatNames): AttachCommand {
+  try {
+    return parseLine(line, formats);
+  } catch (error) {
+    throw error instanceof UsageError
+      ? new UsageError(`${placeOf(line.number)}${line.name}: ${error.message}`)
+      : error;
+  }
+}
+
+function parseLine(line: TabLine, formats: FormatNames): AttachCommand {
   const { name, image, device, options } = line;
   const words = options.filter((option) => !ABOUT_LINES.test(option.name)).map(wordFor);
   const operands = device === undefined ? ["--find", "--", image] : ["--", device, image];
   const all = [...words, ...formatWords(options, image, formats), ...operands];
   const command = parseCommand(all, formats);
-  if (command.kind !== "attach") throw new UsageError(`${TAB_PATH}: no image in line ${name}`);
+  if (command.kind !== "attach") throw new UsageError("no image");
   return { ...command, tabName: name, loopReference: labelOf(line) };
 }
 
 function wordFor(option: ListedOption): string {
   if (option.name === "ro") return "--read-only";
   const word = ownWord(option, SETTINGS);
-  if (word === undefined) throw new UsageError(`${TAB_PATH}: unknown option '${option.name}'`);
+  if (word === undefined) throw new UsageError(`unknown option '${option.name}'`);
   return word;
 }
 

@@ -20,8 +20,12 @@ const COMPANIONS: readonly OptionName[] = ["tab", "detach", "verbose"];
 /** @throws {UsageError} if something is asked for besides: all is said in the table */
 export function tabCommand({ seen, operands, actionDevices, tab }: Settings): TabCommand {
   const others = [...seen].filter((name) => !COMPANIONS.includes(name));
-  if (others.length > 0 || operands.length + actionDevices.length > 0) {
-    throw new UsageError("the option --tab goes with --detach and --verbose only");
+  const words = [...actionDevices, ...operands.map(({ word }) => word)];
+  if (others.length > 0 || words.length > 0) {
+    const hint = tab === undefined && words.length === 1
+      ? `; to name a line: --tab=${words[0]}`
+      : "";
+    throw new UsageError(`the option --tab goes with --detach and --verbose only${hint}`);
   }
   return {
     kind: "tab",

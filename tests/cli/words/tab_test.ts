@@ -11,13 +11,13 @@ import { UsageError } from "../../../src/cli/words/usage_error.ts";
 import { FORMAT_NAMES } from "../../../src/image/formats.ts";
 
 function onlyLine(text: string): TabLine {
-  const [line, ...others] = parseTab(text);
+  const { lines: [line, ...others] } = parseTab(text);
   if (line === undefined || others.length > 0) throw new Error("not one line");
   return line;
 }
 
 Deno.test("parseTab() leaves out comments, and takes escapes for what they stand for", () => {
-  const lines = parseTab("# no\n\n a\\040b\t/x\\040y.vdi\n  # no\nc /z - noauto,nofail\n");
+  const { lines } = parseTab("# no\n\n a\\040b\t/x\\040y.vdi\n  # no\nc /z - noauto,nofail\n");
   assertEquals(lines.map(({ name, image, device }) => [name, image, device]), [
     ["a b", "/x y.vdi", undefined],
     ["c", "/z", undefined],
@@ -25,8 +25,15 @@ Deno.test("parseTab() leaves out comments, and takes escapes for what they stand
   assertEquals(lines.map((line) => has(line, "noauto") && has(line, "nofail")), [false, true]);
 });
 
-Deno.test("parseTab() refuses lines that are none", () => {
-  for (const text of ["a", "a b", "a /b - c d"]) assertThrows(() => parseTab(text), UsageError);
+Deno.test("parseTab() passes over lines that are none, and says which", () => {
+  for (const text of ["b", "b b", "b /b - c d"]) {
+    const { lines, faults } = parseTab(`a /a\n\n${text}\nc /c`);
+    assertEquals(lines.map(({ name, number }) => [name, number]), [["a", 1], ["c", 4]]);
+    assertEquals(faults, [{
+      name: "b",
+      message: `/etc/tslosetuptab:3: not NAME /IMAGE [DEVICE [OPTIONS]]: ${text}`,
+    }]);
+  }
 });
 
 Deno.test("attachOfLine() attaches as the line says", () => {
@@ -49,7 +56,8 @@ Deno.test("attachOfLine() attaches as the line says", () => {
 Deno.test("attachOfLine() refuses options that nobody knows", () => {
   for (const option of ["noatime", "offset=x", "format=nosuch", "partition=1"]) {
     const line = onlyLine(`n /x - ${option}`);
-    assertThrows(() => attachOfLine(line, FORMAT_NAMES), UsageError);
+    const place = "/etc/tslosetuptab:1: n: ";
+    assertThrows(() => attachOfLine(line, FORMAT_NAMES), UsageError, place);
   }
 });
 
@@ -60,5 +68,8 @@ Deno.test("parseCommand() has --tab attach and detach lines, and nothing else wi
   assertEquals(tab("-d", "--tab=n"), { ...asked, action: "detach", name: "n" });
   for (const args of [["--tab", "n"], ["--tab", "-r"], ["-d", "/dev/loop0", "--tab"]]) {
     assertThrows(() => tab(...args), UsageError);
+  }
+  for (const args of [["--tab", "n"], ["-d", "--tab", "n"]]) {
+    assertThrows(() => tab(...args), UsageError, "; to name a line: --tab=n");
   }
 });

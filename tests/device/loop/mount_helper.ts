@@ -6,13 +6,10 @@
 import { shellWord } from "../../../src/cli/words/shell_word.ts";
 import { MountNamespace, NAMESPACE_TOOLS } from "../../support/mount_namespace.ts";
 import { bindStates, programCommand } from "../../support/program.ts";
+import { besideOthers } from "./beside_others.ts";
 import { must, type Output, run, TempDirectory } from "../../support/tools.ts";
 
 export const MOUNT_TOOLS = [...NAMESPACE_TOOLS, "mkfs.ext4", "qemu-img"] as const;
-
-/** Where these helpers are found, the system's own are too. */
-const BESIDE_OTHERS = 'mount --bind /sbin "$1" && mount -t tmpfs none /sbin && ' +
-  'for file in "$1"/*; do ln -s "$file" /sbin/; done && cp "$2"/*mount.tslosetup /sbin/';
 
 export class Mounting implements AsyncDisposable {
   private constructor(
@@ -28,8 +25,9 @@ export class Mounting implements AsyncDisposable {
       await Deno.writeTextFile(folder.file(`${name}.tslosetup`), script, { mode: 0o755 });
     }
     for (const name of ["others", "mnt", "second"]) Deno.mkdirSync(folder.file(name));
-    const put = `set -- ${shellWord(folder.file("others"))} ${shellWord(folder.path)}`;
-    const namespace = await MountNamespace.make(`${bindStates()} && ${put} && ${BESIDE_OTHERS}`);
+    const added = { others: folder.file("others"), add: `${folder.path}/*mount.tslosetup` };
+    const script = `${bindStates()} && ${besideOthers("/sbin", added)}`;
+    const namespace = await MountNamespace.make(script);
     return new Mounting(folder, namespace);
   }
 
