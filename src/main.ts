@@ -26,7 +26,7 @@ const UMOUNT_ARGUMENT = "--internal-umount";
 const COMPLETE_ARGUMENT = "--internal-complete";
 
 async function main(args: readonly string[]): Promise<number> {
-  const [first, second] = args;
+  const [first, second, third] = args;
   const runtimeDirectory = environment("XDG_RUNTIME_DIR");
   if (first === DAEMON_ARGUMENT) {
     const { runDaemon } = await import("./daemon/main.ts");
@@ -38,7 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (first === REAP_ARGUMENT && second !== undefined) {
     const { reap } = await import("./device/reap.ts");
-    return reporting(() => reap(second, runtimeDirectory));
+    return reporting(() => reap(second, { isTold: third !== undefined, runtimeDirectory }));
   }
   if (first === REVIVE_ARGUMENT && second !== undefined) {
     const { revive } = await import("./device/revive.ts");
@@ -62,7 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   if (first === COMPLETE_ARGUMENT && second !== undefined) {
     const { complete } = await import("./cli/complete.ts");
-    return await complete({ kind: second, image: args[2] ?? "", runtimeDirectory });
+    return await complete({ kind: second, image: third ?? "", runtimeDirectory });
   }
   const { runCommand } = await import("./cli/run.ts");
   return await runCommand(args, runtimeDirectory);

@@ -10,7 +10,7 @@ export const DAEMON_ARGUMENT = "--internal-daemon";
 export const LAZY_DETACH_ARGUMENT = "--internal-lazy-detach";
 /** Makes it the process that has file systems frozen for a moment. */
 export const FREEZER_ARGUMENT = "--internal-freezer";
-/** Has it disconnect the device of a daemon that was killed. */
+/** Has it do what is left to do when a daemon was killed, and none takes its place. */
 export const REAP_ARGUMENT = "--internal-reap";
 /** Has another daemon take the place of one that was killed. */
 export const REVIVE_ARGUMENT = "--internal-revive";

@@ -43,6 +43,7 @@ import { takeCommands, watchSignals } from "./orders.ts";
 import { OwnState } from "./own_state.ts";
 import { disarm, disarmOtherThreads, neededCapabilities } from "./rights.ts";
 import { stateDirectory } from "./state.ts";
+import { watchWatcher } from "./unwatched.ts";
 import { Surroundings } from "./surroundings.ts";
 
 /**
@@ -85,10 +86,17 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   const hint = isRevived ? undefined : compressedContentHint(opened.access);
   const server = createServer(job, { ...opened, sectorBytes }, served);
   const lazyDetach = new LazyDetach(served, { own, controlFd: descriptors.control?.[0] });
+  let isRevivable = isRevived;
   watchLifeline(server, {
     surroundings,
-    handOver: () => attempt(job, () => handOver({ ...opened, served: handedOn(job, served) })),
-    begin: () => isRevived && attempt(job, () => goOnLeaving(own, lazyDetach)),
+    handOver: () => {
+      isRevivable = true;
+      attempt(job, () => handOver({ ...opened, served: handedOn(job, served) }));
+    },
+    begin: () => {
+      if (isRevivable) watchWatcher(server, { imagePath: job.imagePath, own });
+      if (isRevived) attempt(job, () => goOnLeaving(own, lazyDetach));
+    },
     giveUp: isRevived ? dieInPlace : () => server.finish(),
   });
   const noted = NotedOrders.of(descriptors);

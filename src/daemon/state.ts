@@ -76,6 +76,8 @@ export interface AttachState extends ProcessIdentity, AttachedFile {
   readonly isLeaving?: boolean;
   /** How often another daemon has taken the place of one that was killed. */
   readonly revivals?: number;
+  /** Whether the watcher that would start another one has gone. */
+  readonly isUnwatched?: boolean;
   /** Whether it was given up on its daemon: none shall take that one's place. */
   readonly isForsaken?: boolean;
   /** The last word of its daemon. */

@@ -1,8 +1,9 @@
 /**
  * The watcher: a shell that waits beside the daemon of a device. If the daemon is killed, it has another one
  * take its place, by way of a helper that is this program. If that is not possible, or the daemons are killed
- * again and again, it has an nbd device disconnected: a request the daemon had taken would otherwise wait for
- * ever, for the kernel does not give up on it. A FUSE session ends with the watcher, which holds it open.
+ * again and again, it says so, and has an nbd device disconnected: a request the daemon had taken would
+ * otherwise wait for ever, for the kernel does not give up on it. A FUSE session ends with the watcher, which
+ * holds it open.
  *
  * A shell, as it costs a megabyte where another process of this program would cost fifty.
  *
@@ -143,11 +144,14 @@ const MOST_TRIES = 5;
 /** What a shell says of a process that a signal has ended: 128 and its number. */
 const KILLED = 128;
 
+/** What the helper ends with if there is to be no other daemon, and it has told all that there is to tell. */
+export const GIVEN_UP = 2;
+
 /** Has the next daemon started. A helper that was killed is started again; one that has failed is not. */
 const REVIVE = [
-  `tries=0; while [ -x "$1" ] && [ $tries -lt ${MOST_TRIES} ]`,
+  `told=; tries=0; while [ -x "$1" ] && [ $tries -lt ${MOST_TRIES} ]`,
   `do "$@" ${REVIVE_ARGUMENT} "$DEVICE" >&2`,
-  `code=$?; [ $code = 0 ] && exit; [ $code -lt ${KILLED} ] && break`,
+  `code=$?; [ $code = 0 ] && exit; [ $code = ${GIVEN_UP} ] && told=told; [ $code -lt ${KILLED} ] && break`,
   "tries=$((tries+1)); done",
 ].join("; ");
 
@@ -163,15 +167,16 @@ export function watcherScript(
   message: Uint8Array | undefined,
   { isGuarded, isRevivable }: { readonly isGuarded: boolean; readonly isRevivable: boolean },
 ): string {
-  const end = message === undefined ? [] : [
-    `[ -x "$1" ] && exec "$@" ${REAP_ARGUMENT} "$DEVICE" >&2 ${HeritageFd.State}<&-`,
-    `${isGuarded ? `read -r attribute <&${ATTRIBUTE_FD} && ` : ""}printf "$DISCONNECT"`,
-  ];
+  const disconnect = `${
+    isGuarded ? `read -r attribute <&${ATTRIBUTE_FD} && ` : ""
+  }printf "$DISCONNECT"`;
   const watch = [
     `while read -r line; do [ "$line" = ${LEAVE.trim()} ] || exit; printf "$LEAVE" >&${LEAVE_FD}; done`,
     ...isRevivable ? [REVIVE] : [],
-    ...end,
-    `printf '%s\\n' "$LINE" >&${LOG_FD}`,
+    ...message === undefined ? ['[ -n "$told" ] && exit'] : [],
+    `[ -x "$1" ] && exec "$@" ${REAP_ARGUMENT} "$DEVICE" $told >&2 ${HeritageFd.State}<&-`,
+    ...message === undefined ? [] : [disconnect],
+    `[ -n "$told" ] || printf '%s\\n' "$LINE" >&${LOG_FD}`,
   ].join("; ");
   const send = message?.includes(LINE_FEED)
     ? `{ ${watch}; } | dd ibs=1 obs=${message.length} >&${NETLINK_FD}`

@@ -11,7 +11,7 @@ import { OwnState } from "../daemon/own_state.ts";
 import { ownSurroundings, type ProcessIdentity } from "../daemon/processes.ts";
 import type { AttachState } from "../daemon/state.ts";
 import { WaitingDaemon } from "../daemon/waiting_daemon.ts";
-import { startWatcher } from "../daemon/watcher.ts";
+import { GIVEN_UP, startWatcher } from "../daemon/watcher.ts";
 import { ifPossible } from "../sys/errno.ts";
 import { Fd } from "../sys/files.ts";
 import { Log } from "../sys/log.ts";
@@ -26,16 +26,16 @@ const DEATHS_MS = 60_000;
 /**
  * Revives the daemon of a device, over the descriptors of the watcher that has started this.
  *
- * @returns the exit code: 1 if that is given up, or there is nothing to be revived any more
+ * @returns the exit code: 0 if another daemon serves, or another watcher sees to that; else {@link GIVEN_UP}
  */
 export function revive(device: string): number {
   const manifest = readHeritage();
   const charge = Charge.over(manifest.descriptors);
   if (!charge.isOf(manifest)) return 0;
   const state = new OwnState(HeritageFd.State).read();
-  if (state?.device !== device || state.isForsaken === true) return 1;
+  if (state?.device !== device || state.isForsaken === true) return GIVEN_UP;
   // Nothing is left to be served.
-  if (state.outcome !== undefined) return 1;
+  if (state.outcome !== undefined) return GIVEN_UP;
   const log = new Log(state.image);
   log.error(`the daemon of ${device} (pid ${state.pid}) was killed`);
   try {
@@ -44,7 +44,7 @@ export function revive(device: string): number {
     return 0;
   } catch (error) {
     log.error(`${device} is given up: ${reasonOf(error)}`);
-    return 1;
+    return GIVEN_UP;
   }
 }
 

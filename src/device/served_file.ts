@@ -58,6 +58,7 @@ export class ServedFile implements Disposable {
   readonly #stateFile: UnfinishedFile;
   /** Undefined where no other daemon can take the place of the first one. */
   readonly #kept: Fd | undefined;
+  readonly #isWatched = canWatch();
   readonly #launched: Launched;
   readonly #held: DisposableStack;
   #isConfirmed = false;
@@ -75,7 +76,7 @@ export class ServedFile implements Disposable {
     const job = { ...usual, ...more, image: { ...usual.image, ...image } };
     // From here on only the daemon has the device: if it dies, the file system does.
     this.#stateFile = held.use(request.states.begin());
-    const isRevivable = request.command.revive && isLinuxSince(...RESENDS_SINCE) && canWatch();
+    const isRevivable = request.command.revive && isLinuxSince(...RESENDS_SINCE) && this.#isWatched;
     this.#kept = isRevivable ? held.use(makeKeptMemory()) : undefined;
     const descriptors = {
       served: [fuse, ...clones],
@@ -118,7 +119,7 @@ export class ServedFile implements Disposable {
     // From here on, the session outlives a daemon that is killed: nothing may be asked of that any more.
     using heritage = this.#launched.heritage();
     this.#request.states.write(state, this.#stateFile);
-    if (heritage !== undefined) startWatcher(state, { watch: this.#launched.watch, heritage });
+    if (this.#isWatched) startWatcher(state, { watch: this.#launched.watch, heritage });
     this.#launched.confirm(device);
     this.#isConfirmed = true;
   }

@@ -15,6 +15,7 @@ openLibc();
 
 const SHELLS = [["/bin/sh"], ["/bin/bash"], ["/bin/dash"], ["/bin/busybox", "sh"]];
 const LINE = "a line";
+const NO_MESSAGES = { disconnect: new Uint8Array(), leave: new Uint8Array() };
 /** Every byte there is, and some without those that end lines. */
 const MESSAGES = {
   "any bytes": {
@@ -29,7 +30,8 @@ const MESSAGES = {
 
 interface Scene {
   readonly shell: readonly string[];
-  readonly messages: PreparedMessages;
+  /** Undefined for other transports than nbd. */
+  readonly messages: PreparedMessages | undefined;
   /** What the daemon says before it ends. */
   readonly words: string;
   /** What tells that the device is still the same; undefined where there is no such thing. */
@@ -57,19 +59,20 @@ function watch(
   using nothing = openNull();
   using source = attribute === undefined ? openNull() : openFile(attribute, O_RDONLY);
   const [first = "", ...applet] = shell;
-  const script = watcherScript(messages.disconnect, {
+  const script = watcherScript(messages?.disconnect, {
     isGuarded: attribute !== undefined,
     isRevivable,
   });
-  const lengthBytes = messages.leave.length;
+  const { disconnect, leave: leaving } = messages ?? NO_MESSAGES;
+  const lengthBytes = leaving.length;
   const leave = leaveEnd(packetsStart.number, { lengthBytes, shell: first });
   const pid = spawn(first, {
     argv: [applet[0] ?? "name/sh", "-c", script, "sh", program, "argument"],
     environment: [
       `PATH=${Deno.env.get("PATH")}`,
       "DEVICE=/dev/nbd7",
-      `DISCONNECT=${octal(messages.disconnect)}`,
-      `LEAVE=${octal(messages.leave)}`,
+      `DISCONNECT=${octal(disconnect)}`,
+      `LEAVE=${octal(leaving)}`,
       `LINE=${LINE}`,
     ],
     fds: [
@@ -144,6 +147,12 @@ for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".le
       assertEquals(sent.toSorted(byFirst), [leave, disconnect].toSorted(byFirst));
     });
 
+    test("says so where there is nothing to disconnect", (scene) => {
+      assertEquals(watch({ ...scene, messages: undefined }).logged, `${LINE}\n`);
+      const { printed } = watch({ ...scene, messages: undefined, program: "/bin/echo" });
+      assertEquals(printed, "argument --internal-reap /dev/nbd7\n");
+    });
+
     test("leaves all to the program, if that is still there", (scene) => {
       const seen = watch({ ...scene, program: "/bin/echo" });
       assertEquals(seen, { sent: [], logged: "", printed: "argument --internal-reap /dev/nbd7\n" });
@@ -151,7 +160,10 @@ for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".le
 
     const helper = (folder: TempDirectory, end: string): string => {
       const path = folder.file("helper");
-      Deno.writeTextFileSync(path, `#!/bin/sh\necho "$2"\n[ "$2" = --internal-reap ] || ${end}\n`);
+      Deno.writeTextFileSync(
+        path,
+        `#!/bin/sh\necho "$2$4"\n[ "$2" = --internal-reap ] || ${end}\n`,
+      );
       Deno.chmodSync(path, 0o755);
       return path;
     };
@@ -173,6 +185,8 @@ for (const shell of SHELLS.filter(([path = ""]) => hasTool(path.slice("/bin/".le
 
     test("gives a device up if no other daemon can be started", (scene) => {
       assertEquals(calls(scene, "exit 1"), ["revive", "reap"]);
+      assertEquals(calls(scene, "exit 2"), ["revive", "reaptold"]);
+      assertEquals(calls({ ...scene, messages: undefined }, "exit 2"), ["revive"]);
     });
 
     test("tries again, but not for ever, if what starts the other daemon is killed", (scene) => {

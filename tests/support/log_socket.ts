@@ -24,7 +24,8 @@ export function logTest(
   testIfPossible({ name, obstacle, fn });
 }
 
-function obstacleToListening(): string | undefined {
+/** Why nobody can listen, if so. */
+export function obstacleToListening(): string | undefined {
   if (exists(LOG_SOCKET)) return "a log service runs";
   return lackOfRights();
 }

@@ -17,9 +17,15 @@ export async function currentStates(runtimeDirectory: string | undefined): Promi
   const all = store.all();
   const isWorthListing = all.some(isStale) ? await judgeOfStale(store) : undefined;
   const listed = all.filter((state) => !isStale(state) || isWorthListing?.(state) === true);
+  listed.filter((state) => state.isUnwatched === true && !isStale(state)).forEach(tellUnwatched);
   const sockets = listed.filter(({ socketInode }) => socketInode !== undefined);
   if (sockets.length > 0) (await import("./lost_sockets.ts")).tellLostSockets(sockets);
   return listed;
+}
+
+function tellUnwatched({ device, pid }: AttachState): void {
+  const consequence = `if that (pid ${pid}) is killed, all access fails`;
+  complain(`${device}: warning: the watcher of its daemon was killed: ${consequence}`);
 }
 
 /** What can clear away is not loaded before there is anything to clear away. */

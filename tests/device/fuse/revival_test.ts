@@ -14,6 +14,7 @@ import {
 import { isLinuxSince } from "../../../src/kernel/release.ts";
 import { openLibc } from "../../../src/sys/libc.ts";
 import { keyFileOf, makeVolume } from "../../support/encrypted.ts";
+import { LogSocket, obstacleToListening } from "../../support/log_socket.ts";
 import type { Program } from "../../support/packages.ts";
 import { eventually } from "../../support/patience.ts";
 import { isRunning, processIds } from "../../support/program.ts";
@@ -26,6 +27,29 @@ openLibc();
 function revivalTest(name: string, tools: readonly Program[], body: () => Promise<void>): void {
   const obstacle = isLinuxSince(6, 9) ? undefined : "no FUSE_NOTIFY_RESEND before Linux 6.9";
   deviceTest(name, tools, body, { obstacle });
+}
+
+/** What is logged about killed daemons, in order; undefined where a log service runs. */
+class DeathLog implements Disposable {
+  readonly #log = obstacleToListening() === undefined ? new LogSocket() : undefined;
+  readonly #lines: string[] = [];
+
+  /** Waits for as many lines as are expected. */
+  async expect(...expected: readonly RegExp[]): Promise<void> {
+    if (this.#log === undefined) return;
+    await eventually(() => this.#seen().length >= expected.length, "the log");
+    assertEquals(this.#lines.length, expected.length, this.#lines.join("\n"));
+    this.#lines.forEach((line, at) => assertMatch(line, expected[at] ?? /$^/));
+  }
+
+  #seen(): readonly string[] {
+    this.#lines.push(...this.#log?.lines() ?? []);
+    return this.#lines;
+  }
+
+  [Symbol.dispose](): void {
+    this.#log?.[Symbol.dispose]();
+  }
 }
 
 /** The shell that waits beside the daemon of a device. */
@@ -139,12 +163,16 @@ revivalTest("-c asks the next daemon if the first one was just killed", [], asyn
 
 revivalTest("daemons that are killed again and again are given up", [], async () => {
   using folder = new TempDirectory();
+  using log = new DeathLog();
   await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
   for (let kills = 1; kills < 5; kills++) await device.killAndRevive();
   const last = device.currentPid;
   const watcher = watcherOf(device);
   Deno.kill(last, "SIGKILL");
   await eventually(() => !isRunning(watcher ?? 0), "it to be given up");
+  const [killed, next] = [/ was killed$/, / serves .* in its place$/];
+  const revivals = Array.from({ length: 4 }, () => [killed, next]).flat();
+  await log.expect(...revivals, killed, / is given up: 5 daemons were killed within 60 seconds$/);
   const { code } = await runPatiently("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct");
   assertNotEquals(code, 0);
   await device.detach();
@@ -195,11 +223,18 @@ revivalTest("--no-revive, or a killed watcher: the device fails at once", [], as
   using folder = new TempDirectory();
   const image = makeSparse(folder.file("disk"), MIB);
   for (const [...words] of [["--no-revive"], []]) {
+    using log = new DeathLog();
     await using device = await Device.attach(image, "-t", "RAW", ...words);
-    const watcher = watcherOf(device);
-    assertEquals(watcher === undefined, words.length > 0);
-    if (watcher !== undefined) Deno.kill(watcher, "SIGKILL");
+    const isRevivable = words.length === 0;
+    if (isRevivable) {
+      Deno.kill(watcherOf(device) ?? 0, "SIGKILL");
+      await log.expect(/the watcher of this daemon was killed: .* no other one takes its place$/);
+      const { code, stderr } = await device.program.run("-l", device.path);
+      assertEquals(code, 0);
+      assertStringIncludes(stderr, `${device.path}: warning: the watcher of its daemon was killed`);
+    }
     device.kill("SIGKILL");
+    if (!isRevivable) await log.expect(/the daemon of \/dev\/loop\d+ \(pid \d+\) was killed$/);
     await eventually(() => !device.isRunning, "the daemon to be gone");
     const { code } = await runPatiently("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct");
     assertNotEquals(code, 0);
