@@ -315,23 +315,34 @@ is_for_system() { [ -n "$DESTDIR" ] || [ "$(id -u)" -eq 0 ]; }
 # mount(8) looks for its helpers in /sbin alone, systemd for units below /usr and /usr/local.
 is_searched() { [ "$PREFIX" = /usr ] || [ "$PREFIX" = /usr/local ]; }
 
+say_if_not_searched() {
+	is_for_system && ! is_searched && [ -e "$DESTDIR$PREFIX/sbin/mount.tslosetup" ] || return 0
+	say "note: neither mount(8) nor systemd looks below $PREFIX: mount -t tslosetup, /etc/tslosetuptab and" \
+		"tslosetup@.service need PREFIX=/usr/local or /usr"
+}
+
 MOUNT_HELPERS='mount.tslosetup umount.tslosetup'
+
+# Below DESTDIR nobody knows yet whether /sbin is a link to /usr/sbin, where all this is put in place: it
+# is today, and a package must not have one of the two then. A link in it would lead to itself.
+helpers_folder() { if [ -n "$DESTDIR" ]; then echo /usr/sbin; else echo /sbin; fi; }
 
 link_mount_helpers() {
 	is_for_system && is_searched && [ -e "$DESTDIR$PREFIX/sbin/mount.tslosetup" ] || return 0
-	mkdir -p "$DESTDIR/sbin"
-	[ "$(real_folder "$DESTDIR/sbin")" != "$(real_folder "$DESTDIR$PREFIX/sbin")" ] || return 0
+	folder=$DESTDIR$(helpers_folder)
+	mkdir -p "$folder"
+	[ "$(real_folder "$folder")" != "$(real_folder "$DESTDIR$PREFIX/sbin")" ] || return 0
 	for helper in $MOUNT_HELPERS; do
-		ln -sf "$PREFIX/sbin/$helper" "$DESTDIR/sbin/$helper" || say "note: cannot write $DESTDIR/sbin/$helper"
+		ln -sf "$PREFIX/sbin/$helper" "$folder/$helper" || say "note: cannot write $folder/$helper"
 	done
 }
 
 real_folder() { (cd "$1" && pwd -P); }
 
 unlink_mount_helpers() {
+	folder=$DESTDIR$(helpers_folder)
 	for helper in $MOUNT_HELPERS; do
-		[ "$(readlink "$DESTDIR/sbin/$helper" 2>/dev/null)" != "$PREFIX/sbin/$helper" ] ||
-			rm -f "$DESTDIR/sbin/$helper"
+		[ "$(readlink "$folder/$helper" 2>/dev/null)" != "$PREFIX/sbin/$helper" ] || rm -f "$folder/$helper"
 	done
 }
 
@@ -505,6 +516,7 @@ main() {
 	install
 	[ -z "$with_boot" ] || install_boot
 	say "installed $bindir/tslosetup ($version)"
+	say_if_not_searched
 	case :${PATH:-}: in *:"$PREFIX/bin":*) ;; *) say "note: $PREFIX/bin is not on your PATH" ;; esac
 }
 

@@ -61,10 +61,11 @@ export class Site extends TempDirectory {
   /** Makes a release whose program says `version`, and returns its URL. */
   async release(
     version: string,
-    options: { sum?: string; exitCode?: number; sizeBytes?: number } = {},
+    options: { sum?: string; exitCode?: number; sizeBytes?: number; helpers?: "all" } = {},
   ): Promise<string> {
     const path = this.file(`release-${version}`);
-    const text = programText(version, options.exitCode ?? 0);
+    const helpers = options.helpers === undefined ? "" : GENERATED_HELPERS;
+    const text = programText(version, options.exitCode ?? 0, helpers);
     await Deno.writeTextFile(path, `${text}#`.padEnd(options.sizeBytes ?? 0, "x"));
     const sum = options.sum ?? await sha256Of(path);
     await Deno.writeTextFile(`${path}.sha256`, `${sum}  tslosetup-linux\n`);
@@ -89,8 +90,11 @@ export class Site extends TempDirectory {
   }
 }
 
-function programText(version: string, exitCode: number): string {
-  return `#!/bin/sh\necho tslosetup ${version}\nexit ${exitCode}\n`;
+/** What has a program make the helpers of mount(8). */
+const GENERATED_HELPERS = "case $2 in mount | umount) echo '#!/bin/sh'; exit ;; esac\n";
+
+function programText(version: string, exitCode: number, first = ""): string {
+  return `#!/bin/sh\n${first}echo tslosetup ${version}\nexit ${exitCode}\n`;
 }
 
 async function sha256Of(path: string): Promise<string> {
