@@ -163,13 +163,28 @@ async function faultOf(
   const files = left.map((bytes) => new FileContent(bytes));
   const share = Math.min(1, 2 / steps);
   for (const state of crashStates(replay, files, { random: judged.random, share })) {
-    if (state.what === "power failed") continue;
     const then = state.files.map(({ bytes }) => bytes.slice());
+    if (state.what === "power failed") {
+      const lost = foundAfterPowerFailure(image, then, judged);
+      if (lost !== undefined) return `power failed at ${state.at} of ${steps}: ${lost}`;
+      continue;
+    }
     const again = await revive(image, then, judged, new Recording());
     judged.found.again++;
     if (again !== undefined) return `killed again at ${state.at} of ${steps}: ${again}`;
   }
   return undefined;
+}
+
+/** Memory does not outlive that: what was durable is there nevertheless. */
+function foundAfterPowerFailure(
+  image: RevivedImage,
+  left: Left,
+  { contents, at }: Judged,
+): string | undefined {
+  restore(pathsOf(image.original), left);
+  const wrong = contents.wrongSectors(readAll(image), at);
+  return wrong.length > 0 ? `sectors have what they cannot have: ${wrong.slice(0, 5)}` : undefined;
 }
 
 async function revive(
