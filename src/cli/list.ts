@@ -17,6 +17,7 @@ import { type KnownColumn, OWN_COLUMNS } from "./listing/columns.ts";
 import { allDevices, type AnyDevice } from "./listing/devices.ts";
 import { formatJson } from "./listing/json.ts";
 import { currentStates } from "./listing/own_states.ts";
+import { OwnDevice } from "./listing/own_device.ts";
 import { formatRaw } from "./listing/raw.ts";
 import { type CharacterSet, safeText } from "../sys/safe_text.ts";
 import { formatTable, type TableOptions } from "./listing/table.ts";
@@ -82,12 +83,27 @@ async function wantedDevices(
   states: readonly AttachState[],
 ): Promise<AnyDevice[]> {
   const all = allDevices(states);
+  const lingering = withoutDevice(states, all);
+  if (lingering.length > 0) {
+    const { tellLingering } = await import("./listing/lingering.ts");
+    await tellLingering(lingering, file);
+  }
   if (file === undefined) return all;
   const { devicesShowing } = await import("./listing/showing.ts");
   return (await devicesShowing(file, all)).filter((device) =>
     (offsetBytes === undefined || Number(device.cell("OFFSET")) === offsetBytes) &&
     (!unlimited || Number(device.cell("SIZELIMIT")) === 0)
   );
+}
+
+/** Those whose device the kernel does not have any more, as far as that can be told. */
+function withoutDevice(
+  states: readonly AttachState[],
+  devices: readonly AnyDevice[],
+): readonly AttachState[] {
+  if (!hasSysfs()) return [];
+  const listed = new Set(devices.map((device) => device instanceof OwnDevice && device.own.state));
+  return states.filter((state) => !listed.has(state));
 }
 
 function format(

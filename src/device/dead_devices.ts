@@ -7,6 +7,7 @@
 import { waitUntil } from "../daemon/processes.ts";
 import type { AttachState, StateStore } from "../daemon/state.ts";
 import { complain } from "../sys/console.ts";
+import { ifPossible } from "../sys/errno.ts";
 import { operationsOf } from "./transport_table.ts";
 
 /** Whether what a dead daemon served is still there, and not somebody else's by now. */
@@ -17,10 +18,14 @@ export function isLeftOver(state: AttachState): boolean {
 /** How long udev may look at a device that goes. */
 const LOOK_MS = 1000;
 
-/** Clears away what a dead daemon has left behind, and says so if somebody still has it open. */
+/**
+ * Clears away what a dead daemon has left behind. A device that somebody still has open is said to be, and its
+ * state stays: without it, it would be listed as if it were an ordinary one.
+ */
 export function takeAwayDead(state: AttachState, states: StateStore): void {
-  clearLeftOver(state, states);
-  if (waitUntil(() => !isLeftOver(state), LOOK_MS)) return;
+  if (isLeftOver(state)) operationsOf(state).clear(state);
+  if (waitUntil(() => !isLeftOver(state), LOOK_MS)) return states.remove(state);
+  ifPossible(() => states.change(state, { isLeaving: true }));
   tellStillOpen(state.device);
 }
 

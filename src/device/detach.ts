@@ -18,7 +18,12 @@ import { loopDevice, noDevice, resolveDevice, stateOn } from "./device_names.ts"
 import { letGo, noteIn } from "./let_go.ts";
 import { lostState } from "./lost_state.ts";
 import { checkOutcome } from "./outcome.ts";
-import { detachWhenAwake, lastingHindrance, waitForDaemon } from "./stuck_daemon.ts";
+import {
+  detachWhenAwake,
+  lastingHindrance,
+  tellStandstill,
+  waitForDaemon,
+} from "./stuck_daemon.ts";
 import { withSuccessor } from "./successor.ts";
 import { operationsOf } from "./transport_table.ts";
 
@@ -99,9 +104,10 @@ function endSocket(state: AttachState, { states, end }: Means): void {
 function detachDevice(state: AttachState, { states, end }: Means): void {
   const users = deviceUsers(state.device);
   const isUsed = users.length > 0;
-  const hindrance = isUsed ? undefined : lastingHindrance(state);
-  if (hindrance !== undefined) return detachWhenAwake(state, { hindrance, end });
+  const hindrance = lastingHindrance(state);
+  if (hindrance !== undefined && !isUsed) return detachWhenAwake(state, { hindrance, end });
   letGo(state, noteIn(states, state));
+  tellStandstill(state, hindrance);
   if (users.some(({ kind }) => kind !== "claimed")) return;
   if (end.wait(isUsed ? CLAIM_MS : LOOK_MS) || isUsed) return;
   if (operationsOf(state).isAttached(state)) {

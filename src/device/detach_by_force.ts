@@ -12,7 +12,7 @@ import { ifPossible } from "../sys/errno.ts";
 import { complain } from "../sys/console.ts";
 import { SIGKILL } from "../sys/signals.ts";
 import { askForSize, DaemonSilentError } from "./ask_daemon.ts";
-import { isLeftOver } from "./dead_devices.ts";
+import { takeAwayDead } from "./dead_devices.ts";
 import { letGo, noteIn } from "./let_go.ts";
 import { checkOutcome } from "./outcome.ts";
 import { lastingHindrance } from "./stuck_daemon.ts";
@@ -72,7 +72,8 @@ function giveUp(state: AttachState, { states, end }: Means): void {
   signalProcess(state, SIGKILL);
   if (!end.wait(KILL_MS)) operationsOf(state).abort(state);
   complain(`${device}: warning: gave up on its daemon (pid ${pid})${restOf(state, end)}`);
-  if (isLeftOver(state) || !operationsOf(state).isBlockDevice) operationsOf(state).clear(state);
+  if (operationsOf(state).isBlockDevice) return takeAwayDead(state, states);
+  operationsOf(state).clear(state);
   states.remove(state);
 }
 

@@ -34,6 +34,13 @@ const STANDSTILLS: Readonly<Partial<Record<Hindrance, (pid: number) => string>>>
   frozen: () => "is frozen with its cgroup (as by docker pause): it goes on when that is thawed",
 };
 
+/** What is said of a daemon that stands still so; undefined if it does not. */
+export function standstill(pid: number, hindrance: Hindrance | undefined): string | undefined {
+  return hindrance && STANDSTILLS[hindrance]?.(pid);
+}
+
+const GIVING_UP = ", --force gives up on it";
+
 /** @throws {Error} if a daemon stands still, and nobody knows for how long */
 export function refuseStandstill(
   { pid }: AttachState,
@@ -42,18 +49,24 @@ export function refuseStandstill(
     readonly remedy?: string;
   },
 ): void {
-  const standstill = hindrance && STANDSTILLS[hindrance];
-  if (standstill !== undefined) {
-    throw new Error(`its daemon (pid ${pid}) ${standstill(pid)}${remedy}`);
-  }
+  const words = standstill(pid, hindrance);
+  if (words !== undefined) throw new Error(`its daemon (pid ${pid}) ${words}${remedy}`);
+}
+
+/** Says so if a daemon stands still, for whose device others will wait. */
+export function tellStandstill(
+  { device, pid }: Pick<AttachState, "device" | "pid">,
+  hindrance: Hindrance | undefined,
+): void {
+  const words = standstill(pid, hindrance);
+  if (words === undefined) return;
+  complain(`${device}: warning: its daemon (pid ${pid}) ${words}${GIVING_UP}`);
 }
 
 /** @throws {Error} if a daemon was killed */
 export function refuseKilled(state: AttachState): void {
   if (isStale(state)) throw new Error(`its daemon (pid ${state.pid}) was killed`);
 }
-
-const GIVING_UP = ", --force gives up on it";
 
 /** What is said of a daemon that would have to be told something. */
 export function outOfSight({ pid }: AttachState): Error {

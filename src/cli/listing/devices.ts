@@ -43,7 +43,7 @@ export function allDevices(states: readonly AttachState[]): AnyDevice[] {
     .map((index) => new Disk(nbdName(index)))
     .filter((disk) => isConnected(disk) && !below.has(disk.name))
     .map((disk) => listedNbd(disk, states));
-  const sockets = states.filter(isSocket).map(listedSocket);
+  const sockets = states.filter(isSocket).map(listedAlone);
   return [...shown, ...nbds, ...sockets];
 }
 
@@ -126,7 +126,8 @@ export function isSocket({ transport }: AttachState): boolean {
   return transport === "socket";
 }
 
-export function listedSocket(state: AttachState): OwnDevice {
+/** What has a state, without a disk: a socket. */
+export function listedAlone(state: AttachState): OwnDevice {
   return new OwnDevice(ownImage(state), undefined);
 }
 

@@ -15,9 +15,9 @@ import {
   type AnyDevice,
   isConnected,
   isSocket,
+  listedAlone,
   listedLoop,
   listedNbd,
-  listedSocket,
 } from "./devices.ts";
 import { Disk } from "./disk.ts";
 
@@ -33,7 +33,7 @@ export function listedDevice(name: string, states: readonly AttachState[]): AnyD
   if (disk !== undefined && loopNumber(disk.name) !== undefined) return listedLoop(disk, states);
   if (device.kind === "nbd") requireSysfs();
   const state = stateOn(states, device);
-  if (state !== undefined && isSocket(state)) return listedSocket(state);
+  if (state !== undefined && isSocket(state)) return listedAlone(state);
   if (disk === undefined || nbdIndex(disk.name) === undefined) {
     throw noDevice(name);
   }

@@ -34,14 +34,16 @@ async function judgeOfStale(store: StateStore): Promise<(state: AttachState) => 
   const { operationsOf } = await import("../../device/transport_table.ts");
   const { hasSysfs } = await import("../../kernel/sysfs_disks.ts");
   return (state) => {
-    const { device, pid, nbdIndex } = state;
+    const { device, pid, nbdIndex, isLeaving } = state;
     // Nobody can say what has become of its device.
     if (nbdIndex !== undefined && !hasSysfs()) return false;
     const { isBlockDevice, failsWithoutDaemon } = operationsOf(state);
     if (isBlockDevice && isLeftOver(state)) {
+      const remedy = isLeaving === true
+        ? "it is detached when its last user closes it"
+        : `detach it with: tslosetup -d ${device}`;
       complain(
-        `${device}: warning: its daemon (pid ${pid}) is gone and ${failsWithoutDaemon} fails; ` +
-          `detach it with: tslosetup -d ${device}`,
+        `${device}: warning: its daemon (pid ${pid}) is gone and ${failsWithoutDaemon} fails; ${remedy}`,
       );
       return true;
     }

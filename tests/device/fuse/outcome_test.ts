@@ -64,7 +64,11 @@ deviceTest("-d says of a dead daemon's device that it is still open", [], async 
     first.stderr,
     /: warning: still open; it is detached when its last user closes it\n$/,
   );
+  const listed = await device.program.run("-l", device.path);
+  assertMatch(listed.stderr, /is gone and all access fails; it is detached when its last user/);
   opened.close();
+  await eventually(() => !device.isAttached, "the device to go");
+  await device.program.must("-l");
   await device.gone();
 });
 
@@ -84,10 +88,12 @@ deviceTest(
       const { code, stderr } = await daemon.program.run("-d", "--force", device);
       if (isMounted) await must("umount", mountPoint);
       assertEquals(code, 0, stderr);
-      assertMatch(stderr, /: warning: gave up on its daemon \(pid \d+\)\n$/);
+      assertMatch(stderr, /: warning: gave up on its daemon \(pid \d+\)$/m);
       assert(!daemon.isRunning);
       // Somebody may be looking at it at that moment.
       await eventually(() => !isAttached(device), `${device} to go`);
+      // Of one that was in use, a listing clears it away.
+      await daemon.program.must("-l");
       assertEquals(statesIn(daemon.program.stateDirectory), []);
     }
   },

@@ -32,6 +32,14 @@ deviceTest(
     const { code, stderr } = await device.program.run("-d", device.path);
     assertEquals(code, 1);
     assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: .*--force.*\n$/);
+    const told = RegExp(
+      `: warning: ${device.path} is detached, but its daemon .* is stopped: kill`,
+    );
+    for (const words of [["-l"], ["-j", device.image]]) {
+      assertMatch((await device.program.run(...words)).stderr, told);
+    }
+    const other = await device.program.run("-j", folder.path);
+    assertEquals(other.stderr.includes(device.path), false);
     device.kill("SIGCONT");
     await device.gone();
   },
@@ -79,13 +87,47 @@ deviceTest("-d of a mounted device whose daemon is stopped is lazy", ["mkfs.ext4
   await using device = await Device.attach(image);
   await device.mount(folder.file("mnt"));
   device.kill("SIGSTOP");
-  const { code } = await device.program.run("-d", device.path);
+  const { code, stderr } = await device.program.run("-d", device.path);
   assertEquals(code, 0);
+  assertMatch(stderr, /: warning: its daemon \(pid \d+\) is stopped: kill -CONT \d+ lets it go on/);
   device.kill("SIGCONT");
   assert(device.isAttached);
   await device.unmount(folder.file("mnt"));
   await device.gone();
 });
+
+deviceTest(
+  "-d --force of a mounted device leaves one that is listed as dead",
+  ["mkfs.ext4"],
+  async () => {
+    using folder = new TempDirectory();
+    const image = makeSparse(folder.file("disk"), 16 * MIB);
+    await must("mkfs.ext4", "-q", "-F", image);
+    await using device = await Device.attach(image);
+    await device.mount(folder.file("mnt"));
+    device.kill("SIGSTOP");
+    const { code, stderr } = await device.program.run("-d", "--force", device.path);
+    assertEquals(code, 0);
+    assertMatch(
+      stderr,
+      /gave up on .*\n.*: warning: still open; it is detached when its last user/,
+    );
+    const listed = await device.program.run(
+      "-n",
+      "--raw",
+      "-O",
+      "FILE-FORMAT,BACK-FILE",
+      "-l",
+      device.path,
+    );
+    assertEquals(listed.stdout, `RAW ${device.image}\n`);
+    assertMatch(listed.stderr, /is gone and all access fails; it is detached when its last user/);
+    await device.unmount(folder.file("mnt"));
+    await eventually(() => !device.isAttached, "the device to go");
+    assertEquals((await device.program.run("-l")).stderr.includes(device.path), false);
+    await device.gone();
+  },
+);
 
 deviceTest("the connection in the state can be aborted without the daemon", ["dd"], async () => {
   using folder = new TempDirectory();

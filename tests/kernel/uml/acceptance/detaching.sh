@@ -57,6 +57,8 @@ same "dead and open, -d" 0 "$code"
 check "dead and open, -d says so" grep -q "/dev/nbd0: warning: still open" <<<"$err"
 kill $opener
 wait $opener 2>/dev/null
+run tslosetup -l
+same "dead and open, the list" "0||" "$code|$out|$err"
 nothing_left "dead and open"
 
 attach "stopped" -r -t QCOW /dev/nbd0 $images/plain.qcow2

@@ -81,6 +81,7 @@ run tslosetup -d /dev/nbd0
 same "killed, then -d when mounted, exit code" "0|" "$code|$out"
 check "killed, then -d when mounted, a warning says so" grep -q "/dev/nbd0: warning: still open" <<<"$err"
 check "killed, then -d when mounted, umount" patiently umount $mnt
+list_is "killed, then -d when mounted, the list" ""
 nothing_left "killed, then -d when mounted"
 
 attach "the next attach" -r /dev/nbd0 $images/ext4.raw
