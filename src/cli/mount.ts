@@ -13,10 +13,9 @@ import type { Attached } from "../device/attach_common.ts";
 import type { AttachCommand } from "../device/attach_command.ts";
 import { detachLazily } from "../device/let_go.ts";
 import { FORMAT_NAMES } from "../image/formats.ts";
-import { blockDeviceName, partitionsOf } from "../kernel/block_devices.ts";
+import { blockDeviceName } from "../kernel/block_devices.ts";
 import { openNode } from "../kernel/device_nodes.ts";
 import { detachLoop } from "../kernel/loop.ts";
-import { showPartitions } from "../kernel/partitions.ts";
 import { type Mount, parseMounts } from "../kernel/proc_tables.ts";
 import { mountsOver } from "../kernel/users.ts";
 import { CommandError } from "../sys/command_error.ts";
@@ -28,6 +27,8 @@ import { attachDevice } from "./attach.ts";
 import { detach } from "./detach.ts";
 import { loopedImage } from "./loop_of_mount.ts";
 import { headStart } from "./head_start.ts";
+import { isMissing, isOneOfAll, mountPoint, refuseOrdinaryUser } from "./mount_conditions.ts";
+import { partitionHint, partitionNode } from "./mount_partition.ts";
 import { runVisibly } from "./run_visibly.ts";
 import { withFileOfFolder } from "./image_folders.ts";
 import { allDevices } from "./listing/devices.ts";
@@ -61,17 +62,15 @@ async function perform(
   command: MountCommand,
   runtimeDirectory: string | undefined,
 ): Promise<number> {
-  const folder = realPath(command.folder);
+  const folder = mountPoint(command.folder);
   if (command.isFake) return EXIT.ok;
   if (command.isRemount) return remount(command, folder);
+  if (command.mayFail && isMissing(command.attach.file)) return EXIT.ok;
+  refuseOrdinaryUser();
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const attach = withFileOfFolder(command.attach);
   const there = devicesOf(attach, states);
-  if (there.some(({ path }) => isMountedOn(path, folder))) {
-    // As `mount -a` has it, which cannot tell by itself.
-    if (command.verbose) complain(`${attach.file} is mounted on ${folder} already`);
-    return EXIT.ok;
-  }
+  if (there.some(({ path }) => isMountedOn(path, folder))) return mountedAlready(command, folder);
   const mayShare = there.length > 0 && attach.overlay === undefined;
   const leaving = there.filter((device) => device.cell("AUTOCLEAR") === "1").map(({ path }) =>
     path
@@ -80,6 +79,13 @@ async function perform(
   const attached = await attachDevice({ ...attach, noOverlap: mayShare }, { states, daemons });
   const goes = attached.isNew || leaving.includes(attached.device);
   return mountAttached(command, { attached, states, goes, runtimeDirectory });
+}
+
+/** `mount -a` mounts what is not mounted yet, but cannot tell that by itself. */
+function mountedAlready({ attach, verbose }: MountCommand, folder: string): number {
+  const isNews = !isOneOfAll();
+  if (isNews || verbose) complain(`${attach.file} is mounted on ${folder} already`);
+  return isNews ? EXIT.failed : EXIT.ok;
 }
 
 function devicesOf(
@@ -111,13 +117,20 @@ function mountAttached(command: MountCommand, means: Means): number {
   let code: number = EXIT.failed;
   try {
     using _held = goes ? holdLeaving(means) : undefined;
-    code = runMount(command, nodeOf(device, command.partition));
+    code = runMount(command, partitionNode(device, command.partition));
+    if (code === EXIT.failed && command.partition === undefined) tellPartitions(device);
   } finally {
     if (code !== EXIT.ok && end?.wait(LEAVE_MS) === false) {
       detach([device], runtimeDirectory);
     }
   }
   return code;
+}
+
+/** What mount(8) has said is of a disk as if it were a file system. */
+function tellPartitions(device: string): void {
+  const hint = partitionHint(device);
+  if (hint !== undefined) complain(hint);
 }
 
 /** The device, open, and told to go as soon as it is not. */
@@ -131,18 +144,6 @@ function holdLeaving({ attached: { device, isNew }, runtimeDirectory }: Means): 
     if (isNew) detach([device], runtimeDirectory);
     throw error;
   }
-}
-
-/** @throws {CommandError} if there is no such partition */
-function nodeOf(device: string, partition: number | undefined): string {
-  if (partition === undefined) return device;
-  const disk = blockDeviceName(device) ?? "";
-  showPartitions(device);
-  const found = partitionsOf(disk).find((candidate) => candidate.partition === partition);
-  if (found !== undefined) return `/dev/${found.name}`;
-  const numbers = partitionsOf(disk).map((candidate) => candidate.partition);
-  const there = numbers.length === 0 ? "no partitions" : `the partitions ${numbers.join(", ")}`;
-  throw new CommandError(`there is no partition ${partition} on the disk: it has ${there}`);
 }
 
 function runMount(

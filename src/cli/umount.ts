@@ -13,12 +13,14 @@ import { mountsOver } from "../kernel/users.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
 import { fileExists } from "../sys/files.ts";
-import { absoluteName } from "../sys/paths.ts";
 import { reasonOf } from "../sys/reason.ts";
+import { mountPoint } from "./mount_conditions.ts";
 import { runVisibly } from "./run_visibly.ts";
+import { UsageError } from "./words/usage_error.ts";
 
 const UMOUNT_PROGRAMS = ["/usr/bin/umount", "/bin/umount"];
 /** umount(8) has the same codes as mount(8). */
+const WRONG_WORDS = 1;
 const FAILED = 32;
 /** How long writing back may take, before whoever unmounts is not kept any longer. */
 const LEAVE_MS = 60_000;
@@ -29,7 +31,8 @@ const LEAVE_MS = 60_000;
  */
 export function umount(args: readonly string[], runtimeDirectory: string | undefined): number {
   try {
-    const [folder = ""] = args;
+    const [folder] = args;
+    if (folder === undefined) throw new UsageError("umount.tslosetup takes a folder");
     using end = endOfMounted(folder, runtimeDirectory);
     const code = runVisibly(UMOUNT_PROGRAMS.find(fileExists) ?? "/bin/umount", [
       "-i",
@@ -40,7 +43,7 @@ export function umount(args: readonly string[], runtimeDirectory: string | undef
     return code;
   } catch (error) {
     complain(error instanceof CommandError ? error.message : reasonOf(error));
-    return FAILED;
+    return error instanceof UsageError ? WRONG_WORDS : FAILED;
   }
 }
 
@@ -55,7 +58,7 @@ function endOfMounted(
   runtimeDirectory: string | undefined,
 ): MountedEnd | undefined {
   const states = new StateStore(stateDirectory(runtimeDirectory));
-  const path = absoluteName(folder);
+  const path = mountPoint(folder);
   const isHere = (disk: string): boolean =>
     mountsOver(disk).some(({ mountPoint }) => mountPoint === path);
   const state = states.all().find(({ device, isLeaving }) => {

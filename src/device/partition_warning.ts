@@ -13,22 +13,31 @@ export function partitionWarning(
   device: string,
   { partScan, sectorBytes }: Pick<AttachCommand, "partScan" | "sectorBytes">,
 ): string | undefined {
-  if (partScan) return missingPartitions(device);
+  if (partScan) {
+    const missing = missingPartitions(device);
+    return missing && `warning: no partitions: ${missing}${remedy(device)}`;
+  }
   const found = sectorBytes === undefined ? deviceTable(device) : undefined;
   return found && wrongSectors(found);
 }
 
-function missingPartitions(device: string): string | undefined {
+/** Why a disk with a partition table has no partitions, if that is so. */
+export function missingPartitions(device: string): string | undefined {
   const disk = blockDeviceName(device);
   if (disk === undefined || partitionsOf(disk).length > 0) return undefined;
   const found = deviceTable(device);
   if (found === undefined) return undefined;
   const { table } = found;
-  if (table.sectorBytes !== found.sectorBytes) {
-    return `warning: no partitions: ${mismatch(found)}; -b ${table.sectorBytes} shows them`;
-  }
-  return `warning: no partitions: the kernel makes nothing of the partition table (${table.kind}), ` +
-    `whose kind it may not know; partx -a ${device} adds them`;
+  return table.sectorBytes === found.sectorBytes
+    ? `the kernel makes nothing of the partition table (${table.kind}), whose kind it may not know`
+    : mismatch(found);
+}
+
+function remedy(device: string): string {
+  const found = deviceTable(device);
+  return found === undefined || found.table.sectorBytes === found.sectorBytes
+    ? `; partx -a ${device} adds them`
+    : `; -b ${found.table.sectorBytes} shows them`;
 }
 
 function wrongSectors(found: DeviceTable): string | undefined {

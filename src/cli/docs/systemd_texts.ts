@@ -24,7 +24,7 @@ export const MOUNTING: readonly string[] = [
   "mounting fails, nothing stays attached. An image that has a device shares it: two partitions of one can be mounted.",
   "Of the options, these are about the image: `format=`, `partition=`<num>, `offset=`, `sizelimit=`, `snapshot=`, `overlay`, " +
   "`overlay=`<path>, `overlay-size=`, `key-file=`, `backing-fmt=`, `no-backing`, `parent=`, `allow-backing=`, `sector-size=`, `transport=`, " +
-  "`direct-io`, `cache=`, `cache-size=`, `data-cache-size=`, `cache-clean-interval=`, `detect-zeroes=` and `kernel-decode=`, as the options of the command " +
+  "`direct-io`, `cache=`, `cache-size=`, `data-cache-size=`, `cache-clean-interval=`, `detect-zeroes=`, `kernel-decode=` and `no-revive`, as the options of the command " +
   "line; `ro` is read-only for both. All others are the file system's, whose type `-t tslosetup.`<type> names where it is " +
   "not found out. Without `format=`, the end of the image's name is the format, if it is one (.qcow2, .vdi), else it is RAW. Exit codes are those of `mount`(8).",
   "For `loop`, `offset=` and `sizelimit=`, `mount`(8) makes a loop device of the image's file, whatever the type is. They are about " +

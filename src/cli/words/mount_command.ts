@@ -25,6 +25,8 @@ export interface MountCommand {
   /** Words that go on to mount(8) as they are. */
   readonly flags: readonly string[];
   readonly isRemount: boolean;
+  /** Whether it is all right if there is no image: `nofail`. */
+  readonly mayFail: boolean;
   /** Whether nothing is to be done. */
   readonly isFake: boolean;
   readonly verbose: boolean;
@@ -81,6 +83,7 @@ export function mountCommand(
     options: rest.map(({ text }) => text).join(","),
     flags,
     isRemount: rest.some(({ name }) => name === "remount"),
+    mayFail: rest.some(({ name }) => name === "nofail"),
     isFake: values.has("fake"),
     verbose: values.has("verbose"),
   };

@@ -52,6 +52,7 @@ export const LISTED_SETTINGS = [
   "detect-zeroes",
   "transport",
   "kernel-decode",
+  "no-revive",
 ] as const satisfies readonly OptionName[];
 
 /** What the command line calls one of our options, undefined if it is another program's. */
