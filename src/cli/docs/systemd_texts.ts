@@ -20,7 +20,9 @@ export const SYSTEMD: readonly string[] = [
 export const MOUNTING: readonly string[] = [
   "`mount -t tslosetup` [`-o` <options>] <image> <folder>",
   "attaches an image and mounts what is on it, where /sbin/mount.tslosetup is installed; fstab(5) takes the same. " +
-  "The device goes with its last close: `umount` is all that it takes, and returns when the image is closed. If " +
+  "The device goes with its last close: `umount` <folder> is all that it takes, and returns when the image is closed. The type that is mounted, " +
+  "by which `umount -a -t` goes, is that of the file system, and what is mounted is a device: `umount` <image> finds nothing. Only root can mount an image, also where " +
+  "fstab says `user`. With `nofail`, an image that is not there is no error. If " +
   "mounting fails, nothing stays attached. An image that has a device shares it: two partitions of one can be mounted.",
   "Of the options, these are about the image: `format=`, `partition=`<num>, `offset=`, `sizelimit=`, `snapshot=`, `overlay`, " +
   "`overlay=`<path>, `overlay-size=`, `key-file=`, `backing-fmt=`, `no-backing`, `parent=`, `allow-backing=`, `sector-size=`, `transport=`, " +
@@ -41,7 +43,7 @@ export const TABLE: readonly string[] = [
   "about the image, but for `partition=`, and `partscan`, `threads=`, `discard=`, `force` and `ro`; without `format=`, the end of " +
   "the image's name tells. `noauto`: not at boot; `nofail`: the boot goes on without; `_netdev`: the image lies on a network, " +
   "which is known by itself if its folder is mounted by fstab.",
-  "Under systemd, line <name> is `tslosetup@`<name>`.service`: after what the image lies on is mounted, and before what fstab mounts of " +
+  "Under systemd, `systemctl daemon-reload` makes units of a table that has been changed. Line <name> is `tslosetup@`<name>`.service`: after what the image lies on is mounted, and before what fstab mounts of " +
   "<device>. Its stop detaches the device, with its last close if it is in use. Elsewhere, `tslosetup --tab` at boot and " +
   "`tslosetup -d --tab` do.",
 ];

@@ -70,6 +70,18 @@ oracleTest(
   },
 );
 
+oracleTest(
+  "the service is called as its comment and README.md say",
+  ["systemd-escape"],
+  async () => {
+    const command = /systemctl start "\$\((.*)\)"/.exec(generated("service"))?.[1];
+    assert(command !== undefined);
+    const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
+    assertStringIncludes(readme, command);
+    assertEquals(await must("sh", "-c", command), "tslosetup@srv-disk.qcow2.service\n");
+  },
+);
+
 oracleTest("what the system is told is right for shellcheck", ["shellcheck"], async () => {
   using folder = new TempDirectory();
   for (const kind of ["generator", "mount", "umount"]) {

@@ -31,10 +31,10 @@ Conflicts=umount.target
 Before=umount.target
 `;
 
-/** `tslosetup@.service`, whose instances are absolute paths, as `systemd-escape` makes names of them. */
+/** `tslosetup@.service`, whose instances are absolute paths, as `systemd-escape --path` makes names of them. */
 export function serviceTemplate(): string {
   return `${AUTHOR}
-# systemctl start "$(systemd-escape --template=tslosetup@.service /srv/disk.qcow2)"
+# systemctl start "$(systemd-escape --path --template=tslosetup@.service /srv/disk.qcow2)"
 [Unit]
 Description=Disk image %f
 ${UNIT}RequiresMountsFor=%f
