@@ -23,6 +23,8 @@ const KINDS = [
   "keys",
   /** The image's files, open and locked, of an attach that goes on. */
   "files",
+  /** Those of them that are written to, opened once more: {@link openWitness}. */
+  "witnesses",
 ] as const;
 
 type Kind = (typeof KINDS)[number];

@@ -21,7 +21,7 @@ export interface JobDescriptors {
   /** Memory that outlives the daemon, if another one may take its place; stays the caller's. */
   readonly kept?: Fd;
   /** What one that was killed has left to it; stays the caller's. */
-  readonly left?: Pick<DescriptorLists, "root" | "kept" | "keys" | "files">;
+  readonly left?: Pick<DescriptorLists, "root" | "kept" | "keys" | "files" | "witnesses">;
 }
 
 /** A daemon that has answered. */

@@ -8,6 +8,7 @@ import { openImage } from "../disk/open.ts";
 import { replayChanges } from "../loop/replay_changes.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import { SpoolFile } from "../storage/spool_file.ts";
+import { hasSeenLoss } from "../storage/write_witness.ts";
 import { TemporaryFile, type TemporaryOptions } from "../storage/temporary_file.ts";
 import { MAX_DECODE_THREADS, ThreadedDecodeLane } from "../serve/decode_lane.ts";
 import { Fd } from "../sys/files.ts";
@@ -45,8 +46,16 @@ export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
     kept,
     ...(layer === undefined ? {} : { overlay: { file: layer } }),
   });
+  if (haveSeenLoss(descriptors)) access.kept?.journal.setLost();
   replayChanges(access);
   return { access, keys, decoding, request, warnings: [] };
+}
+
+/** Whether the killed daemon may have been told that something was lost, and not have said so. */
+function haveSeenLoss({ witnesses = [] }: DescriptorLists): boolean {
+  const seen = witnesses.map(hasSeenLoss);
+  for (const fd of witnesses) new Fd(fd).close();
+  return seen.includes(true);
 }
 
 function openInherited(

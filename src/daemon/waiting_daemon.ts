@@ -5,6 +5,7 @@
  */
 import type { DaemonRoot } from "../kernel/daemon_root.ts";
 import { roomArgument } from "../sys/command_line.ts";
+import { openWitness } from "../storage/write_witness.ts";
 import { sendDescriptors } from "../sys/descriptor_passing.ts";
 import { EPIPE, ifPossible, SystemError } from "../sys/errno.ts";
 import { type Fd, readText, writeBytes, writeText } from "../sys/files.ts";
@@ -158,11 +159,19 @@ export class WaitingDaemon implements Launching, Disposable {
     writeText(this.#lifeline.number, HAND_OVER);
     const handed = receiveHandOver(this.#job.number);
     if (handed === undefined) return undefined;
+    const witnesses = handed.descriptors.files.flatMap((fd) => openWitness(fd) ?? []);
     return {
       job: jobOfNext(given.job, answer, handed),
-      descriptors: { ...given.descriptors, ...handed.descriptors },
+      descriptors: {
+        ...given.descriptors,
+        ...handed.descriptors,
+        witnesses: numbersOf(witnesses),
+      },
       deaths: [],
-      [Symbol.dispose]: () => handed[Symbol.dispose](),
+      [Symbol.dispose]: () => {
+        for (const fd of witnesses) fd.close();
+        handed[Symbol.dispose]();
+      },
     };
   }
 

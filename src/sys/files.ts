@@ -33,6 +33,7 @@ const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
 export const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
 const F_GETFL = 3;
+const O_ACCMODE = 3;
 const F_SETFL = 4;
 const SEEK_END = 2;
 /** sysfs gives a page at most, and a listing reads many of them. */
@@ -62,6 +63,11 @@ export function setNonBlocking(fd: number): void {
 /** Has reads and writes wait, as they do unless something else was asked for. */
 export function setBlocking(fd: number): void {
   checked(libc().fcntl(fd, F_SETFL, flagsOf(fd) & ~O_NONBLOCK), "fcntl");
+}
+
+/** Whether it was opened for writing, too. */
+export function isWritable(fd: number): boolean {
+  return (flagsOf(fd) & O_ACCMODE) !== O_RDONLY;
 }
 
 function flagsOf(fd: number): number {

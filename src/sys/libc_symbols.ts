@@ -84,6 +84,10 @@ export const SYMBOLS = {
   ftruncate: { parameters: ["i32", /* int fd */ "i64" /* off_t length */], result: "i32" },
   fsync: { parameters: ["i32" /* int fd */], result: "i32" },
   fdatasync: { parameters: ["i32" /* int fd */], result: "i32" },
+  sync_file_range: {
+    parameters: ["i32", /* int fd */ "i64", /* off64_t */ "i64", /* off64_t */ "u32" /* flags */],
+    result: "i32",
+  },
   statfs: {
     parameters: ["buffer", /* const char *path */ "buffer" /* struct statfs * */],
     result: "i32",

@@ -57,6 +57,11 @@ export class TracedProcess implements AsyncDisposable {
     return TracedProcess.#start(pid, log, ["-f", "-e", `inject=${call}:${effect}:when=${number}`]);
   }
 
+  /** Has a call that has been made return a second later. */
+  static slowReturn(pid: number, log: string, call: Injection["call"]): Promise<TracedProcess> {
+    return TracedProcess.#start(pid, log, ["-f", "-e", `inject=${call}:delay_exit=1000000`]);
+  }
+
   /** Has syncs take their time, and part of the reads that may not wait be such that would have to. */
   static slowDown(pid: number, log: string): Promise<TracedProcess> {
     const reads = "inject=preadv2:error=EAGAIN:when=2+2";
