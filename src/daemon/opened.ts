@@ -57,7 +57,10 @@ export function openJob(job: Job, kept?: KeptChanges): Opened {
     readOnly = true;
     warnings.push(`${obstacle}: the device is read-only`);
   } else if (readOnly && !isKept) {
-    warnings.push("the file is write-protected: the device is read-only");
+    const what = file.status.kind === "block"
+      ? "it is a read-only device"
+      : "the file is write-protected";
+    warnings.push(`${what}: the device is read-only`);
   }
   if (!lockImage(file, readOnly ? "read" : "write")) warnings.push(WITHOUT_LOCKS);
   const hint = driver.name === RAW.name ? rawHint(file) : undefined;

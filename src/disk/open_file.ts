@@ -55,8 +55,9 @@ export function openToWrite(path: string): ImageFile {
   const { file, readOnly } = openImageFile(path, { readOnly: false });
   ignoreFileSizeSignal();
   if (!readOnly) return file;
+  const isDevice = file.status.kind === "block";
   file[Symbol.dispose]();
-  throw new Error("the file is write-protected");
+  throw new Error(isDevice ? "the device is read-only" : "the file is write-protected");
 }
 
 /**

@@ -87,6 +87,20 @@ deviceTest(
   },
 );
 
+deviceTest("what would change an image on a read-only device says so", ["qemu-img"], async () => {
+  using folder = new LoopFolder();
+  const [image] = ["image", "base"].map((name) => folder.sparse(name, MIB));
+  await must("qemu-img", "create", "-qfqcow2", "-F", "raw", "-b", "base", `${image}`, "1M");
+  await must("truncate", "--size=%512", `${image}`);
+  const device = (await must("losetup", "-r", "-f", "--show", `${image}`)).trim();
+  for (const words of [["--snapshot-create", "s"], ["--check", "--repair", "all"]]) {
+    const { code, stderr } = await asRoot().run(...words, device);
+    assertEquals(code, 1);
+    assert(stderr.endsWith(": the device is read-only\n"), stderr);
+  }
+  await must("losetup", "-d", device);
+});
+
 deviceTest("a device that the kernel does not have is made, and removed", [], async () => {
   using folder = new LoopFolder();
   const program = asRoot();
