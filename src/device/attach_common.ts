@@ -145,14 +145,13 @@ export function readyAnswer(launched: Launched, request: AttachRequest): Ready {
  * is read-only: only what lies on top of it may be written to, and have to read it for that.
  */
 export function reclaimWarnings(
-  { command }: AttachRequest,
   { mayWaitForItself }: Launched,
   { readOnly }: Ready,
 ): string[] {
   if (!mayWaitForItself || readOnly) return [];
-  const what = "for want of CAP_SYS_RESOURCE, it may hang for good when memory is short";
-  const remedy = "; a container gets that by `docker run --cap-add SYS_RESOURCE`";
-  return [`warning: ${what}${command.verbose ? remedy : ""}`];
+  const what = "without CAP_SYS_RESOURCE, the device may hang for good when memory is short";
+  const remedy = "docker run --cap-add SYS_RESOURCE gives that to a container";
+  return [`warning: ${what}; ${remedy}`];
 }
 
 export function warn(

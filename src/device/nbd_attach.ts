@@ -151,7 +151,7 @@ function configure(setup: Setup): Attached | undefined {
     request.states.write(state, setup.stateFile);
     startWatcher(state, { watch: launched.watch, nbd: { control, index, backend }, heritage });
     launched.confirm(path);
-    const warnings = reclaimWarnings(request, launched, ready);
+    const warnings = reclaimWarnings(launched, ready);
     return { shown: path, device: path, isNew: true, warnings };
   } catch (error) {
     control.disconnect(index);

@@ -96,7 +96,7 @@ export class ServedFile implements Disposable {
 
   /** What there is to be said of a device that is made of it. */
   get warnings(): readonly string[] {
-    return reclaimWarnings(this.#request, this.#launched, this.ready);
+    return reclaimWarnings(this.#launched, this.ready);
   }
 
   /**

@@ -68,6 +68,7 @@ export function memoryWarning(image: string): string {
 
 /** The line itself. */
 export function memoryWarningOf(image: string): string {
-  const what = "for want of CAP_SYS_RESOURCE, it may hang for good when memory is short";
-  return `tslosetup: ${image}: warning: ${what}`;
+  const what = "without CAP_SYS_RESOURCE, the device may hang for good when memory is short";
+  const remedy = "docker run --cap-add SYS_RESOURCE gives that to a container";
+  return `tslosetup: ${image}: warning: ${what}; ${remedy}`;
 }
