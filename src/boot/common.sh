@@ -26,22 +26,28 @@ tslosetup_fail() { tslosetup_say "$*"; return 1; }
 
 # --- the kernel command line -------------------------------------------------------------------
 
+# What parts words: isspace(3).
+TSLOSETUP_SPACE=$(printf ' \t\n\v\f\r')
+
 # tslosetup_word NAME LINE: prints the last NAME=VALUE in LINE, as the kernel reads it: double quotes
-# keep spaces. Fails if there is none.
+# keep spaces, and what follows a word -- is for init. Fails if there is none.
 tslosetup_word() {
 	local rest="$2" word='' value='' found=1 piece
 	while [ -n "$rest$word" ]; do
 		case $rest in
-		' '* | '')
-			case $word in "$1"=*) value=${word#*=} found=0 ;; esac
-			word='' rest=${rest# }
+		["$TSLOSETUP_SPACE"]* | '')
+			case $word in
+			"$1"=*) value=${word#*=} found=0 ;;
+			--) break ;;
+			esac
+			word='' rest=${rest#["$TSLOSETUP_SPACE"]}
 			;;
 		'"'*)
 			rest=${rest#\"} piece=${rest%%\"*}
 			word=$word$piece rest=${rest#"$piece"} rest=${rest#\"}
 			;;
 		*)
-			piece=${rest%%[ \"]*}
+			piece=${rest%%["$TSLOSETUP_SPACE"\"]*}
 			word=$word$piece rest=${rest#"$piece"}
 			;;
 		esac
@@ -51,24 +57,43 @@ tslosetup_word() {
 }
 
 # tslosetup_read_words [LINE]: sets $image, $format, $overlay, $partition, $options, $program
-# and $is_read_only.
+# and $is_read_only. A word without a value is as none.
 # Fails if no image is asked for.
 tslosetup_read_words() {
 	local line="${1-}"
-	[ $# -gt 0 ] || read -r line </proc/cmdline
-	image=$(tslosetup_word tslosetup.image "$line") || return
-	format=$(tslosetup_word tslosetup.format "$line") || format=QCOW
+	[ $# -gt 0 ] || line=$(cat /proc/cmdline)
+	image=$(tslosetup_word tslosetup.image "$line") && [ -n "$image" ] || return
+	format=$(tslosetup_word tslosetup.format "$line") || :
+	format=${format:-QCOW}
 	overlay=$(tslosetup_word tslosetup.overlay "$line") || :
 	partition=$(tslosetup_word tslosetup.partition "$line") || :
 	options=$(tslosetup_word tslosetup.options "$line") || :
 	program=$(tslosetup_word tslosetup.program "$line") || :
 	is_read_only=
 	[ "$overlay" != ram ] || is_read_only=yes
-	case " $options " in *' -r '* | *' --read-only '*) is_read_only=yes ;; esac
+	! tslosetup_asks_read_only "$options" || is_read_only=yes
 }
 
+# tslosetup_asks_read_only OPTIONS: whether -r is among them, alone or with others, or --read-only, or
+# what is short for it.
+tslosetup_asks_read_only() (
+	set -f
+	for word in $1; do
+		case $word in
+		--rea | --read | --read- | --read-o | --read-on | --read-onl | --read-only) exit 0 ;;
+		--*) continue ;;
+		-*) ;;
+		*) continue ;;
+		esac
+		# The rest of a word is the value of an option that takes one.
+		case ${word%%[bcdjotO]*} in *r*) exit 0 ;; esac
+	done
+	exit 1
+)
+
 # tslosetup_read_image IMAGE: sets $kind (device, 9p, virtiofs, nfs), $place (the device, tag or
-# SERVER:/EXPORT), $path (in there; empty if the device itself is the image) and $mount_options.
+# SERVER:/EXPORT), $path (in there; empty if the device itself is the image) and $mount_options. Fails
+# if that is no place, or what it says is no file in it.
 tslosetup_read_image() {
 	local rest
 	place='' path='' mount_options=''
@@ -87,12 +112,46 @@ tslosetup_read_image() {
 		kind=device place=${1%%:/*} path=/${1#*:/}
 		;;
 	/dev/* | UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*) kind=device place=$1 ;;
-	*) tslosetup_fail "not a place for an image: tslosetup.image=$1" || return ;;
 	esac
 	case $path in *,*) mount_options=${path#*,} path=${path%%,*} ;; esac
 	case $place in
+	'' | :* | *: | /dev/ | UUID= | LABEL= | PARTUUID= | PARTLABEL=) place='' ;;
+	esac
+	[ -n "$place" ] && tslosetup_is_file "$path" ||
+		tslosetup_fail "not a place for an image: tslosetup.image=$1" || return
+	case $place in
 	UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*) place=$(tslosetup_node "$place") ;;
 	esac
+}
+
+# tslosetup_is_file PATH: whether it can name a file on what is mounted: no folder, nothing outside.
+tslosetup_is_file() {
+	case $1 in */ | */. | ../* | */../* | .. | */..) return 1 ;; esac
+}
+
+# tslosetup_check_words: what cannot be is said before anything is mounted or attached. For who has
+# called tslosetup_read_words and tslosetup_read_image.
+tslosetup_check_words() {
+	case $partition in
+	0* | *[!0-9]*) tslosetup_fail "not the number of a partition: tslosetup.partition=$partition" || return ;;
+	esac
+	case $overlay in
+	'' | ram) ;;
+	*) tslosetup_check_beside tslosetup.overlay "$overlay" || return ;;
+	esac
+	case $program in
+	'') ;;
+	/*) tslosetup_check_beside tslosetup.program "$program" ;;
+	*) tslosetup_fail "not a path from / on: tslosetup.program=$program" ;;
+	esac
+}
+
+# tslosetup_check_beside WORD PATH: where the disk itself is the image nothing is mounted, and the
+# file would be one in memory.
+tslosetup_check_beside() {
+	[ -n "$path" ] ||
+		tslosetup_fail "tslosetup.image=$image is a disk, without a file system for $1=$2" || return
+	tslosetup_is_file "$2" || tslosetup_fail "not a file on what the image lies on: $1=$2"
 }
 
 # tslosetup_node TAG=VALUE: the link that udev makes for it.
@@ -195,10 +254,13 @@ tslosetup_attach() {
 	set -- $?
 	set +f
 	[ "$1" = 0 ] || tslosetup_fail "cannot attach $file" || return
-	echo "$device" >>"$TSLOSETUP_DEVICES"
 	root_device=$device
 	[ -z "$partition" ] || root_device=${device}p$partition
-	tslosetup_wait_for "$root_device"
+	if ! tslosetup_wait_for "$root_device"; then
+		tslosetup_run --detach "$device"
+		return 1
+	fi
+	echo "$device" >>"$TSLOSETUP_DEVICES"
 }
 
 # A file is named as the image is; ram is no file.
@@ -213,6 +275,7 @@ tslosetup_overlay() {
 # tslosetup_boot: all of it; for who has called tslosetup_read_words. Sets $device and $root_device.
 tslosetup_boot() {
 	tslosetup_read_image "$image" &&
+		tslosetup_check_words &&
 		tslosetup_open_folder &&
 		tslosetup_open_source &&
 		tslosetup_open_root &&
