@@ -228,9 +228,15 @@ install_source() {
 
 find_flags() { flags=$(settle_sources 2>"$work/log"); }
 
-# The line of a log that says what went wrong.
+# What a log says of what went wrong, on one line: of an error of Deno's, what has caused it, too.
 error_in() {
-	{ grep 'sending request' "$1" || grep -i error "$1" || tail -n 1 "$1"; } | head -n 1 | sed 's/^[ 0-9]*: //'
+	line=$({ grep 'sending request' "$1" || grep -i error "$1" || tail -n 1 "$1"; } | head -n 1)
+	printf %s "$line" | sed 's/^[ 0-9]*: //'
+	case $line in error:*) causes_in "$1" ;; esac
+}
+
+causes_in() {
+	sed -n '/^Caused by:$/,/^$/s/^ \{1,\}\([0-9]*: \)\{0,1\}//p' "$1" | while read -r cause; do printf ': %s' "$cause"; done
 }
 
 copy_sources() {
@@ -393,9 +399,28 @@ uninstall() {
 	rm -rf "$bindir/tslosetup" "$libdir" || fail "cannot remove $bindir/tslosetup: run as root?"
 	{ documents; system_documents; } | while read -r _ _ _ place; do rm -f "$DESTDIR$PREFIX/$place"; done
 	unlink_mount_helpers
+	remove_empty_folders
 	reload_units
 	uninstall_boot
 	say "removed from $DESTDIR$PREFIX"
+}
+
+# Those that an installation makes where they are missing; of the usual prefixes, the first ones are the system's.
+remove_empty_folders() {
+	{ documents; system_documents; } | while read -r _ _ _ place; do echo "${place%/*}"; done | sort -ru |
+		while read -r folder; do remove_upwards "$folder"; done
+	case $PREFIX in /usr | /usr/local | "${HOME:-}/.local") return ;; esac
+	for folder in share/man share lib sbin bin ''; do rmdir "$DESTDIR$PREFIX/$folder" 2>/dev/null || :; done
+}
+
+# remove_upwards FOLDER: and those above it, but for what each prefix has.
+remove_upwards() {
+	folder=$1
+	while :; do
+		case $folder in share/man | share | lib | bin | sbin) return ;; esac
+		rmdir "$DESTDIR$PREFIX/$folder" 2>/dev/null || return 0
+		folder=${folder%/*}
+	done
 }
 
 # --- booting from an image -----------------------------------------------------------------------

@@ -53,8 +53,10 @@ Deno.test("install.sh works when piped into sh", async () => {
   const { code, stderr } = await site.installPiped({ TSLOSETUP_URL: await site.release("1") });
   assertEquals([code, stderr], [0, ""]);
   assertEquals(await must(site.program), "tslosetup 1\n");
+  await must("mkdir", "-p", `${site.prefix}/share/man/man8`);
+  await must("touch", `${site.prefix}/share/man/man8/other.8`);
   assertEquals((await site.installPiped({}, "--uninstall")).code, 0);
-  assertEquals(await site.files(), []);
+  assertEquals(await site.files(), ["share/man/man8/other.8"]);
 });
 
 Deno.test("install.sh replaces an earlier installation", async () => {
@@ -208,6 +210,16 @@ Deno.test("install.sh tells why a build that was asked for failed", async () => 
   assertEquals(await site.files(), []);
 });
 
+Deno.test("install.sh tells what has caused the error that a build failed with", async () => {
+  using site = new Site();
+  const log =
+    "Warning x\\nerror: Writing to temporary file\\n\\nCaused by:\\n    0: a\\n    1: No space\\n";
+  const script = await site.checkout(`printf '${log}' >&2; exit 1`);
+  const { code, stderr } = await site.install({ TSLOSETUP_INSTALL: "build" }, script);
+  const reason = "error: Writing to temporary file: a: No space";
+  assertEquals([code, stderr], [1, `install.sh: deno compile: ${reason}\n`]);
+});
+
 Deno.test("install.sh installs the sources where nothing can be built", async () => {
   using site = new Site();
   const script = await site.checkout("exit 1");
@@ -255,7 +267,7 @@ Deno.test("install.sh makes this project's sources run for anybody, offline, wit
   }
 
   assertEquals((await site.install({}, SCRIPT, "--uninstall")).code, 0);
-  assertEquals(await site.files(), []);
+  assertEquals(exists(site.prefix), false);
   const again = await site.install({}, SCRIPT, "--uninstall");
   assertEquals(again.code, 1);
   assertStringIncludes(again.stderr, "not installed");
