@@ -83,8 +83,8 @@ export const TRANSPORT_TEXTS: Readonly<Record<Transport, string>> = {
 export const COLUMNS_TEXT =
   "Headings, in the order of `--output-all`. By default losetup's are shown. Where a device is " +
   "listed that losetup could not have made, `--json` and `--raw` have FILE-FORMAT, SIZE, PID, " +
-  "TRANSPORT and REVIVED besides, and the table has NAME, RO, BACK-FILE, FILE-FORMAT and SIZE, with SIZELIMIT " +
-  "and OFFSET if a device has one. On a terminal, that table leaves out the middle of names that " +
+  "TRANSPORT and REVIVED besides, and the table has NAME, RO, BACK-FILE, FILE-FORMAT and SIZE, with SIZELIMIT, " +
+  "OFFSET and REVIVED where one of them is not 0. On a terminal, that table leaves out the middle of names that " +
   "are too long for it. Scripts should name columns with `--output`.";
 
 export const EXIT_STATUS: readonly (readonly [string, string])[] = [
@@ -202,7 +202,7 @@ export const NOTES: readonly string[] = [
   "killed, another one takes its place, up to four times in a minute: file systems on the device see a " +
   "pause, what was answered is there, and `-l` counts (REVIVED). Not so with `--no-revive`, with several " +
   "connections to an nbd device (`--threads`), with images of more than 200 files, and without " +
-  "`/bin/sh`. Then, as on a socket, reads and writes fail at once, `-l` says so, and `-d` cleans up.",
+  "`/bin/sh`. Then, as on a socket, reads and writes fail at once, `-l` and the log say so, and `-d` cleans up.",
   "After a write error that a flush has reported, every later flush fails as well.",
   "What a flush has confirmed in a QCOW image is there after any crash, and the image is valid: at " +
   "worst, clusters that are not used count as used. Damage that is found while writing ends all " +
