@@ -4,7 +4,7 @@
 # The kernel command line (README.md says more):
 #   tslosetup.image=      where the image lies, e.g. /dev/vda3:/img.qcow2 or 9p:TAG:/img.qcow2
 #   tslosetup.format=     as --file-fmt-type has it; QCOW
-#   tslosetup.overlay=    ram, or a file on the same file system as the image
+#   tslosetup.overlay=    ram, or a file on the same file system: NAME beside the image, or a path from its root
 #   tslosetup.partition=  the number of root's partition; without it, root is the whole disk
 #   tslosetup.options=    further options, between double quotes if there are several
 #   tslosetup.program=    where the packed program is beside the image, if not in the initramfs
@@ -195,7 +195,12 @@ tslosetup_open_source() {
 	local mode=rw
 	[ -z "$is_read_only" ] || mode=ro
 	[ "$kind" != device ] || tslosetup_wait_for "$place" || return
-	if [ -z "$path" ]; then file=$place; return; fi
+	if [ -z "$path" ]; then
+		case ${overlay-} in '' | ram) file=$place ;; *)
+			tslosetup_fail "no file system for tslosetup.overlay=$overlay: $place is the image itself" ;;
+		esac
+		return
+	fi
 	[ "$kind" != nfs ] || ! tslosetup_lacks_nfs ||
 		tslosetup_fail "no NFS in this initramfs: install its tools where it is made" || return
 	file=$TSLOSETUP_SOURCE$path

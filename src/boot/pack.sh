@@ -1,11 +1,13 @@
 #!/bin/sh
 # pack.sh FILE [PROGRAM]: packs the root that a machine's root is served from into FILE, a squashfs:
 # tslosetup, the libraries it loads, a shell with its tools, folders to mount on. What is there is kept
-# if it has been made of the same files: compressing takes half a minute.
+# if it has been made of the same files, as FILE.made-of says: compressing takes half a minute. The
+# folder of FILE is made if it is missing.
 set -eu
 
 fail() { echo "tslosetup: $*" >&2; exit 1; }
 
+case $# in 1 | 2) ;; *) echo "Usage: pack.sh FILE [PROGRAM]" >&2; exit 1 ;; esac
 file=$1
 program=${2:-$(command -v tslosetup)} || fail "tslosetup is not installed"
 [ "$(head -c 4 "$program" | tail -c 3)" = ELF ] ||
@@ -52,6 +54,7 @@ for applet in $applets; do ln -s busybox "$tree/bin/$applet"; done
 copy "$here/shutdown.sh" shutdown
 chmod 755 "$tree/shutdown"
 mkdir -p "$(dirname "$file")"
+echo "tslosetup: packing $program into $file, which takes half a minute" >&2
 mksquashfs "$tree" "$file.new" -comp zstd -Xcompression-level 15 -b 256K -all-root -noappend \
 	-no-progress -quiet >/dev/null
 mv "$file.new" "$file"

@@ -86,6 +86,18 @@ for (const shell of SHELLS) {
     assertEquals(got.trim().split("\n"), PLACES.map(([, expected]) => expected));
   });
 
+  oracleTest(`${shell.join(" ")} finds the place of an overlay`, [shell[0]], async () => {
+    const print = "TSLOSETUP_SOURCE=/s file=/s/images/a; for overlay; do tslosetup_overlay; done";
+    const got = await inShell(shell, print, "ram", "b", "/c/d");
+    assertEquals(got, "ram\n/s/images/b\n/s/c/d\n");
+    const open =
+      "kind=other place=/dev/vda path= is_read_only=; tslosetup_open_source 2>&1; echo $file";
+    assertEquals(await inShell(shell, `overlay=ram; ${open}`), "/dev/vda\n");
+    const none = "no file system for tslosetup.overlay=/x: /dev/vda is the image itself";
+    const refused = `overlay=/x; file=; set +e; ${open}`;
+    assertEquals(await inShell(shell, refused), `tslosetup: ${none}\n\n`);
+  });
+
   oracleTest(`${shell.join(" ")} refuses what is no place for an image`, [shell[0]], async () => {
     const script = `. ${BOOT}common.sh
       for each; do tslosetup_read_image "$each" 2>&1 && echo "taken: $each"; done`;
@@ -105,6 +117,13 @@ for (const shell of SHELLS) {
     },
   );
 }
+
+Deno.test("pack.sh says how to call it", async () => {
+  for (const words of [[], ["a", "b", "c"]]) {
+    const { code, stderr } = await run("sh", `${BOOT}pack.sh`, ...words);
+    assertEquals([code, stderr], [1, "Usage: pack.sh FILE [PROGRAM]\n"]);
+  }
+});
 
 oracleTest("shellcheck finds nothing in the scripts", ["shellcheck"], async () => {
   const scripts = (await must("find", BOOT, "-name", "*.sh")).trim().split("\n");
