@@ -118,13 +118,6 @@ for (const shell of SHELLS) {
   );
 }
 
-Deno.test("pack.sh says how to call it", async () => {
-  for (const words of [[], ["a", "b", "c"]]) {
-    const { code, stderr } = await run("sh", `${BOOT}pack.sh`, ...words);
-    assertEquals([code, stderr], [1, "Usage: pack.sh FILE [PROGRAM]\n"]);
-  }
-});
-
 oracleTest("shellcheck finds nothing in the scripts", ["shellcheck"], async () => {
   const scripts = (await must("find", BOOT, "-name", "*.sh")).trim().split("\n");
   // What they source is the initramfs's, and what that sets.
