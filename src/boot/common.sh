@@ -195,12 +195,7 @@ tslosetup_open_source() {
 	local mode=rw
 	[ -z "$is_read_only" ] || mode=ro
 	[ "$kind" != device ] || tslosetup_wait_for "$place" || return
-	if [ -z "$path" ]; then
-		case ${overlay-} in '' | ram) file=$place ;; *)
-			tslosetup_fail "no file system for tslosetup.overlay=$overlay: $place is the image itself" ;;
-		esac
-		return
-	fi
+	if [ -z "$path" ]; then file=$place; return; fi
 	[ "$kind" != nfs ] || ! tslosetup_lacks_nfs ||
 		tslosetup_fail "no NFS in this initramfs: install its tools where it is made" || return
 	file=$TSLOSETUP_SOURCE$path

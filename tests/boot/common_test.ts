@@ -90,12 +90,6 @@ for (const shell of SHELLS) {
     const print = "TSLOSETUP_SOURCE=/s file=/s/images/a; for overlay; do tslosetup_overlay; done";
     const got = await inShell(shell, print, "ram", "b", "/c/d");
     assertEquals(got, "ram\n/s/images/b\n/s/c/d\n");
-    const open =
-      "kind=other place=/dev/vda path= is_read_only=; tslosetup_open_source 2>&1; echo $file";
-    assertEquals(await inShell(shell, `overlay=ram; ${open}`), "/dev/vda\n");
-    const none = "no file system for tslosetup.overlay=/x: /dev/vda is the image itself";
-    const refused = `overlay=/x; file=; set +e; ${open}`;
-    assertEquals(await inShell(shell, refused), `tslosetup: ${none}\n\n`);
   });
 
   oracleTest(`${shell.join(" ")} refuses what is no place for an image`, [shell[0]], async () => {
