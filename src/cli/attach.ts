@@ -52,6 +52,8 @@ export async function attach(
   daemons: Daemons,
 ): Promise<number> {
   const command = withFileOfFolder(asked);
+  const { pidFile } = command;
+  if (pidFile !== undefined) (await import("./pid_file.ts")).checkPidFile(pidFile);
   const states = new StateStore(stateDirectory(runtimeDirectory));
   const attached = await attachDevice(command, { states, daemons });
   if (command.show) await show(attached, runtimeDirectory);

@@ -12,16 +12,13 @@ import { operationsOf } from "../device/transport_table.ts";
 import { loopBackingPath } from "../kernel/loop_status.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
-import { removeFile, replaceFile } from "../sys/files.ts";
 import { baseName } from "../sys/paths.ts";
-import { reasonOf } from "../sys/reason.ts";
 import { detach } from "./detach.ts";
+import { removePidFile, writePidFile } from "./pid_file.ts";
 
 const STOPS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /** How often it is looked whether the device is still there; waiting costs next to nothing then. */
 const LOOK_MS = 500;
-/** Anybody may know whom to signal. */
-const PID_FILE_MODE = 0o644;
 
 /** What is stayed for. */
 export interface Staying {
@@ -39,21 +36,38 @@ export interface Staying {
  * Tells that the device is ready, and returns when it has gone.
  *
  * @returns the exit code: 1 if what was written may be lost
- * @throws {CommandError} if the PID file cannot be written; the device is detached then
+ * @throws {CommandError} if the PID file cannot be written; whatever goes wrong, the device is detached then
  */
 export async function stay(staying: Staying): Promise<number> {
-  const { device, file, pidFile, runtimeDirectory } = staying;
+  const { device, pidFile, runtimeDirectory } = staying;
   const states = new StateStore(staying.stateDirectory);
-  if (pidFile !== undefined) writePidFile(pidFile, () => detach([device], runtimeDirectory));
+  const leave = (): void => {
+    if (isThere(device, states)) detach([device], runtimeDirectory);
+  };
+  try {
+    if (pidFile !== undefined) writePidFile(pidFile);
+    return await untilGone(staying, states, leave);
+  } catch (error) {
+    leave();
+    throw error;
+  } finally {
+    if (pidFile !== undefined) removePidFile(pidFile);
+  }
+}
+
+async function untilGone(
+  { device, file }: Staying,
+  states: StateStore,
+  leave: () => void,
+): Promise<number> {
   const stop = (): void => {
     notifyManager({ STOPPING: 1, STATUS: `${device} goes with its last close` });
-    if (isThere(device, states)) detach([device], runtimeDirectory);
+    leave();
   };
   for (const signal of STOPS) Deno.addSignalListener(signal, stop);
   notifyManager({ READY: 1, MAINPID: Deno.pid, STATUS: `${device} shows ${file}` });
   const code = await endOf(device, states);
   for (const signal of STOPS) Deno.removeSignalListener(signal, stop);
-  if (pidFile !== undefined) removeFile(pidFile);
   return code;
 }
 
@@ -63,15 +77,6 @@ function isThere(device: string, states: StateStore): boolean {
   if (state === undefined) return loopBackingPath(baseName(device)) !== undefined;
   const { isBlockDevice, isAttached } = operationsOf(state);
   return !isBlockDevice || isAttached(state);
-}
-
-function writePidFile(path: string, undo: () => void): void {
-  try {
-    replaceFile(path, `${Deno.pid}\n`, PID_FILE_MODE);
-  } catch (error) {
-    undo();
-    throw new CommandError(`${path}: cannot write the process id: ${reasonOf(error)}`);
-  }
 }
 
 /** Waits until the last of the daemons that take each other's place has ended, or was killed. */

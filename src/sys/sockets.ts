@@ -190,8 +190,9 @@ export function connectUnix(path: string): Fd {
   }
 }
 
-/** A datagram socket connected to `path`, never blocking, or undefined where nobody listens. */
+/** A datagram socket connected to `path`, never blocking, or undefined where nobody listens, or could. */
 export function datagramTo(path: string): Fd | undefined {
+  if (new TextEncoder().encode(path).length > SOCKET_PATH_MAX) return undefined;
   const flags = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
   const socket = new Fd(checked(libc().socket(AF_UNIX, flags, 0), "socket"));
   const address = unixAddress(path);

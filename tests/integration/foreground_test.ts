@@ -16,14 +16,18 @@ class Foreground implements Disposable {
   readonly socket = this.#folder.file("socket");
   readonly pidFile = this.#folder.file("pid");
   readonly #manager = new DatagramListener(this.#folder.file("notify"));
-  readonly program: Surroundings = asRoot({ NOTIFY_SOCKET: this.#folder.file("notify") });
+  readonly image = this.#folder.file("disk.raw");
+  readonly program: Surroundings;
   #heard = "";
 
+  constructor(notifySocket = this.#folder.file("notify")) {
+    this.program = asRoot({ NOTIFY_SOCKET: notifySocket });
+    Deno.writeFileSync(this.image, new Uint8Array(4096));
+  }
+
   run(pidFile = this.pidFile): Promise<Finished> {
-    const image = this.#folder.file("disk.raw");
-    Deno.writeFileSync(image, new Uint8Array(4096));
     const words = ["--foreground", "--pid-file", pidFile];
-    return this.program.run(...words, "--show", "--socket", this.socket, image);
+    return this.program.run(...words, "--show", "--socket", this.socket, this.image);
   }
 
   get heard(): string {
@@ -82,4 +86,48 @@ Deno.test("tslosetup --foreground leaves nothing where its PID file cannot be wr
   assertEquals(code, 1);
   assertStringIncludes(stderr, "/nonexistent/pid: cannot write the process id");
   assert(!exists(foreground.socket));
+});
+
+Deno.test("tslosetup --foreground writes no process id over what has none", async () => {
+  using foreground = new Foreground();
+  for (
+    const [pidFile, what] of [[foreground.image, "the file there has something else in it"], [
+      "/dev/null",
+      "what is there is not a regular file",
+    ]] as const
+  ) {
+    const { code, stderr } = await foreground.run(pidFile);
+    assertEquals(
+      [code, stderr],
+      [1, `tslosetup: ${pidFile}: cannot write the process id: ${what}\n`],
+    );
+    assert(!exists(foreground.socket));
+  }
+  assertEquals(Deno.statSync(foreground.image).size, 4096);
+  assert(Deno.statSync("/dev/null").isCharDevice);
+});
+
+Deno.test("tslosetup --foreground replaces a process id, and leaves the file to who replaces it", async () => {
+  using foreground = new Foreground();
+  for (const before of ["", "123\n"]) {
+    Deno.writeTextFileSync(foreground.pidFile, before);
+    const running = foreground.run();
+    const replaced = (): boolean => Deno.readTextFileSync(foreground.pidFile) !== before;
+    await eventually(replaced, "the process id to be written");
+    Deno.writeTextFileSync(foreground.pidFile, "other");
+    await foreground.program.must("-d", foreground.socket);
+    assertEquals((await running).code, 0);
+    assertEquals(Deno.readTextFileSync(foreground.pidFile), "other");
+  }
+});
+
+Deno.test("tslosetup --foreground stays where the manager's socket has too long a name", async () => {
+  for (const first of ["/", "@"]) {
+    using foreground = new Foreground(first + "n".repeat(108));
+    const running = foreground.run();
+    await eventually(() => exists(foreground.pidFile), "the server to be ready");
+    await foreground.program.must("-d", foreground.socket);
+    const { code, stderr } = await running;
+    assertEquals([code, stderr], [0, ""]);
+  }
 });

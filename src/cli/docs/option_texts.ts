@@ -240,7 +240,8 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
     "ends with 1. The serving process stays in the unit, or login, that the command belongs to; see SYSTEMD.",
   ],
   "pid-file": [
-    "With `--foreground`: write the process id of the command to <file> when the device is ready, and remove <file> at the end.",
+    "With `--foreground`: write the process id of the command to <file> when the device is ready, and remove <file> at the end. " +
+    "A file that has something else in it is an error.",
   ],
   "no-revive": [
     "Where the daemon of a device is killed, have all access to the device fail at once. Without this, another " +
