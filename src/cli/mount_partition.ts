@@ -3,24 +3,40 @@
  *
  * @module
  */
-import { deviceTable } from "../device/device_table.ts";
+import { deviceTable, placeOnDevice } from "../device/device_table.ts";
 import { missingPartitions } from "../device/partition_warning.ts";
-import { blockDeviceName, partitionsOf } from "../kernel/block_devices.ts";
-import { showPartitions } from "../kernel/partitions.ts";
+import { blockDeviceName, nodePath, partitionsOf } from "../kernel/block_devices.ts";
+import { addPartition, showPartitions } from "../kernel/partitions.ts";
+import { ifPossible } from "../sys/errno.ts";
 import { CommandError } from "../sys/command_error.ts";
 
 /**
- * The node of a partition, or of the whole disk if none is asked for.
+ * The node of a partition, or of the whole disk if none is asked for. Where the kernel cannot read the table,
+ * it is told of the partition.
  *
  * @throws {CommandError} if there is no such partition
  */
 export function partitionNode(device: string, partition: number | undefined): string {
   if (partition === undefined) return device;
   showPartitions(device);
-  const all = partitionsOf(blockDeviceName(device) ?? "");
-  const found = all.find((candidate) => candidate.partition === partition);
-  if (found !== undefined) return `/dev/${found.name}`;
+  const node = knownNode(device, partition) ?? addedNode(device, partition);
+  if (node !== undefined) return node;
   throw new CommandError(`there is no partition ${partition} on the disk: ${there(device)}`);
+}
+
+function knownNode(device: string, partition: number): string | undefined {
+  const found = partitionsOf(blockDeviceName(device) ?? "")
+    .find((candidate) => candidate.partition === partition);
+  return found && nodePath(found.name);
+}
+
+function addedNode(device: string, number: number): string | undefined {
+  const place = placeOnDevice(device, number);
+  if (place === undefined) return undefined;
+  // Somebody else may have been faster: what counts is that it is there.
+  ifPossible(() => addPartition(device, { number, ...place }));
+  showPartitions(device);
+  return knownNode(device, number);
 }
 
 function there(device: string): string {

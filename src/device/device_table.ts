@@ -5,6 +5,7 @@
  */
 import { blockDeviceName, diskAttribute, diskSizeBytes } from "../kernel/block_devices.ts";
 import { openNode } from "../kernel/device_nodes.ts";
+import { type PartitionPlace, partitionPlace } from "../kernel/partition_place.ts";
 import { type Disk, findPartitionTable, type PartitionTable } from "../kernel/partition_tables.ts";
 import { DEFAULT_SECTOR_BYTES } from "../disk/sector_size.ts";
 import { windowOf } from "../disk/window.ts";
@@ -23,16 +24,32 @@ export interface DeviceTable {
 
 /** The partition table on a device; undefined if there is none, or that cannot be told. */
 export function deviceTable(device: string): DeviceTable | undefined {
+  return lookAt(device, (disk) => {
+    const table = findPartitionTable(disk);
+    return table && { table, sectorBytes: disk.sectorBytes };
+  });
+}
+
+/** Where a partition of a device lies by its table; undefined if that is for other sectors, or has none of that number. */
+export function placeOnDevice(device: string, number: number): PartitionPlace | undefined {
+  return lookAt(device, (disk) => {
+    const table = findPartitionTable(disk);
+    return table?.sectorBytes === disk.sectorBytes
+      ? partitionPlace(disk, table, number)
+      : undefined;
+  });
+}
+
+function lookAt<T>(device: string, look: (disk: Disk) => T | undefined): T | undefined {
   const disk = blockDeviceName(device);
   if (disk === undefined) return undefined;
   const sectorBytes = Number(diskAttribute(disk, "queue/logical_block_size"));
   if (!(sectorBytes > 0)) return undefined;
   const whole = { startBytes: 0, sizeBytes: diskSizeBytes(disk), sectorBytes };
-  const table = ifPossible(() => {
+  return ifPossible(() => {
     using fd = openNode(device, O_RDONLY);
-    return findPartitionTable(partOfFile(fd.number, whole));
+    return look(partOfFile(fd.number, whole));
   });
-  return table && { table, sectorBytes };
 }
 
 /**

@@ -74,12 +74,12 @@ export interface PartitionTable {
 
 /** The partition table of a disk, undefined if it has none, or one without partitions. */
 export function findPartitionTable(disk: Disk): PartitionTable | undefined {
-  const entries = mbrEntries(disk.read(0, MBR.bytes));
+  const entries = mbrEntries(disk.read);
   if (entries.length === 0) return undefined;
   if (!entries.some(({ type }) => type === PROTECTIVE)) {
     return { kind: "MBR", sectorBytes: mbrSectorBytes(entries, disk) };
   }
-  const sectorBytes = sizesToTry(disk).find((bytes) => hasGptPartitions(disk.read, bytes));
+  const sectorBytes = sizesToTry(disk).find((bytes) => gptEntries(disk.read, bytes).some(isUsed));
   return sectorBytes === undefined ? undefined : { kind: "GPT", sectorBytes };
 }
 
@@ -89,20 +89,24 @@ function sizesToTry({ sectorBytes }: Disk): number[] {
 }
 
 interface MbrEntry {
+  /** From 1 on, as the kernel counts. */
+  readonly number: number;
   readonly type: number;
   /** In sectors. */
   readonly start: number;
   readonly length: number;
 }
 
-/** The entries in use; none if it is no table. */
-function mbrEntries(sector: Uint8Array): MbrEntry[] {
+/** The entries in use, of the first sector of a disk; none if it is no table. */
+export function mbrEntries(read: ReadDisk): MbrEntry[] {
+  const sector = read(0, MBR.bytes);
   if (sector.length < MBR.bytes) return [];
   const view = viewOf(sector);
   if (view.getUint16(MBR.signature, true) !== MBR_SIGNATURE) return [];
   const places = Array.from({ length: MBR.count }, (_, i) => MBR.entries + i * MBR_ENTRY.bytes);
   if (!places.every((at) => STATUSES.includes(view.getUint8(at + MBR_ENTRY.status)))) return [];
-  return places.map((at) => ({
+  return places.map((at, index) => ({
+    number: index + 1,
     type: view.getUint8(at + MBR_ENTRY.type),
     start: view.getUint32(at + MBR_ENTRY.start, true),
     length: view.getUint32(at + MBR_ENTRY.length, true),
@@ -134,27 +138,34 @@ function beginsPartition(read: ReadDisk, offset: number): boolean {
   );
 }
 
-function hasGptPartitions(read: ReadDisk, sectorBytes: number): boolean {
+/** All entries of a GPT for sectors of that size, used or not; none if it is no table. */
+export function gptEntries(read: ReadDisk, sectorBytes: number): Uint8Array[] {
   const header = read(sectorBytes, GPT_HEADER.bytes);
-  if (header.length < GPT_HEADER.bytes) return false;
+  if (header.length < GPT_HEADER.bytes) return [];
   const view = viewOf(header);
-  if (view.getBigUint64(GPT_HEADER.signature, true) !== GPT_SIGNATURE) return false;
+  if (view.getBigUint64(GPT_HEADER.signature, true) !== GPT_SIGNATURE) return [];
   const entryBytes = view.getUint32(GPT_HEADER.entryBytes, true);
-  if (entryBytes < GPT_TYPE_BYTES) return false;
+  if (entryBytes < GPT_TYPE_BYTES) return [];
   const totalBytes = Math.min(
     view.getUint32(GPT_HEADER.count, true) * entryBytes,
     MAX_ENTRIES_BYTES,
   );
   const at = Number(view.getBigUint64(GPT_HEADER.entriesBlock, true)) * sectorBytes;
-  if (!Number.isSafeInteger(at + totalBytes)) return false;
-  return hasUsedEntry(read(at, totalBytes), entryBytes);
+  if (!Number.isSafeInteger(at + totalBytes)) return [];
+  return piecesOf(read(at, totalBytes), entryBytes);
 }
 
-function hasUsedEntry(entries: Uint8Array, entryBytes: number): boolean {
-  for (let at = 0; at + GPT_TYPE_BYTES <= entries.length; at += entryBytes) {
-    if (entries.subarray(at, at + GPT_TYPE_BYTES).some((byte) => byte !== 0)) return true;
-  }
-  return false;
+function piecesOf(bytes: Uint8Array, pieceBytes: number): Uint8Array[] {
+  const count = Math.ceil((bytes.length - GPT_TYPE_BYTES + 1) / pieceBytes);
+  return Array.from(
+    { length: Math.max(count, 0) },
+    (_, i) => bytes.subarray(i * pieceBytes, (i + 1) * pieceBytes),
+  );
+}
+
+/** Whether an entry of a GPT is of a partition. */
+export function isUsed(entry: Uint8Array): boolean {
+  return entry.subarray(0, GPT_TYPE_BYTES).some((byte) => byte !== 0);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

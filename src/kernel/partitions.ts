@@ -19,10 +19,12 @@ import { IoBuffer } from "../sys/memory.ts";
 import { arePartitionsKnown, blockDeviceName, nodePath, partitionsOf } from "./block_devices.ts";
 import { ensureBlockNodes, openNode } from "./device_nodes.ts";
 import { KernelFeatureError } from "./feature_error.ts";
+import type { PartitionPlace } from "./partition_place.ts";
 
 // linux/fs.h, linux/blkpg.h
 const BLKRRPART = 0x125f;
 const BLKPG = 0x1269;
+const BLKPG_ADD_PARTITION = 1;
 const BLKPG_DEL_PARTITION = 2;
 /** struct blkpg_ioctl_arg, linux/blkpg.h */
 const BLKPG_ARGUMENT = { operation: 0, flags: 4, dataLength: 8, data: 16, size: 24 } as const;
@@ -85,16 +87,45 @@ function rereadTable(fd: number): void {
   retryWhileBusy(() => libc().ioctl(fd, BLKRRPART, 0));
 }
 
+/** A partition as the kernel is told of it. */
+export interface AddedPartition extends PartitionPlace {
+  readonly number: number;
+}
+
+/**
+ * Has the kernel know a partition, whose table it cannot read. It goes with the disk.
+ *
+ * @param path node of a whole disk
+ * @throws {SystemError} as ioctl(2): EBUSY if it overlaps with another one
+ */
+export function addPartition(path: string, { number, ...place }: AddedPartition): void {
+  using device = openNode(path, O_RDONLY);
+  const errno = changePartition(device.number, BLKPG_ADD_PARTITION, { number, ...place });
+  if (errno !== 0) throw new SystemError("ioctl BLKPG", errno, path);
+}
+
 function deletePartition(fd: number, { number, path }: { number: number; path: string }): void {
-  const partition = new IoBuffer(BLKPG_PARTITION.size);
-  partition.view.setInt32(BLKPG_PARTITION.number, number, true);
-  const argument = new IoBuffer(BLKPG_ARGUMENT.size);
-  argument.view.setInt32(BLKPG_ARGUMENT.operation, BLKPG_DEL_PARTITION, true);
-  argument.view.setInt32(BLKPG_ARGUMENT.dataLength, partition.size, true);
-  argument.view.setBigUint64(BLKPG_ARGUMENT.data, BigInt(partition.address), true);
-  const errno = retryWhileBusy(() => libc().ioctl(fd, BLKPG, argument.address));
+  const nowhere = { startBytes: 0, lengthBytes: 0 };
+  const errno = changePartition(fd, BLKPG_DEL_PARTITION, { number, ...nowhere });
   // ENXIO: somebody else was faster.
   if (errno !== 0 && errno !== ENXIO) throw new SystemError("ioctl BLKPG", errno, path);
+}
+
+/** @returns an error number; 0 for success */
+function changePartition(
+  fd: number,
+  operation: number,
+  { number, startBytes, lengthBytes }: AddedPartition,
+): number {
+  const partition = new IoBuffer(BLKPG_PARTITION.size);
+  partition.view.setBigInt64(BLKPG_PARTITION.start, BigInt(startBytes), true);
+  partition.view.setBigInt64(BLKPG_PARTITION.length, BigInt(lengthBytes), true);
+  partition.view.setInt32(BLKPG_PARTITION.number, number, true);
+  const argument = new IoBuffer(BLKPG_ARGUMENT.size);
+  argument.view.setInt32(BLKPG_ARGUMENT.operation, operation, true);
+  argument.view.setInt32(BLKPG_ARGUMENT.dataLength, partition.size, true);
+  argument.view.setBigUint64(BLKPG_ARGUMENT.data, BigInt(partition.address), true);
+  return retryWhileBusy(() => libc().ioctl(fd, BLKPG, argument.address));
 }
 
 /** Error number of a call that is repeated for about a second while it says EBUSY; 0 for success. */

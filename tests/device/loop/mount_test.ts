@@ -7,7 +7,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { asRoot, Nobody } from "../../support/program.ts";
 import { must } from "../../support/tools.ts";
-import { deviceTest } from "../fuse/device.ts";
+import { deviceTest, MIB } from "../fuse/device.ts";
 import { MOUNT_TOOLS, Mounting } from "./mount_helper.ts";
 
 /** An image of a disk with a partition table, and nothing else. */
@@ -43,6 +43,25 @@ deviceTest("mount says why an image cannot be mounted", [...MOUNT_TOOLS, "sfdisk
       assertMatch(ended.stderr, says);
     });
   }
+});
+
+deviceTest("partitions are mounted, whether the kernel can read the table or not", [
+  ...MOUNT_TOOLS,
+  "sfdisk",
+], async () => {
+  await using mounting = await Mounting.make();
+  const disk = await mounting.image("disk.img", "raw", { offset: MIB });
+  const table = `label: gpt\\n1: start=1MiB, size=8MiB\\n2: start=10MiB, size=1MiB\\n`;
+  await must("sh", "-c", `printf "${table}" | sfdisk --quiet ${disk}`);
+  const image = mounting.folder.file("disk.qcow2");
+  await must("qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, image);
+  assertEquals((await mounting.mount(image, "partition=1")).code, 0);
+  const second = await mounting.mount(image, "partition=2", mounting.folder.file("second"));
+  assertMatch(second.stderr, /wrong fs type/);
+  await mounting.writeAndLeave();
+  await must("qemu-img", "check", "-q", image);
+  assertEquals((await mounting.mount(image, "ro,partition=1")).code, 0);
+  assertEquals(await mounting.must("cat", `${mounting.point}/file`), "words\n");
 });
 
 deviceTest("an image is mounted on a folder once, as mount -a has it", MOUNT_TOOLS, async () => {
