@@ -74,12 +74,30 @@ export function findCommand(settings: Settings, formats: FormatNames): AttachCom
   if (hasSocket && named === undefined) throw mutuallyExclusive(["--socket", "--find"]);
   const words = settings.operands.filter((token) => token !== named?.token)
     .map(({ word }) => word);
-  if (named === undefined) return attachCommand(settings, { file: onlyFile(words) });
+  if (named === undefined) {
+    refuseStrayWord(settings, words, formats);
+    return attachCommand(settings, { file: onlyFile(words) });
+  }
   const format = agreeing("file-fmt-type", settings.format, named.format);
   const [device, ...rest] = words;
   return hasSocket || device === undefined || rest.length === 0
     ? attachCommand({ ...settings, format }, { file: onlyFile(words) })
     : attachCommand({ ...settings, format }, { device, file: onlyFile(rest) });
+}
+
+/** A word before the image that belongs to an option, but does not stand where that has it. */
+function refuseStrayWord(
+  { format, overlay }: Settings,
+  [word = "", ...rest]: readonly string[],
+  formats: FormatNames,
+): void {
+  if (rest.length !== 1) return;
+  const right = format === undefined && formats.canonical(word) !== undefined
+    ? `a format stands right behind -f: -f ${word}`
+    : overlay === ""
+    ? `an overlay's name stands behind a =: --overlay=${word}`
+    : undefined;
+  if (right !== undefined) throw new UsageError(`unexpected arguments; ${right}`);
 }
 
 /** The one operand there is. */

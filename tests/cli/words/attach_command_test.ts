@@ -283,9 +283,16 @@ Deno.test("findCommand() takes a format's name that is the only operand for a fi
 });
 
 Deno.test("findCommand() sees no format where -f does not end its word, or options intervene", () => {
-  assertEquals(fault("-fr QCOW img"), "unexpected arguments");
-  assertEquals(fault("-f -r QCOW img"), "unexpected arguments");
-  assertEquals(fault("-f -- QCOW img"), "unexpected arguments");
+  const stray = "unexpected arguments; a format stands right behind -f: -f QCOW";
+  assertEquals(fault("-fr QCOW img"), stray);
+  assertEquals(fault("-f -r QCOW img"), stray);
+  assertEquals(fault("-f -- QCOW img"), stray);
+});
+
+Deno.test("findCommand() says where an overlay's name stands", () => {
+  const stray = "unexpected arguments; an overlay's name stands behind a =: --overlay=ram";
+  assertEquals(fault("-f --overlay ram img"), stray);
+  assertEquals(fault("-t QCOW -f --overlay=ram img x"), "unexpected arguments");
 });
 
 Deno.test("findCommand() refuses too many operands as losetup does", () => {
