@@ -111,9 +111,10 @@ interface Means {
 }
 
 function mountAttached(command: MountCommand, means: Means): number {
-  const { attached: { device }, states, goes, runtimeDirectory } = means;
+  const { attached: { device, isNew }, states, goes, runtimeDirectory } = means;
   const state = states.find((candidate) => candidate.device === device);
-  using end = state && goes ? new DaemonEnd(state) : undefined;
+  // One that others have mounted stays for these.
+  using end = state && goes && isNew ? new DaemonEnd(state) : undefined;
   let code: number = EXIT.failed;
   try {
     using _held = goes ? holdLeaving(means) : undefined;
