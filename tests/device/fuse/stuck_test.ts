@@ -32,6 +32,7 @@ deviceTest(
     const { code, stderr } = await device.program.run("-d", device.path);
     assertEquals(code, 1);
     assertMatch(stderr, /^tslosetup: .*: its daemon \(pid \d+\) is stopped: .*--force.*\n$/);
+    await eventually(() => !device.isAttached, "the device to go");
     const told = RegExp(
       `: warning: ${device.path} is detached, but its daemon .* is stopped: kill`,
     );
@@ -92,6 +93,9 @@ deviceTest("-d of a mounted device whose daemon is stopped is lazy", ["mkfs.ext4
   assertMatch(stderr, /: warning: its daemon \(pid \d+\) is stopped: kill -CONT \d+ lets it go on/);
   device.kill("SIGCONT");
   assert(device.isAttached);
+  const again = await device.program.run("-d", "-v", device.path);
+  const open = `${device.path}: still open; it is detached when its last user closes it`;
+  assertEquals(again.stderr, `tslosetup: detaching ${device.path}\ntslosetup: ${open}\n`);
   await device.unmount(folder.file("mnt"));
   await device.gone();
 });
