@@ -29,8 +29,16 @@ export function takeAwayDead(state: AttachState, states: StateStore): void {
   tellStillOpen(state.device);
 }
 
+const STILL_OPEN = "still open; it is detached when its last user closes it";
+
+/** Says so of a device that its users cannot be expected to have open. */
 export function tellStillOpen(device: string): void {
-  complain(`${device}: warning: still open; it is detached when its last user closes it`);
+  complain(`${device}: warning: ${STILL_OPEN}`);
+}
+
+/** Says so of one that is in use, to those who want to know: losetup says nothing. */
+export function tellOpen(device: string): void {
+  complain(`${device}: ${STILL_OPEN}`);
 }
 
 /** Clears away what a dead daemon has left behind, and its state. */

@@ -11,8 +11,10 @@ import { fileStatusIfAny } from "../sys/files.ts";
 import { DaemonEnd } from "../daemon/daemon_end.ts";
 import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
 import { detachLoop } from "../kernel/loop.ts";
+import { loopBackingPath } from "../kernel/loop_status.ts";
+import { baseName } from "../sys/paths.ts";
 import { deviceUsers } from "../kernel/users.ts";
-import { isLeftOver, takeAwayDead, tellStillOpen } from "./dead_devices.ts";
+import { isLeftOver, takeAwayDead, tellOpen, tellStillOpen } from "./dead_devices.ts";
 import { detachByForce } from "./detach_by_force.ts";
 import { detachForeignNbd } from "./detach_foreign.ts";
 import { type DetachOptions } from "./detach_options.ts";
@@ -55,7 +57,7 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
     case "nbd":
       return detachForeignNbd(device, options);
     case "loop":
-      return detachLoop(loopDevice(name));
+      return detachPlainLoop(loopDevice(name), options);
     case "other":
       refuseImage(name);
       return detachLoop(loopDevice(name));
@@ -68,6 +70,11 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
 function refuseImage(name: string): void {
   if (fileStatusIfAny(name)?.kind !== "file") return;
   throw new CommandError(`${noDevice(name).message}; no device shows this file`);
+}
+
+function detachPlainLoop(path: string, { verbose }: DetachOptions): void {
+  detachLoop(path);
+  if (verbose && loopBackingPath(baseName(path)) !== undefined) tellOpen(path);
 }
 
 function refuse(name: string): never {
@@ -91,34 +98,38 @@ export function detachState(
   detachPresent(current, states, options);
 }
 
-function detachPresent(state: AttachState, states: StateStore, { force }: DetachOptions): void {
+function detachPresent(state: AttachState, states: StateStore, options: DetachOptions): void {
+  const { force, verbose } = options;
   if (isStale(state)) return takeAwayDead(state, states);
   operationsOf(state).requireSight(state);
   using end = new DaemonEnd(state);
   if (force) return detachByForce(state, { states, end });
-  if (operationsOf(state).isBlockDevice) detachDevice(state, { states, end });
+  if (operationsOf(state).isBlockDevice) detachDevice(state, { states, end, verbose });
   else endSocket(state, { states, end });
   if (end.hasCome) checkOutcome(state, end);
 }
 
-interface Means {
+interface Means extends Pick<DetachOptions, "verbose"> {
   readonly states: StateStore;
   readonly end: DaemonEnd;
 }
 
-function endSocket(state: AttachState, { states, end }: Means): void {
+function endSocket(state: AttachState, { states, end }: Omit<Means, "verbose">): void {
   letGo(state, noteIn(states, state));
   waitForDaemon(state, end);
 }
 
-function detachDevice(state: AttachState, { states, end }: Means): void {
+function detachDevice(state: AttachState, { states, end, verbose }: Means): void {
   const users = deviceUsers(state.device);
   const isUsed = users.length > 0;
   const hindrance = lastingHindrance(state);
   if (hindrance !== undefined && !isUsed) return detachWhenAwake(state, { hindrance, end });
   letGo(state, noteIn(states, state));
   tellStandstill(state, hindrance);
-  if (users.some(({ kind }) => kind !== "claimed")) return;
+  if (users.some(({ kind }) => kind !== "claimed")) {
+    if (verbose) tellOpen(state.device);
+    return;
+  }
   if (end.wait(isUsed ? CLAIM_MS : LOOK_MS) || isUsed) return;
   if (operationsOf(state).isAttached(state)) {
     tellStillOpen(state.device);

@@ -249,7 +249,7 @@ export const OPTION_TEXTS: Partial<Record<OptionName, readonly string[]>> = {
   ],
   "verbose": [
     "Say on standard error how the device is made, and why so; with `--detach`, which devices are " +
-    "detached.",
+    "detached, and which of them are still open.",
   ],
   "json": [
     "Print the list as JSON, as an array `loopdevices`. With `--info`, `--map` and `--check`, with the keys " +

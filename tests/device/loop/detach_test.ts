@@ -6,6 +6,11 @@ import { LoopFolder } from "./loop_folder.ts";
 
 const MIB = 1024 * 1024;
 
+/** What -v says. */
+const DETACHING = (device: string): string => `detaching ${device}`;
+const OPEN = (device: string): string =>
+  `${device}: still open; it is detached when its last user closes it`;
+
 deviceTest("-d goes on after what cannot be detached", [], async () => {
   using folder = new LoopFolder();
   const program = asRoot();
@@ -30,6 +35,10 @@ deviceTest("-d of a device in use is lazy, and -L takes it back", [], async () =
     using _user = await Deno.open(device);
     await program.must("-d", device.slice("/dev/".length));
     assertEquals(folder.attached().map(({ autoClear }) => autoClear), ["1"]);
+    for (const [words, said] of [[[], []], [["-v"], [DETACHING, OPEN]]] as const) {
+      const { stderr } = await program.run("-d", ...words, device);
+      assertEquals(stderr, said.map((what) => `tslosetup: ${what(device)}\n`).join(""));
+    }
     assertEquals((await program.must("-L", "-f", "--show", image)).trim(), device);
     assertEquals(folder.attached().map(({ autoClear }) => autoClear), ["0"]);
   }
