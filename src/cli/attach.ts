@@ -241,6 +241,9 @@ function prepare(states: StateStore): void {
 /** Finds out early, before anything is started, whether the image can be read at all. */
 function readableImage(file: string): string {
   const path = absoluteName(file);
-  using _image = openImageFile(path, { readOnly: true }).file;
+  using image = openImageFile(path, { readOnly: true }).file;
+  if (image.status.kind === "block" && image.sizeBytes === 0) {
+    throw new CommandError("the device is empty: the image stands last, behind a device");
+  }
   return path;
 }

@@ -29,6 +29,7 @@ export const MOUNTING: readonly string[] = [
   "`direct-io`, `cache=`, `cache-size=`, `data-cache-size=`, `cache-clean-interval=`, `detect-zeroes=`, `kernel-decode=` and `no-revive`, as the options of the command " +
   "line; `ro` is read-only for both. All others are the file system's, whose type `-t tslosetup.`<type> names where it is " +
   "not found out. Without `format=`, the end of the image's name is the format, if it is one (.qcow2, .vdi), else it is RAW. Exit codes are those of `mount`(8).",
+  "`partition=` takes partitions of a GPT, and primary ones of an MBR, also where the kernel cannot read such a table. " +
   "For `loop`, `offset=` and `sizelimit=`, `mount`(8) makes a loop device of the image's file, whatever the type is. They are about " +
   "the disk in the image all the same: nothing is read or written by that device, which goes when `mount` ends.",
   "systemd mounts such a line of fstab after what its image lies on. If that is a network, the line needs `_netdev` and " +

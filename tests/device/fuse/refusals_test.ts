@@ -50,6 +50,16 @@ deviceTest("as nobody it says what is missing and names --socket", ["setpriv"], 
   assertEquals(nobody.program.processes(), []);
 });
 
+deviceTest("a device without an image is not taken for one", [], async () => {
+  const device = (await must("losetup", "-f")).trim();
+  const { code, stderr } = await asRoot().run("-f", "QCOW", device);
+  const reason = "the device is empty: the image stands last, behind a device";
+  assertEquals([code, stderr], [
+    1,
+    `tslosetup: ${device}: failed to set up loop device: ${reason}\n`,
+  ]);
+});
+
 /** Ways to take something away from the program, in a mount namespace of its own. */
 const MISSING: readonly { what: string; prepare: string; reason: RegExp }[] = [
   {
