@@ -69,34 +69,6 @@ for force in "" --force; do
 done
 rm /run/written.qcow2 /run/piece
 
-# Killed once a snapshot is about to be made, when file systems are frozen, and when the disk is about to grow.
-told=/run/told.qcow2
-cp $images/plain.qcow2 $told
-attach "killed when told" -t QCOW /dev/nbd0 $told
-mount /dev/nbd0 $mnt
-echo before >$mnt/told
-is_freezing() { processes | grep -q -e '--[i]nternal-freezer'; }
-{ eventually is_freezing && kill -9 $(daemon_of 0); } &
-run tslosetup --snapshot-create told /dev/nbd0
-same "killed when told, --snapshot-create" "0|" "$code|$err"
-echo after >$mnt/told
-check "killed when told, umount" patiently umount $mnt
-size=$(size_of /dev/nbd0)
-{ sleep 0.3; kill -9 $(daemon_of 0); } &
-run tslosetup --resize +64M /dev/nbd0
-same "killed when told, --resize" "0|" "$code|$err"
-same "killed when told, the size" $((size + 64 * 1024 * 1024)) "$(size_of /dev/nbd0)"
-check "killed when told, other daemons" eventually is_revived 0 2
-check "killed when told, e2fsck" e2fsck -fn /dev/nbd0
-detached "killed when told, -d" -d /dev/nbd0
-run qemu-img check -f qcow2 $told
-same "killed when told, qemu-img check" 0 "$code"
-same "killed when told, snapshots" told "$(echo $(qemu-img snapshot -l $told | awk '/^[0-9]/ { print $2 }'))"
-qemu-img convert -f qcow2 -O raw -l snapshot.name=told $told /run/told.raw
-same "killed when told, the snapshot" before "$(debugfs -R 'cat told' /run/told.raw 2>/dev/null)"
-rm $told /run/told.raw
-log_has_no_errors "killed when told"
-
 # Each of its daemons is killed, most of them before they serve: on a slow machine, too, that is five within a minute.
 kill_daemons() { processes | sed -n 's/ .*--[i]nternal-daemon.*//p' | xargs -r kill -9 2>/dev/null; }
 attach "killed too often" -r -t QCOW /dev/nbd0 $images/plain.qcow2
