@@ -40,7 +40,7 @@ export const TABLE: readonly string[] = [
   "/etc/tslosetuptab, tslosetuptab(5), has a line for each image that is attached at boot; those that begin with # are comments. Fields " +
   "have white space between them; `\\040` is a space in one.",
   "<name> <image> [<device>|`-` [<options>]]",
-  "A line that makes no sense is named on standard error with its number, and passed over. <image> is an absolute path. Without <device>, it is the first free one. <options> are those of MOUNTING IMAGES that are " +
+  "A line that makes no sense is named on standard error with its number, and passed over; so is a second line of a name, and one that has `..` in a path, or a control character. <image> is an absolute path. Without <device>, it is the first free one. <options> are those of MOUNTING IMAGES that are " +
   "about the image, but for `partition=`, and `partscan`, `threads=`, `discard=`, `force` and `ro`; without `format=`, the end of " +
   "the image's name tells. `noauto`: not at boot; `nofail`: the boot goes on without; `_netdev`: the image lies on a network, " +
   "which is known by itself if its folder is mounted by fstab.",

@@ -57,18 +57,23 @@ export interface Table {
   readonly faults: readonly TabFault[];
 }
 
-/** What a table says; `\040` stands for a space, as in fstab(5). A line that says nothing is in no other's way. */
+const FORM = "not NAME /IMAGE [DEVICE [OPTIONS]]";
+
+/**
+ * What a table says; `\040` stands for a space, as in fstab(5). A line that says nothing is in no other's way.
+ * `tslosetup-generator` takes the same lines.
+ */
 export function parseTab(text: string): Table {
   const lines: TabLine[] = [];
   const faults: TabFault[] = [];
-  text.split("\n").map((line) => line.trim()).forEach((line, index) => {
-    if (line === "" || line.startsWith("#")) return;
+  text.split("\n").map((line) => line.replace(/\r$/, "")).forEach((line, index) => {
+    const fields = line.split(/[ \t]+/).filter((field) => field !== "");
+    if (fields.length === 0 || fields[0]?.startsWith("#")) return;
     const number = index + 1;
-    const [name = "", image = "", device = "-", options = "", ...excess] = line.split(/\s+/)
-      .map(unescaped);
-    if (!image.startsWith("/") || excess.length > 0) {
-      const message = `${placeOf(number)}not NAME /IMAGE [DEVICE [OPTIONS]]: ${line}`;
-      faults.push({ name, message });
+    const [name = "", image = "", device = "-", options = "", ...excess] = fields.map(unescaped);
+    const fault = faultIn({ name, image, device, options, excess }, lines);
+    if (fault !== undefined) {
+      faults.push({ name, message: `${placeOf(number)}${fault}: ${line.trim()}` });
       return;
     }
     lines.push({
@@ -80,6 +85,24 @@ export function parseTab(text: string): Table {
     });
   });
   return { lines, faults };
+}
+
+interface Fields {
+  readonly name: string;
+  readonly image: string;
+  readonly device: string;
+  readonly options: string;
+  readonly excess: readonly string[];
+}
+
+/** What is wrong with a line, of which `before` are the good ones above. */
+function faultIn(fields: Fields, before: readonly TabLine[]): string | undefined {
+  const { name, image, device, options, excess } = fields;
+  // deno-lint-ignore no-control-regex -- it is these that are no part of a unit's setting
+  if (/[\0-\x1f\x7f]/.test([name, image, device, options].join(" "))) return "control character";
+  if (!image.startsWith("/") || excess.length > 0) return FORM;
+  if ([image, device].some((path) => path.split("/").includes(".."))) return ".. in a path";
+  return before.some((line) => line.name === name) ? "has a line already" : undefined;
 }
 
 /** What an error about a line begins with. */

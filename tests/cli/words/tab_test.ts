@@ -4,7 +4,7 @@
  * @module
  */
 // @ts-types="../../support/std_assert.d.ts"
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseCommand } from "../../../src/cli/words/command.ts";
 import { attachOfLine, has, parseTab, type TabLine } from "../../../src/cli/words/tab.ts";
 import { UsageError } from "../../../src/cli/words/usage_error.ts";
@@ -34,6 +34,20 @@ Deno.test("parseTab() passes over lines that are none, and says which", () => {
       message: `/etc/tslosetuptab:3: not NAME /IMAGE [DEVICE [OPTIONS]]: ${text}`,
     }]);
   }
+});
+
+Deno.test("parseTab() takes one line of a name, no control characters, and no '..'", () => {
+  const bad = ["a /x", "b /x/../y", "b /x /dev/..", "b /x\\012y", "b\\177 /x", "b /x\u000by"];
+  const { lines, faults } = parseTab(`a /a - nofail\r\n${bad.join("\n")}\nc /c\u00a0d`);
+  assertEquals(lines.map(({ name, image }) => [name, image]), [["a", "/a"], ["c", "/c\u00a0d"]]);
+  assert(lines[0] && has(lines[0], "nofail"));
+  const why = [
+    "has a line already",
+    ...[1, 2].map(() => ".. in a path"),
+    ...[1, 2, 3].map(() => "control character"),
+  ];
+  const messages = bad.map((line, i) => `/etc/tslosetuptab:${i + 2}: ${why[i]}: ${line}`);
+  assertEquals(faults.map(({ message }) => message), messages);
 });
 
 Deno.test("attachOfLine() attaches as the line says", () => {

@@ -12,13 +12,13 @@ import { PROGRAM_MARK } from "./program_mark.ts";
 
 const AUTHOR = "# Made by tslosetup.";
 
-/** What all of the services are. @param name the specifier of systemd's for what `--tab` is given */
-function service(name: string): string {
+/** What all of the services are. @param asked the option that says which image */
+function service(asked: string): string {
   return `[Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart="${PROGRAM_MARK}" --tab=${name}
-ExecStop="${PROGRAM_MARK}" --detach --tab=${name}
+ExecStart="${PROGRAM_MARK}" ${asked}
+ExecStop="${PROGRAM_MARK}" --detach ${asked}
 SendSIGKILL=no
 `;
 }
@@ -40,7 +40,7 @@ Description=Disk image %f
 ${UNIT}RequiresMountsFor=%f
 AssertPathExists=%f
 
-${service("%f")}
+${service("--tab=%f")}
 [Install]
 WantedBy=local-fs.target
 `;
@@ -59,10 +59,18 @@ set -u
 table=\${TSLOSETUPTAB:-/etc/tslosetuptab}
 mounts=\${TSLOSETUP_FSTAB:-/etc/fstab}
 units=\${1:-/tmp}
-[ -r "$table" ] || exit 0
+[ -f "$table" ] && [ -r "$table" ] || exit 0
+[ -r "$mounts" ] || mounts=/dev/null
+set -f
+line_feed='
+'
+carriage_return=$(printf '\\r')
 
-# \\\\040 and its like stand for characters.
-plain() { printf '%b' "$(printf %s "$1" | sed 's/\\\\\\([0-7][0-7][0-7]\\)/\\\\0\\1/g')"; }
+# \\\\040 and its like stand for characters, and other backslashes for themselves. No field has a space.
+plain() {
+	printf '%b' "$(printf %s "$1" |
+		sed 's/\\\\\\([0-7][0-7][0-7]\\)/ 0\\1/g; s/\\\\/&&/g; s/ /\\\\/g')"
+}
 # For the value of a unit's setting.
 quoted() { printf '"%s"' "$(printf %s "$1" | sed 's/[\\\\"]/\\\\&/g; s/%/%%/g')"; }
 has() { case ,$2, in *,"$1",*) return 0 ;; esac; return 1; }
@@ -87,14 +95,16 @@ is_remote() {
 
 # The units that mount what is on a device, or its partitions, by its name.
 mounts_of() {
-	while read -r source folder _; do
+	while read -r source folder _ || [ -n "$source" ]; do
 		case $source in "$1" | "$1"p[0-9]*) ;; *) continue ;; esac
-		echo "Before=$(systemd-escape --path --suffix=mount -- "$(plain "$folder")")"
+		case $folder in /*) ;; *) continue ;; esac
+		mount=$(systemd-escape --path --suffix=mount -- "$(plain "$folder")") || continue
+		echo "Before=$mount"
 	done <"$mounts"
 }
 
 make_unit() {
-	name=$(plain "$1") image=$(plain "$2") device=$3 options=$4
+	name=$1 image=$2 device=$3 options=$4
 	unit=$(systemd-escape --template=tslosetup@.service -- "$name") || return
 	target='local-fs.target' order=
 	if has _netdev "$options" || is_remote "$image"; then
@@ -105,7 +115,7 @@ After=network-online.target remote-fs-pre.target
 	fi
 	case $device in
 	/dev/*)
-		block=$(systemd-escape --path -- "$device")
+		block=$(systemd-escape --path -- "$device") || return
 		order="\${order}Wants=blockdev@$block.target
 Before=blockdev@$block.target
 $(mounts_of "$device")
@@ -123,7 +133,7 @@ $(mounts_of "$device")
 	${UNIT.trimEnd().replaceAll("\n", "\n\t")}
 	RequiresMountsFor=$(quoted "$image")
 	$order
-	${service("%I").trimEnd().replaceAll("\n", "\n\t")}
+	${service("$(quoted \"--tab=$name\" | sed 's/[$]/&&/g')").trimEnd().replaceAll("\n", "\n\t")}
 	EOF
 	has noauto "$options" && return
 	if has nofail "$options"; then folder=$target.wants; else folder=$target.requires; fi
@@ -131,9 +141,28 @@ $(mounts_of "$device")
 	ln -sf "../$unit" "$units/$folder/$unit"
 }
 
-while read -r name image device options rest; do
-	case $name in '' | '#'*) continue ;; esac
-	case $image in /*) make_unit "$name" "$image" "\${device:--}" "\${options:-}" ;; esac
+# Says what is wrong with the line that is read.
+bad() { printf 'tslosetup-generator: %s:%s: %s: %s\\n' "$table" "$number" "$1" "$line" >&2; }
+
+# As --tab takes it, and no other.
+take_line() {
+	case "$*" in *[[:cntrl:]]* | *\\\\0[0-3][0-7]* | *\\\\177*) bad 'control character' && return ;; esac
+	case $# in [2-4]) ;; *) bad "$form" && return ;; esac
+	name=$(plain "$1") image=$(plain "$2") device=$(plain "\${3:--}")
+	case $image in /*) ;; *) bad "$form" && return ;; esac
+	case $image/$line_feed$device/ in */../*) bad '.. in a path' && return ;; esac
+	case $names in *"$line_feed$name$line_feed"*) bad 'has a line already' && return ;; esac
+	names=$names$name$line_feed
+	make_unit "$name" "$image" "$device" "\${4:-}"
+}
+
+number=0 names=$line_feed form='not NAME /IMAGE [DEVICE [OPTIONS]]'
+while IFS= read -r line || [ -n "$line" ]; do
+	number=$((number + 1)) line=\${line%"$carriage_return"}
+	# shellcheck disable=SC2086 # these are its fields
+	set -- $line
+	case \${1:-} in '' | '#'*) continue ;; esac
+	take_line "$@"
 done <"$table"
 exit 0
 `;
