@@ -30,6 +30,7 @@ import type { AttachCommand } from "../device/attach_command.ts";
 import { idleOptions } from "../device/idle_options.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain, print } from "../sys/console.ts";
+import { ignoreFileSizeSignal } from "../sys/signals.ts";
 import { resolveDevice } from "../device/device_names.ts";
 import { withFileOfFolder } from "./image_folders.ts";
 import { checkSectorSize } from "./words/values.ts";
@@ -75,6 +76,7 @@ export async function attachDevice(
   command: AttachCommand,
   { states, daemons }: AttachMeans,
 ): Promise<Attached> {
+  ignoreFileSizeSignal();
   const choice = await chooseTransport(command);
   const { transport, otherwise } = choice;
   if (otherwise === undefined) tell(command, choice);
