@@ -177,7 +177,8 @@ machineTest("mount and umount do all that an image takes", async (machine) => {
   await machine.unit(`mount -t tslosetup /srv/a.qcow2 /mnt/a; echo x >/mnt/a/x; umount /mnt/a
     qemu-img check -q /srv/a.qcow2; ${nothing}`);
   await machine.unit("mount -t tslosetup -o ro,format=qcow /srv/a.qcow2 /mnt/a; cat /mnt/a/x");
-  await machine.unit(`mount -t tslosetup -o ro /srv/a.qcow2 /mnt/a; umount /mnt/a; ${nothing}`);
+  // It is there already: mount(8) does not put it on top of itself.
+  await machine.unit(`! mount -t tslosetup -o ro /srv/a.qcow2 /mnt/a; umount /mnt/a; ${nothing}`);
   const failing = {
     "-t tslosetup.xfs": 32,
     "-t tslosetup -o partition=7": 32,
