@@ -34,7 +34,7 @@ export async function openedInOldRoot(guest: Guest): Promise<string[]> {
 
 /** How many processes serve the root: daemons and their watchers. */
 export async function servers(guest: Guest): Promise<number> {
-  const listing = await guest.run("ps -axo args= | grep -c '^@tslosetup'");
+  const listing = await guest.run("ps -axo args= | grep -c '^@tslosetup' || true");
   return Number(listing);
 }
 
