@@ -105,6 +105,9 @@ export function runDaemon(runtimeDirectory: string | undefined): number {
   if (tryToAnswer(readyFor(server, { ...opened, sectorBytes }, hint), nothing)) {
     keepBuffersApart();
     server.run();
+  } else if (isRevived) {
+    // Who has started it was killed: the device lives, and nothing of it is at its end.
+    dieInPlace();
   }
   const code = conclude(job, { ...means, server });
   forgetKeys(opened.keys);
@@ -141,7 +144,9 @@ function tryToOpen(
   { descriptors, ...means }: Means & { readonly descriptors: DescriptorLists },
 ): Opened | undefined {
   try {
-    if (job.inherited !== undefined) return openAgain(job, descriptors);
+    if (job.inherited !== undefined) {
+      return openAgain(job, { descriptors, state: means.own.read() });
+    }
     using _guard = job.passphrase === undefined ? undefined : new Guard(job, means);
     return openJob(job, keptChanges(descriptors));
   } catch (error) {

@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { ImageAccess } from "../disk/image_access.ts";
 import { openImage } from "../disk/open.ts";
+import { RAW } from "../image/formats.ts";
 import { replayChanges } from "../loop/replay_changes.ts";
 import { ImageFile } from "../storage/image_file.ts";
 import { SpoolFile } from "../storage/spool_file.ts";
@@ -17,13 +19,21 @@ import type { DescriptorLists } from "./job_descriptors.ts";
 import { keptChanges } from "./kept_changes.ts";
 import { readKeyFile } from "./key_file.ts";
 import type { Opened } from "./opened.ts";
+import type { AttachState } from "./state.ts";
+
+/** What the daemon has that was killed. */
+export interface Predecessor {
+  readonly descriptors: DescriptorLists;
+  /** Undefined if its file cannot be read. */
+  readonly state: AttachState | undefined;
+}
 
 /**
  * Opens it, and makes all changes once more that were answered and are not in it yet.
  *
  * @throws {Error} if it has become something that cannot be served, or one cannot be made
  */
-export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
+export function openAgain(job: Job, { descriptors, state }: Predecessor): Opened {
   const { image: request, inherited = [] } = job;
   const { files: numbers = [], keys: [keyFile] = [] } = descriptors;
   const kept = keptChanges(descriptors);
@@ -46,6 +56,7 @@ export function openAgain(job: Job, descriptors: DescriptorLists): Opened {
     kept,
     ...(layer === undefined ? {} : { overlay: { file: layer } }),
   });
+  if (request.format !== RAW.name) assertSameDisk(access, state);
   if (haveSeenLoss(descriptors)) access.kept?.journal.setLost();
   replayChanges(access);
   return { access, keys, decoding, request, warnings: [] };
@@ -56,6 +67,13 @@ function haveSeenLoss({ witnesses = [] }: DescriptorLists): boolean {
   const seen = witnesses.map(hasSeenLoss);
   for (const fd of witnesses) new Fd(fd).close();
   return seen.includes(true);
+}
+
+/** An image that another one was written over has to be told before anything is written to it. */
+function assertSameDisk({ sizeBytes }: ImageAccess, state: AttachState | undefined): void {
+  if (state === undefined || sizeBytes >= state.sizeBytes) return;
+  const sizes = `${sizeBytes} bytes instead of ${state.sizeBytes}`;
+  throw new Error(`there is another disk in the image by now: ${sizes}`);
 }
 
 function openInherited(

@@ -43,12 +43,30 @@ class DeathLog implements Disposable {
   }
 
   #seen(): readonly string[] {
-    this.#lines.push(...this.#log?.lines() ?? []);
+    const lines = this.#log?.lines() ?? [];
+    this.#lines.push(...lines.filter((line) => /killed|in its place|given up/.test(line)));
     return this.#lines;
   }
 
   [Symbol.dispose](): void {
     this.#log?.[Symbol.dispose]();
+  }
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  const children = textOf(`/proc/${pid}/task/${pid}/children`).trim();
+  return children === "" ? [] : children.split(" ").map(Number);
+}
+
+/** Whether a daemon has its job: also the state of its device. */
+function hasState(pid: number, { name }: Device): boolean {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return [...Deno.readDirSync(folder)].some((fd) =>
+      Deno.readLinkSync(`${folder}/${fd.name}`).includes(`/${name}.json`)
+    );
+  } catch {
+    return false;
   }
 }
 
@@ -184,17 +202,55 @@ revivalTest("a daemon that is killed before it serves has one in its place, too"
   await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
   const watcher = watcherOf(device);
   device.kill("SIGKILL");
-  let helper: number | undefined;
-  await eventually(() => {
-    const children = textOf(`/proc/${watcher}/task/${watcher}/children`).trim();
-    helper = children === "" ? undefined : Number(children);
-    return helper !== undefined;
-  }, "the helper");
-  Deno.kill(helper ?? 0, "SIGKILL");
+  await eventually(() => childrenOf(watcher).length > 0, "the helper");
+  Deno.kill(childrenOf(watcher)[0] ?? 0, "SIGKILL");
   await eventually(() => device.revivals > 0, "another daemon");
   await must("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct", "status=none");
   await device.detach();
   await device.gone();
+});
+
+revivalTest(
+  "a device outlives a helper that is killed just before its daemon is ready",
+  [],
+  async () => {
+    using folder = new TempDirectory();
+    await using device = await Device.attach(makeSparse(folder.file("disk"), MIB), "-t", "RAW");
+    const watcher = watcherOf(device);
+    device.kill("SIGKILL");
+    let next: number | undefined;
+    await eventually(() => {
+      next = childrenOf(childrenOf(watcher)[0]).find((pid) => hasState(pid, device));
+      return next !== undefined;
+    }, "the next daemon");
+    Deno.kill(next ?? 0, "SIGSTOP");
+    Deno.kill(childrenOf(watcher)[0] ?? 0, "SIGKILL");
+    Deno.kill(next ?? 0, "SIGCONT");
+    await eventually(() => device.revivals > 0, "another daemon");
+    await must("dd", `if=${device.path}`, "of=/dev/null", "iflag=direct", "status=none");
+    const { stdout } = await device.program.run("-l", "-n", "-O", "NAME,REVIVED");
+    assertMatch(stdout, new RegExp(`^${device.path} +1$`, "m"));
+    await device.detach();
+    await device.gone();
+  },
+);
+
+revivalTest("an image that another one was written over is given up", ["qemu-img"], async () => {
+  using log = new DeathLog();
+  using folder = new TempDirectory();
+  const image = folder.file("disk");
+  await must("qemu-img", "create", "-q", "-f", "qcow2", image, "4M");
+  await using device = await Device.attach(image, "-t", "QCOW");
+  const watcher = watcherOf(device);
+  await must("qemu-img", "create", "-q", "-f", "qcow2", folder.file("other"), "2M");
+  const other = Deno.readFileSync(folder.file("other"));
+  Deno.writeFileSync(image, other);
+  device.kill("SIGKILL");
+  await eventually(() => !isRunning(watcher ?? 0), "it to be given up");
+  await log.expect(/ was killed$/, / is given up: .*: 2097152 bytes instead of 4194304$/);
+  await device.detach();
+  await device.gone();
+  assertEquals(Deno.readFileSync(image), other);
 });
 
 const JUST_KILLED =
