@@ -7,7 +7,7 @@ import { isStale, stateDirectory, StateStore } from "../daemon/state.ts";
 import { FORMAT_NAMES } from "../image/formats.ts";
 import { CommandError } from "../sys/command_error.ts";
 import { complain } from "../sys/console.ts";
-import { readTextIfAny } from "../sys/files.ts";
+import { fileStatusIfAny, readTextIfAny } from "../sys/files.ts";
 import { reasonOf } from "../sys/reason.ts";
 import { attachDevice, warn } from "./attach.ts";
 import { detach } from "./detach.ts";
@@ -45,13 +45,22 @@ export async function tab(
 
 /** The lines that are asked for, and what is wrong with those. An absolute path is an image, whether a line has it or not. */
 function linesAsked(name: string | undefined): Table {
-  const table = parseTab(readTextIfAny(TAB_PATH) ?? "");
+  const table = parseTab(tableText());
   if (name === undefined) return table;
   const line = table.lines.find((candidate) => candidate.name === name);
   if (line !== undefined) return { lines: [line], faults: [] };
   const faults = table.faults.filter((fault) => fault.name === name);
   const unlisted = { number: 0, name, image: name, device: undefined, options: [] };
   return { lines: faults.length > 0 ? [] : [unlisted], faults };
+}
+
+/** @throws {CommandError} if it is something else than a file; none at all is one without lines */
+function tableText(): string {
+  const kind = fileStatusIfAny(TAB_PATH)?.kind;
+  if (kind === "directory" || kind === "fifo") {
+    throw new CommandError(`${TAB_PATH}: not a regular file`);
+  }
+  return readTextIfAny(TAB_PATH) ?? "";
 }
 
 /** One that is named is wanted even if it is not to come by itself. */

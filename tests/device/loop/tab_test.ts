@@ -47,3 +47,20 @@ deviceTest("--tab passes over lines that make no sense", NAMESPACE_TOOLS, async 
     });
   }
 });
+
+for (const [kind, make] of [["folder", "mkdir"], ["FIFO", "mkfifo"]] as const) {
+  deviceTest(`--tab says that the table is a ${kind}`, NAMESPACE_TOOLS, async () => {
+    using folder = new LoopFolder();
+    Deno.mkdirSync(folder.file("others"));
+    Deno.writeTextFileSync(folder.file("empty"), "");
+    const parts = { others: folder.file("others"), add: folder.file("empty") };
+    await using namespace = await MountNamespace.make(
+      `${bindStates()} && ${besideOthers("/etc", parts)} && ${make} /etc/tslosetuptab`,
+    );
+    const stderr = "tslosetup: /etc/tslosetuptab: not a regular file\n";
+    for (const args of [["--tab"], ["-d", "--tab"], ["--tab=/nix"]]) {
+      const finished = await asRootElsewhere(namespace.command()).run(...args);
+      assertEquals(finished, { code: 1, stdout: "", stderr });
+    }
+  });
+}
