@@ -6,8 +6,11 @@
 import { isOutOfSight, isRunning, waitUntil } from "../daemon/processes.ts";
 import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
 
-/** How long one may take to be there: the next one opens the images, and does what the killed one had answered. */
-const PATIENCE_MS = 10_000;
+/**
+ * How long one may take to be there: the next one opens the images, and does what the killed one had answered.
+ * That is a second mostly; half a minute was seen on machines that were busy.
+ */
+const PATIENCE_MS = 60_000;
 
 /**
  * A state whose daemon is there, or will never be again. A device that goes before the next daemon is there
