@@ -41,8 +41,11 @@ export interface Staying {
 export async function stay(staying: Staying): Promise<number> {
   const { device, pidFile, runtimeDirectory } = staying;
   const states = new StateStore(staying.stateDirectory);
+  let isLeaving = false;
+  // Told once more, it tries once more only if it could not.
   const leave = (): void => {
-    if (isThere(device, states)) detach([device], runtimeDirectory);
+    if (isLeaving || !isThere(device, states)) return;
+    isLeaving = detach([device], runtimeDirectory) === 0;
   };
   try {
     if (pidFile !== undefined) writePidFile(pidFile);

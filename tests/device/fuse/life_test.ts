@@ -162,7 +162,11 @@ deviceTest(
     const { code } = await runPatiently("sh", "-c", `cat ${folder.file("mnt")}/*/*`);
     assertEquals(code, 1);
     await device.detach();
+    const dead = new RegExp(`^${device.path} +-$`, "m");
+    assertMatch((await device.program.run("-n", "-O", "NAME,PID", device.path)).stdout, dead);
     await device.unmount(folder.file("mnt"));
+    // Its state is cleared away with the next look.
+    assertEquals((await device.program.run("-l", "-n", "-O", "NAME,PID")).stdout.match(dead), null);
     await device.gone();
   },
 );
