@@ -10,6 +10,7 @@ import { descriptorsLeft, type Heritage, makeManifest } from "../../src/daemon/h
 import { REVIVE_ARGUMENT } from "../../src/daemon/hidden_arguments.ts";
 import { KEPT_SECTIONS, KeptMemory, makeKeptMemory } from "../../src/daemon/kept_memory.ts";
 import { ownIdentity } from "../../src/daemon/processes.ts";
+import { GIVEN_UP } from "../../src/daemon/watcher.ts";
 import { O_RDWR, openFile } from "../../src/sys/files.ts";
 import { openLibc } from "../../src/sys/libc.ts";
 import { openNull, spawn, waitFor } from "../../src/sys/spawn.ts";
@@ -55,7 +56,7 @@ function startsDaemon(...lines: readonly object[]): boolean {
     argv: [program, ...words, REVIVE_ARGUMENT, STATE.device],
     fds: [...standard, ...left],
   });
-  assertEquals(waitFor(pid), 1);
+  assertEquals(waitFor(pid), GIVEN_UP);
   const { lengthBytes } = KEPT_SECTIONS.counters;
   // All but what says which watcher is in charge.
   return memory.section("counters").bytes.subarray(4, lengthBytes).some((byte) => byte !== 0);

@@ -57,8 +57,9 @@ function readLine(args: readonly string[]): QemuNbdLine {
   return { options, operands, isWhole: true };
 }
 
+/** What looks like an option is none's value: `-l -o 0` asks for a list. */
 function isAccepted({ option, value = "" }: Given): boolean {
-  return option.accepts?.test(value) ?? true;
+  return !value.startsWith("-") && (option.accepts?.test(value) ?? true);
 }
 
 /** The whole line in our words, if it says where the image shall be, in a word that is not ours. */

@@ -88,6 +88,7 @@ Deno.test("qemuNbdHint() says what failed as no device may mean", () => {
 
 const NONE = [
   "-D -l -d /nonexistent",
+  "-l -o 0",
   "-y a",
   "--toString",
   "--cache never -t QCOW -f a",
