@@ -6,8 +6,6 @@
  *
  * @module
  */
-import { CommandError } from "../sys/command_error.ts";
-import { fileStatusIfAny } from "../sys/files.ts";
 import { DaemonEnd } from "../daemon/daemon_end.ts";
 import { type AttachState, isStale, type StateStore } from "../daemon/state.ts";
 import { detachLoop } from "../kernel/loop.ts";
@@ -59,17 +57,10 @@ export function detachNamed(name: string, states: StateStore, options: DetachOpt
     case "loop":
       return detachPlainLoop(loopDevice(name), options);
     case "other":
-      refuseImage(name);
       return detachLoop(loopDevice(name));
     case "socket":
       return detachState(lostState(device.path, states) ?? refuse(name), states, options);
   }
-}
-
-/** An image stands for its devices, elsewhere: here it has none. */
-function refuseImage(name: string): void {
-  if (fileStatusIfAny(name)?.kind !== "file") return;
-  throw new CommandError(`${noDevice(name).message}; no device shows this file`);
 }
 
 function detachPlainLoop(path: string, { verbose }: DetachOptions): void {

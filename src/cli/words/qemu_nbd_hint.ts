@@ -99,8 +99,10 @@ function noteOfUnknown(spelling: string | undefined): string | undefined {
 
 /** What a line that is qemu-nbd's means by an option that is ours, too. */
 function noteOfForeign({ options, operands, isWhole }: QemuNbdLine): string | undefined {
-  const isList = options.some(({ option }) => option === LIST);
-  const isComplete = isWhole && operands.length === (isList ? 0 : 1);
+  const has = (wanted: QemuNbdOption): boolean => options.some(({ option }) => option === wanted);
+  // A list is of a server, whose images have a format already.
+  const isComplete = isWhole &&
+    (has(LIST) ? operands.length === 0 && !has(FORMAT) : operands.length === 1);
   const given = options.find(({ option, spelling }) =>
     option.foreign === spelling && (isComplete || (option === CONNECT && operands.length > 0))
   );

@@ -102,6 +102,7 @@ const NONE = [
 Deno.test("qemuNbdHint() has no word for what is none of qemu-nbd's", () => {
   for (const line of NONE) assertEquals(hintOf(...line.split(" ")), undefined, line);
   const failing = [
+    "-L -f nowhere",
     "-f QCOW a",
     "-r --socket /tmp/s -f qcow2 a",
     "-P /dev/loop0 a",
