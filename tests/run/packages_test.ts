@@ -47,7 +47,8 @@ oracleTest("each package that is installed has its programs", ["dpkg-query"], as
   const wrong: string[] = [];
   for (const [program, name] of listed()) {
     const { code, stdout } = await run("dpkg-query", "--listfiles", name);
-    const file = new RegExp(`/s?bin/${RegExp.escape(ownName(program))}$`, "m");
+    const folder = program.startsWith("/") ? "^" : "/s?bin/";
+    const file = new RegExp(`${folder}${RegExp.escape(ownName(program))}$`, "m");
     if (code === 0 && !file.test(stdout)) wrong.push(`${name}: ${program}`);
   }
   assertEquals(wrong, []);

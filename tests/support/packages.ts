@@ -24,6 +24,7 @@ export const PACKAGES = {
       "df",
       "env",
       "install",
+      "mkdir",
       "mkfifo",
       "mv",
       "rm",
