@@ -16,7 +16,7 @@ import { openLibc } from "../../../src/sys/libc.ts";
 import { keyFileOf, makeVolume } from "../../support/encrypted.ts";
 import { LogSocket, obstacleToListening } from "../../support/log_socket.ts";
 import type { Program } from "../../support/packages.ts";
-import { eventually } from "../../support/patience.ts";
+import { eventually, Waiting } from "../../support/patience.ts";
 import { isRunning, processIds } from "../../support/program.ts";
 import { must, run, runPatiently, TempDirectory } from "../../support/tools.ts";
 import { Device, deviceTest, makeSparse, MIB } from "./device.ts";
@@ -173,9 +173,11 @@ revivalTest("-c asks the next daemon if the first one was just killed", [], asyn
   device.kill("SIGKILL");
   await device.program.must("-c", device.path);
   assertEquals(device.sizeBytes, 2 * MIB);
-  // The watcher has the image open, too.
-  const { stderr } = await device.program.run("-t", "RAW", "--socket", folder.file("s"), image);
-  assertStringIncludes(stderr, ` by tslosetup (pid ${device.currentPid})`);
+  // The watcher has the image open, too, and for a moment so has who started the daemon.
+  const waiting = new Waiting("the daemon to be named");
+  for (let said = ""; !said.includes(` by tslosetup (pid ${device.currentPid})`); waiting.goOn()) {
+    said = (await device.program.run("-t", "RAW", "--socket", folder.file("s"), image)).stderr;
+  }
   await device.detach();
 });
 
