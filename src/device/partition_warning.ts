@@ -14,8 +14,8 @@ export function partitionWarning(
   { partScan, sectorBytes }: Pick<AttachCommand, "partScan" | "sectorBytes">,
 ): string | undefined {
   if (partScan) {
-    const missing = missingPartitions(device);
-    return missing && `warning: no partitions: ${missing}${remedy(device)}`;
+    const unread = unreadTable(device);
+    return unread && `warning: no partitions: ${reasonFor(unread)}; ${remedy(device, unread)}`;
   }
   const found = sectorBytes === undefined ? deviceTable(device) : undefined;
   return found && wrongSectors(found);
@@ -23,27 +23,34 @@ export function partitionWarning(
 
 /** Why a disk with a partition table has no partitions, if that is so. */
 export function missingPartitions(device: string): string | undefined {
-  const disk = blockDeviceName(device);
-  if (disk === undefined || partitionsOf(disk).length > 0) return undefined;
-  const found = deviceTable(device);
-  if (found === undefined) return undefined;
-  const { table } = found;
-  return table.sectorBytes === found.sectorBytes
-    ? `the kernel makes nothing of the partition table (${table.kind}), whose kind it may not know`
-    : mismatch(found);
+  const unread = unreadTable(device);
+  return unread && reasonFor(unread);
 }
 
-function remedy(device: string): string {
-  const found = deviceTable(device);
-  return found === undefined || found.table.sectorBytes === found.sectorBytes
-    ? `; partx -a ${device} adds them`
-    : `; -b ${found.table.sectorBytes} shows them`;
+/** The table of a disk that has no partitions by it. */
+function unreadTable(device: string): DeviceTable | undefined {
+  const disk = blockDeviceName(device);
+  return disk === undefined || partitionsOf(disk).length > 0 ? undefined : deviceTable(device);
+}
+
+function isForOtherSectors({ table, sectorBytes }: DeviceTable): boolean {
+  return table.sectorBytes !== sectorBytes;
+}
+
+function reasonFor(unread: DeviceTable): string {
+  if (isForOtherSectors(unread)) return mismatch(unread);
+  const { kind } = unread.table;
+  return `the kernel makes nothing of the partition table (${kind}), whose kind it may not know`;
+}
+
+function remedy(device: string, unread: DeviceTable): string {
+  if (isForOtherSectors(unread)) return `-b ${unread.table.sectorBytes} shows them`;
+  return `partx -a ${device} adds them`;
 }
 
 function wrongSectors(found: DeviceTable): string | undefined {
-  const { table, sectorBytes } = found;
-  if (table.sectorBytes === sectorBytes) return undefined;
-  return `warning: ${mismatch(found)} (-b ${table.sectorBytes}, or -b auto)`;
+  if (!isForOtherSectors(found)) return undefined;
+  return `warning: ${mismatch(found)} (-b ${found.table.sectorBytes}, or -b auto)`;
 }
 
 function mismatch({ table, sectorBytes }: DeviceTable): string {

@@ -81,11 +81,15 @@ deviceTest("-d --force of a daemon that runs loses nothing", ["dd", "cmp"], asyn
   await must("cmp", random, device.image);
 });
 
-deviceTest("-d of a mounted device whose daemon is stopped is lazy", ["mkfs.ext4"], async () => {
-  using folder = new TempDirectory();
+async function attachFileSystem(folder: TempDirectory): Promise<Device> {
   const image = makeSparse(folder.file("disk"), 16 * MIB);
   await must("mkfs.ext4", "-q", "-F", image);
-  await using device = await Device.attach(image);
+  return await Device.attach(image);
+}
+
+deviceTest("-d of a mounted device whose daemon is stopped is lazy", ["mkfs.ext4"], async () => {
+  using folder = new TempDirectory();
+  await using device = await attachFileSystem(folder);
   await device.mount(folder.file("mnt"));
   device.kill("SIGSTOP");
   const { code, stderr } = await device.program.run("-d", device.path);
@@ -105,9 +109,7 @@ deviceTest(
   ["mkfs.ext4"],
   async () => {
     using folder = new TempDirectory();
-    const image = makeSparse(folder.file("disk"), 16 * MIB);
-    await must("mkfs.ext4", "-q", "-F", image);
-    await using device = await Device.attach(image);
+    await using device = await attachFileSystem(folder);
     await device.mount(folder.file("mnt"));
     device.kill("SIGSTOP");
     const { code, stderr } = await device.program.run("-d", "--force", device.path);
