@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { datagramTo } from "../../src/sys/sockets.ts";
 import { DatagramListener } from "./datagram_listener.ts";
 import type { Program } from "./packages.ts";
 import { exists } from "./program.ts";
@@ -24,10 +25,18 @@ export function logTest(
   testIfPossible({ name, obstacle, fn });
 }
 
-/** Why nobody can listen, if so. */
+/** Why nobody can listen, if so. What a test that was killed has left is none: nobody listens there. */
 export function obstacleToListening(): string | undefined {
-  if (exists(LOG_SOCKET)) return "a log service runs";
-  return lackOfRights();
+  const isLeft = exists(LOG_SOCKET) && Deno.lstatSync(LOG_SOCKET).isSocket && !isListenedTo();
+  if (exists(LOG_SOCKET) && !isLeft) return "a log service runs";
+  const lack = lackOfRights();
+  if (lack === undefined && isLeft) Deno.removeSync(LOG_SOCKET);
+  return lack;
+}
+
+function isListenedTo(): boolean {
+  using service = datagramTo(LOG_SOCKET);
+  return service !== undefined;
 }
 
 /** Listens where a log service would, on a machine without one. */
